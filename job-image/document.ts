@@ -1,0 +1,132 @@
+import { closest, distance } from 'fastest-levenshtein'
+import { readFileSync } from 'node:fs'
+import { LineCounter, isMap, isNode, isScalar, parseDocument as parseYaml } from 'yaml'
+import type { Document } from 'yaml'
+import { z } from 'zod'
+import { InputError, asError } from './errors.ts'
+import type { Problem } from './errors.ts'
+
+/** A file that a person wrote: its checked value, and where in the text each part of it stands. */
+export type SourceDocument<T> = {
+  readonly file: string
+  readonly value: T
+  /** A problem placed at the node that `path` leads to (at its nearest existing ancestor otherwise). */
+  problemAt(path: readonly PropertyKey[], message: string): Problem
+}
+
+/** Reads a text file; a missing or unreadable one is an InputError that names it. */
+export function readTextFile(file: string, what: string): string {
+  try {
+    return readFileSync(file, 'utf8')
+  } catch (thrown) {
+    const error = asError(thrown) as NodeJS.ErrnoException
+    const why = READ_ERRORS[error.code ?? ''] ?? error.message
+    throw new InputError({ file, message: `cannot read this ${what}: ${why}` }, { cause: error })
+  }
+}
+
+const READ_ERRORS: Record<string, string> = {
+  ENOENT: 'no such file',
+  EACCES: 'permission denied',
+  EISDIR: 'it is a directory',
+}
+
+/**
+ * Parses YAML (or JSON, which is YAML) and checks it against `schema`.
+ * Throws one InputError with all problems, each as file:line:column and the key it is about.
+ */
+export function parseDocument<S extends z.ZodType>(
+  text: string,
+  file: string,
+  schema: S,
+): SourceDocument<z.output<S>> {
+  const lines = new LineCounter()
+  const document = parseYaml(text, { lineCounter: lines, prettyErrors: false, merge: true })
+  const at = (offset: number | undefined): Omit<Problem, 'message'> => {
+    if (offset === undefined) return { file }
+    const { line, col } = lines.linePos(offset)
+    return { file, line, column: col }
+  }
+  if (document.errors.length > 0) {
+    throw new InputError(document.errors.map(({ pos, message }) => ({ ...at(pos[0]), message })))
+  }
+  const problemAt = (path: readonly PropertyKey[], message: string): Problem => {
+    const key = path.map(String).join('.')
+    return { ...at(offsetOf(document, path)), message: key === '' ? message : `${key}: ${message}` }
+  }
+  const result = schema.safeParse(plainValue(document, file))
+  if (!result.success)
+    throw new InputError(result.error.issues.flatMap((i) => problemsOf(i, schema, problemAt)))
+  return { file, value: result.data, problemAt }
+}
+
+/** An alias bomb ("billion laughs") makes toJS throw: that is bad input, not a fault of ours. */
+function plainValue(document: Document, file: string): unknown {
+  try {
+    return document.toJS({ maxAliasCount: 100 })
+  } catch (thrown) {
+    throw new InputError({ file, message: asError(thrown).message }, { cause: thrown })
+  }
+}
+
+function offsetOf(document: Document, path: readonly PropertyKey[]): number | undefined {
+  for (let length = path.length; length >= 0; length -= 1) {
+    const offset = nodeOffset(document, path.slice(0, length))
+    if (offset !== undefined) return offset
+  }
+  return undefined
+}
+
+/** The offset of the key for a member of a map (that is where a reader looks), else of the value itself. */
+function nodeOffset(document: Document, path: readonly PropertyKey[]): number | undefined {
+  const parent = path.length === 0 ? undefined : document.getIn(path.slice(0, -1), true)
+  if (isMap(parent)) {
+    const name = String(path.at(-1))
+    const pair = parent.items.find(({ key }) => isScalar(key) && String(key.value) === name)
+    return isNode(pair?.key) ? pair.key.range?.[0] : undefined
+  }
+  const node = document.getIn(path, true)
+  return isNode(node) ? node.range?.[0] : undefined
+}
+
+function problemsOf(
+  issue: z.core.$ZodIssue,
+  schema: z.ZodType,
+  problemAt: SourceDocument<unknown>['problemAt'],
+): Problem[] {
+  if (issue.code !== 'unrecognized_keys') return [problemAt(issue.path, issue.message)]
+  const known = knownKeys(schema, issue.path)
+  return issue.keys.map((key) => problemAt([...issue.path, key], `unknown key${suggestion(key, known)}`))
+}
+
+/** `; did you mean "x"?` for the nearest of the known names, or the list of them when none is near. */
+export function suggestion(name: string, known: readonly string[]): string {
+  if (known.length === 0) return ''
+  const nearest = closest(name, known)
+  const near = distance(name.toLowerCase(), nearest.toLowerCase()) <= Math.max(2, name.length / 3)
+  return near ? `; did you mean "${nearest}"?` : `; known here: ${known.join(', ')}`
+}
+
+/** The keys of the object schema that `path` leads to, through optional, union and record schemas. */
+function knownKeys(schema: z.core.$ZodType, path: readonly PropertyKey[]): string[] {
+  const [head, ...rest] = path
+  return variantsOf(schema).flatMap((variant) => {
+    if (variant instanceof z.ZodObject) {
+      if (head === undefined) return Object.keys(variant.shape)
+      const member = variant.shape[String(head)] as z.core.$ZodType | undefined
+      return member === undefined ? [] : knownKeys(member, rest)
+    }
+    if (head === undefined) return []
+    if (variant instanceof z.ZodRecord) return knownKeys(variant.valueType, rest)
+    return variant instanceof z.ZodArray ? knownKeys(variant.element, rest) : []
+  })
+}
+
+function variantsOf(schema: z.core.$ZodType): z.core.$ZodType[] {
+  if (schema instanceof z.ZodUnion) return schema.options.flatMap(variantsOf)
+  if (schema instanceof z.ZodPipe) return variantsOf(schema.in)
+  if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) {
+    return variantsOf(schema.unwrap())
+  }
+  return [schema]
+}
