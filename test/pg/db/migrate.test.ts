@@ -1,0 +1,22 @@
+import { describe, expect, it } from 'vitest'
+import { connect, disconnect } from '../../../job-image/db/client.ts'
+import { migrate, requireCurrentSchema, schemaStatus } from '../../../job-image/db/schema.ts'
+import { createDatabase } from '../../support/database.ts'
+
+describe('migrate', () => {
+  it('makes every table in an empty database, and nothing the second time', async () => {
+    const { client } = await createDatabase('empty')
+    await expect(requireCurrentSchema(client)).rejects.toThrow(/run "rapidrmf db migrate" first/)
+    expect(await migrate(client)).toEqual(['0001_shared-tables', '0002_run-lifecycle'])
+    expect(await migrate(client)).toEqual([])
+    expect(await schemaStatus(client)).toMatchObject({ pending: [], unknown: [] })
+  })
+
+  it('is applied once when three processes start together', async () => {
+    const { url } = await createDatabase('empty')
+    const clients = await Promise.all([1, 2, 3].map(() => connect({ url })))
+    const applied = await Promise.all(clients.map((client) => migrate(client)))
+    expect(applied.map((names) => names.length).sort()).toEqual([0, 0, 2])
+    await Promise.all(clients.map(disconnect))
+  })
+})

@@ -1,0 +1,38 @@
+import { randomBytes } from 'node:crypto'
+import { Client } from 'pg'
+import { afterAll, inject } from 'vitest'
+import { connect, disconnect } from '../../job-image/db/client.ts'
+
+export type TestDatabase = {
+  readonly name: string
+  readonly url: string
+  /** A session as the program opens it. */
+  readonly client: Client
+}
+
+/** A database of the calling test file's own, dropped when the file ends. `empty`: without the migrations. */
+export async function createDatabase(kind: 'migrated' | 'empty' = 'migrated'): Promise<TestDatabase> {
+  const adminUrl = inject('postgresUrl')
+  const name = `t_${randomBytes(6).toString('hex')}`
+  await asAdmin(
+    adminUrl,
+    `CREATE DATABASE ${name}${kind === 'migrated' ? ' TEMPLATE template_migrated' : ''}`,
+  )
+  const url = adminUrl.replace(/\/postgres$/, `/${name}`)
+  const client = await connect({ url })
+  afterAll(async () => {
+    await disconnect(client)
+    await asAdmin(adminUrl, `DROP DATABASE IF EXISTS ${name} WITH (FORCE)`)
+  })
+  return { name, url, client }
+}
+
+async function asAdmin(url: string, sql: string): Promise<void> {
+  const admin = new Client({ connectionString: url })
+  await admin.connect()
+  try {
+    await admin.query(sql)
+  } finally {
+    await admin.end()
+  }
+}

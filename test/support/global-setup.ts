@@ -1,0 +1,39 @@
+import { mkdtempSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Client } from 'pg'
+import type { TestProject } from 'vitest/node'
+import { startLocalPostgres } from '../../scripts/local-postgres.ts'
+import { connect, disconnect } from '../../job-image/db/client.ts'
+import { migrate } from '../../job-image/db/schema.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** URL of the test server's maintenance database; superuser. */
+    postgresUrl: string
+  }
+}
+
+/** One server for the whole run, and one migrated database that each test's own is a copy of. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const server = await startLocalPostgres({
+    directory: mkdtempSync(join(tmpdir(), 'rapidrmf-test-')),
+    settings: { fsync: 'off', full_page_writes: 'off', max_connections: '100' },
+  })
+  try {
+    const admin = new Client({ connectionString: server.url })
+    await admin.connect()
+    await admin.query('CREATE DATABASE template_migrated')
+    await admin.end()
+    const client = await connect({ url: server.url.replace(/\/postgres$/, '/template_migrated') })
+    await migrate(client)
+    await disconnect(client)
+    project.provide('postgresUrl', server.url)
+  } catch (error) {
+    await server.remove()
+    throw error
+  }
+  return async () => {
+    await server.remove()
+  }
+}
