@@ -1,0 +1,147 @@
+import { createHash } from 'node:crypto'
+import { InputError } from '../errors.ts'
+import type { Problem } from '../errors.ts'
+import { compareControlIds, compareText, displayControlId, familyOf } from './control-id.ts'
+import { orderByPrerequisites, requiredClosure } from './order.ts'
+import type { Edge } from './order.ts'
+
+/** What a control or a family needs: every type of `requiredAll`, and one of `requiredAny` unless that is empty. */
+export type Rule = {
+  readonly title: string
+  /** Evidence types in the order in which they are reported. */
+  readonly requiredAll: readonly string[]
+  readonly requiredAny: readonly string[]
+  readonly remediation: string | null
+  /** Name of the pack that the rule comes from. */
+  readonly pack: string
+}
+
+/** A blocking one decides; an advisory one is only reported. Both ids are canonical. */
+export type Prerequisite = Edge & { readonly blocking: boolean; readonly pack: string }
+
+/** One checked pack file. */
+export type RulePack = {
+  readonly name: string
+  readonly title: string
+  readonly file: string
+  /** By upper-case letters. */
+  readonly families: ReadonlyMap<string, Rule>
+  /** By canonical id. */
+  readonly controls: ReadonlyMap<string, Rule>
+  readonly prerequisites: readonly Prerequisite[]
+  /** A problem with the n-th prerequisite, placed where it stands in the file. */
+  problemAtPrerequisite(index: number, message: string): Problem
+}
+
+/** All packs of a run, merged: plain data. */
+export type RuleSet = {
+  readonly packs: readonly string[]
+  readonly families: ReadonlyMap<string, Rule>
+  readonly controls: ReadonlyMap<string, Rule>
+  /** Ordered by control, then by what it requires: the order in which blockers are named. */
+  readonly prerequisites: readonly Prerequisite[]
+  /** The ids that prerequisites name, each after everything it requires. */
+  readonly order: readonly string[]
+  /** SHA-256 (hex) of whatever decides a status or is stored with it. Titles and pack names are not. */
+  readonly digest: string
+}
+
+export type FoundRule = { readonly scope: 'control' | 'family'; readonly key: string; readonly rule: Rule }
+
+/** The control's own rule, else its family's. An enhancement takes its family's, never its base control's own. */
+export function findRule(rules: RuleSet, canonical: string): FoundRule | undefined {
+  const own = rules.controls.get(canonical)
+  if (own !== undefined) return { scope: 'control', key: displayControlId(canonical), rule: own }
+  const key = familyOf(canonical)
+  const rule = key === undefined ? undefined : rules.families.get(key)
+  return key === undefined || rule === undefined ? undefined : { scope: 'family', key, rule }
+}
+
+/** Canonical ids of everything that the given controls depend on, directly or through others. */
+export function prerequisiteClosure(rules: RuleSet, canonicalIds: Iterable<string>): Set<string> {
+  return requiredClosure(rules.prerequisites, canonicalIds)
+}
+
+/**
+ * Later packs add or replace rules per control and per family, and prerequisites per (control, requires).
+ * Throws an InputError when the prerequisites of all packs together form a cycle.
+ */
+export function mergePacks(packs: readonly RulePack[]): RuleSet {
+  const edges = new Map<string, PlacedPrerequisite>()
+  for (const pack of packs) {
+    for (const [index, edge] of pack.prerequisites.entries()) {
+      edges.set(edgeKey(edge), { ...edge, source: pack, index })
+    }
+  }
+  const placed = [...edges.values()].sort(
+    (a, b) => compareControlIds(a.control, b.control) || compareControlIds(a.requires, b.requires),
+  )
+  const ordering = orderByPrerequisites(placed)
+  if (ordering.cycle !== undefined) throw new InputError(cycleProblem(ordering.cycle, edges, packs))
+  const content = {
+    families: sortedMap(
+      packs.flatMap((pack) => [...pack.families]),
+      compareText,
+    ),
+    controls: sortedMap(
+      packs.flatMap((pack) => [...pack.controls]),
+      compareControlIds,
+    ),
+    prerequisites: placed.map(({ control, requires, blocking, pack }) => ({
+      control,
+      requires,
+      blocking,
+      pack,
+    })),
+  }
+  return {
+    packs: packs.map(({ name }) => name),
+    ...content,
+    order: ordering.order,
+    digest: digestOf(content),
+  }
+}
+
+type PlacedPrerequisite = Prerequisite & { readonly source: RulePack; readonly index: number }
+
+function edgeKey({ control, requires }: Edge): string {
+  return `${control} ${requires}`
+}
+
+/** Placed at the edge of the cycle that was added last: the packs before it loaded well. */
+function cycleProblem(
+  cycle: readonly string[],
+  edges: ReadonlyMap<string, PlacedPrerequisite>,
+  packs: readonly RulePack[],
+): Problem {
+  const message = `prerequisites form a cycle: ${cycle.map(displayControlId).join(' → ')}; remove one of these`
+  const [last] = cycle
+    .slice(1)
+    .flatMap((requires, at) => edges.get(edgeKey({ control: cycle[at] ?? '', requires })) ?? [])
+    .sort((a, b) => packs.indexOf(b.source) - packs.indexOf(a.source) || b.index - a.index)
+  return last === undefined ? { message } : last.source.problemAtPrerequisite(last.index, message)
+}
+
+function sortedMap<T>(
+  entries: readonly [string, T][],
+  compare: (a: string, b: string) => number,
+): Map<string, T> {
+  return new Map([...new Map(entries)].sort(([a], [b]) => compare(a, b)))
+}
+
+function digestOf({
+  families,
+  controls,
+  prerequisites,
+}: Pick<RuleSet, 'families' | 'controls' | 'prerequisites'>): string {
+  // Arrays of arrays: no key order to agree on. The number is the version of this form.
+  const rule = ([key, { requiredAll, requiredAny, remediation }]: [string, Rule]): unknown => [
+    key,
+    requiredAll,
+    requiredAny,
+    remediation,
+  ]
+  const edges = prerequisites.map(({ control, requires, blocking }) => [control, requires, blocking])
+  const canonical = JSON.stringify([1, [...families].map(rule), [...controls].map(rule), edges])
+  return createHash('sha256').update(canonical).digest('hex')
+}

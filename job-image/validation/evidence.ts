@@ -1,0 +1,64 @@
+import type { Micros } from '../time.ts'
+import type { EvidenceRow } from './model.ts'
+
+/** What a system has of one evidence type at the reference time. */
+export type Holding = {
+  /** The newest valid row, undefined when there is none. */
+  readonly valid: EvidenceRow | undefined
+  /** The latest expiry among rows that no longer count; reported only when no row is valid. */
+  readonly expiredAt: Micros | undefined
+}
+
+export const NOTHING: Holding = { valid: undefined, expiredAt: undefined }
+
+/**
+ * One holding per type that some rule asks for, by type index; the order of the rows does not matter.
+ * A row counts only while its expiry lies strictly after the reference time.
+ */
+export function holdingsOf(
+  typeIndex: ReadonlyMap<string, number>,
+  evidence: readonly EvidenceRow[],
+  referenceTime: Micros,
+): readonly Holding[] {
+  const holdings: Holding[] = Array.from(typeIndex, () => NOTHING)
+  for (const row of evidence) {
+    const type = typeIndex.get(row.type)
+    if (type === undefined) continue
+    const held = holdings[type] ?? NOTHING
+    if (isValid(row, referenceTime)) {
+      if (held.valid === undefined || isNewer(row, held.valid)) holdings[type] = { ...held, valid: row }
+    } else if (held.expiredAt === undefined || (row.expiresAt ?? 0) > held.expiredAt) {
+      holdings[type] = { ...held, expiredAt: row.expiresAt ?? undefined }
+    }
+  }
+  return holdings
+}
+
+export function isValid({ expiresAt }: EvidenceRow, referenceTime: Micros): boolean {
+  return expiresAt === null || expiresAt > referenceTime
+}
+
+/** Collected later; between rows of one moment the lower key, then the lower id: one answer for any order of rows. */
+function isNewer(row: EvidenceRow, other: EvidenceRow): boolean {
+  if (row.collectedAt !== other.collectedAt) return row.collectedAt > other.collectedAt
+  if (row.key !== other.key) return row.key < other.key
+  return row.id < other.id
+}
+
+/**
+ * The first moment after the reference time at which the same rows may lead to another decision or another message:
+ * the next expiry, or the moment at which evidence from the future no longer is. Null: never.
+ */
+export function nextChange(
+  typeIndex: ReadonlyMap<string, number>,
+  evidence: readonly EvidenceRow[],
+  referenceTime: Micros,
+): Micros | null {
+  let next = Infinity
+  for (const { type, collectedAt, expiresAt } of evidence) {
+    if (!typeIndex.has(type)) continue
+    if (collectedAt > referenceTime) next = Math.min(next, collectedAt)
+    if (expiresAt !== null && expiresAt > referenceTime) next = Math.min(next, expiresAt)
+  }
+  return next === Infinity ? null : next
+}

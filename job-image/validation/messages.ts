@@ -1,0 +1,80 @@
+import { formatTimestamp } from '../time.ts'
+import type { Micros } from '../time.ts'
+import type { Decision, Status } from './model.ts'
+
+/*
+ * The words that are stored with decisions. Times are absolute, never "3 days ago": the same inputs give the same
+ * words, and a row reads the same whenever it is read.
+ */
+
+/** A type and the moment that is to be told with it. */
+export type DatedType = { readonly type: string; readonly at: Micros }
+
+/** A type that a rule asks for and no valid row has; `expiredAt` when rows exist but no longer count. */
+export type LackingType = { readonly type: string; readonly expiredAt: Micros | undefined }
+
+export type UnmetPrerequisite = { readonly control: string; readonly status: Status }
+
+export function present(types: readonly string[]): string {
+  return `Evidence present: ${types.join(', ')}`
+}
+
+export function requiredLacking(types: readonly LackingType[]): string {
+  return `Required evidence: ${types.map(lacking).join(', ')}`
+}
+
+export function optionsLacking(groups: readonly (readonly LackingType[])[]): string {
+  return groups.map((group) => `One of these is required: ${group.map(lacking).join(', ')}`).join('; ')
+}
+
+export function blocked(by: readonly UnmetPrerequisite[]): string {
+  return `Prerequisite not passed: ${by.map(unmet).join(', ')}`
+}
+
+export function blockedRemediation(by: readonly UnmetPrerequisite[]): string {
+  return `Make ${by.map(({ control }) => control).join(', ')} pass first.`
+}
+
+/** What an auditor should know beside the reason: what did not count, what looks odd, what was only advised. */
+export function withNotes(
+  reason: string,
+  expired: readonly DatedType[],
+  future: readonly DatedType[],
+  advisory: readonly UnmetPrerequisite[],
+): string {
+  let message = reason
+  if (expired.length > 0) {
+    message += `; not counted: ${expired.map(({ type, at }) => `${type} expired ${formatTimestamp(at)}`).join(', ')}`
+  }
+  if (future.length > 0) {
+    message += `; collected after the reference time: ${future.map(dated).join(', ')}`
+  }
+  if (advisory.length > 0) message += `; advisory prerequisite not passed: ${advisory.map(unmet).join(', ')}`
+  return message
+}
+
+export function noRule(): Decision {
+  return {
+    status: 'unknown',
+    message: 'No rule covers this control, neither of its own nor of its family',
+    evidenceKeys: [],
+    remediation: 'Add a rule for the control or its family to a rule pack, or requirements to the database.',
+    attributes: {},
+  }
+}
+
+export function invalidRequirements(problem: string): string {
+  return `The requirements of this control in the database cannot be used: ${problem}`
+}
+
+function lacking({ type, expiredAt }: LackingType): string {
+  return expiredAt === undefined ? `${type} missing` : `${type} expired ${formatTimestamp(expiredAt)}`
+}
+
+function dated({ type, at }: DatedType): string {
+  return `${type} ${formatTimestamp(at)}`
+}
+
+function unmet({ control, status }: UnmetPrerequisite): string {
+  return `${control} (${status})`
+}
