@@ -1,6 +1,7 @@
 import { closest, distance } from 'fastest-levenshtein'
+import { isUtf8 } from 'node:buffer'
 import { readFileSync } from 'node:fs'
-import { LineCounter, isMap, isNode, isScalar, parseDocument as parseYaml } from 'yaml'
+import { LineCounter, isMap, isNode, isScalar, parseDocument as parseYaml, visit } from 'yaml'
 import type { Document } from 'yaml'
 import { z } from 'zod'
 import { InputError, asError } from './errors.ts'
@@ -14,10 +15,16 @@ export type SourceDocument<T> = {
   problemAt(path: readonly PropertyKey[], message: string): Problem
 }
 
-/** Reads a text file; a missing or unreadable one is an InputError that names it. */
+/** Reads a text file; a missing or unreadable one, or one that holds no UTF-8, is an InputError that names it. */
 export function readTextFile(file: string, what: string): string {
+  const bytes = readBytes(file, what)
+  if (isUtf8(bytes) && !bytes.includes(0)) return bytes.toString('utf8')
+  throw new InputError({ file, message: `cannot read this ${what}: it is not UTF-8 text` })
+}
+
+function readBytes(file: string, what: string): Buffer {
   try {
-    return readFileSync(file, 'utf8')
+    return readFileSync(file)
   } catch (thrown) {
     const error = asError(thrown) as NodeJS.ErrnoException
     const why = READ_ERRORS[error.code ?? ''] ?? error.message
@@ -41,14 +48,20 @@ export function parseDocument<S extends z.ZodType>(
   schema: S,
 ): SourceDocument<z.output<S>> {
   const lines = new LineCounter()
-  const document = parseYaml(text, { lineCounter: lines, prettyErrors: false, merge: true })
+  const document = parseYaml(text, {
+    lineCounter: lines,
+    prettyErrors: false,
+    merge: true,
+    logLevel: 'error',
+  })
   const at = (offset: number | undefined): Omit<Problem, 'message'> => {
     if (offset === undefined) return { file }
     const { line, col } = lines.linePos(offset)
     return { file, line, column: col }
   }
-  if (document.errors.length > 0) {
-    throw new InputError(document.errors.map(({ pos, message }) => ({ ...at(pos[0]), message })))
+  const faults = syntaxFaults(document)
+  if (faults.length > 0) {
+    throw new InputError(faults.map(({ offset, message }) => ({ ...at(offset), message })))
   }
   const problemAt = (path: readonly PropertyKey[], message: string): Problem => {
     const key = path.map(String).join('.')
@@ -58,6 +71,38 @@ export function parseDocument<S extends z.ZodType>(
   if (!result.success)
     throw new InputError(result.error.issues.flatMap((i) => problemsOf(i, schema, problemAt)))
   return { file, value: result.data, problemAt }
+}
+
+const DANGLING_ALIAS = 'an alias (*name) without its anchor; a text that begins with * needs quotes'
+
+/** Faults whose own message quotes the text, which may be part of a password, or speaks of the parser's API. */
+const SYNTAX_MESSAGES: Record<string, string> = {
+  UNEXPECTED_TOKEN: 'this does not belong here; a text with special characters needs quotes',
+  BAD_ALIAS: DANGLING_ALIAS,
+  TAG_RESOLVE_FAILED: 'an unknown tag; a text that begins with ! needs quotes',
+  MULTIPLE_DOCS: 'a second document begins here (---); keep one per file',
+  DUPLICATE_KEY: 'this key stands twice in one map; keep one of them',
+}
+
+type Fault = { readonly offset: number | undefined; readonly message: string }
+
+/** What makes the text unreadable; a warning of the parser (an unknown tag) means that it dropped a value. */
+function syntaxFaults(document: Document.Parsed): Fault[] {
+  const faults: Fault[] = [...document.errors, ...document.warnings].map(({ code, pos, message }) => {
+    return { offset: pos[0], message: SYNTAX_MESSAGES[code] ?? message }
+  })
+  visit(document, {
+    Alias: (_, alias) => {
+      if (alias.resolve(document) !== undefined) return
+      faults.push({ offset: alias.range?.[0], message: DANGLING_ALIAS })
+    },
+    // The schema library leaves this key out without a word.
+    Pair: (_, { key }) => {
+      if (!isScalar(key) || key.value !== '__proto__') return
+      faults.push({ offset: key.range?.[0], message: 'this key cannot be used' })
+    },
+  })
+  return faults
 }
 
 /** An alias bomb ("billion laughs") makes toJS throw: that is bad input, not a fault of ours. */
@@ -124,7 +169,10 @@ function knownKeys(schema: z.core.$ZodType, path: readonly PropertyKey[]): strin
 
 function variantsOf(schema: z.core.$ZodType): z.core.$ZodType[] {
   if (schema instanceof z.ZodUnion) return schema.options.flatMap(variantsOf)
-  if (schema instanceof z.ZodPipe) return variantsOf(schema.in)
+  if (schema instanceof z.ZodPipe) {
+    // preprocess() is a pipe from a transform into the schema that says the keys.
+    return variantsOf(schema.in instanceof z.ZodTransform ? schema.out : schema.in)
+  }
   if (schema instanceof z.ZodOptional || schema instanceof z.ZodNullable || schema instanceof z.ZodDefault) {
     return variantsOf(schema.unwrap())
   }

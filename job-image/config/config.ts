@@ -1,0 +1,224 @@
+import { createHash } from 'node:crypto'
+import { dirname, isAbsolute, join } from 'node:path'
+import { z } from 'zod'
+import { parseDocument, readTextFile, suggestion } from '../document.ts'
+import type { SourceDocument } from '../document.ts'
+import { InputError } from '../errors.ts'
+import type { Problem } from '../errors.ts'
+import type { Io } from '../io.ts'
+import { expand, referenceFault } from './expand.ts'
+import type { Setting } from './expand.ts'
+
+/** `environments.NAME` of the file. */
+export type Environment = {
+  readonly name: string
+  readonly description: string | null
+  /** As written; `target.ts` makes a URL of it, unless another source overrides it. */
+  readonly databaseUrl: Setting | undefined
+  /** Belongs to RapidRMF: known, shown, never interpreted. */
+  readonly storage: unknown
+}
+
+/** `catalogs.NAME` of the file; a relative path is one from the file's folder. */
+export type Catalog = {
+  readonly name: string
+  readonly path: Setting
+}
+
+/** The checked file. Texts keep their `${VARIABLES}` until they are used. */
+export type Config = {
+  readonly file: string
+  readonly env: Io['env']
+  readonly environments: ReadonlyMap<string, Environment>
+  /** By `catalogKey`. */
+  readonly catalogs: ReadonlyMap<string, Catalog>
+  readonly rulePacks: readonly Setting[]
+  /** RapidRMF's other top-level keys, as written. */
+  readonly other: Readonly<Record<string, unknown>>
+}
+
+/** `systems.environment` and `job_runs.environment` are varchar(50). */
+const MAX_ENVIRONMENT = 50
+/** `catalogs.name` is a varchar(100). */
+const MAX_CATALOG = 100
+
+const expected =
+  (what: string) =>
+  ({ code }: { readonly code: string }): string | undefined =>
+    code === 'invalid_type' ? `expected ${what}` : undefined
+
+/** A key with nothing after its colon is null in YAML: the same as an empty map, or as no key at all. */
+const environmentSchema = z.preprocess(
+  (value) => value ?? {},
+  z.strictObject(
+    {
+      description: z.string().nullish(),
+      database_url: z.string().nullish(),
+      storage: z.unknown().optional(),
+    },
+    { error: expected('a map with description, database_url and storage, all optional') },
+  ),
+)
+
+const catalogSchema = z.preprocess(
+  (value) => (typeof value === 'string' ? { path: value } : value),
+  z.strictObject(
+    { path: z.string('expected a path').min(1, 'must not be empty') },
+    { error: expected('a path, or a map with the key path') },
+  ),
+)
+
+/** Keys of RapidRMF that mean nothing here. */
+const FOREIGN = {
+  version: z.unknown().optional(),
+  organization: z.unknown().optional(),
+  ci: z.unknown().optional(),
+  policy: z.unknown().optional(),
+  staging_dir: z.unknown().optional(),
+  storage: z.unknown().optional(),
+}
+
+const configSchema = z.strictObject(
+  {
+    environments: z.record(z.string(), environmentSchema, {
+      error: expected('a map from environment names to their settings'),
+    }),
+    catalogs: z
+      .record(z.string(), catalogSchema, { error: expected('a map from catalog names to paths') })
+      .nullish(),
+    rule_packs: z
+      .array(z.string('expected a path').min(1, 'must not be empty'), { error: expected('a list of paths') })
+      .nullish(),
+    ...FOREIGN,
+  },
+  { error: expected('a map with the key environments') },
+)
+
+type ConfigDocument = SourceDocument<z.output<typeof configSchema>>
+
+/**
+ * Reads and checks a configuration file. Throws one InputError with everything that is wrong, each problem as
+ * file:line:column; no problem quotes a value.
+ */
+export function loadConfig(file: string, env: Io['env']): Config {
+  return parseConfig(readTextFile(file, 'configuration'), file, env)
+}
+
+export function parseConfig(text: string, file: string, env: Io['env']): Config {
+  const document = parseDocument(text, file, configSchema)
+  const problems: Problem[] = []
+  const environments = environmentsOf(document, problems)
+  const catalogs = catalogsOf(document, problems)
+  const packs = (document.value.rule_packs ?? []).map((path, index) =>
+    settingOf(document, ['rule_packs', index], path, problems),
+  )
+  if (problems.length > 0) throw new InputError(problems)
+  const { environments: _, catalogs: __, rule_packs: ___, ...other } = document.value
+  return { file, env, environments, catalogs, rulePacks: packs, other }
+}
+
+function settingOf(
+  document: ConfigDocument,
+  path: readonly PropertyKey[],
+  text: string,
+  problems: Problem[],
+): Setting {
+  const setting = { text, problem: (message: string) => document.problemAt(path, message) }
+  const fault = referenceFault(text)
+  if (fault !== undefined) problems.push(setting.problem(fault))
+  return setting
+}
+
+function environmentsOf(document: ConfigDocument, problems: Problem[]): Map<string, Environment> {
+  const { environments } = document.value
+  const names = Object.keys(environments)
+  if (names.length === 0) problems.push(document.problemAt(['environments'], 'holds no environment'))
+  return new Map(
+    Object.entries(environments).map(([name, source]) => {
+      const path = ['environments', name]
+      const fault = nameFault(name, MAX_ENVIRONMENT)
+      if (fault !== undefined) problems.push(document.problemAt(path, fault))
+      const url = source.database_url ?? undefined
+      const environment: Environment = {
+        name,
+        description: source.description ?? null,
+        databaseUrl:
+          url === undefined ? undefined : settingOf(document, [...path, 'database_url'], url, problems),
+        storage: source.storage,
+      }
+      return [name, environment]
+    }),
+  )
+}
+
+function catalogsOf(document: ConfigDocument, problems: Problem[]): Map<string, Catalog> {
+  const catalogs = new Map<string, Catalog>()
+  for (const [name, { path }] of Object.entries(document.value.catalogs ?? {})) {
+    const place = ['catalogs', name]
+    const twin = catalogs.get(catalogKey(name))
+    const fault =
+      nameFault(name, MAX_CATALOG) ??
+      (twin && `is the same catalog as "${twin.name}" above ("-" and "_" are one); keep one of them`)
+    if (fault !== undefined) problems.push(document.problemAt(place, fault))
+    catalogs.set(catalogKey(name), { name, path: settingOf(document, place, path, problems) })
+  }
+  return catalogs
+}
+
+function nameFault(name: string, max: number): string | undefined {
+  if (name.trim() !== name || name === '') return 'a name must not be empty, nor begin or end with a space'
+  if (/\p{Cc}/u.test(name)) return 'a name must not contain control characters'
+  const length = Array.from(name).length
+  return length > max ? `this name has ${length} characters; at most ${max} can be stored` : undefined
+}
+
+/** One key for all spellings of a catalog's name: `nist_800_53`, `NIST-800-53`. */
+export function catalogKey(name: string): string {
+  return name.toLowerCase().replaceAll('_', '-')
+}
+
+/** The named environment; an unknown one is an InputError with the nearest name, or all of them. */
+export function environmentOf(config: Config, name: string): Environment {
+  const environment = config.environments.get(name)
+  if (environment !== undefined) return environment
+  const known = suggestion(name, [...config.environments.keys()])
+  throw new InputError({ file: config.file, message: `there is no environment ${quoted(name)} here${known}` })
+}
+
+/** Path of the named catalog, in any spelling of its name; an unknown one is an InputError. */
+export function catalogPath(config: Config, name: string): string {
+  const catalog = config.catalogs.get(catalogKey(name))
+  if (catalog !== undefined) return pathOf(config, catalog.path)
+  const known = suggestion(
+    name,
+    [...config.catalogs.values()].map((each) => each.name),
+  )
+  throw new InputError({ file: config.file, message: `there is no catalog ${quoted(name)} here${known}` })
+}
+
+/** The user's rule packs, in the file's order. */
+export function rulePackPaths(config: Config): string[] {
+  return config.rulePacks.map((pack) => pathOf(config, pack))
+}
+
+/** A path of the configuration, from the folder that the configuration is in. */
+export function pathOf(config: Config, setting: Setting): string {
+  const path = expand(setting, config.env)
+  if (path === '') throw new InputError(setting.problem('is empty once its variables are put in'))
+  return isAbsolute(path) ? path : join(dirname(config.file), path)
+}
+
+/**
+ * sha256 of what in the configuration a decision depends on, so that workers of one run can tell whether they judge
+ * the same thing. Rules have a digest of their own; where the database is and how to log in decide nothing.
+ */
+export function configDigest(config: Config, environmentName: string): string {
+  const { name } = environmentOf(config, environmentName)
+  return createHash('sha256')
+    .update(JSON.stringify({ environment: name }))
+    .digest('hex')
+}
+
+function quoted(name: string): string {
+  return JSON.stringify(name)
+}

@@ -1,0 +1,133 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { parseDatabaseUrl } from '../db/url.ts'
+import { InputError } from '../errors.ts'
+import type { Io } from '../io.ts'
+import { environmentOf, loadConfig } from './config.ts'
+import type { Config, Environment } from './config.ts'
+import { expand } from './expand.ts'
+
+/** The options that commands share: `--config`, `--env`, `--database-url`. */
+export type TargetOptions = {
+  readonly config: string
+  readonly env: string
+  readonly databaseUrl: string | undefined
+}
+
+/** A database URL as pg understands it, and who said it. */
+export type DatabaseUrl = {
+  readonly url: string
+  /** For people: `--database-url`, `DATABASE_URL` or the key of the configuration. */
+  readonly source: string
+}
+
+/** All that a command on one environment needs. `url` holds a password: it is for `connect`, never for people. */
+export type ResolvedTarget = DatabaseUrl & {
+  readonly config: Config
+  readonly environment: Environment
+}
+
+/** A database, with the configuration it came from if there is one. */
+export type ResolvedDatabase = DatabaseUrl & { readonly config: Config | undefined }
+
+type Surroundings = Pick<Io, 'env' | 'cwd'>
+
+/** `--config` without a value; the one file that may be missing where a database is all that is needed. */
+const DEFAULT_CONFIG = 'config.yaml'
+
+/** Configuration, environment and database of a command; everything is checked before anything is done. */
+export function resolveTarget(options: TargetOptions, io: Surroundings): ResolvedTarget {
+  const config = loadConfig(configFile(options.config, io), io.env)
+  const environment = environmentOf(config, options.env)
+  return { config, environment, ...databaseUrlFor({ ...options, config }, io) }
+}
+
+/**
+ * The database of a command that needs nothing else (`db migrate`, `catalog import`, ...). When DATABASE_URL or
+ * --database-url says it, the environment need not be in the configuration, and the default file need not exist.
+ */
+export function resolveDatabase(options: TargetOptions, io: Surroundings): ResolvedDatabase {
+  const file = configFile(options.config, io)
+  const override = overridingUrl(options.databaseUrl, io)
+  if (override !== undefined && options.config === DEFAULT_CONFIG && !existsSync(file)) {
+    return { ...override, config: undefined }
+  }
+  const config = loadConfig(file, io.env)
+  return { ...(override ?? databaseUrlFor({ ...options, config }, io)), config }
+}
+
+/** --database-url, else DATABASE_URL, else the environment's database_url (only then are its variables read). */
+export function databaseUrlFor(
+  options: { readonly config: Config; readonly env: string; readonly databaseUrl: string | undefined },
+  io: Pick<Io, 'env'>,
+): DatabaseUrl {
+  const override = overridingUrl(options.databaseUrl, io)
+  if (override !== undefined) return override
+  const environment = environmentOf(options.config, options.env)
+  const configured = configuredUrl(options.config, environment)
+  if (configured !== undefined) return configured
+  const message = `the environment "${environment.name}" has no database_url; add it, or set DATABASE_URL, or give --database-url`
+  throw new InputError({ file: options.config.file, message })
+}
+
+/** Every database of the configuration once, however its URL is spelt, with the environments that live in it. */
+export function allDatabases(
+  config: Config,
+  databaseUrl: string | undefined,
+  io: Pick<Io, 'env'>,
+): { url: string; environments: string[] }[] {
+  const override = overridingUrl(databaseUrl, io)
+  const databases = new Map<string, { url: string; environments: string[] }>()
+  for (const environment of config.environments.values()) {
+    const url = (override ?? configuredUrl(config, environment))?.url
+    if (url === undefined) continue
+    const database = databases.get(databaseKey(url)) ?? { url, environments: [] }
+    database.environments.push(environment.name)
+    databases.set(databaseKey(url), database)
+  }
+  if (databases.size > 0) return [...databases.values()]
+  const message = 'no environment has a database_url; add one, or set DATABASE_URL, or give --database-url'
+  throw new InputError({ file: config.file, message })
+}
+
+/** The URL that stands above the configuration. An empty DATABASE_URL counts as none, as compose files write it. */
+export function overridingUrl(
+  databaseUrl: string | undefined,
+  { env }: Pick<Io, 'env'>,
+): DatabaseUrl | undefined {
+  if (databaseUrl !== undefined) return named('--database-url', databaseUrl)
+  const variable = env['DATABASE_URL'] ?? ''
+  return variable === '' ? undefined : named('DATABASE_URL', variable)
+}
+
+function named(source: string, text: string): DatabaseUrl {
+  return { url: parseDatabaseUrl(text, source), source }
+}
+
+/** The URL that the file says for an environment, undefined where it says none. */
+export function configuredUrl(config: Config, { name, databaseUrl }: Environment): DatabaseUrl | undefined {
+  if (databaseUrl === undefined) return undefined
+  const url = parseDatabaseUrl(expand(databaseUrl, config.env), databaseUrl.problem)
+  return { url, source: `environments.${name}.database_url` }
+}
+
+/** Equal for URLs of one database: another role or another TLS mode does not make it another one. */
+export function databaseKey(text: string): string {
+  const url = new URL(text)
+  const at = (name: string): string => url.searchParams.get(name) ?? ''
+  const database = url.pathname.length > 1 ? url.pathname : `/${url.username}`
+  return JSON.stringify([
+    url.hostname.toLowerCase(),
+    url.port || '5432',
+    database,
+    at('host'),
+    at('port'),
+    at('options'),
+  ])
+}
+
+/** As given where that means the same file (problems are to be short), else from the command's working directory. */
+export function configFile(path: string, { cwd }: Pick<Io, 'cwd'>): string {
+  const absolute = resolve(cwd, path)
+  return absolute === resolve(path) ? path : absolute
+}
