@@ -223,8 +223,12 @@ function linked(resolved: CatalogNodes, id: string): number {
   return node
 }
 
-/** Every row must hold by itself, so each row's options are a group of their own; the same group twice is one. */
+/** Every row must hold by itself, so each row's options are a group of their own; the same options twice are one. */
 function anyGroups(requirements: readonly Requirement[]): (readonly string[])[] {
-  const groups = requirements.map(({ requiredAny }) => requiredAny).filter((group) => group.length > 0)
-  return [...new Map(groups.map((group) => [JSON.stringify([...group].sort(compareText)), group])).values()]
+  const groups = new Map<string, readonly string[]>()
+  for (const { requiredAny } of requirements) {
+    const key = JSON.stringify([...new Set(requiredAny)].sort(compareText))
+    if (requiredAny.length > 0 && !groups.has(key)) groups.set(key, requiredAny)
+  }
+  return [...groups.values()]
 }

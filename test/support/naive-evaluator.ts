@@ -1,0 +1,154 @@
+import type { Prerequisite, Rule, RuleSet } from '../../job-image/rules/rule-set.ts'
+import type { ControlRow, EvidenceRow, Status } from '../../job-image/validation/model.ts'
+
+/*
+ * The specification once more, as slowly and as plainly as possible: nothing is compiled, shared, ordered or cached.
+ * It imports types only, so that a mistake in the real look-up or decision cannot hide in both.
+ */
+
+export type NaiveDecision = {
+  status: Status
+  evidenceKeys: string[]
+  attributes: Record<string, unknown>
+}
+
+export type World = {
+  rules: Pick<RuleSet, 'families' | 'controls' | 'prerequisites'>
+  /** All rows there are, in scope or not. */
+  rows: readonly ControlRow[]
+  evidence: readonly EvidenceRow[]
+  referenceTime: number
+}
+
+export function naiveDecision(world: World, row: ControlRow): NaiveDecision {
+  return decide(world, row.catalogId, naiveId(row.controlId), row)
+}
+
+/** 'AC-02 (01)' → 'ac-2.1': the letters, then the numbers without their zeros. Other shapes stay, lower-cased. */
+export function naiveId(text: string): string {
+  const parts = text.toLowerCase().match(/[a-z]+|\d+/g) ?? []
+  const [letters, number, enhancement] = parts
+  if (!/^\s*[a-z]+-\d/i.test(text)) return text.trim().toLowerCase()
+  return `${letters}-${Number(number)}${enhancement === undefined ? '' : `.${Number(enhancement)}`}`
+}
+
+type Needs = { label: string; all: string[]; groups: string[][] }
+
+function decide(world: World, catalogId: number, id: string, row: ControlRow | undefined): NaiveDecision {
+  if (row !== undefined && isUnusable(row)) return unknown({ rule: 'database' })
+  const needs = needsOf(world, id, row)
+  if (needs === undefined) return unknown({})
+  const prerequisites = world.rules.prerequisites.filter(({ control }) => control === id)
+  const unmet = (blocking: boolean): string[] =>
+    prerequisites
+      .filter((prerequisite) => prerequisite.blocking === blocking)
+      .filter((prerequisite) => prerequisiteStatus(world, catalogId, prerequisite) !== 'pass')
+      .map(({ requires }) => requires.toUpperCase())
+      .sort()
+  const types = unique([...needs.all, ...needs.groups.flat()])
+  const attributes: Record<string, unknown> = { rule: needs.label }
+  const note = (name: string, list: readonly unknown[]): void => {
+    if (list.length > 0) attributes[name] = list
+  }
+  const isPresent = (type: string): boolean => newest(world, type) !== undefined
+  note(
+    'expired',
+    types.filter((type) => !isPresent(type) && world.evidence.some((each) => each.type === type)),
+  )
+  note(
+    'future',
+    types.filter((type) => (newest(world, type)?.collectedAt ?? -Infinity) > world.referenceTime),
+  )
+  note('advisory', unmet(false))
+  const insufficient = (): NaiveDecision => ({
+    status: 'insufficient_evidence',
+    evidenceKeys: [],
+    attributes,
+  })
+
+  const blockers = unmet(true)
+  if (blockers.length > 0) {
+    note('blocked_by', blockers)
+    return insufficient()
+  }
+  const absent = needs.all.filter((type) => !isPresent(type))
+  if (absent.length > 0) {
+    note(
+      'missing',
+      absent.filter((type) => !world.evidence.some((each) => each.type === type)),
+    )
+    return insufficient()
+  }
+  const emptyGroups = needs.groups.filter((group) => !group.some(isPresent))
+  if (emptyGroups.length > 0) {
+    note('missing_any', emptyGroups)
+    return insufficient()
+  }
+  const keys = types.flatMap((type) => newest(world, type)?.key ?? [])
+  return { status: 'pass', evidenceKeys: unique(keys), attributes }
+}
+
+function prerequisiteStatus(world: World, catalogId: number, { requires }: Prerequisite): Status {
+  const candidates = world.rows.filter(
+    (row) => row.catalogId === catalogId && naiveId(row.controlId) === requires,
+  )
+  const lowest = Math.min(...candidates.map(({ id }) => id))
+  return decide(
+    world,
+    catalogId,
+    requires,
+    candidates.find(({ id }) => id === lowest),
+  ).status
+}
+
+function isUnusable({ problem, requirements }: ControlRow): boolean {
+  if (problem !== undefined) return true
+  return requirements.some(
+    ({ requiredAll, requiredAny }) => requiredAll.length === 0 && requiredAny.length === 0,
+  )
+}
+
+function needsOf({ rules }: World, id: string, row: ControlRow | undefined): Needs | undefined {
+  if (row !== undefined && row.requirements.length > 0) {
+    const groups = row.requirements
+      .map(({ requiredAny }) => unique(requiredAny))
+      .filter(({ length }) => length > 0)
+    const firstOf = (group: string[]): number => groups.findIndex((other) => sameMembers(other, group))
+    return {
+      label: 'database',
+      all: unique(row.requirements.flatMap(({ requiredAll }) => requiredAll)),
+      groups: groups.filter((group, index) => firstOf(group) === index),
+    }
+  }
+  const own = rules.controls.get(id)
+  if (own !== undefined) return fromRule(id.toUpperCase(), own)
+  const letters = id.match(/^[a-z]+(?=-)/)?.[0]?.toUpperCase() ?? ''
+  const ofFamily = rules.families.get(letters)
+  return ofFamily === undefined ? undefined : fromRule(`family ${letters}`, ofFamily)
+}
+
+function fromRule(label: string, { requiredAll, requiredAny }: Rule): Needs {
+  return { label, all: [...requiredAll], groups: requiredAny.length === 0 ? [] : [[...requiredAny]] }
+}
+
+function newest({ evidence, referenceTime }: World, type: string): EvidenceRow | undefined {
+  const valid = evidence
+    .filter((row) => row.type === type)
+    .filter(({ expiresAt }) => expiresAt === null || expiresAt > referenceTime)
+  const latest = Math.max(...valid.map(({ collectedAt }) => collectedAt))
+  const ofThatMoment = valid.filter(({ collectedAt }) => collectedAt === latest)
+  const firstKey = ofThatMoment.map(({ key }) => key).sort()[0]
+  return ofThatMoment.find(({ key }) => key === firstKey)
+}
+
+function unknown(attributes: Record<string, unknown>): NaiveDecision {
+  return { status: 'unknown', evidenceKeys: [], attributes }
+}
+
+function unique(list: readonly string[]): string[] {
+  return [...new Set(list)]
+}
+
+function sameMembers(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((each) => b.includes(each))
+}

@@ -1,0 +1,142 @@
+import { dryRun } from 'cmd-ts'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Writable } from 'node:stream'
+import { afterAll, describe, expect, test } from 'vitest'
+import { rulesCommand } from '../../../job-image/commands/rules.ts'
+import { InputError } from '../../../job-image/errors.ts'
+import type { Action } from '../../../job-image/io.ts'
+
+const cwd = mkdtempSync(join(tmpdir(), 'rules-command-'))
+afterAll(() => rmSync(cwd, { recursive: true }))
+
+function file(name: string, text: string): string {
+  writeFileSync(join(cwd, name), text)
+  return name
+}
+
+async function rules(...argv: readonly string[]): Promise<{ code: number; out: string }> {
+  const parsed = await dryRun(rulesCommand, [...argv])
+  if (parsed._tag === 'error') throw new Error(parsed.error)
+  const action: Action = parsed.value.value
+  let out = ''
+  const stdout = new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      out += chunk.toString()
+      done()
+    },
+  })
+  const code = await action({ env: {}, cwd, stdout, stderr: stdout, signal: new AbortController().signal })
+  return { code, out }
+}
+
+const USER = file(
+  'user.yaml',
+  'name: ours\ncontrols:\n  AC-2(1): { required_all: [hr-export], remediation: Ask HR. }\n',
+)
+
+describe('rules explain', () => {
+  test('an enhancement takes the rule of its family', async () => {
+    expect(await rules('explain', 'AC-2(1)')).toEqual({
+      code: 0,
+      out: `Control        AC-2.1
+Rule           family AC (Access Control), from pack nist-800-53-rev5
+Why            the control has no rule of its own, so its family's applies; an enhancement does not inherit the rule of AC-2
+All of         audit-log
+One of         terraform-plan, iam-config, rbac-config, iam-policy
+Remediation    Export the identity and access configuration, and ship the access audit log to the evidence store.
+Rows of control_requirements in the database, where a control has them, come before every rule.
+`,
+    })
+  })
+
+  test('a user pack wins', async () => {
+    const { out } = await rules('explain', 'ac-02.01', '--rules', USER, '--json')
+    expect(JSON.parse(out)).toEqual({
+      control: 'AC-2.1',
+      rule: 'AC-2.1',
+      why: 'the control has a rule of its own',
+      title: 'AC-2.1',
+      pack: 'ours',
+      required_all: ['hr-export'],
+      required_any: [],
+      prerequisites: [],
+      remediation: 'Ask HR.',
+    })
+  })
+
+  test('no rule is an answer', async () => {
+    const { code, out } = await rules('explain', 'ZZ-1')
+    expect(code).toBe(0)
+    expect(out).toContain(
+      'Why            the control has no rule of its own and neither has family ZZ: its status is always unknown\n',
+    )
+    expect((await rules('explain', 's1.1.1')).out).toContain(
+      'and its id names no family: its status is always unknown',
+    )
+  })
+
+  test('what is no id is refused', async () => {
+    await expect(rules('explain', 'AC 2')).rejects.toThrow(
+      new InputError('"AC 2" is not a control id; expected one such as AC-2, AC-2(1) or ac-2.1'),
+    )
+  })
+})
+
+describe('rules list', () => {
+  test('shows families, controls and what they need', async () => {
+    const { code, out } = await rules('list', '--rules', USER)
+    expect(code).toBe(0)
+    expect(out).toMatch(/family SR .* sbom /)
+    expect(out).toMatch(
+      / AC-3 .* iam-policy, rbac-config .* AC-1 \(advisory\), AC-2 \(blocking\) .* nist-800-53-rev5 /,
+    )
+    expect(out).toMatch(/ AC-2\.1 .* hr-export .* ours /)
+  })
+
+  test('prints JSON', async () => {
+    const { packs, digest, rules: list } = JSON.parse((await rules('list', '--json', '--rules', USER)).out)
+    expect(packs).toEqual(['nist-800-53-rev5', 'ours'])
+    expect(digest).toMatch(/^[0-9a-f]{64}$/)
+    // 20 families, 15 controls with a rule, and 7 that only have prerequisites.
+    expect(list).toHaveLength(42)
+    expect(list[20]).toMatchObject({ applies_to: 'AC-2', rule: 'AC-2', required_all: ['audit-log'] })
+  })
+})
+
+describe('rules lint', () => {
+  test('says what a good pack holds', async () => {
+    expect(await rules('lint', USER)).toEqual({
+      code: 0,
+      out: `${join(cwd, USER)}: OK (controls: 1, families: 0, prerequisites: 0)\n`,
+    })
+  })
+
+  test('tells all problems of all files, also those that show only together', async () => {
+    const cycle = file('cycle.yaml', 'name: c\nprerequisites:\n  - { control: AC-1, requires: AC-3 }\n')
+    const empty = file('empty.yaml', 'name: e\ncontrols: { AC-4: {} }\n')
+    await expect(rules('lint', cycle, empty, USER, 'absent.yaml')).rejects.toThrow(
+      new InputError([
+        {
+          message:
+            'controls.AC-4: requires no evidence, so it would always pass; list types under required_all or required_any',
+          file: join(cwd, empty),
+          line: 2,
+          column: 13,
+        },
+        { message: 'cannot read this rule pack: no such file', file: join(cwd, 'absent.yaml') },
+        {
+          message: 'prerequisites.0: prerequisites form a cycle: AC-1 → AC-3 → AC-1; remove one of these',
+          file: join(cwd, cycle),
+          line: 3,
+          column: 5,
+        },
+      ]),
+    )
+  })
+
+  test('needs a file', async () => {
+    await expect(rules('lint')).rejects.toThrow('name the rule packs to check: rapidrmf rules lint FILE…')
+  })
+})

@@ -1,0 +1,220 @@
+import { describe, expect, test } from 'vitest'
+import { InputError } from '../../../job-image/errors.ts'
+import { parseRulePack } from '../../../job-image/rules/rule-pack.ts'
+import { findRule, mergePacks } from '../../../job-image/rules/rule-set.ts'
+import type { RuleSet } from '../../../job-image/rules/rule-set.ts'
+
+function errorOf(work: () => unknown): string {
+  try {
+    work()
+  } catch (thrown) {
+    if (thrown instanceof InputError) return thrown.message
+    throw thrown
+  }
+  throw new Error('nothing was refused')
+}
+
+/** Each text a pack, in the order of merging: 1.yaml, 2.yaml … */
+function merge(...texts: readonly string[]): RuleSet {
+  return mergePacks(texts.map((text, index) => parseRulePack(text, `${index + 1}.yaml`)))
+}
+
+describe('a pack that is wrong says where', () => {
+  test.each([
+    [
+      'unknown key',
+      'name: p\ncontrols:\n  AC-2:\n    required_all: [a]\n    required_al: [b]\n',
+      'p.yaml:5:5: controls.AC-2.required_al: unknown key; did you mean "required_all"?',
+    ],
+    [
+      'unknown section',
+      'name: p\ncontrol: {}\n',
+      'p.yaml:2:1: control: unknown key; did you mean "controls"?',
+    ],
+    [
+      'empty rule',
+      'name: p\nfamilies:\n  AC: { title: Access }\n',
+      'p.yaml:3:3: families.AC: requires no evidence, so it would always pass; list types under required_all or required_any',
+    ],
+    [
+      'type listed twice',
+      'name: p\ncontrols:\n  AC-2:\n    required_any:\n      - a\n      - b\n      - a\n',
+      'p.yaml:7:9: controls.AC-2.required_any.2: "a" is listed twice',
+    ],
+    [
+      'one control in two spellings',
+      'name: p\ncontrols:\n  AC-2(1): { required_all: [a] }\n  ac-02.01: { required_all: [b] }\n',
+      'p.yaml:4:3: controls.ac-02.01: is the same as "AC-2(1)" above; keep one of them',
+    ],
+    [
+      'one family in two spellings',
+      'name: p\nfamilies:\n  AC: { required_all: [a] }\n  ac: { required_all: [b] }\n',
+      'p.yaml:4:3: families.ac: is the same as "AC" above; keep one of them',
+    ],
+    [
+      'one key twice',
+      'name: p\nfamilies:\n  AC: { required_all: [a] }\n  AC: { required_all: [b] }\n',
+      'p.yaml:4:3: this key stands twice in one map; keep one of them',
+    ],
+    [
+      'one prerequisite twice',
+      'name: p\nprerequisites:\n  - { control: AC-3, requires: AC-2 }\n  - { control: ac-03, requires: ac-2 }\n',
+      'p.yaml:4:5: prerequisites.1: "AC-3 requires AC-2" is listed twice',
+    ],
+    [
+      'not a control',
+      'name: p\ncontrols:\n  "AC 2": { required_all: [a] }\n',
+      'p.yaml:3:3: controls.AC 2: "AC 2" is not a control id; expected one such as AC-2 or AC-2(1)',
+    ],
+    [
+      'not a family',
+      'name: p\nfamilies:\n  AC-2: { required_all: [a] }\n',
+      'p.yaml:3:3: families.AC-2: "AC-2" is not a family; expected letters such as AC',
+    ],
+    [
+      'not a control in a prerequisite',
+      'name: p\nprerequisites:\n  - { control: AC-3, requires: "?" }\n',
+      'p.yaml:3:22: prerequisites.0.requires: "?" is not a control id; expected one such as AC-2 or AC-2(1)',
+    ],
+    [
+      'empty evidence type',
+      'name: p\ncontrols:\n  AC-2: { required_all: [""] }\n',
+      'p.yaml:3:26: controls.AC-2.required_all.0: must not be empty',
+    ],
+    [
+      'long evidence type',
+      `name: p\ncontrols:\n  AC-2: { required_all: [${'x'.repeat(101)}] }\n`,
+      'p.yaml:3:26: controls.AC-2.required_all.0: must not be longer than 100 characters',
+    ],
+    [
+      'space around an evidence type',
+      'name: p\ncontrols:\n  AC-2: { required_all: ["audit-log "] }\n',
+      'p.yaml:3:26: controls.AC-2.required_all.0: must not begin or end with a space',
+    ],
+    [
+      'control character',
+      'name: p\ncontrols:\n  AC-2: { required_all: [a], remediation: "x\\0y" }\n',
+      'p.yaml:3:30: controls.AC-2.remediation: must not contain control characters or line breaks',
+    ],
+    [
+      'wrong type',
+      'name: p\ncontrols:\n  AC-2: { required_all: audit-log }\n',
+      'p.yaml:3:11: controls.AC-2.required_all: Invalid input: expected array, received string',
+    ],
+    [
+      'evidence type that is no text',
+      'name: p\ncontrols:\n  AC-2: { required_all: [12] }\n',
+      'p.yaml:3:26: controls.AC-2.required_all.0: Invalid input: expected string, received number',
+    ],
+    ['no name', 'controls: {}\n', 'p.yaml:1:1: name: Invalid input: expected string, received undefined'],
+  ])('%s', (_, text, message) => {
+    const [first, ...others] = errorOf(() => parseRulePack(text, 'p.yaml')).split('\n')
+    expect(first).toBe(message)
+    expect(others.every((line) => line.startsWith('p.yaml:'))).toBe(true)
+  })
+
+  test('all problems of a pack come at once', () => {
+    const text = 'name: p\ncontrols:\n  "!": { required_all: [a] }\nfamilies:\n  "1": { required_all: [a] }\n'
+    expect(errorOf(() => parseRulePack(text, 'p.yaml')).split('\n')).toHaveLength(2)
+  })
+})
+
+describe('prerequisites that go round', () => {
+  test('in one pack: the path, at the edge added last', () => {
+    const text = `name: p
+prerequisites:
+  - { control: AC-3, requires: AC-2 }
+  - { control: AC-2, requires: AC-1, blocking: false }
+  - { control: AC-1, requires: AC-3 }
+  - { control: AC-7, requires: AC-3 }
+`
+    expect(errorOf(() => merge(text))).toBe(
+      '1.yaml:5:5: prerequisites.2: prerequisites form a cycle: AC-1 → AC-3 → AC-2 → AC-1; remove one of these',
+    )
+  })
+
+  test('over two packs that are good by themselves: at the edge of the later one', () => {
+    const first = 'name: a\nprerequisites:\n  - { control: AC-3, requires: AC-2 }\n'
+    const second = 'name: b\nprerequisites:\n\n  - { control: ac-2, requires: ac-03, blocking: false }\n'
+    expect(errorOf(() => merge(first, second))).toBe(
+      '2.yaml:4:5: prerequisites.0: prerequisites form a cycle: AC-2 → AC-3 → AC-2; remove one of these',
+    )
+  })
+
+  test('a control that needs itself', () => {
+    const text = 'name: a\nprerequisites: [{ control: AC-3, requires: ac-03 }]\n'
+    expect(errorOf(() => merge(text))).toMatch(/^1\.yaml:2:17: .* AC-3 → AC-3;/)
+  })
+
+  test('a very long chain is no cycle and no stack overflow', () => {
+    const edges = Array.from({ length: 12_000 }, (_, n) => `  - { control: X-${n + 1}, requires: X-${n} }\n`)
+    const rules = merge(`name: a\nprerequisites:\n${edges.join('')}`)
+    expect([rules.order[0], rules.order.at(-1)]).toEqual(['x-0', 'x-12000'])
+  })
+})
+
+describe('merging', () => {
+  const base = `name: base
+families: { AC: { required_all: [a], remediation: Base. } }
+controls: { AC-2: { required_all: [b] } }
+prerequisites: [{ control: AC-3, requires: AC-2 }]
+`
+
+  test('later packs replace whole rules and single prerequisites, and add what is new', () => {
+    const user = `name: user
+families: { ac: { required_any: [c] }, zz: { required_any: [d] } }
+controls: { ac-02: { required_any: [e] }, AC-2(1): { required_any: [f] } }
+prerequisites: [{ control: ac-3, requires: AC-2, blocking: false }, { control: AC-4, requires: AC-2 }]
+`
+    const rules = merge(base, user)
+    const found = ['ac-2', 'ac-2.1', 'ac-2.2', 'zz-1'].map((id) => findRule(rules, id))
+    expect(
+      found.map((each) => [each?.scope, each?.key, each?.rule.requiredAny, each?.rule.requiredAll]),
+    ).toEqual([
+      ['control', 'AC-2', ['e'], []],
+      ['control', 'AC-2.1', ['f'], []],
+      ['family', 'AC', ['c'], []],
+      ['family', 'ZZ', ['d'], []],
+    ])
+    expect(found.map((each) => `${each?.rule.pack} ${each?.rule.remediation}`)).toEqual(
+      Array(4).fill('user null'),
+    )
+    expect(rules.prerequisites).toEqual([
+      { control: 'ac-3', requires: 'ac-2', blocking: false, pack: 'user' },
+      { control: 'ac-4', requires: 'ac-2', blocking: true, pack: 'user' },
+    ])
+    expect(rules.packs).toEqual(['base', 'user'])
+  })
+
+  test('names of JavaScript are no rules', () => {
+    expect(findRule(merge(base), 'constructor')).toBeUndefined()
+    expect(findRule(merge(base), 'x-1')).toBeUndefined()
+  })
+
+  describe('the digest', () => {
+    const { digest } = merge(base)
+
+    test('is that of the meaning: not of titles, names, spelling or the order of keys', () => {
+      const same = `prerequisites: [{ requires: ac-02, control: ac-3, blocking: true }]
+controls: { ac-02: { title: Accounts, required_all: [b] } }
+families: { ac: { remediation: Base., required_all: [a] } }
+name: other
+`
+      expect(digest).toMatch(/^[0-9a-f]{64}$/)
+      expect(merge(same).digest).toBe(digest)
+      expect(merge(base, 'name: empty\n').digest).toBe(digest)
+    })
+
+    test.each([
+      ['a type', base.replace('[b]', '[c]')],
+      ['the list that a type is in', base.replace('required_all: [b]', 'required_any: [b]')],
+      ['the order of types', base.replace('[b]', '[b, a]')],
+      ['a remediation', base.replace('Base.', 'Other.')],
+      ['whether a prerequisite blocks', base.replace('AC-2 }]', 'AC-2, blocking: false }]')],
+      ['a control', base.replace('AC-2:', 'AC-5:')],
+    ])('changes with %s', (_, text) => {
+      expect(text).not.toBe(base)
+      expect(merge(text).digest).not.toBe(digest)
+    })
+  })
+})
