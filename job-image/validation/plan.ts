@@ -61,9 +61,9 @@ export function compilePlan(
   const catalogs = groupByCatalog([...selected, ...others])
   const builder = new PlanBuilder(ruleSet)
   const nodesByCatalog = new Map<number, CatalogNodes>()
-  for (const [catalogId, rows] of catalogs) {
-    const ids = selected.filter((row) => row.catalogId === catalogId).map(idOf)
-    nodesByCatalog.set(catalogId, prerequisiteNodes(builder, rows, new Set(ids)))
+  for (const [catalogId, rows] of Map.groupBy(selected, (row) => row.catalogId)) {
+    const nodes = prerequisiteNodes(builder, catalogs.get(catalogId) ?? new Map(), rows.map(idOf))
+    nodesByCatalog.set(catalogId, nodes)
   }
   const nodeOf = selected.map((row) =>
     builder.nodeForRow(row, nodesByCatalog.get(row.catalogId) ?? new Map()),
@@ -94,7 +94,7 @@ function groupByCatalog(rows: readonly ControlRow[]): Map<number, CatalogRows> {
 }
 
 /** The nodes that answer for everything the ids need: the catalog's own row, else what the rule set says of the id. */
-function prerequisiteNodes(builder: PlanBuilder, rows: CatalogRows, ids: ReadonlySet<string>): CatalogNodes {
+function prerequisiteNodes(builder: PlanBuilder, rows: CatalogRows, ids: readonly string[]): CatalogNodes {
   const nodes: CatalogNodes = new Map()
   const needed = prerequisiteClosure(builder.ruleSet, ids)
   if (needed.size === 0) return nodes
