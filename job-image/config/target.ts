@@ -47,22 +47,34 @@ export function resolveTarget(options: TargetOptions, io: Surroundings): Resolve
  * --database-url says it, the environment need not be in the configuration, and the default file need not exist.
  */
 export function resolveDatabase(options: TargetOptions, io: Surroundings): ResolvedDatabase {
+  const config = optionalConfig(options, io)
+  return { ...databaseUrlFor({ ...options, config }, io), config }
+}
+
+/** The configuration, undefined only if it is the default file, missing, and not needed to find the database. */
+export function optionalConfig(
+  options: Pick<TargetOptions, 'config' | 'databaseUrl'>,
+  io: Surroundings,
+): Config | undefined {
   const file = configFile(options.config, io)
-  const override = overridingUrl(options.databaseUrl, io)
-  if (override !== undefined && options.config === DEFAULT_CONFIG && !existsSync(file)) {
-    return { ...override, config: undefined }
-  }
-  const config = loadConfig(file, io.env)
-  return { ...(override ?? databaseUrlFor({ ...options, config }, io)), config }
+  const missing = options.config === DEFAULT_CONFIG && !existsSync(file)
+  if (missing && overridingUrl(options.databaseUrl, io) !== undefined) return undefined
+  return loadConfig(file, io.env)
 }
 
 /** --database-url, else DATABASE_URL, else the environment's database_url (only then are its variables read). */
 export function databaseUrlFor(
-  options: { readonly config: Config; readonly env: string; readonly databaseUrl: string | undefined },
+  options: {
+    readonly config: Config | undefined
+    readonly env: string
+    readonly databaseUrl: string | undefined
+  },
   io: Pick<Io, 'env'>,
 ): DatabaseUrl {
   const override = overridingUrl(options.databaseUrl, io)
   if (override !== undefined) return override
+  if (options.config === undefined)
+    throw new InputError('no database: set DATABASE_URL, or give --database-url')
   const environment = environmentOf(options.config, options.env)
   const configured = configuredUrl(options.config, environment)
   if (configured !== undefined) return configured

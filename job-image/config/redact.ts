@@ -1,0 +1,58 @@
+/** What stands in a secret's place. */
+export const REDACTED = '***'
+
+/** Keys whose value is taken for a secret. Rather one harmless value hidden than one password shown. */
+const SECRET_KEY =
+  /passw|passphrase|pwd|secret|token|credential|private|signature|auth(?!or)|key|dsn|connection[_-]?string|(^|[^a-z])(pass|sas)([^a-z]|$)/i
+
+/** `${NAME}` by itself says where a secret comes from, not what it is. (A default after `:-` may be one.) */
+const PLAIN_REFERENCE = /^\$\{[A-Za-z_][A-Za-z0-9_]*\}$/
+
+/** Parameters of a database URL that say nothing that could be secret. */
+const OPEN_PARAMETERS = new Set([
+  'application_name',
+  'channel_binding',
+  'connect_timeout',
+  'host',
+  'port',
+  'sslmode',
+])
+/** Set by `parseDatabaseUrl` for the driver's sake; it is nothing that the user wrote. */
+const OWN_PARAMETER = 'uselibpqcompat'
+
+/** A database URL, as `parseDatabaseUrl` returns it, without its password. */
+export function redactDatabaseUrl(text: string): string {
+  const { username, password, host, pathname, searchParams } = new URL(text)
+  const user = username === '' && password === '' ? '' : `${username}${password && `:${REDACTED}`}@`
+  const parameters = [...searchParams]
+    .filter(([name]) => name !== OWN_PARAMETER)
+    .map(([name, value]) => `${name}=${OPEN_PARAMETERS.has(name) ? encodeURIComponent(value) : REDACTED}`)
+  const query = parameters.length === 0 ? '' : `?${parameters.join('&')}`
+  return `postgresql://${user}${host}${pathname}${query}`
+}
+
+/** A copy of a value of the configuration without secrets: by the names of its keys, and in texts by their form. */
+export function redact(value: unknown): unknown {
+  if (typeof value === 'string') return redactText(value)
+  if (Array.isArray(value)) return value.map(redact)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value).map(([key, member]) => [
+      key,
+      SECRET_KEY.test(key) ? redactSecret(member) : redact(member),
+    ]),
+  )
+}
+
+function redactSecret(value: unknown): unknown {
+  if (value === null || value === '') return value
+  return typeof value === 'string' && PLAIN_REFERENCE.test(value) ? value : REDACTED
+}
+
+/** Login parts of URLs (up to the last @: a raw password may hold one) and `name=value` pairs with a secret's name. */
+function redactText(text: string): string {
+  return text
+    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)\S*@/gi, `$1${REDACTED}@`)
+    .replace(/([\w-]*(?:passw|pwd|secret|token|key|sig)[\w-]*\s*[=:]\s*)[^\s&;,]+/gi, `$1${REDACTED}`)
+    .replace(/(\$\{\w+:-)[^}]*\}/g, `$1${REDACTED}}`)
+}

@@ -1,0 +1,89 @@
+import { InputError } from '../errors.ts'
+import type { Io } from '../io.ts'
+import { environmentOf, pathOf } from './config.ts'
+import type { Config, Environment } from './config.ts'
+import type { Setting } from './expand.ts'
+import { redact, redactDatabaseUrl } from './redact.ts'
+import { configuredUrl, overridingUrl } from './target.ts'
+import type { DatabaseUrl } from './target.ts'
+
+/** The configuration as commands use it, for people: no secrets, and where each database URL comes from. */
+export type ShownConfig = {
+  readonly file: string
+  readonly environments: Readonly<Record<string, ShownEnvironment>>
+  readonly catalogs: Readonly<Record<string, { readonly path: string }>>
+  readonly rule_packs: readonly string[]
+  readonly [other: string]: unknown
+}
+
+export type ShownEnvironment = {
+  readonly description?: string
+  readonly database_url: string | null
+  /** `--database-url`, `DATABASE_URL`, the key of the file, or why there is none. */
+  readonly database_url_from: string
+  readonly storage?: unknown
+}
+
+/** Texts that only RapidRMF reads are shown as written: their variables are not put in. */
+export function showConfig(
+  config: Config,
+  options: { readonly env?: string | undefined; readonly databaseUrl?: string | undefined },
+  io: Pick<Io, 'env'>,
+): ShownConfig {
+  const override = overridingUrl(options.databaseUrl, io)
+  const environments =
+    options.env === undefined ? [...config.environments.values()] : [environmentOf(config, options.env)]
+  const { rulePacks, other } = config
+  return {
+    file: config.file,
+    environments: Object.fromEntries(
+      environments.map((each) => [each.name, showEnvironment(config, each, override)]),
+    ),
+    catalogs: Object.fromEntries(
+      [...config.catalogs.values()].map(({ name, path }) => [name, { path: showPath(config, path) }]),
+    ),
+    rule_packs: rulePacks.map((pack) => showPath(config, pack)),
+    ...(redact(other) as Record<string, unknown>),
+  }
+}
+
+function showEnvironment(
+  config: Config,
+  environment: Environment,
+  override: DatabaseUrl | undefined,
+): ShownEnvironment {
+  const { description, storage } = environment
+  return {
+    ...(description === null ? {} : { description: redact(description) as string }),
+    ...showDatabase(config, environment, override),
+    ...(storage === undefined ? {} : { storage: redact(storage) }),
+  }
+}
+
+type ShownDatabase = Pick<ShownEnvironment, 'database_url' | 'database_url_from'>
+
+function showDatabase(
+  config: Config,
+  environment: Environment,
+  override: DatabaseUrl | undefined,
+): ShownDatabase {
+  try {
+    const found = override ?? configuredUrl(config, environment)
+    if (found === undefined) return { database_url: null, database_url_from: 'not set' }
+    const overrides = override !== undefined && environment.databaseUrl !== undefined
+    const from = overrides ? `${found.source}, which overrides the file` : found.source
+    return { database_url: redactDatabaseUrl(found.url), database_url_from: from }
+  } catch (thrown) {
+    if (!(thrown instanceof InputError)) throw thrown
+    return { database_url: null, database_url_from: thrown.message }
+  }
+}
+
+function showPath(config: Config, setting: Setting): string {
+  try {
+    return redact(pathOf(config, setting)) as string
+  } catch (thrown) {
+    if (!(thrown instanceof InputError)) throw thrown
+    return redact(setting.text) as string
+  }
+}
