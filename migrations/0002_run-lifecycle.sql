@@ -9,8 +9,7 @@ ALTER TABLE job_runs
   ADD COLUMN slot_at timestamp,
   ADD COLUMN verdict varchar(20),
   ADD COLUMN reference_time timestamp,
-  ADD COLUMN planned_at timestamp,
-  ADD COLUMN digests json;
+  ADD COLUMN planned_at timestamp;
 
 -- Partial, so that building them reads no row of another program.
 CREATE UNIQUE INDEX ux_job_runs_run_key ON job_runs (run_key) WHERE run_key IS NOT NULL;
@@ -53,7 +52,7 @@ CREATE TABLE job_run_attempts (
   started_at timestamp NOT NULL,
   heartbeat_at timestamp NOT NULL,
   ended_at timestamp,
-  outcome text CHECK (outcome IN ('success', 'failed', 'interrupted', 'abandoned', 'refused')),
+  outcome text CHECK (outcome IN ('success', 'failed', 'interrupted', 'abandoned')),
   error text,
   PRIMARY KEY (job_run_id, attempt)
 );
@@ -80,5 +79,5 @@ DROP TABLE baseline_controls, baselines, job_run_attempts, job_run_systems;
 DROP INDEX ux_validation_results_run, ux_job_runs_running, ux_job_runs_slot, ux_job_runs_run_key;
 ALTER TABLE validation_results DROP COLUMN job_run_id;
 ALTER TABLE job_runs
-  DROP COLUMN digests, DROP COLUMN planned_at, DROP COLUMN reference_time, DROP COLUMN verdict,
+  DROP COLUMN planned_at, DROP COLUMN reference_time, DROP COLUMN verdict,
   DROP COLUMN slot_at, DROP COLUMN schedule, DROP COLUMN schedule_uid, DROP COLUMN run_key;

@@ -25,3 +25,8 @@ export const databaseUrlOption = option({
 })
 
 export const jsonFlag = flag({ long: 'json', description: 'Print JSON' })
+
+export const migrateFlag = flag({
+  long: 'migrate',
+  description: 'Bring the tables up to date first (like "db migrate")',
+})

@@ -75,3 +75,8 @@ export function withRemedy(thrown: unknown, where: string): Error {
   if (remedy === undefined) return asError(thrown)
   return new InputError(`${where}: ${asError(thrown).message}; ${remedy}`, { cause: thrown })
 }
+
+/** The constraint or index that refused a row. */
+export function constraintOf(error: unknown): string | undefined {
+  return error instanceof DatabaseError ? error.constraint : undefined
+}

@@ -83,16 +83,24 @@ export async function migrate(client: Client, options: MigrateOptions = {}): Pro
   const deadline = Date.now() + (options.lockWait ?? 5 * 60_000)
   await client.query(`SET lock_timeout TO ${LOCK_TIMEOUT_MS}`)
   try {
-    for (;;) {
-      try {
-        return await runMigrations(client)
-      } catch (error) {
-        if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error
-        await waitForLocks(client, deadline, options)
-      }
+    let applied: string[] | undefined
+    while (applied === undefined) {
+      applied = await migrateUnlessLocked(client)
+      if (applied === undefined) await waitForLocks(client, deadline, options)
     }
+    return applied
   } finally {
     await client.query('RESET lock_timeout').catch(() => undefined)
+  }
+}
+
+/** Undefined: somebody holds a lock that a migration needs. */
+async function migrateUnlessLocked(client: Client): Promise<string[] | undefined> {
+  try {
+    return await runMigrations(client)
+  } catch (error) {
+    if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error
+    return undefined
   }
 }
 

@@ -1,0 +1,39 @@
+import { runSafely, subcommands } from 'cmd-ts'
+import { dbCommand } from './commands/db.ts'
+import { rulesCommand } from './commands/rules.ts'
+import { schedulerCommand } from './commands/scheduler.ts'
+import { EXIT, asError, exitCodeOf } from './errors.ts'
+import { write } from './io.ts'
+import type { Action, Io } from './io.ts'
+import { VERSION } from './version.ts'
+
+const app = subcommands({
+  name: 'rapidrmf',
+  version: VERSION,
+  description: 'Scheduled validation of NIST SP 800-53 controls against the evidence in PostgreSQL',
+  cmds: { scheduler: schedulerCommand, rules: rulesCommand, db: dbCommand },
+})
+
+/** What cmd-ts makes of nested subcommands: the chosen command's handler result at the end of the chain. */
+type Chosen = { readonly command: string; readonly value: Chosen | Action }
+
+/** Runs one command line; resolves to the exit code. Never throws and never ends the process. */
+export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+  try {
+    const parsed = await runSafely(app, argv.length === 0 ? ['--help'] : [...argv])
+    if (parsed._tag === 'error') {
+      const { message, into, exitCode } = parsed.error.config
+      await write(into === 'stdout' ? io.stdout : io.stderr, `${message}\n`)
+      return exitCode === 0 ? EXIT.ok : EXIT.usage
+    }
+    return await actionOf(parsed.value)(io)
+  } catch (thrown) {
+    const error = asError(thrown)
+    await write(io.stderr, `${error.message.replaceAll(/^/gm, 'rapidrmf: ')}\n`)
+    return exitCodeOf(error)
+  }
+}
+
+function actionOf(chosen: Chosen | Action): Action {
+  return typeof chosen === 'function' ? chosen : actionOf(chosen.value)
+}

@@ -1,0 +1,200 @@
+import { command, oneOf, option, optional, string } from 'cmd-ts'
+import { writeFile } from 'node:fs/promises'
+import { resolve } from 'node:path'
+import type { RunSummary } from '../../crds/run-summary.ts'
+import { EXIT, InputError, asError } from '../errors.ts'
+import { write, writeJson } from '../io.ts'
+import type { Action, Io } from '../io.ts'
+import type { RunRequest, ScheduleIdentity } from '../run/request.ts'
+import { configOption, databaseUrlOption, envOption, jsonFlag, migrateFlag } from './options.ts'
+
+const runKeyOption = option({
+  long: 'run-key',
+  env: 'RUN_KEY',
+  type: optional(string),
+  description:
+    'Identity of the run: the same key again resumes it, or prints its summary when it succeeded. Default: random',
+})
+const summaryFileOption = option({
+  long: 'summary-file',
+  type: optional(string),
+  description: 'Write the summary (JSON of at most 4 KiB) to this file, also after a failure',
+})
+const failOnOption = option({
+  long: 'fail-on',
+  type: optional(oneOf(['findings'])),
+  description: 'Exit 3 unless everything passed',
+})
+const scheduleUidOption = option({
+  long: 'schedule-uid',
+  env: 'SCHEDULE_UID',
+  type: optional(string),
+  description: 'Identity of the schedule that the run belongs to: it has at most one running run',
+})
+const scheduleOption = option({
+  long: 'schedule',
+  env: 'SCHEDULE_NAME',
+  type: optional(string),
+  description: "The schedule's name, for people",
+})
+const slotOption = option({
+  long: 'slot',
+  type: optional(string),
+  description: 'Nominal time of the run (ISO-8601): a schedule runs each slot once. Needs --schedule-uid',
+})
+
+type OnceOptions = {
+  readonly config: string
+  readonly env: string
+  readonly databaseUrl: string | undefined
+  readonly runKey: string | undefined
+  readonly scheduleUid: string | undefined
+  readonly schedule: string | undefined
+  readonly slot: string | undefined
+  readonly summaryFile: string | undefined
+  readonly failOn: string | undefined
+  readonly migrate: boolean
+  readonly json: boolean
+}
+
+/** `rapidrmf scheduler once` */
+export const onceCommand = command({
+  name: 'once',
+  description: 'Run one validation now and wait for its end',
+  args: {
+    config: configOption,
+    env: envOption,
+    databaseUrl: databaseUrlOption,
+    runKey: runKeyOption,
+    scheduleUid: scheduleUidOption,
+    schedule: scheduleOption,
+    slot: slotOption,
+    summaryFile: summaryFileOption,
+    failOn: failOnOption,
+    migrate: migrateFlag,
+    json: jsonFlag,
+  },
+  examples: [
+    {
+      description: 'Validate production',
+      command: 'rapidrmf scheduler once --config config.yaml --env production',
+    },
+    {
+      description: 'Resume a run that broke',
+      command: 'rapidrmf scheduler once --run-key 2026-11-23-nightly',
+    },
+    {
+      description: 'In a pipeline: fail unless all pass',
+      command: 'rapidrmf scheduler once --json --fail-on findings',
+    },
+  ],
+  handler:
+    (options: OnceOptions): Action =>
+    (io) =>
+      once(options, io),
+})
+
+async function once(options: OnceOptions, io: Io): Promise<number> {
+  const { newRunKey, failureSummary } = await import('../run/summary.ts')
+  const runKey = options.runKey ?? newRunKey()
+  const writeSummary = await summaryWriter(options.summaryFile, io)
+  try {
+    const summary = await validate({ ...options, runKey }, io)
+    await writeSummary(summary)
+    if (options.json) await writeJson(io.stdout, summary)
+    else await write(io.stdout, summaryLines(summary))
+    return exitCodeFor(summary, options.failOn)
+  } catch (thrown) {
+    await writeSummary(failureSummary(runKey, options.env, asError(thrown)))
+    throw thrown
+  }
+}
+
+async function validate(options: OnceOptions & { readonly runKey: string }, io: Io): Promise<RunSummary> {
+  const { requestFromConfig } = await import('../run/from-config.ts')
+  const { executeRun } = await import('../run/job.ts')
+  const { runReporter } = await import('../output/progress.ts')
+  const observer = runReporter(io.stderr)
+  const schedule = await scheduleIdentity(options)
+  const request: RunRequest = requestFromConfig(
+    options,
+    {
+      runKey: options.runKey,
+      triggeredBy: 'cli',
+      ...(schedule === undefined ? {} : { schedule }),
+      signal: io.signal,
+      observer,
+    },
+    io,
+  )
+  if (options.migrate) await migrateFirst(request.databaseUrl, io)
+  try {
+    return await executeRun(request)
+  } finally {
+    observer.done()
+  }
+}
+
+/** For `--migrate`: what `rapidrmf db migrate` does, told on stderr. */
+export async function migrateFirst(
+  url: string,
+  { stderr, signal }: Pick<Io, 'stderr' | 'signal'>,
+): Promise<void> {
+  const { withClient } = await import('../db/client.ts')
+  const { migrate } = await import('../db/schema.ts')
+  const applied = await withClient({ url, applicationName: 'rapidrmf migrate', signal }, (client) =>
+    migrate(client, { onWait: (message) => void stderr.write(`${message}\n`) }),
+  )
+  if (applied.length > 0) stderr.write(`migrated: ${applied.join(', ')}\n`)
+}
+
+async function scheduleIdentity(options: OnceOptions): Promise<ScheduleIdentity | undefined> {
+  const { parseTimestamp } = await import('../time.ts')
+  const { isoTime } = await import('../run/summary.ts')
+  const { scheduleUid, schedule, slot } = options
+  if (scheduleUid === undefined || scheduleUid === '') {
+    if (slot !== undefined) throw new InputError('--slot needs --schedule-uid: a slot is one of a schedule')
+    return undefined
+  }
+  const identity = { uid: scheduleUid, name: schedule ?? scheduleUid }
+  if (slot === undefined) return identity
+  try {
+    parseTimestamp(slot)
+  } catch (error) {
+    throw new InputError(`--slot: ${asError(error).message}; expected a time like 2026-11-24T02:00:00Z`)
+  }
+  return { ...identity, slotAt: isoTime(slot) }
+}
+
+/** Checks that the file can be written before the run begins, so that its outcome cannot be lost at the end. */
+async function summaryWriter(
+  file: string | undefined,
+  { cwd }: Io,
+): Promise<(summary: RunSummary) => Promise<void>> {
+  if (file === undefined) return async () => {}
+  const { encodeRunSummary } = await import('../../crds/run-summary.ts')
+  const path = resolve(cwd, file)
+  try {
+    await writeFile(path, '')
+  } catch (error) {
+    throw new InputError(
+      { file, message: `cannot write the summary: ${asError(error).message}` },
+      { cause: error },
+    )
+  }
+  return async (summary) => writeFile(path, encodeRunSummary(summary))
+}
+
+/** Codes of the Job API: 0 the run did its work · 1 it broke · 3 asked for, and not everything passed. */
+function exitCodeFor({ status, verdict }: RunSummary, failOn: string | undefined): number {
+  if (status !== 'success') return EXIT.failed
+  return failOn === 'findings' && verdict !== 'Passed' ? EXIT.findings : EXIT.ok
+}
+
+function summaryLines({ runId, verdict, message, counts }: RunSummary): string {
+  const { pass, fail, insufficientEvidence, unknown, errors } = counts
+  return (
+    `Run ${runId}: ${verdict} — ${message}\n` +
+    `pass ${pass} · fail ${fail} · insufficient evidence ${insufficientEvidence} · unknown ${unknown} · errors ${errors}\n`
+  )
+}

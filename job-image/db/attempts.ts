@@ -1,0 +1,135 @@
+import type { Client } from 'pg'
+import { UTC_NOW } from './job-runs.ts'
+
+/** One process that works, or worked, on a run. Timestamps are PostgreSQL's text, UTC. */
+export type Attempt = {
+  readonly attempt: number
+  readonly worker: string
+  readonly host: string
+  readonly started_at: string
+  readonly heartbeat_at: string
+  readonly ended_at: string | null
+  readonly outcome: AttemptOutcome | null
+  readonly error: string | null
+}
+
+export type AttemptOutcome = 'success' | 'failed' | 'interrupted' | 'abandoned'
+
+/** How a worker's sessions are named: peers find and end the session of a frozen one by it. */
+export function sessionName(runId: number, attempt: number): string {
+  return `rapidrmf run=${runId} attempt=${attempt}`
+}
+
+/** Adds an attempt; a worker that comes back after a lost connection finds the one it has. Needs the run's row locked. */
+export async function beginAttempt(
+  client: Client,
+  runId: number,
+  worker: string,
+  host: string,
+): Promise<number> {
+  const { rows } = await client.query<{ attempt: number }>(
+    `WITH mine AS (
+       SELECT attempt FROM job_run_attempts WHERE job_run_id = $1 AND worker = $2 AND ended_at IS NULL),
+     added AS (
+       INSERT INTO job_run_attempts (job_run_id, attempt, worker, host, started_at, heartbeat_at)
+       SELECT $1, 1 + coalesce((SELECT max(attempt) FROM job_run_attempts WHERE job_run_id = $1), 0), $2, $3,
+              ${UTC_NOW}, ${UTC_NOW}
+        WHERE NOT EXISTS (SELECT FROM mine)
+       RETURNING attempt)
+     SELECT attempt FROM mine UNION ALL SELECT attempt FROM added`,
+    [runId, worker, host],
+  )
+  return (rows[0] as { attempt: number }).attempt
+}
+
+/** False: the attempt was declared abandoned by a peer. */
+export async function beat(client: Client, runId: number, attempt: number): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `UPDATE job_run_attempts SET heartbeat_at = ${UTC_NOW} WHERE job_run_id = $1 AND attempt = $2 AND ended_at IS NULL`,
+    [runId, attempt],
+  )
+  return rowCount === 1
+}
+
+export async function endAttempt(
+  client: Client,
+  runId: number,
+  attempt: number,
+  outcome: AttemptOutcome,
+  error: string | null,
+): Promise<void> {
+  await client.query(
+    `UPDATE job_run_attempts SET ended_at = ${UTC_NOW}, outcome = $3, error = $4
+      WHERE job_run_id = $1 AND attempt = $2 AND ended_at IS NULL`,
+    [runId, attempt, outcome, error],
+  )
+}
+
+/** True if any attempt of the run has neither ended nor gone silent for `abandonAfter` ms. */
+export async function hasLiveAttempt(client: Client, runId: number, abandonAfter: number): Promise<boolean> {
+  const { rows } = await client.query<{ alive: boolean }>(
+    `SELECT EXISTS (SELECT FROM job_run_attempts
+                     WHERE job_run_id = $1 AND ended_at IS NULL
+                       AND heartbeat_at > ${UTC_NOW} - $2 * interval '1 ms') AS alive`,
+    [runId, abandonAfter],
+  )
+  return rows[0]?.alive === true
+}
+
+/**
+ * Ends the attempts of a run that have been silent for `abandonAfter` ms, and their sessions first: a client frozen
+ * inside COPY keeps its locks whatever the timeouts say, and only pg_terminate_backend frees them.
+ */
+export async function evictSilentAttempts(
+  client: Client,
+  runId: number,
+  abandonAfter: number,
+): Promise<number> {
+  const silent = `job_run_id = $1 AND ended_at IS NULL AND heartbeat_at <= ${UTC_NOW} - $2 * interval '1 ms'`
+  const { rows } = await client.query<{ attempt: number }>(
+    `SELECT attempt FROM job_run_attempts WHERE ${silent}`,
+    [runId, abandonAfter],
+  )
+  if (rows.length === 0) return 0
+  await client.query(
+    `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = ANY($1)
+        AND pg_has_role(usesysid, 'USAGE')`,
+    [rows.map(({ attempt }) => sessionName(runId, attempt))],
+  )
+  const { rowCount } = await client.query(
+    `UPDATE job_run_attempts
+        SET ended_at = ${UTC_NOW}, outcome = 'abandoned', error = 'no sign of life since ' || heartbeat_at || ' UTC'
+      WHERE ${silent}`,
+    [runId, abandonAfter],
+  )
+  return rowCount ?? 0
+}
+
+/** Runs of the lifecycle in this environment, other than `exceptKey`, that nobody alive works on. */
+export async function findAbandonedRuns(
+  client: Client,
+  environment: string,
+  exceptKey: string,
+  abandonAfter: number,
+): Promise<number[]> {
+  const { rows } = await client.query<{ id: number }>(
+    `SELECT r.id FROM job_runs r
+      WHERE r.environment = $1 AND r.status = 'running' AND r.run_key IS NOT NULL AND r.run_key <> $2
+        AND NOT EXISTS (SELECT FROM job_run_attempts a
+                         WHERE a.job_run_id = r.id AND a.ended_at IS NULL
+                           AND a.heartbeat_at > ${UTC_NOW} - $3 * interval '1 ms')
+      ORDER BY r.id`,
+    [environment, exceptKey, abandonAfter],
+  )
+  return rows.map(({ id }) => id)
+}
+
+export async function listAttempts(client: Client, runId: number): Promise<Attempt[]> {
+  const { rows } = await client.query<Attempt>(
+    `SELECT attempt, worker, host, started_at, heartbeat_at, ended_at, outcome, error
+       FROM job_run_attempts WHERE job_run_id = $1 ORDER BY attempt`,
+    [runId],
+  )
+  return rows
+}

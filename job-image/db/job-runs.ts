@@ -1,0 +1,201 @@
+import type { Client } from 'pg'
+import type { RunCounts, Verdict } from '../../crds/run-summary.ts'
+
+/** All times of a run are the database's: no worker's clock decides anything. */
+export const UTC_NOW = `(clock_timestamp() AT TIME ZONE 'UTC')`
+
+export type RunStatus = 'running' | 'success' | 'failed'
+
+/** A row of `job_runs`. Timestamps are PostgreSQL's text, UTC. What is null in rows of other programs is nullable. */
+export type JobRun = {
+  readonly id: number
+  readonly job_type: string
+  readonly environment: string
+  readonly status: string
+  readonly started_at: string
+  readonly finished_at: string | null
+  readonly error: string | null
+  readonly metrics: Record<string, unknown>
+  readonly attributes: Record<string, unknown>
+  readonly run_key: string | null
+  readonly schedule_uid: string | null
+  readonly schedule: string | null
+  readonly slot_at: string | null
+  readonly verdict: Verdict | null
+  readonly reference_time: string | null
+  readonly planned_at: string | null
+}
+
+const COLUMNS = `id, job_type, environment, status, started_at, finished_at, error, metrics, attributes,
+  run_key, schedule_uid, schedule, slot_at, verdict, reference_time, planned_at`
+
+export type NewJobRun = {
+  readonly jobType: string
+  readonly environment: string
+  readonly attributes: Readonly<Record<string, unknown>>
+  /** Identity given from outside; null for a run that this program's lifecycle does not manage. */
+  readonly runKey?: string | null
+  readonly scheduleUid?: string | null
+  readonly schedule?: string | null
+  /** The nominal time the run is for, ISO-8601 UTC. */
+  readonly slotAt?: string | null
+}
+
+/** Inserts a run as `running`. Its reference time is the database's time now. */
+export async function startJobRun(client: Client, run: NewJobRun): Promise<JobRun> {
+  const { rows } = await client.query<JobRun>(
+    `INSERT INTO job_runs (job_type, environment, status, started_at, metrics, attributes,
+                           run_key, schedule_uid, schedule, slot_at, reference_time)
+     SELECT $1, $2, 'running', t.now, '{}', $3, $4, $5, $6, $7::timestamptz AT TIME ZONE 'UTC', t.now
+       FROM (SELECT ${UTC_NOW} AS now) t
+     RETURNING ${COLUMNS}`,
+    [
+      run.jobType,
+      run.environment,
+      JSON.stringify(run.attributes),
+      run.runKey ?? null,
+      run.scheduleUid ?? null,
+      run.schedule ?? null,
+      run.slotAt ?? null,
+    ],
+  )
+  return rows[0] as JobRun
+}
+
+export type RunEnd = {
+  readonly status: 'success' | 'failed'
+  readonly verdict?: Verdict
+  readonly metrics: Readonly<Record<string, unknown>>
+  readonly error?: string | null
+}
+
+/** Ends a running run, once: undefined if it was not running any more. */
+export async function finishJobRun(client: Client, id: number, end: RunEnd): Promise<JobRun | undefined> {
+  const { rows } = await client.query<JobRun>(
+    `UPDATE job_runs
+        SET status = $2, verdict = $3, metrics = $4, error = $5, finished_at = ${UTC_NOW}
+      WHERE id = $1 AND status = 'running'
+      RETURNING ${COLUMNS}`,
+    [id, end.status, end.verdict ?? null, JSON.stringify(end.metrics), end.error ?? null],
+  )
+  return rows[0]
+}
+
+/**
+ * Closes a run whose queue is empty; undefined if it was closed already or a system is pending (a worker that holds
+ * one tries again itself after its own commit). `planned_at` keeps a joiner from closing a run before it has a queue.
+ */
+export async function closeDecidedRun(client: Client, id: number, end: RunEnd): Promise<JobRun | undefined> {
+  const { rows } = await client.query<JobRun>(
+    `UPDATE job_runs
+        SET status = $2, verdict = $3, metrics = $4, error = $5, finished_at = ${UTC_NOW}
+      WHERE id = $1 AND status = 'running' AND planned_at IS NOT NULL
+        AND NOT EXISTS (SELECT FROM job_run_systems WHERE job_run_id = $1 AND state = 'pending')
+      RETURNING ${COLUMNS}`,
+    [id, end.status, end.verdict ?? null, JSON.stringify(end.metrics), end.error ?? null],
+  )
+  return rows[0]
+}
+
+/** Opens a failed run again: it keeps its start, its reference time and what is done. */
+export async function reopenJobRun(client: Client, id: number): Promise<void> {
+  await client.query(
+    `UPDATE job_runs SET status = 'running', verdict = NULL, error = NULL, finished_at = NULL
+      WHERE id = $1 AND status = 'failed'`,
+    [id],
+  )
+}
+
+/** The row of a key, locked against being closed or reopened until the transaction ends. */
+export async function lockJobRunByKey(client: Client, runKey: string): Promise<JobRun | undefined> {
+  return lockJobRun(client, 'run_key', runKey)
+}
+
+export async function lockJobRunById(client: Client, id: number): Promise<JobRun | undefined> {
+  return lockJobRun(client, 'id', id)
+}
+
+// NO KEY: the foreign keys of the queue and the attempts must not wait for it. It does wait for the batches' FOR SHARE.
+async function lockJobRun(
+  client: Client,
+  column: 'id' | 'run_key',
+  value: number | string,
+): Promise<JobRun | undefined> {
+  const { rows } = await client.query<JobRun>(
+    `SELECT ${COLUMNS} FROM job_runs WHERE ${column} = $1 FOR NO KEY UPDATE`,
+    [value],
+  )
+  return rows[0]
+}
+
+export async function getJobRun(client: Client, id: number): Promise<JobRun | undefined> {
+  const { rows } = await client.query<JobRun>(`SELECT ${COLUMNS} FROM job_runs WHERE id = $1`, [id])
+  return rows[0]
+}
+
+/** Who holds the slot, or the one running row, of a schedule. */
+export async function findScheduleRun(
+  client: Client,
+  scheduleUid: string,
+  at: { readonly slotAt: string } | 'running',
+): Promise<JobRun | undefined> {
+  const [condition, values] =
+    at === 'running'
+      ? [`status = 'running'`, [scheduleUid]]
+      : [`slot_at = $2::timestamptz AT TIME ZONE 'UTC'`, [scheduleUid, at.slotAt]]
+  const { rows } = await client.query<JobRun>(
+    `SELECT ${COLUMNS} FROM job_runs WHERE schedule_uid = $1 AND ${condition}`,
+    values,
+  )
+  return rows[0]
+}
+
+export type RunFilter = {
+  readonly jobType?: string
+  readonly environment?: string
+  readonly status?: string
+  /** Default 20. */
+  readonly limit?: number
+}
+
+/** The newest runs first, of all programs; the filters apply before the limit. */
+export async function getRecentJobRuns(client: Client, filter: RunFilter = {}): Promise<JobRun[]> {
+  const { rows } = await client.query<JobRun>(
+    `SELECT ${COLUMNS} FROM job_runs
+      WHERE ($1::text IS NULL OR job_type = $1) AND ($2::text IS NULL OR environment = $2)
+        AND ($3::text IS NULL OR status = $3)
+      ORDER BY started_at DESC, id DESC LIMIT $4`,
+    [filter.jobType ?? null, filter.environment ?? null, filter.status ?? null, filter.limit ?? 20],
+  )
+  return rows
+}
+
+/** Sets what planning found out. False: somebody else has planned the run. */
+export async function markPlanned(
+  client: Client,
+  id: number,
+  metrics: Readonly<Record<string, unknown>>,
+  digests: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  await client.query(
+    `UPDATE job_runs
+        SET planned_at = ${UTC_NOW}, metrics = $2,
+            attributes = jsonb_set(attributes::jsonb, '{digests}', $3::jsonb)::json
+      WHERE id = $1`,
+    [id, JSON.stringify(metrics), JSON.stringify(digests)],
+  )
+}
+
+/** `job_runs.metrics` in the seed's spelling. */
+export function metricsOf(counts: RunCounts): Record<string, number> {
+  return {
+    systems: counts.systems,
+    controls: counts.controls,
+    results_saved: counts.results,
+    errors: counts.errors,
+    pass: counts.pass,
+    fail: counts.fail,
+    insufficient_evidence: counts.insufficientEvidence,
+    unknown: counts.unknown,
+  }
+}

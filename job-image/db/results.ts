@@ -1,0 +1,123 @@
+import type { Client } from 'pg'
+import { from as copyFrom } from 'pg-copy-streams'
+import { lostConnection } from './client.ts'
+import type { Decision, Status } from '../validation/model.ts'
+
+/** A row of `validation_results` to be stored. `jobRunId` null: a row outside any run. */
+export type NewResult = {
+  readonly systemId: number
+  /** `controls.id` */
+  readonly controlId: number
+  readonly decision: Decision
+  readonly jobRunId: number | null
+  /** PostgreSQL's text, UTC. */
+  readonly validatedAt: string
+}
+
+const COPY_RESULTS = `COPY validation_results
+  (system_id, control_id, status, message, evidence_keys, remediation, validated_at, attributes, job_run_id) FROM STDIN`
+
+/** 64 KiB a write: one write per row costs six times the time, larger ones gain nothing. */
+const CHUNK_BYTES = 64 * 1024
+
+export function statusLabel(status: Status): string {
+  return status.toUpperCase()
+}
+
+/** Stores one result; for programs that use the library. A run stores its results with `writeResults`. */
+export async function addValidationResult(client: Client, result: NewResult): Promise<void> {
+  await addValidationResults(client, [result])
+}
+
+/** Stores many results by one COPY. */
+export async function addValidationResults(client: Client, results: Iterable<NewResult>): Promise<void> {
+  const writer = openResultWriter(client)
+  for (const { systemId, controlId, decision, jobRunId, validatedAt } of results) {
+    await writer.write(`${systemId}\t${controlId}\t`, resultTail(decision, validatedAt, jobRunId))
+  }
+  await writer.end()
+}
+
+/** What follows system and control in a COPY line. Rows that share a decision share these bytes. */
+export function resultTail(decision: Decision, validatedAt: string, jobRunId: number | null): Buffer {
+  const { status, message, evidenceKeys, remediation, attributes } = decision
+  const columns = [
+    statusLabel(status),
+    copyText(message),
+    copyText(JSON.stringify(evidenceKeys)),
+    remediation === null ? '\\N' : copyText(remediation),
+    validatedAt,
+    copyText(JSON.stringify(attributes)),
+    jobRunId === null ? '\\N' : String(jobRunId),
+  ]
+  return Buffer.from(`${columns.join('\t')}\n`)
+}
+
+const COPY_ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
+
+/** COPY's text format (PostgreSQL manual, COPY, "Text Format"). */
+function copyText(text: string): string {
+  return text.replace(/[\\\n\r\t]/g, (character) => COPY_ESCAPES[character] ?? character)
+}
+
+export type ResultWriter = {
+  /** Adds one line: `head` (ASCII) and then `tail`. Resolves when the next line may come. */
+  write(head: string, tail: Buffer): Promise<void> | undefined
+  /** Sends the rest; rejects if the server refused any row. */
+  end(): Promise<void>
+  /** Ends the COPY without storing; the session is usable again (its transaction is not). */
+  abort(error: Error): Promise<void>
+}
+
+/** Starts a COPY in the client's open transaction. */
+export function openResultWriter(client: Client): ResultWriter {
+  const stream = client.query(copyFrom(COPY_RESULTS, { highWaterMark: 2 * CHUNK_BYTES }))
+  // Kept as a value: the stream may fail between two writes, when nothing awaits it yet. After a failure nothing may
+  // be written any more: the stream has let go of its connection and would throw a TypeError instead.
+  let failure: Error | undefined
+  const finished = new Promise<void>((resolve) => {
+    stream.once('finish', resolve).once('error', (error: Error) => {
+      failure = lostConnection(error)
+      resolve()
+    })
+  })
+  let chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+  let used = 0
+
+  const flush = async (): Promise<void> => {
+    if (failure !== undefined) throw failure
+    const ready = stream.write(chunk.subarray(0, used))
+    chunk = Buffer.allocUnsafeSlow(CHUNK_BYTES)
+    used = 0
+    if (ready) return
+    await Promise.race([new Promise((resolve) => void stream.once('drain', resolve)), finished])
+    if (failure !== undefined) throw failure
+  }
+  const append = (head: string, tail: Buffer): void => {
+    used += chunk.write(head, used, 'latin1')
+    used += tail.copy(chunk, used)
+  }
+  const appendAfterFlush = async (head: string, tail: Buffer): Promise<void> => {
+    await flush()
+    if (head.length + tail.length > CHUNK_BYTES) chunk = Buffer.allocUnsafeSlow(head.length + tail.length)
+    append(head, tail)
+  }
+  return {
+    // Not async: a promise per row would cost more than the row.
+    write(head, tail) {
+      if (used + head.length + tail.length > CHUNK_BYTES) return appendAfterFlush(head, tail)
+      append(head, tail)
+      return undefined
+    },
+    async end() {
+      if (failure === undefined) stream.end(chunk.subarray(0, used))
+      await finished
+      if (failure !== undefined) throw failure
+    },
+    async abort(error) {
+      // Without it the session would wait for rows for ever, and with it the ROLLBACK queued behind the COPY.
+      if (failure === undefined) stream.destroy(error)
+      await finished
+    },
+  }
+}

@@ -1,0 +1,174 @@
+import type { Client } from 'pg'
+import type { RunCounts } from '../../crds/run-summary.ts'
+import type { EvidenceRow } from '../validation/model.ts'
+import { EVIDENCE_COLUMNS, toEvidence } from './evidence.ts'
+import type { EvidenceTuple } from './evidence.ts'
+import { UTC_NOW } from './job-runs.ts'
+
+/** A system that this transaction has locked in the run's queue, with all that is needed to decide it. */
+export type ClaimedSystem = {
+  readonly systemId: number
+  readonly evidence: readonly EvidenceRow[]
+  /** Why the system cannot be decided, if it cannot. */
+  readonly problem?: string
+}
+
+export type Claim = {
+  readonly systems: readonly ClaimedSystem[]
+  /** The transaction's time as PostgreSQL's text, UTC: `validated_at` of what is decided now. */
+  readonly now: string
+  /** Session that answered; it changes under a transaction-pooling proxy. */
+  readonly backendPid: number
+}
+
+type ClaimTuple = [string, number, number, boolean, ...(EvidenceTuple | [null, null, null, null, null])]
+
+// MATERIALIZED keeps the row locks in one place: the claim is taken once, before the evidence is joined to it.
+const CLAIM = `
+  WITH claimed AS MATERIALIZED (
+    SELECT system_id FROM job_run_systems
+     WHERE job_run_id = $1 AND state = 'pending' AND ($3::int[] IS NULL OR system_id = ANY($3))
+     ORDER BY system_id LIMIT $2
+       FOR UPDATE SKIP LOCKED)
+  SELECT (now() AT TIME ZONE 'UTC')::text, pg_backend_pid(), c.system_id, s.id IS NOT NULL, ${EVIDENCE_COLUMNS}
+    FROM claimed c
+    LEFT JOIN systems s ON s.id = c.system_id
+    LEFT JOIN evidence e ON e.system_id = c.system_id
+   ORDER BY c.system_id, e.id`
+
+/**
+ * Locks up to `limit` pending systems (only those in `only`, if given) until the transaction ends, and reads their
+ * evidence. Systems that another worker has locked are passed over. Undefined: nothing to claim.
+ */
+export async function claimSystems(
+  client: Client,
+  runId: number,
+  limit: number,
+  only: readonly number[] | null,
+): Promise<Claim | undefined> {
+  const { rows } = await client.query<ClaimTuple>({
+    text: CLAIM,
+    values: [runId, limit, only],
+    rowMode: 'array',
+  })
+  const [first] = rows
+  if (first === undefined) return undefined
+  const systems = new Map<number, { systemId: number; evidence: EvidenceRow[]; problem?: string }>()
+  for (const [, , systemId, exists, ...tuple] of rows) {
+    const system = systems.get(systemId) ?? { systemId, evidence: [] }
+    systems.set(systemId, system)
+    if (!exists) system.problem = 'the system was deleted after the run was planned'
+    else if (tuple[0] !== null) addEvidence(system, tuple)
+  }
+  return { systems: [...systems.values()], now: first[0], backendPid: first[1] }
+}
+
+/** A timestamp that PostgreSQL can hold and this program cannot read makes its system an error, not the batch. */
+function addEvidence(system: { evidence: EvidenceRow[]; problem?: string }, tuple: EvidenceTuple): void {
+  try {
+    system.evidence.push(toEvidence(tuple))
+  } catch (error) {
+    system.problem ??= `evidence row ${tuple[0]}: ${(error as Error).message}`
+  }
+}
+
+/** Puts every system of the environment into the run's queue; returns how many. */
+export async function queueSystems(client: Client, runId: number, environment: string): Promise<number> {
+  const { rowCount } = await client.query(
+    'INSERT INTO job_run_systems (job_run_id, system_id) SELECT $1, id FROM systems WHERE environment = $2',
+    [runId, environment],
+  )
+  return rowCount ?? 0
+}
+
+/** Up to `limit` pending systems, without locking them. */
+export async function pendingSystems(client: Client, runId: number, limit: number): Promise<number[]> {
+  const { rows } = await client.query<{ system_id: number }>(
+    `SELECT system_id FROM job_run_systems WHERE job_run_id = $1 AND state = 'pending' ORDER BY system_id LIMIT $2`,
+    [runId, limit],
+  )
+  return rows.map(({ system_id }) => system_id)
+}
+
+/** The outcome of one system of a batch. */
+export type SystemOutcome = {
+  readonly systemId: number
+  readonly pass: number
+  readonly fail: number
+  readonly insufficientEvidence: number
+  readonly unknown: number
+  readonly error: string | null
+}
+
+// The fence: the run must still be running, and cannot be closed before this transaction ends.
+const SETTLE = `
+  UPDATE job_run_systems s
+     SET state = CASE WHEN d.error IS NULL THEN 'done' ELSE 'error' END,
+         results_run_id = CASE WHEN d.error IS NULL THEN $1::int END,
+         pass = d.pass, fail = d.fail, insufficient_evidence = d.insufficient_evidence, unknown = d.unknown,
+         error = d.error, decided_at = ${UTC_NOW}
+    FROM (SELECT id FROM job_runs WHERE id = $1 AND status = 'running' FOR SHARE) r,
+         unnest($2::int[], $3::int[], $4::int[], $5::int[], $6::int[], $7::text[])
+           AS d (system_id, pass, fail, insufficient_evidence, unknown, error)
+   WHERE s.job_run_id = r.id AND s.system_id = d.system_id AND s.state = 'pending'`
+
+/** Takes the systems out of the queue. False: the run is not running any more, so the batch must be rolled back. */
+export async function settleSystems(
+  client: Client,
+  runId: number,
+  outcomes: readonly SystemOutcome[],
+): Promise<boolean> {
+  const column = <K extends keyof SystemOutcome>(key: K): SystemOutcome[K][] =>
+    outcomes.map((each) => each[key])
+  const { rowCount } = await client.query(SETTLE, [
+    runId,
+    column('systemId'),
+    column('pass'),
+    column('fail'),
+    column('insufficientEvidence'),
+    column('unknown'),
+    column('error'),
+  ])
+  return rowCount === outcomes.length
+}
+
+/** Sums over the queue. */
+export type RunTotals = {
+  readonly systems: number
+  readonly pending: number
+  readonly failedSystems: number
+  readonly counts: Pick<RunCounts, 'pass' | 'fail' | 'insufficientEvidence' | 'unknown'>
+}
+
+export async function runTotals(client: Client, runId: number): Promise<RunTotals> {
+  type Sums = {
+    systems: number
+    pending: number
+    errors: number
+    pass: number
+    fail: number
+    insufficient: number
+    unknown: number
+  }
+  const { rows } = await client.query<Sums>(
+    `SELECT count(*)::int AS systems,
+            count(*) FILTER (WHERE state = 'pending')::int AS pending,
+            count(*) FILTER (WHERE state = 'error')::int AS errors,
+            coalesce(sum(pass), 0)::int AS pass, coalesce(sum(fail), 0)::int AS fail,
+            coalesce(sum(insufficient_evidence), 0)::int AS insufficient, coalesce(sum(unknown), 0)::int AS unknown
+       FROM job_run_systems WHERE job_run_id = $1`,
+    [runId],
+  )
+  const sums = rows[0] as Sums
+  return {
+    systems: sums.systems,
+    pending: sums.pending,
+    failedSystems: sums.errors,
+    counts: {
+      pass: sums.pass,
+      fail: sums.fail,
+      insufficientEvidence: sums.insufficient,
+      unknown: sums.unknown,
+    },
+  }
+}

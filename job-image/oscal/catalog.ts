@@ -1,0 +1,88 @@
+import { InputError } from '../errors.ts'
+import { canonicalControlId } from '../rules/control-id.ts'
+import { nistIndex } from './nist-index.ts'
+import { controlsOf } from './outline.ts'
+import type { ControlNode, GroupNode, OutlineNode } from './outline.ts'
+import type { CatalogBody, ControlBody, GroupBody } from './schema.ts'
+
+/** A catalog, from a file or built in. */
+export type Catalog = {
+  readonly file: string
+  readonly title: string
+  readonly version: string
+  /** Made by resolving a profile: a selection, not the whole of a framework. */
+  readonly resolved: boolean
+  readonly tree: readonly OutlineNode[]
+}
+
+/** What a resolver leaves in the metadata of its result: OSCAL's names, and FedRAMP's `resolution-source`. */
+const RESOLUTION_LINKS = new Set(['source-profile', 'resolution-source'])
+
+/** The catalog's structure; an id that is none, or that stands twice, is an InputError that names file and id. */
+export function catalogFrom(body: CatalogBody, file: string): Catalog {
+  const { title, version, props = [], links = [] } = body.metadata
+  const tree = [
+    ...(body.groups ?? []).map((group) => groupNode(group, group.id, file)),
+    ...(body.controls ?? []).map((control) => controlNode(control, {}, file)),
+  ]
+  refuseDuplicates(tree, file)
+  const resolved =
+    props.some(({ name }) => name === 'resolution-tool') || links.some(({ rel = '' }) => RESOLUTION_LINKS.has(rel))
+  return { file, title, version, resolved, tree }
+}
+
+function groupNode(group: GroupBody, outermost: string | undefined, file: string): GroupNode {
+  const children = [
+    ...(group.groups ?? []).map((inner) => groupNode(inner, outermost ?? inner.id, file)),
+    ...(group.controls ?? []).map((control) => controlNode(control, { group: outermost }, file)),
+  ]
+  return { kind: 'group', id: group.id, title: group.title, children }
+}
+
+type Place = { readonly group?: string | undefined; readonly parent?: string }
+
+function controlNode(body: ControlBody, { group, parent }: Place, file: string): ControlNode {
+  const canonical = canonicalControlId(body.id)
+  if (canonical === undefined) {
+    throw new InputError({ file, message: `control "${body.id}": not a control id (letters, digits, . _ : / -, up to 50)` })
+  }
+  const children = (body.controls ?? []).map((child) => controlNode(child, { group, parent: canonical }, file))
+  const { id, title } = body
+  return { kind: 'control', control: { id, canonical, title, withdrawn: isWithdrawn(body), parent, group }, children }
+}
+
+/** Revision 4 writes `Withdrawn`, revision 5 `withdrawn`. */
+function isWithdrawn({ props = [] }: ControlBody): boolean {
+  return props.some(({ name, value }) => name === 'status' && value.trim().toLowerCase() === 'withdrawn')
+}
+
+function refuseDuplicates(tree: readonly OutlineNode[], file: string): void {
+  const seen = new Map<string, string>()
+  for (const { control } of controlsOf(tree)) {
+    const first = seen.get(control.canonical)
+    if (first !== undefined) {
+      const as = first === control.id ? '' : ` (also spelled "${first}")`
+      throw new InputError({ file, message: `control "${control.id}"${as} stands twice in this catalog` })
+    }
+    seen.set(control.canonical, control.id)
+  }
+}
+
+/** How the built-in catalog is named where a file is expected: `--map KEY=builtin:nist-800-53-rev5`. */
+export const BUILTIN_PREFIX = 'builtin:'
+
+/** NIST SP 800-53 rev5 from the built-in index, in the shape of a catalog read from a file. */
+export function builtinCatalog(): Catalog {
+  const { framework, title, version, families, controls } = nistIndex()
+  const children = Map.groupBy(controls, ({ parent }) => parent)
+  const nodeOf = (entry: (typeof controls)[number]): ControlNode => ({
+    kind: 'control',
+    control: { ...entry, canonical: entry.id, group: entry.family },
+    children: (children.get(entry.id) ?? []).map(nodeOf),
+  })
+  const tree = families.map((family): GroupNode => {
+    const base = (children.get(undefined) ?? []).filter((entry) => entry.family === family.id)
+    return { kind: 'group', ...family, children: base.map(nodeOf) }
+  })
+  return { file: `${BUILTIN_PREFIX}${framework}`, title, version, resolved: false, tree }
+}

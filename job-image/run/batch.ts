@@ -1,0 +1,180 @@
+import type { Client } from 'pg'
+import { lostConnection } from '../db/client.ts'
+import { isDataError } from '../db/errors.ts'
+import { openResultWriter, resultTail } from '../db/results.ts'
+import type { ResultWriter } from '../db/results.ts'
+import { claimSystems, pendingSystems, settleSystems } from '../db/run-systems.ts'
+import type { Claim, ClaimedSystem, SystemOutcome } from '../db/run-systems.ts'
+import { RunError, asError } from '../errors.ts'
+import type { Micros } from '../time.ts'
+import { decideSystem } from '../validation/decide.ts'
+import type { Decision, Status, ValidationPlan } from '../validation/decide.ts'
+
+/** What every batch of a run has in common. */
+export type BatchContext = {
+  readonly runId: number
+  readonly plan: ValidationPlan
+  /** `${controls.id}\t` for each control of the plan: the second column of its COPY lines. */
+  readonly controlColumns: readonly string[]
+  readonly referenceTime: Micros
+  readonly batchSize: number
+}
+
+/** What a batch did: `systems` left the queue, `errors` of them without results. */
+export type BatchResult = {
+  readonly systems: number
+  readonly results: number
+  readonly errors: readonly SystemOutcome[]
+}
+
+/** The run was closed by somebody else while this batch was under way. */
+export class FenceError extends RunError {}
+
+const NOTHING: BatchResult = { systems: 0, results: 0, errors: [] }
+
+/**
+ * Takes one batch of systems through the run: claim, decide, store, settle, in one transaction of five statements.
+ * A batch that fails for its data is halved until the system at fault is alone; that one is recorded as an error.
+ * `systems: 0` means that there was nothing to claim. `only` restricts the claim to these systems.
+ */
+export async function runBatch(
+  client: Client,
+  context: BatchContext,
+  only: readonly number[] | null = null,
+): Promise<BatchResult> {
+  try {
+    return await attemptBatch(client, context, only)
+  } catch (thrown) {
+    const error = lostConnection(thrown)
+    await client.query('ROLLBACK').catch(() => undefined)
+    if (!isDataError(error)) throw error
+    const systems = only ?? (await pendingSystems(client, context.runId, context.batchSize))
+    const [alone, ...others] = systems
+    if (alone === undefined) return NOTHING
+    if (others.length === 0) return recordError(client, context, alone, error.message)
+    return halve(client, context, systems)
+  }
+}
+
+async function halve(
+  client: Client,
+  context: BatchContext,
+  systems: readonly number[],
+): Promise<BatchResult> {
+  const middle = Math.ceil(systems.length / 2)
+  const first = await runBatch(client, context, systems.slice(0, middle))
+  const second = await runBatch(client, context, systems.slice(middle))
+  return {
+    systems: first.systems + second.systems,
+    results: first.results + second.results,
+    errors: [...first.errors, ...second.errors],
+  }
+}
+
+async function attemptBatch(
+  client: Client,
+  context: BatchContext,
+  only: readonly number[] | null,
+): Promise<BatchResult> {
+  await client.query('BEGIN')
+  const claim = await claimSystems(client, context.runId, context.batchSize, only)
+  if (claim === undefined) {
+    await client.query('ROLLBACK')
+    return NOTHING
+  }
+  refuseTransactionPooling(client, claim)
+  const outcomes = await storeBatch(client, context, claim)
+  await settle(client, context, outcomes)
+  await client.query('COMMIT')
+  return summarize(outcomes)
+}
+
+async function storeBatch(client: Client, context: BatchContext, claim: Claim): Promise<SystemOutcome[]> {
+  const writer = openResultWriter(client)
+  const outcomes: SystemOutcome[] = []
+  try {
+    for (const system of claim.systems) outcomes.push(await storeSystem(writer, context, system, claim.now))
+    await writer.end()
+  } catch (error) {
+    await writer.abort(asError(error))
+    throw error
+  }
+  return outcomes
+}
+
+async function settle(
+  client: Client,
+  { runId }: BatchContext,
+  outcomes: readonly SystemOutcome[],
+): Promise<void> {
+  if (await settleSystems(client, runId, outcomes)) return
+  throw new FenceError(
+    `run ${runId} was closed while this batch was under way; nothing of the batch is stored`,
+  )
+}
+
+/** pg keeps the pid that the server named at connect; behind a proxy that shares sessions another one answers. */
+function refuseTransactionPooling(client: Client, { backendPid }: Claim): void {
+  const { processID } = client as Client & { processID?: number }
+  if (backendPid === processID || processID === undefined || processID === null) return
+  throw new RunError(
+    'the database connection goes through a proxy that shares sessions between transactions (pgbouncer with pool_mode = transaction); connect directly or use session mode',
+  )
+}
+
+/** Decides one system and writes its rows. A system that cannot be decided has written none. */
+async function storeSystem(
+  writer: ResultWriter,
+  context: BatchContext,
+  system: ClaimedSystem,
+  now: string,
+): Promise<SystemOutcome> {
+  const { systemId, evidence, problem } = system
+  if (problem !== undefined) return failedSystem(systemId, problem)
+  let decisions: readonly Decision[]
+  try {
+    decisions = decideSystem(context.plan, evidence, context.referenceTime)
+  } catch (error) {
+    return failedSystem(systemId, asError(error).message)
+  }
+  // A thousand controls share some fifty decisions: each is encoded once.
+  const tails = new Map<Decision, Buffer>()
+  const counts: Record<Status, number> = { pass: 0, fail: 0, insufficient_evidence: 0, unknown: 0 }
+  const systemColumn = `${systemId}\t`
+  for (let index = 0; index < decisions.length; index += 1) {
+    const decision = decisions[index] as Decision
+    let tail = tails.get(decision)
+    if (tail === undefined) tails.set(decision, (tail = resultTail(decision, now, context.runId)))
+    counts[decision.status] += 1
+    const full = writer.write(systemColumn + context.controlColumns[index], tail)
+    if (full !== undefined) await full
+  }
+  const { pass, fail, insufficient_evidence: insufficientEvidence, unknown } = counts
+  return { systemId, pass, fail, insufficientEvidence, unknown, error: null }
+}
+
+function failedSystem(systemId: number, error: string): SystemOutcome {
+  return { systemId, pass: 0, fail: 0, insufficientEvidence: 0, unknown: 0, error }
+}
+
+/** Takes one bad system out of the queue. Nothing, if a peer has it or has settled it. */
+async function recordError(
+  client: Client,
+  context: BatchContext,
+  systemId: number,
+  error: string,
+): Promise<BatchResult> {
+  const outcome = failedSystem(systemId, error)
+  await client.query('BEGIN')
+  await settle(client, context, [outcome])
+  await client.query('COMMIT')
+  return summarize([outcome])
+}
+
+function summarize(outcomes: readonly SystemOutcome[]): BatchResult {
+  let results = 0
+  for (const { pass, fail, insufficientEvidence, unknown } of outcomes) {
+    results += pass + fail + insufficientEvidence + unknown
+  }
+  return { systems: outcomes.length, results, errors: outcomes.filter(({ error }) => error !== null) }
+}

@@ -1,0 +1,108 @@
+import type { Client } from 'pg'
+import type { RunCounts, Verdict } from '../../crds/run-summary.ts'
+import { endAttempt, hasLiveAttempt } from '../db/attempts.ts'
+import type { AttemptOutcome } from '../db/attempts.ts'
+import { closeDecidedRun, finishJobRun, getJobRun, lockJobRunById, metricsOf } from '../db/job-runs.ts'
+import type { JobRun } from '../db/job-runs.ts'
+import { runTotals } from '../db/run-systems.ts'
+import type { RunTotals } from '../db/run-systems.ts'
+
+/** What planning found, as it stands in the row's metrics while the run goes on. */
+export type Scope = { readonly controls: number; readonly invalidControls: number }
+
+export function scopeOf(run: JobRun): Scope {
+  const number = (key: string): number => (typeof run.metrics[key] === 'number' ? run.metrics[key] : 0)
+  return { controls: number('controls'), invalidControls: number('invalid_controls') }
+}
+
+/** Totals of the run for every surface, so that the counts agree wherever they are shown. */
+export function countsOf(totals: RunTotals, scope: Scope): RunCounts {
+  const { pass, fail, insufficientEvidence, unknown } = totals.counts
+  const notPass = fail + insufficientEvidence + unknown
+  return {
+    systems: totals.systems,
+    controls: scope.controls,
+    results: pass + notPass,
+    pass,
+    notPass,
+    fail,
+    insufficientEvidence,
+    unknown,
+    errors: totals.failedSystems + scope.invalidControls,
+  }
+}
+
+/** The verdict of a run that came to its end. What could not be evaluated weighs more than what was found. */
+export function verdictOf(counts: RunCounts): Exclude<Verdict, 'Errored'> {
+  if (counts.systems === 0 || counts.controls === 0 || counts.errors > 0) return 'Incomplete'
+  return counts.notPass === 0 ? 'Passed' : 'Findings'
+}
+
+/**
+ * Closes the run if its last system is decided. Each worker tries after its own last commit, so the last one succeeds
+ * and nobody else does. The totals may be read first: a queue without pending systems does not change any more.
+ */
+export async function closeIfDecided(client: Client, run: JobRun): Promise<JobRun | undefined> {
+  const totals = await runTotals(client, run.id)
+  if (totals.pending > 0) return undefined
+  const scope = scopeOf(run)
+  const counts = countsOf(totals, scope)
+  return closeDecidedRun(client, run.id, {
+    status: 'success',
+    verdict: verdictOf(counts),
+    metrics: withScope(counts, scope),
+  })
+}
+
+function withScope(counts: RunCounts, scope: Scope): Record<string, number> {
+  return { ...metricsOf(counts), invalid_controls: scope.invalidControls }
+}
+
+/**
+ * Ends this attempt without the run being done; closes the run as failed unless somebody alive goes on with it.
+ * The row's lock puts two attempts that end together in order: the second one sees that the first has ended.
+ * Runs inside a transaction.
+ */
+export async function leaveRun(
+  client: Client,
+  runId: number,
+  attempt: number,
+  outcome: AttemptOutcome,
+  error: string,
+  abandonAfter: number,
+): Promise<JobRun | undefined> {
+  const run = await lockJobRunById(client, runId)
+  await endAttempt(client, runId, attempt, outcome, error)
+  if (run?.status !== 'running' || (await hasLiveAttempt(client, runId, abandonAfter))) return run
+  return (await closeAsFailed(client, run, error)) ?? run
+}
+
+/** Closes a run whose processes all died without a word. Runs inside a transaction. */
+export async function closeAbandonedRun(client: Client, runId: number, abandonAfter: number): Promise<void> {
+  const run = await lockJobRunById(client, runId)
+  // It may have come back to life between the look and the lock.
+  if (run?.status !== 'running' || (await hasLiveAttempt(client, runId, abandonAfter))) return
+  await closeAsFailed(
+    client,
+    run,
+    'abandoned: every process that worked on this run died or lost its connection for good',
+  )
+}
+
+async function closeAsFailed(client: Client, run: JobRun, error: string): Promise<JobRun | undefined> {
+  const scope = scopeOf(run)
+  const counts = countsOf(await runTotals(client, run.id), scope)
+  return finishJobRun(client, run.id, {
+    status: 'failed',
+    verdict: 'Errored',
+    metrics: withScope(counts, scope),
+    error,
+  })
+}
+
+/** The run as it stands now. */
+export async function currentRun(client: Client, runId: number): Promise<JobRun> {
+  const run = await getJobRun(client, runId)
+  if (run === undefined) throw new Error(`the job_runs row ${runId} was deleted while the run was going on`)
+  return run
+}

@@ -1,0 +1,61 @@
+import { configDigest, rulePackPaths } from '../config/config.ts'
+import { resolveTarget } from '../config/target.ts'
+import type { TargetOptions } from '../config/target.ts'
+import { InputError } from '../errors.ts'
+import type { Io } from '../io.ts'
+import { loadRuleSet } from '../rules/load.ts'
+import { DEFAULT_BATCH_SIZE, DEFAULT_TIMING } from './request.ts'
+import type { RunRequest, Timing } from './request.ts'
+
+/** What a run needs beside its configuration. */
+export type RunOptions = Pick<RunRequest, 'runKey' | 'triggeredBy'> &
+  Partial<Pick<RunRequest, 'schedule' | 'batchSize' | 'signal' | 'observer'>>
+
+const MAX_RUN_KEY = 255
+
+/** Reads and checks everything that a run depends on; nothing is written before this has succeeded. */
+export function requestFromConfig(
+  target: TargetOptions,
+  options: RunOptions,
+  io: Pick<Io, 'env' | 'cwd'>,
+): RunRequest {
+  if (options.runKey === '' || options.runKey.length > MAX_RUN_KEY) {
+    throw new InputError(
+      `a run key has 1 to ${MAX_RUN_KEY} characters; this one has ${options.runKey.length}`,
+    )
+  }
+  const { config, environment, url } = resolveTarget(target, io)
+  return {
+    batchSize: DEFAULT_BATCH_SIZE,
+    ...options,
+    databaseUrl: url,
+    environment: environment.name,
+    ruleSet: loadRuleSet({ packs: rulePackPaths(config) }),
+    configurationDigest: configDigest(config, environment.name),
+    timing: timingFrom(io.env),
+  }
+}
+
+const SECONDS = /^\d+(\.\d+)?$/
+
+/** RAPIDRMF_HEARTBEAT, RAPIDRMF_ABANDON_AFTER and RAPIDRMF_OUTAGE, in seconds; the same for all workers of a run. */
+export function timingFrom(env: Io['env']): Timing {
+  const milliseconds = (name: string, otherwise: number): number => {
+    const text = env[name] ?? ''
+    if (text === '') return otherwise
+    if (!SECONDS.test(text)) throw new InputError(`${name}: expected a number of seconds, found "${text}"`)
+    return Number(text) * 1000
+  }
+  const timing = {
+    heartbeat: milliseconds('RAPIDRMF_HEARTBEAT', DEFAULT_TIMING.heartbeat),
+    abandonAfter: milliseconds('RAPIDRMF_ABANDON_AFTER', DEFAULT_TIMING.abandonAfter),
+    outage: milliseconds('RAPIDRMF_OUTAGE', DEFAULT_TIMING.outage),
+    poll: DEFAULT_TIMING.poll,
+  }
+  if (timing.abandonAfter < 2 * timing.heartbeat) {
+    throw new InputError(
+      'RAPIDRMF_ABANDON_AFTER must be at least twice RAPIDRMF_HEARTBEAT: one late beat is no death',
+    )
+  }
+  return timing
+}

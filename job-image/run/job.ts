@@ -1,0 +1,195 @@
+import { randomUUID } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { RunSummary } from '../../crds/run-summary.ts'
+import { endAttempt, evictSilentAttempts, sessionName } from '../db/attempts.ts'
+import { inTransaction, interruptibleSleep } from '../db/client.ts'
+import type { Target } from '../db/client.ts'
+import { refuseExhaustedIds } from '../db/id-space.ts'
+import type { JobRun } from '../db/job-runs.ts'
+import { requireCurrentSchema } from '../db/schema.ts'
+import { InterruptedError, RunError, asError } from '../errors.ts'
+import { parseTimestamp } from '../time.ts'
+import { FenceError, runBatch } from './batch.ts'
+import type { BatchContext, BatchResult } from './batch.ts'
+import { closeIfDecided, currentRun, leaveRun } from './close.ts'
+import { startHeartbeat } from './heartbeat.ts'
+import type { Heartbeat } from './heartbeat.ts'
+import { openRun } from './open.ts'
+import { planRun } from './plan.ts'
+import type { RunRequest } from './request.ts'
+import { Session } from './session.ts'
+import { summaryOf } from './summary.ts'
+
+/**
+ * One attempt at a run, from the first look at the database to the run's summary:
+ * open → plan → batches → close. Resolves when the run is closed, by this process or by another one. Rejects with an
+ * InputError (nothing to gain by a retry), an InterruptedError (`signal` was aborted with work left) or a RunError.
+ */
+export async function executeRun(request: RunRequest): Promise<RunSummary> {
+  const session = new Session(targetOf(request, 'rapidrmf'), request.timing.outage)
+  try {
+    await session.run(async (client) => {
+      await requireCurrentSchema(client)
+      await refuseExhaustedIds(client, request.environment, (message) =>
+        request.observer?.({ type: 'warning', message }),
+      )
+    })
+    // Unique to this process: it is how the attempt is found again after a lost connection.
+    const worker = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`
+    for (;;) {
+      const opened = await openRun(session, request, worker)
+      if (opened.kind === 'closed') return summaryOf(opened.run)
+      const { run, attempt, resumed } = opened
+      request.observer?.({ type: 'opened', runId: run.id, attempt, resumed })
+      const closed = await new AttemptAtRun(request, run, attempt).work()
+      if (closed !== undefined) return summaryOf(closed)
+      // A peer took this attempt for dead (the process was frozen): register again and go on.
+    }
+  } finally {
+    await session.close()
+  }
+}
+
+function targetOf(request: RunRequest, applicationName: string): Target {
+  return {
+    url: request.databaseUrl,
+    applicationName,
+    onRetry: (error) => request.observer?.({ type: 'retrying', error: error.message }),
+    ...(request.signal === undefined ? {} : { signal: request.signal }),
+  }
+}
+
+/** A registered attempt: its sessions carry its name, its heart beats, and it is ended whatever happens. */
+class AttemptAtRun {
+  readonly #request: RunRequest
+  readonly #run: JobRun
+  readonly #attempt: number
+  readonly #session: Session
+  readonly #heartbeat: Heartbeat
+
+  constructor(request: RunRequest, run: JobRun, attempt: number) {
+    this.#request = request
+    this.#run = run
+    this.#attempt = attempt
+    const target = targetOf(request, sessionName(run.id, attempt))
+    this.#session = new Session(target, request.timing.outage)
+    this.#heartbeat = startHeartbeat(target, run.id, attempt, request.timing.heartbeat, (error) =>
+      request.observer?.({ type: 'warning', message: `no heartbeat: ${error.message}` }),
+    )
+  }
+
+  /** The closed run; undefined if this attempt was declared abandoned and the run goes on. */
+  async work(): Promise<JobRun | undefined> {
+    try {
+      const context = await this.#plan()
+      const closed = await this.#workOff(context)
+      if (closed !== undefined) {
+        const outcome = closed.status === 'success' ? 'success' : 'failed'
+        await this.#session.run((client) => endAttempt(client, this.#run.id, this.#attempt, outcome, null))
+      }
+      return closed
+    } catch (thrown) {
+      const error = asError(thrown)
+      await this.#leave(error)
+      throw error
+    } finally {
+      await this.#heartbeat.stop()
+      await this.#session.close()
+    }
+  }
+
+  async #plan(): Promise<BatchContext> {
+    const { timing, batchSize, observer } = this.#request
+    const plan = await this.#session.run(async (client) => {
+      await evictSilentAttempts(client, this.#run.id, timing.abandonAfter)
+      return inTransaction(client, () => planRun(client, this.#run, this.#request))
+    })
+    const { metrics } = await this.#session.run((client) => currentRun(client, this.#run.id))
+    observer?.({ type: 'planned', systems: Number(metrics['systems']), controls: plan.controls.length })
+    for (const { message } of plan.invalidControls) observer?.({ type: 'warning', message })
+    return {
+      runId: this.#run.id,
+      plan,
+      controlColumns: plan.controls.map(({ id }) => `${id}\t`),
+      referenceTime: parseTimestamp(this.#run.reference_time ?? this.#run.started_at),
+      batchSize,
+    }
+  }
+
+  /** Batches until the queue is empty and the run closed; waits for the systems that peers have claimed. */
+  async #workOff(context: BatchContext): Promise<JobRun | undefined> {
+    const { signal, timing, observer } = this.#request
+    for (;;) {
+      if (signal?.aborted === true) throw new InterruptedError('stopped with systems left to validate')
+      if (this.#heartbeat.abandoned()) return undefined
+      const done = await this.#batch(context)
+      if (done === 'closed') return this.#finalRun()
+      if (done.systems > 0) {
+        this.#report(done)
+        continue
+      }
+      const closed = await this.#close()
+      if (closed !== undefined) return closed
+      observer?.({ type: 'waiting', reason: 'other workers have the remaining systems' })
+      await this.#session.run((client) => evictSilentAttempts(client, context.runId, timing.abandonAfter))
+      await interruptibleSleep(timing.poll, signal)
+    }
+  }
+
+  #report({ systems, results, errors }: BatchResult): void {
+    const { observer } = this.#request
+    for (const { systemId, error } of errors) {
+      observer?.({ type: 'system-error', systemId, error: error ?? '' })
+    }
+    observer?.({ type: 'progress', systems, results })
+  }
+
+  async #batch(context: BatchContext) {
+    try {
+      return await this.#session.run((client) => runBatch(client, context))
+    } catch (error) {
+      if (error instanceof FenceError) return 'closed' as const
+      throw error
+    }
+  }
+
+  /** The run closed by this worker or found closed; undefined while systems are pending. */
+  async #close(): Promise<JobRun | undefined> {
+    return this.#session.run(async (client) => {
+      const run = await currentRun(client, this.#run.id)
+      return run.status === 'running' ? closeIfDecided(client, run) : run
+    })
+  }
+
+  /** A peer that closed the run as failed leaves work undone: that is a failure of this attempt too. */
+  async #finalRun(): Promise<JobRun> {
+    const run = await this.#session.run((client) => currentRun(client, this.#run.id))
+    if (run.status === 'failed')
+      throw new RunError(`run ${run.id} was closed by another process: ${run.error}`)
+    return run
+  }
+
+  /** Best effort: without a database the row stays `running` until the next run closes it as abandoned. */
+  async #leave(error: Error): Promise<void> {
+    const outcome = error instanceof InterruptedError ? 'interrupted' : 'failed'
+    const { timing, observer } = this.#request
+    const { id } = this.#run
+    // The abort that ends the attempt must not end its farewell.
+    const session = new Session({ url: this.#request.databaseUrl }, Math.min(timing.outage, 5_000))
+    try {
+      await session.run((client) =>
+        inTransaction(client, () =>
+          leaveRun(client, id, this.#attempt, outcome, `${outcome}: ${error.message}`, timing.abandonAfter),
+        ),
+      )
+    } catch (failure) {
+      const reason = asError(failure).message
+      observer?.({
+        type: 'warning',
+        message: `run ${id} could not be closed (${reason}); the next run closes it`,
+      })
+    } finally {
+      await session.close()
+    }
+  }
+}

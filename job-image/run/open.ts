@@ -1,0 +1,141 @@
+import { hostname } from 'node:os'
+import type { Client } from 'pg'
+import { beginAttempt, evictSilentAttempts, findAbandonedRuns } from '../db/attempts.ts'
+import { inTransaction, interruptibleSleep } from '../db/client.ts'
+import { constraintOf, sqlState } from '../db/errors.ts'
+import { findScheduleRun, lockJobRunByKey, reopenJobRun, startJobRun } from '../db/job-runs.ts'
+import type { JobRun } from '../db/job-runs.ts'
+import { InputError } from '../errors.ts'
+import { TOOL_MAJOR, VERSION } from '../version.ts'
+import { closeAbandonedRun } from './close.ts'
+import type { RunRequest } from './request.ts'
+import type { Session } from './session.ts'
+
+/** What all attempts at one run must have in common, so that they judge the same thing. */
+export type RunDigests = {
+  readonly rules: string
+  readonly configuration: string
+  readonly tool_major: number
+  /** Known from planning on. */
+  readonly controls?: string
+}
+
+export type OpenedRun =
+  /** This process has an attempt at the run. */
+  | { readonly kind: 'open'; readonly run: JobRun; readonly attempt: number; readonly resumed: boolean }
+  /** The run succeeded before: there is nothing to do but to report it. */
+  | { readonly kind: 'closed'; readonly run: JobRun }
+
+/** Names of the unique indexes; which one refuses an insert says what stands in the way. */
+const SLOT_TAKEN = 'ux_job_runs_slot'
+const SCHEDULE_BUSY = 'ux_job_runs_running'
+const UNIQUE_VIOLATION = '23505'
+
+/** How long the row of a run may be held by a batch before its holder is looked at, in ms. */
+const ROW_LOCK_TIMEOUT = 5_000
+
+/**
+ * Begins, joins or resumes the run of `request.runKey` and registers an attempt, both visible to others before any
+ * work is done. Waits while another run of the schedule is alive; closes the runs of dead processes.
+ */
+export async function openRun(session: Session, request: RunRequest, worker: string): Promise<OpenedRun> {
+  for (;;) {
+    await session.run((client) => closeAbandonedRuns(client, request))
+    try {
+      return await session.run((client) => inTransaction(client, () => openOnce(client, request, worker)))
+    } catch (error) {
+      const constraint = sqlState(error) === UNIQUE_VIOLATION ? constraintOf(error) : undefined
+      if (constraint === SLOT_TAKEN) throw await session.run((client) => slotTaken(client, request))
+      if (constraint === SCHEDULE_BUSY) await waitForSchedule(session, request)
+      // A peer inserted the same key between our look and our insert: the next look finds it.
+      else if (constraint === undefined) throw error
+    }
+  }
+}
+
+async function openOnce(client: Client, request: RunRequest, worker: string): Promise<OpenedRun> {
+  await client.query(`SET LOCAL lock_timeout TO ${ROW_LOCK_TIMEOUT}`)
+  const found = await lockJobRunByKey(client, request.runKey)
+  if (found?.status === 'success') return { kind: 'closed', run: found }
+  if (found !== undefined) refuseOther(found, request)
+  if (found?.status === 'failed') await reopenJobRun(client, found.id)
+  const run = found ?? (await insertRun(client, request))
+  const attempt = await beginAttempt(client, run.id, worker, hostname())
+  return { kind: 'open', run, attempt, resumed: found !== undefined }
+}
+
+async function insertRun(client: Client, request: RunRequest): Promise<JobRun> {
+  return startJobRun(client, {
+    jobType: 'validation',
+    environment: request.environment,
+    attributes: {
+      triggered_by: request.triggeredBy,
+      tool_version: VERSION,
+      rule_packs: request.ruleSet.packs,
+      digests: digestsOf(request),
+    },
+    runKey: request.runKey,
+    scheduleUid: request.schedule?.uid ?? null,
+    schedule: request.schedule?.name ?? null,
+    slotAt: request.schedule?.slotAt ?? null,
+  })
+}
+
+export function digestsOf({ ruleSet, configurationDigest }: RunRequest): RunDigests {
+  return { rules: ruleSet.digest, configuration: configurationDigest, tool_major: TOOL_MAJOR }
+}
+
+/** In words of the user: what the digest is of. */
+const DIGEST_NAMES: Record<keyof RunDigests, string> = {
+  rules: 'other rule packs',
+  configuration: 'another configuration',
+  tool_major: 'another major version of rapidrmf',
+  controls: 'another set of controls (a catalog or its requirements changed since)',
+}
+
+/** An attempt that would judge something else than the run does must not join it. */
+export function refuseDigests(run: JobRun, mine: RunDigests): void {
+  const theirs = (run.attributes['digests'] ?? {}) as Partial<RunDigests>
+  const keys = Object.keys(mine) as (keyof RunDigests)[]
+  const different = keys.filter((key) => theirs[key] !== mine[key]).map((key) => DIGEST_NAMES[key])
+  if (different.length === 0) return
+  throw new InputError(
+    `run ${run.id} (key ${run.run_key}) was begun with ${different.join(' and ')}; ` +
+      'attempts at one run must judge the same thing: restore what it was begun with, or start a new run with another run key',
+  )
+}
+
+function refuseOther(run: JobRun, request: RunRequest): void {
+  if (run.environment !== request.environment) {
+    throw new InputError(
+      `run key ${request.runKey} belongs to run ${run.id} of environment "${run.environment}", not "${request.environment}"; use another run key`,
+    )
+  }
+  refuseDigests(run, digestsOf(request))
+}
+
+async function slotTaken(client: Client, { schedule }: RunRequest): Promise<InputError> {
+  const { uid = '', name = '', slotAt = '' } = schedule ?? {}
+  const holder = await findScheduleRun(client, uid, { slotAt })
+  const who =
+    holder === undefined ? 'another run' : `run ${holder.id} (key ${holder.run_key}, ${holder.status})`
+  return new InputError(`slot ${slotAt} of schedule ${name} has ${who} already; a slot is run once`)
+}
+
+/** A new process must not burn its slot because the old one died seconds ago: it waits for the abandon limit. */
+async function waitForSchedule(session: Session, request: RunRequest): Promise<void> {
+  const { uid = '', name = '' } = request.schedule ?? {}
+  const holder = await session.run((client) => findScheduleRun(client, uid, 'running'))
+  if (holder !== undefined) {
+    request.observer?.({ type: 'waiting', reason: `schedule ${name} has run ${holder.id} running` })
+  }
+  await interruptibleSleep(Math.min(request.timing.poll * 4, request.timing.abandonAfter), request.signal)
+}
+
+async function closeAbandonedRuns(client: Client, request: RunRequest): Promise<void> {
+  const { environment, runKey, timing } = request
+  for (const id of await findAbandonedRuns(client, environment, runKey, timing.abandonAfter)) {
+    await evictSilentAttempts(client, id, timing.abandonAfter)
+    await inTransaction(client, () => closeAbandonedRun(client, id, timing.abandonAfter))
+  }
+}

@@ -1,0 +1,60 @@
+import type { RuleSet } from '../rules/rule-set.ts'
+
+/** How long things may take, in ms. All workers of a run must agree on them. */
+export type Timing = {
+  /** Between two signs of life of an attempt. */
+  readonly heartbeat: number
+  /** Silence after which peers take an attempt for dead. Longer than the outage a run must survive, plus a beat. */
+  readonly abandonAfter: number
+  /** How long a lost database is waited for before the attempt gives up. */
+  readonly outage: number
+  /** Between two looks at a run that others work on. */
+  readonly poll: number
+}
+
+/** 120 s: a run must survive 30 s without its database, and a beat may be 10 s old when that begins. */
+export const DEFAULT_TIMING: Timing = { heartbeat: 10_000, abandonAfter: 120_000, outage: 60_000, poll: 500 }
+
+/** The schedule that a run belongs to. One schedule has at most one running run, and one run per slot. */
+export type ScheduleIdentity = {
+  readonly uid: string
+  /** For people. */
+  readonly name: string
+  /** The nominal time of this run, ISO-8601 UTC; absent for a run outside the schedule. */
+  readonly slotAt?: string
+}
+
+/** Everything that one attempt at a run needs to know. Plain data, complete before the database is touched. */
+export type RunRequest = {
+  /** As `parseDatabaseUrl` returns it. */
+  readonly databaseUrl: string
+  readonly environment: string
+  readonly ruleSet: RuleSet
+  readonly configurationDigest: string
+  /** Identity of the run: the same key resumes or joins it. At most 255 characters. */
+  readonly runKey: string
+  readonly schedule?: ScheduleIdentity
+  /** What started the run: `cli`, `scheduler`, `library`, `kubernetes`. */
+  readonly triggeredBy: string
+  /** Systems per transaction. */
+  readonly batchSize: number
+  readonly timing: Timing
+  /** Aborted: finish the batch at hand and stop. */
+  readonly signal?: AbortSignal
+  readonly observer?: RunObserver
+}
+
+/** What a run tells while it goes on. */
+export type RunEvent =
+  | { readonly type: 'opened'; readonly runId: number; readonly attempt: number; readonly resumed: boolean }
+  | { readonly type: 'planned'; readonly systems: number; readonly controls: number }
+  /** What one batch added. */
+  | { readonly type: 'progress'; readonly systems: number; readonly results: number }
+  | { readonly type: 'system-error'; readonly systemId: number; readonly error: string }
+  | { readonly type: 'waiting'; readonly reason: string }
+  | { readonly type: 'retrying'; readonly error: string }
+  | { readonly type: 'warning'; readonly message: string }
+
+export type RunObserver = (event: RunEvent) => void
+
+export const DEFAULT_BATCH_SIZE = 10

@@ -1,0 +1,100 @@
+import { randomUUID } from 'node:crypto'
+import type { RunCounts, RunSummary, Verdict } from '../../crds/run-summary.ts'
+import type { JobRun } from '../db/job-runs.ts'
+import { InputError, InterruptedError } from '../errors.ts'
+import { formatTimestamp, parseTimestamp } from '../time.ts'
+
+/** Identity for a run that nobody gave one. */
+export function newRunKey(): string {
+  return randomUUID()
+}
+
+/** ISO-8601 with Z of PostgreSQL's naive UTC text. */
+export function isoTime(text: string): string
+export function isoTime(text: string | null): string | null
+export function isoTime(text: string | null): string | null {
+  return text === null ? null : formatTimestamp(parseTimestamp(text))
+}
+
+/** What a run's row says, in the words of the summary. */
+export function summaryOf(run: JobRun): RunSummary {
+  const counts = countsFromMetrics(run.metrics)
+  const verdict = run.verdict ?? 'Errored'
+  return {
+    version: 1,
+    runKey: run.run_key ?? '',
+    runId: run.id,
+    environment: run.environment,
+    final: run.status !== 'running',
+    status: run.status as RunSummary['status'],
+    verdict,
+    reason: reasonOf(verdict, counts),
+    message: messageOf(run, verdict, counts),
+    startedAt: isoTime(run.started_at),
+    finishedAt: isoTime(run.finished_at),
+    counts,
+  }
+}
+
+/** A process that could not bring its run to an end says why; the run itself may go on or be tried again. */
+export function failureSummary(runKey: string, environment: string, error: Error): RunSummary {
+  return {
+    version: 1,
+    runKey,
+    runId: null,
+    environment,
+    final: false,
+    status: 'failed',
+    verdict: 'Errored',
+    reason: failureReason(error),
+    message: error.message,
+    startedAt: null,
+    finishedAt: null,
+    counts: countsFromMetrics({}),
+  }
+}
+
+function failureReason(error: Error): string {
+  if (error instanceof InputError) return 'InvalidInput'
+  return error instanceof InterruptedError ? 'Interrupted' : 'RunBroke'
+}
+
+function countsFromMetrics(metrics: Record<string, unknown>): RunCounts {
+  const number = (key: string): number => (typeof metrics[key] === 'number' ? metrics[key] : 0)
+  const notPass = number('fail') + number('insufficient_evidence') + number('unknown')
+  return {
+    systems: number('systems'),
+    controls: number('controls'),
+    results: number('results_saved'),
+    pass: number('pass'),
+    notPass,
+    fail: number('fail'),
+    insufficientEvidence: number('insufficient_evidence'),
+    unknown: number('unknown'),
+    errors: number('errors'),
+  }
+}
+
+function reasonOf(verdict: Verdict, counts: RunCounts): string {
+  if (verdict === 'Passed') return 'AllControlsPassed'
+  if (verdict === 'Findings') return 'ControlsNotPassed'
+  if (verdict === 'Errored') return 'RunBroke'
+  if (counts.systems === 0) return 'NoSystems'
+  return counts.controls === 0 ? 'NoControls' : 'NotEvaluated'
+}
+
+const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
+
+function messageOf(run: JobRun, verdict: Verdict, counts: RunCounts): string {
+  if (verdict === 'Errored') return run.error ?? 'the run is not finished'
+  if (counts.systems === 0) {
+    return `environment "${run.environment}" has no systems; add them with "rapidrmf inventory apply", or check the environment's name`
+  }
+  if (counts.controls === 0)
+    return 'the database has no active controls; load a catalog with "rapidrmf catalog import"'
+  const scope = `${plural(counts.results, 'result')} of ${plural(counts.systems, 'system')} and ${plural(counts.controls, 'control')}`
+  if (verdict === 'Incomplete') {
+    return `${plural(counts.errors, 'system or control')} could not be evaluated; ${counts.notPass} of ${scope} are not pass; "rapidrmf runs show ${run.id}" names them`
+  }
+  return verdict === 'Passed' ? `all of ${scope} pass` : `${counts.notPass} of ${scope} are not pass`
+}

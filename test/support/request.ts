@@ -1,0 +1,19 @@
+import { loadRuleSet } from '../../job-image/rules/load.ts'
+import { DEFAULT_BATCH_SIZE } from '../../job-image/run/request.ts'
+import type { RunRequest } from '../../job-image/run/request.ts'
+import { newRunKey } from '../../job-image/run/summary.ts'
+
+/** A request for a run of `production` with the built-in rules and short times. */
+export function runRequest(databaseUrl: string, changes: Partial<RunRequest> = {}): RunRequest {
+  return {
+    databaseUrl,
+    environment: 'production',
+    ruleSet: loadRuleSet(),
+    configurationDigest: 'test',
+    runKey: newRunKey(),
+    triggeredBy: 'test',
+    batchSize: DEFAULT_BATCH_SIZE,
+    timing: { heartbeat: 200, abandonAfter: 1_000, outage: 5_000, poll: 50 },
+    ...changes,
+  }
+}
