@@ -27,7 +27,8 @@ export function catalogFrom(body: CatalogBody, file: string): Catalog {
   ]
   refuseDuplicates(tree, file)
   const resolved =
-    props.some(({ name }) => name === 'resolution-tool') || links.some(({ rel = '' }) => RESOLUTION_LINKS.has(rel))
+    props.some(({ name }) => name === 'resolution-tool') ||
+    links.some(({ rel = '' }) => RESOLUTION_LINKS.has(rel))
   return { file, title, version, resolved, tree }
 }
 
@@ -44,11 +45,20 @@ type Place = { readonly group?: string | undefined; readonly parent?: string }
 function controlNode(body: ControlBody, { group, parent }: Place, file: string): ControlNode {
   const canonical = canonicalControlId(body.id)
   if (canonical === undefined) {
-    throw new InputError({ file, message: `control "${body.id}": not a control id (letters, digits, . _ : / -, up to 50)` })
+    throw new InputError({
+      file,
+      message: `control "${body.id}": not a control id (letters, digits, . _ : / -, up to 50)`,
+    })
   }
-  const children = (body.controls ?? []).map((child) => controlNode(child, { group, parent: canonical }, file))
+  const children = (body.controls ?? []).map((child) =>
+    controlNode(child, { group, parent: canonical }, file),
+  )
   const { id, title } = body
-  return { kind: 'control', control: { id, canonical, title, withdrawn: isWithdrawn(body), parent, group }, children }
+  return {
+    kind: 'control',
+    control: { id, canonical, title, withdrawn: isWithdrawn(body), parent, group },
+    children,
+  }
 }
 
 /** Revision 4 writes `Withdrawn`, revision 5 `withdrawn`. */

@@ -25,7 +25,10 @@ export function parseOscal(source: string, file: string): OscalDocument {
   const text = source.replace(/^\uFEFF/, '')
   if (text.trim() === '') throw new InputError({ file, message: 'the file is empty' })
   if (text.trimStart().startsWith('<')) {
-    throw new InputError({ file, message: 'OSCAL in XML is not read; use the JSON or YAML form of this document' })
+    throw new InputError({
+      file,
+      message: 'OSCAL in XML is not read; use the JSON or YAML form of this document',
+    })
   }
   const value = isJson(text, file) ? parseJson(text, file) : parseDocument(text, file, z.unknown()).value
   const document = checkedDocument(value, text, file)
@@ -79,7 +82,9 @@ function checked<S extends z.ZodType>(value: unknown, schema: S, text: string, f
   if (result.success) return result.data
   // The YAML parser knows the line of every node; for JSON the path and the nearest id have to do.
   if (!isJson(text, file)) return parseDocument(text, file, schema).value
-  throw new InputError(result.error.issues.slice(0, MOST_PROBLEMS).map((issue) => problemOf(issue, value, file)))
+  throw new InputError(
+    result.error.issues.slice(0, MOST_PROBLEMS).map((issue) => problemOf(issue, value, file)),
+  )
 }
 
 /** One wrong member in every control of a catalog is one mistake, not a thousand lines. */
@@ -112,5 +117,8 @@ function isRecord(value: unknown): value is Record<string, unknown> {
 function requireVersion1(metadata: MetadataBody, file: string): void {
   const version = metadata['oscal-version'].trim()
   if (/^v?1(?:\.\d+)*(?:[-+].*)?$/.test(version)) return
-  throw new InputError({ file, message: `metadata.oscal-version is "${version}": only OSCAL 1.x is understood` })
+  throw new InputError({
+    file,
+    message: `metadata.oscal-version is "${version}": only OSCAL 1.x is understood`,
+  })
 }

@@ -36,8 +36,21 @@ export function isNistRev5(text: string): boolean {
 export function wholeFramework(text: string): string | undefined {
   const words = wordsOf(text)
   if (!NIST_REVISION.test(words)) return undefined
-  const foreign = words.split(' ').filter((word) => !CATALOG_WORDS.has(word) && !/^(?:53)?(?:r|rev|v)?\d+$/.test(word))
+  const foreign = words
+    .split(' ')
+    .filter((word) => !CATALOG_WORDS.has(word) && !/^(?:53)?(?:r|rev|v)?\d+$/.test(word))
   return foreign.length === 0 ? canonicalFramework(text) : undefined
+}
+
+/**
+ * `low`, `moderate`, `high` or `privacy` when `text` is the title of that baseline of NIST SP 800-53B and of nothing
+ * else ("NIST Special Publication 800-53 Revision 5.2.0 LOW IMPACT BASELINE").
+ */
+export function nistBaselineIn(text: string): string | undefined {
+  const words = wordsOf(text)
+  const level = /\b(low|moderate|high|privacy) (?:impact )?baseline$/.exec(words)
+  if (level === null) return undefined
+  return wholeFramework(words.slice(0, level.index)) === NIST_800_53_REV5 ? level[1] : undefined
 }
 
 /** Names that differ in case, `-`, `_`, dots and spaces only are one name. */

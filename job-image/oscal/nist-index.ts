@@ -27,10 +27,12 @@ export type NistIndex = {
   readonly families: readonly { readonly id: string; readonly title: string }[]
   readonly controls: readonly NistControl[]
   readonly byId: ReadonlyMap<string, NistControl>
+  /** True for a control that the catalog lists as withdrawn; false for any other canonical id, known or not. */
+  readonly isWithdrawn: (canonicalId: string) => boolean
 }
 
 /** The file as scripts/build-nist-index.ts writes it; absent members are false or empty. */
-export type NistIndexFile = Omit<NistIndex, 'byId' | 'controls'> & {
+export type NistIndexFile = Omit<NistIndex, 'byId' | 'isWithdrawn' | 'controls'> & {
   readonly source: string
   readonly controls: readonly {
     readonly id: string
@@ -51,11 +53,6 @@ export function nistIndex(): NistIndex {
   return loaded
 }
 
-/** True for a control that the catalog lists as withdrawn; false for any other id, known or not. */
-export function isWithdrawn(canonicalId: string): boolean {
-  return nistIndex().byId.get(canonicalId)?.withdrawn ?? false
-}
-
 /** The canonical ids of one baseline, in the catalog's order. */
 export function nistBaselineControls(baseline: NistBaseline): string[] {
   return nistIndex()
@@ -73,5 +70,6 @@ function load(): NistIndex {
     parent: baseControlId(id),
     baselines: baselines ?? [],
   }))
-  return { ...file, controls, byId: new Map(controls.map((control) => [control.id, control])) }
+  const byId = new Map(controls.map((control) => [control.id, control]))
+  return { ...file, controls, byId, isWithdrawn: (id) => byId.get(id)?.withdrawn ?? false }
 }

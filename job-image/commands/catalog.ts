@@ -1,0 +1,271 @@
+import {
+  array,
+  command,
+  flag,
+  multioption,
+  option,
+  optional,
+  restPositionals,
+  string,
+  subcommands,
+} from 'cmd-ts'
+import { existsSync } from 'node:fs'
+import type { Client } from 'pg'
+import type { BaselineSummary } from '../db/baselines.ts'
+import type { CatalogSummary } from '../db/catalogs.ts'
+import { InputError } from '../errors.ts'
+import { write, writeJson } from '../io.ts'
+import type { Action, Io } from '../io.ts'
+import type { ImportReport } from '../oscal/import.ts'
+import type { Prepared } from '../oscal/prepare.ts'
+import type { FileMap, FileReader } from '../oscal/reference.ts'
+import { renderTable } from '../output/table.ts'
+import type { Column } from '../output/table.ts'
+import type { Config } from '../config/config.ts'
+import { configOption, databaseUrlOption, envOption, jsonFlag } from './options.ts'
+
+const importCommand = command({
+  name: 'import',
+  description:
+    'Import OSCAL catalogs and profiles (JSON or YAML); without a file, all catalogs of the configuration',
+  args: {
+    files: restPositionals({ displayName: 'file', type: string, description: 'OSCAL catalog or profile' }),
+    builtin: option({
+      long: 'builtin',
+      type: optional(string),
+      description: 'Import the built-in catalog and its baselines: nist-800-53-rev5',
+    }),
+    map: multioption({
+      long: 'map',
+      type: array(string),
+      description:
+        'UUID_OR_HREF=FILE: the file that a profile means; FILE may be builtin:nist-800-53-rev5; repeatable',
+    }),
+    name: option({
+      long: 'name',
+      type: optional(string),
+      description: 'Name to store it under (default: from the title or the file name)',
+    }),
+    dryRun: flag({ long: 'dry-run', description: 'Say what would change, and change nothing' }),
+    config: configOption,
+    env: envOption,
+    databaseUrl: databaseUrlOption,
+    json: jsonFlag,
+  },
+  handler:
+    (args): Action =>
+    async (io) => {
+      const { resolveDatabase } = await import('../config/target.ts')
+      const { config, url } = resolveDatabase(args, io)
+      // Everything is read and checked before the database is even asked for.
+      const prepared = await prepare(args, config, io)
+      const { storeImports } = await import('../db/import.ts')
+      const reports = await withDatabase(url, io, (client) =>
+        storeImports(
+          client,
+          prepared.map(({ item }) => item),
+          { dryRun: args.dryRun },
+        ),
+      )
+      const warnings = [...prepared.flatMap((each) => each.warnings), ...reports.flatMap(missingWarning)]
+      if (args.json) {
+        await writeJson(io.stdout, { dry_run: args.dryRun, imports: reports.map(reportJson), warnings })
+        return 0
+      }
+      for (const warning of warnings) await write(io.stderr, `warning: ${warning}\n`)
+      await write(io.stdout, renderTable(REPORT_COLUMNS, reports, width(io)))
+      if (args.dryRun) await write(io.stdout, 'Dry run: nothing was changed.\n')
+      return 0
+    },
+})
+
+const listCommand = command({
+  name: 'list',
+  description: 'List the catalogs and baselines of the database',
+  args: { config: configOption, env: envOption, databaseUrl: databaseUrlOption, json: jsonFlag },
+  handler:
+    (args): Action =>
+    async (io) => {
+      const { resolveDatabase } = await import('../config/target.ts')
+      const { listCatalogs } = await import('../db/catalogs.ts')
+      const { listBaselines } = await import('../db/baselines.ts')
+      const { catalogs, baselines } = await withDatabase(
+        resolveDatabase(args, io).url,
+        io,
+        async (client) => ({
+          catalogs: await listCatalogs(client),
+          baselines: await listBaselines(client),
+        }),
+      )
+      if (args.json) {
+        const json = { catalogs: catalogs.map(catalogJson), baselines: baselines.map(baselineJson) }
+        await writeJson(io.stdout, json)
+        return 0
+      }
+      if (catalogs.length === 0) await write(io.stdout, NO_CATALOGS)
+      else await write(io.stdout, renderTable(CATALOG_COLUMNS, catalogs, width(io)))
+      if (baselines.length > 0) await write(io.stdout, renderTable(BASELINE_COLUMNS, baselines, width(io)))
+      return 0
+    },
+})
+
+export const catalogCommand = subcommands({
+  name: 'catalog',
+  description: 'Import and list catalogs of controls and their baselines',
+  cmds: { import: importCommand, list: listCommand },
+})
+
+const NO_CATALOGS = 'No catalogs yet. Import one: rapidrmf catalog import --builtin nist-800-53-rev5\n'
+
+type ImportArgs = {
+  readonly files: readonly string[]
+  readonly builtin: string | undefined
+  readonly map: readonly string[]
+  readonly name: string | undefined
+}
+
+async function prepare(args: ImportArgs, config: Config | undefined, io: Io): Promise<Prepared[]> {
+  const { prepareFile } = await import('../oscal/prepare.ts')
+  const reader = await fileReader(io)
+  const map = fileMap(args.map)
+  const builtin = args.builtin === undefined ? [] : await builtinImports(args.builtin, args.name)
+  const files = args.files.map((file) => ({ file, name: args.name }))
+  const configured = builtin.length + files.length === 0 ? await configuredFiles(config) : []
+  if (args.name !== undefined && files.length + configured.length + Math.min(builtin.length, 1) > 1) {
+    throw new InputError('--name is the name of one import: give one file only')
+  }
+  const prepared = [...files, ...configured].map(({ file, name }) =>
+    prepareFile(file, { reader, map, name: args.name ?? name }),
+  )
+  const all = [...builtin, ...prepared]
+  await refuseSameName(all)
+  return all
+}
+
+async function builtinImports(text: string, name: string | undefined): Promise<Prepared[]> {
+  const { NIST_800_53_REV5, canonicalFramework } = await import('../oscal/framework.ts')
+  if (canonicalFramework(text) !== NIST_800_53_REV5) {
+    throw new InputError(`--builtin: there is no built-in catalog "${text}"; known: ${NIST_800_53_REV5}`)
+  }
+  const { prepareBuiltin } = await import('../oscal/prepare.ts')
+  return prepareBuiltin(name)
+}
+
+/** `catalogs` of the configuration: stored under the names that it gives them. */
+async function configuredFiles(config: Config | undefined): Promise<{ file: string; name: string }[]> {
+  const { catalogPath } = await import('../config/config.ts')
+  const names = [...(config?.catalogs.values() ?? [])].map(({ name }) => name)
+  if (config === undefined || names.length === 0) {
+    const where = config === undefined ? '' : ` (${config.file} has no catalogs)`
+    throw new InputError(`nothing to import${where}: give a file, or --builtin nist-800-53-rev5`)
+  }
+  return names.map((name) => ({ name, file: catalogPath(config, name) }))
+}
+
+/** The later one would silently replace the earlier one. */
+async function refuseSameName(all: readonly Prepared[]): Promise<void> {
+  const { nameKey } = await import('../oscal/framework.ts')
+  const keyOf = ({ item }: Prepared): string => `${item.kind} ${nameKey(item.name)}`
+  for (const [first, second] of Map.groupBy(all, keyOf).values()) {
+    if (first === undefined || second === undefined) continue
+    const { kind, name, source } = first.item
+    throw new InputError({
+      file: second.item.source,
+      message: `would be stored as the ${kind} "${name}", as would ${source}; import them one at a time, one with --name`,
+    })
+  }
+}
+
+async function fileReader({ cwd }: Io): Promise<FileReader> {
+  const { readTextFile } = await import('../document.ts')
+  const { configFile } = await import('../config/target.ts')
+  return {
+    read: (file) => readTextFile(configFile(file, { cwd }), 'OSCAL document'),
+    exists: (file) => existsSync(configFile(file, { cwd })),
+  }
+}
+
+/** `UUID_OR_HREF=FILE`; the first "=" divides, for a uuid has none and a path may. */
+function fileMap(options: readonly string[]): FileMap {
+  const map = new Map<string, string>()
+  for (const text of options) {
+    const at = text.indexOf('=')
+    const [key, file] = [text.slice(0, Math.max(at, 0)).trim(), text.slice(at + 1).trim()]
+    if (key === '' || file === '') throw new InputError(`--map ${text}: expected UUID_OR_HREF=FILE`)
+    if (map.has(key)) throw new InputError(`--map ${text}: "${key}" is given twice`)
+    map.set(key, file)
+  }
+  return map
+}
+
+async function withDatabase<T>(url: string, io: Io, work: (client: Client) => Promise<T>): Promise<T> {
+  const { withClient } = await import('../db/client.ts')
+  const { requireCurrentSchema } = await import('../db/schema.ts')
+  const onRetry = (error: Error): void => void io.stderr.write(`trying again: ${error.message}\n`)
+  return withClient(
+    { url, applicationName: 'rapidrmf catalog', signal: io.signal, onRetry },
+    async (client) => {
+      await requireCurrentSchema(client)
+      return work(client)
+    },
+  )
+}
+
+/** A baseline of controls that nothing will decide is hardly what was meant. */
+function missingWarning({ name, kind, controls, missing }: ImportReport): string[] {
+  if (kind !== 'baseline' || missing.length === 0) return []
+  const some = missing.slice(0, 5).join(', ') + (missing.length > 5 ? ', …' : '')
+  const remedy = 'import their catalog too, for example --builtin nist-800-53-rev5'
+  return [
+    `baseline "${name}": ${missing.length} of ${controls} controls are in no catalog here (${some}); ${remedy}`,
+  ]
+}
+
+function width({ stdout }: Io): { width: number | undefined } {
+  return { width: stdout.isTTY ? stdout.columns : undefined }
+}
+
+const REPORT_COLUMNS: readonly Column<ImportReport>[] = [
+  { title: 'Kind', value: ({ kind }) => kind },
+  { title: 'Name', value: ({ name }) => name, minWidth: 16 },
+  { title: 'Version', value: ({ version }) => version },
+  { title: 'Controls', value: ({ controls }) => controls, align: 'right' },
+  { title: 'Withdrawn', value: ({ withdrawn }) => withdrawn, align: 'right' },
+  { title: 'Added', value: ({ added }) => added, align: 'right' },
+  { title: 'Changed', value: ({ changed }) => changed, align: 'right' },
+  { title: 'Removed', value: ({ removed }) => removed, align: 'right' },
+  { title: 'Unchanged', value: ({ unchanged }) => unchanged, align: 'right' },
+]
+
+const CATALOG_COLUMNS: readonly Column<CatalogSummary>[] = [
+  { title: 'Catalog', value: ({ name }) => name, minWidth: 16 },
+  { title: 'Framework', value: ({ framework }) => framework },
+  { title: 'Version', value: ({ version }) => version },
+  { title: 'Controls', value: ({ controls }) => controls, align: 'right' },
+  { title: 'Active', value: ({ active }) => active, align: 'right' },
+  { title: 'Withdrawn', value: ({ withdrawn }) => withdrawn, align: 'right' },
+  { title: 'Removed', value: ({ removed }) => removed, align: 'right' },
+  { title: 'Loaded', value: ({ loadedAt }) => loadedAt },
+  { title: 'Source', value: ({ source }) => source, minWidth: 12 },
+]
+
+const BASELINE_COLUMNS: readonly Column<BaselineSummary>[] = [
+  { title: 'Baseline', value: ({ name }) => name, minWidth: 16 },
+  { title: 'Framework', value: ({ framework }) => framework },
+  { title: 'Version', value: ({ version }) => version },
+  { title: 'Controls', value: ({ controls }) => controls, align: 'right' },
+  { title: 'Loaded', value: ({ loadedAt }) => loadedAt },
+  { title: 'Source', value: ({ source }) => source, minWidth: 12 },
+]
+
+function reportJson({ removedIds, ...report }: ImportReport): Record<string, unknown> {
+  return { ...report, removed_ids: removedIds }
+}
+
+function catalogJson({ loadedAt, ...catalog }: CatalogSummary): Record<string, unknown> {
+  return { ...catalog, loaded_at: loadedAt }
+}
+
+function baselineJson({ loadedAt, ...baseline }: BaselineSummary): Record<string, unknown> {
+  return { ...baseline, loaded_at: loadedAt }
+}

@@ -1,0 +1,106 @@
+import { canonicalControlId } from '../rules/control-id.ts'
+import type { ChangeCounts, WantedControl } from './import.ts'
+
+/** A row of `controls`; `attributes` as the database holds it, in whatever shape another program left it. */
+export type StoredControlRow = {
+  readonly id: number
+  readonly control_id: string
+  readonly title: string
+  readonly family: string
+  readonly attributes: unknown
+}
+
+/** New values of one row. Of its attributes only `set` and `drop` are touched: the others are not ours. */
+export type RowUpdate = {
+  readonly id: number
+  readonly control_id: string
+  readonly title: string
+  readonly family: string
+  readonly set: Readonly<Record<string, unknown>>
+  readonly drop: readonly string[]
+}
+
+export type ControlChanges = {
+  readonly inserts: readonly WantedControl[]
+  readonly updates: readonly RowUpdate[]
+  readonly counts: ChangeCounts
+  readonly removedIds: readonly string[]
+}
+
+/**
+ * What makes a catalog's rows equal to `wanted`. Rows are matched by canonical id, all rows of one control alike; a
+ * row without a wanted control is marked as removed (results refer to it), and unmarked when its control returns.
+ */
+export function planControls(
+  wanted: readonly WantedControl[],
+  rows: readonly StoredControlRow[],
+  { markRemoved }: { readonly markRemoved: boolean },
+): ControlChanges {
+  const rowsById = Map.groupBy(rows, (row) => canonicalControlId(row.control_id) ?? row.control_id)
+  const inserts: WantedControl[] = []
+  const updates: RowUpdate[] = []
+  let changed = 0
+  for (const control of wanted) {
+    const own = rowsById.get(control.canonical) ?? []
+    const needed = own.flatMap((row) => updateOf(row, control) ?? [])
+    if (own.length === 0) inserts.push(control)
+    if (needed.length > 0) changed += 1
+    updates.push(...needed)
+    rowsById.delete(control.canonical)
+  }
+  const gone = markRemoved ? removals([...rowsById.values()]) : []
+  const counts = {
+    added: inserts.length,
+    changed,
+    removed: gone.length,
+    unchanged: wanted.length - inserts.length - changed,
+  }
+  return {
+    inserts,
+    updates: [...updates, ...gone.flatMap((each) => each.updates)],
+    counts,
+    removedIds: gone.map(({ controlId }) => controlId),
+  }
+}
+
+/** The marks of a new row. */
+export function newAttributes({ withdrawn, parent }: WantedControl): Record<string, unknown> {
+  return { ...(withdrawn ? { withdrawn } : {}), ...(parent === undefined ? {} : { parent }) }
+}
+
+function updateOf(row: StoredControlRow, wanted: WantedControl): RowUpdate | undefined {
+  const has = attributesOf(row)
+  // A row that says nothing of `withdrawn` and need not is left so; a mark that is wrong is answered by "false".
+  const withdrawn = wanted.withdrawn || (has['withdrawn'] === undefined ? undefined : false)
+  const target = { ...newAttributes(wanted), ...(withdrawn === undefined ? {} : { withdrawn }) }
+  const set = Object.fromEntries(Object.entries(target).filter(([key, value]) => has[key] !== value))
+  const drop = ['removed', ...(wanted.parent === undefined ? ['parent'] : [])].filter((key) =>
+    Object.hasOwn(has, key),
+  )
+  const { controlId: control_id, title, family } = wanted
+  const same = row.control_id === control_id && row.title === title && row.family === family
+  if (same && drop.length === 0 && Object.keys(set).length === 0) return undefined
+  return { id: row.id, control_id, title, family, set, drop }
+}
+
+function removals(groups: readonly StoredControlRow[][]): { controlId: string; updates: RowUpdate[] }[] {
+  return groups.flatMap((rows) => {
+    const unmarked = rows.filter((row) => attributesOf(row)['removed'] !== true)
+    const [first] = unmarked
+    if (first === undefined) return []
+    const updates = unmarked.map(({ id, control_id, title, family }) => ({
+      id,
+      control_id,
+      title,
+      family,
+      set: { removed: true },
+      drop: [],
+    }))
+    return [{ controlId: first.control_id, updates }]
+  })
+}
+
+function attributesOf({ attributes }: StoredControlRow): Readonly<Record<string, unknown>> {
+  const isObject = typeof attributes === 'object' && attributes !== null && !Array.isArray(attributes)
+  return isObject ? (attributes as Record<string, unknown>) : {}
+}

@@ -1,0 +1,167 @@
+import { basename } from 'node:path'
+import { InputError } from '../errors.ts'
+import { displayControlId, familyOf } from '../rules/control-id.ts'
+import { builtinCatalog, catalogFrom } from './catalog.ts'
+import type { Catalog } from './catalog.ts'
+import { parseOscal } from './document.ts'
+import {
+  NIST_800_53_REV5,
+  canonicalFramework,
+  isNistRev5,
+  nameFrom,
+  nistBaselineIn,
+  wholeFramework,
+} from './framework.ts'
+import { nistBaselineName } from './import.ts'
+import type { BaselineImport, CatalogImport, Import, WantedControl } from './import.ts'
+import { NIST_BASELINES, nistBaselineControls, nistIndex } from './nist-index.ts'
+import { controlsOf } from './outline.ts'
+import type { Control } from './outline.ts'
+import { resolveProfile } from './resolve.ts'
+import type { ResolveOptions, ResolvedProfile } from './resolve.ts'
+import { MAX_FAMILY, refuseUnstorable } from './storable.ts'
+
+export type Prepared = { readonly item: Import; readonly warnings: readonly string[] }
+
+/** A file read, resolved and checked to the last column: nothing of it can fail for its content later on. */
+export function prepareFile(
+  file: string,
+  options: ResolveOptions & { readonly name?: string | undefined },
+): Prepared {
+  const document = parseOscal(options.reader.read(file), file)
+  const prepared =
+    document.kind === 'profile'
+      ? baselineOfProfile(resolveProfile(document.body, file, options), options.name)
+      : { item: ofCatalog(catalogFrom(document.body, file), options.name), warnings: [] }
+  refuseUnstorable(prepared.item)
+  return prepared
+}
+
+/** The built-in catalog with the four baselines of NIST SP 800-53B. */
+export function prepareBuiltin(name: string | undefined): Prepared[] {
+  const { framework, baselineVersion } = nistIndex()
+  const catalog = builtinCatalog()
+  const baselines = NIST_BASELINES.map((baseline): BaselineImport => ({
+    kind: 'baseline',
+    source: catalog.file,
+    name: nistBaselineName(framework, baseline),
+    title: `NIST SP 800-53B ${baseline} baseline (Rev. 5)`,
+    version: baselineVersion,
+    framework,
+    controls: nistBaselineControls(baseline),
+    withdrawn: 0,
+  }))
+  const items: Import[] = [{ ...wholeCatalog(catalog, name), authoritative: false }, ...baselines]
+  return items.map((item) => {
+    refuseUnstorable(item)
+    return { item, warnings: [] }
+  })
+}
+
+/**
+ * A catalog that was made by resolving a profile of NIST SP 800-53 is a selection of controls which have their rows
+ * already: more rows would get every control decided twice. Of another framework it may be all there is.
+ */
+function ofCatalog(catalog: Catalog, name: string | undefined): Import {
+  const { file, title, version } = catalog
+  const all = controlsOf(catalog.tree).map(({ control }) => control)
+  if (all.length === 0) throw new InputError({ file, message: 'this catalog holds no controls' })
+  if (!catalog.resolved || !isNistRev5(title)) return wholeCatalog(catalog, name)
+  return {
+    kind: 'baseline',
+    source: file,
+    // Apart from the profile's own name: a resolved catalog may hold parents that the profile does not select.
+    name: name ?? `${baselineName(file, title)}-resolved`,
+    title,
+    version,
+    framework: NIST_800_53_REV5,
+    ...membersOf(all),
+  }
+}
+
+function wholeCatalog(catalog: Catalog, name: string | undefined): CatalogImport {
+  const { file, title, version } = catalog
+  const controls = controlsOf(catalog.tree).map(({ control }) => wantedControl(control, file))
+  const whole = catalog.resolved ? undefined : (wholeFramework(title) ?? wholeFramework(stemOf(file)))
+  const given = name ?? whole ?? (nameFrom(stemOf(file)) || nameFrom(title))
+  return {
+    kind: 'catalog',
+    source: file,
+    name: given,
+    title,
+    version,
+    framework: whole ?? canonicalFramework(given),
+    whole: whole !== undefined,
+    authoritative: true,
+    controls,
+  }
+}
+
+function baselineOfProfile(profile: ResolvedProfile, name: string | undefined): Prepared {
+  const { file, title, version, controls, catalogs, warnings } = profile
+  const [catalog] = catalogs
+  const framework = catalog === undefined ? canonicalFramework(title) : frameworkOf(catalog)
+  const item: BaselineImport = {
+    kind: 'baseline',
+    source: file,
+    name: name ?? baselineName(file, title),
+    title,
+    version,
+    framework,
+    ...membersOf(controls),
+  }
+  const empty = controls.length === 0 ? [`${file}: the profile selects no control`] : []
+  return { item, warnings: [...warnings, ...empty] }
+}
+
+function frameworkOf({ file, title }: Catalog): string {
+  return (
+    wholeFramework(title) ??
+    (isNistRev5(title) ? NIST_800_53_REV5 : nameFrom(stemOf(file)) || nameFrom(title))
+  )
+}
+
+/** The names that NIST's baselines have in the built-in catalog; else from the file's name. */
+function baselineName(file: string, title: string): string {
+  const baseline = nistBaselineIn(title)
+  if (baseline !== undefined) return nistBaselineName(NIST_800_53_REV5, baseline)
+  return nameFrom(stemOf(file)) || nameFrom(title)
+}
+
+/** Endings that say what a file is, not what it is about: `_catalog`, `-resolved-profile_catalog-min`, `.oscal1.1.3`. */
+const NOISE = /[-_. ]*(?:\.json|\.ya?ml|\boscal[\d.]*|min|(?:^|[-_. ])(?:catalog|resolved|profile))$/i
+
+function stemOf(file: string): string {
+  let stem = basename(file.replace(/^[a-z]+:/, ''))
+  while (NOISE.test(stem)) stem = stem.replace(NOISE, '')
+  return stem
+}
+
+function wantedControl(control: Control, file: string): WantedControl {
+  const { canonical, title, withdrawn, parent } = control
+  return {
+    canonical,
+    controlId: displayControlId(canonical),
+    title,
+    family: familyFor(control, file),
+    withdrawn,
+    parent: parent === undefined ? undefined : displayControlId(parent),
+  }
+}
+
+/** The letters of a NIST-like id, else the outermost group, else what the id begins with. */
+function familyFor({ id, canonical, group = '' }: Control, file: string): string {
+  const candidates = [familyOf(canonical), group, /^[a-z0-9]+/.exec(canonical)?.[0]]
+  const family = candidates.find((each = '') => each !== '' && Array.from(each).length <= MAX_FAMILY)
+  if (family !== undefined) return family.toUpperCase()
+  const tried = candidates.filter((each) => each !== undefined && each !== '').map((each) => `"${each}"`)
+  const message = `control "${id}": no family for controls.family (at most ${MAX_FAMILY} characters): ${tried.join(', ')}`
+  throw new InputError({ file, message })
+}
+
+/** Each control once, however often a merge keeps it. */
+function membersOf(controls: readonly Control[]): Pick<BaselineImport, 'controls' | 'withdrawn'> {
+  const members = new Map(controls.map((control) => [control.canonical, control]))
+  const withdrawn = [...members.values()].filter((control) => control.withdrawn).length
+  return { controls: [...members.keys()], withdrawn }
+}

@@ -1,0 +1,133 @@
+import type { Problem } from '../errors.ts'
+import { canonicalControlId } from '../rules/control-id.ts'
+import { controlsOf, pickedControls } from './outline.ts'
+import type { ControlNode, Part } from './outline.ts'
+import type { SelectionBody, SelectorBody } from './schema.ts'
+
+/** What a selection may choose from, and how to speak of it. */
+export type SelectionContext = {
+  /** The profile that selects. */
+  readonly file: string
+  /** The selection's place in the profile: `imports[0]`. */
+  readonly place: string
+  /** The document that is selected from. */
+  readonly from: string
+  readonly problems: Problem[]
+  readonly warnings: string[]
+}
+
+/**
+ * The parts with only the controls that a selection takes (OSCAL profile resolution, "selection"): what is included
+ * less what is excluded. Faults go to the context's problems.
+ */
+export function selectControls(
+  parts: readonly Part[],
+  selection: SelectionBody,
+  context: SelectionContext,
+): Part[] {
+  const includes = selection['include-controls']
+  const all = selection['include-all'] !== undefined
+  if (all === (includes !== undefined)) {
+    const message = all
+      ? 'has both include-all and include-controls'
+      : 'has neither include-all nor include-controls'
+    context.problems.push(problemAt(context, '', `${message}: exactly one of them is needed`))
+    return []
+  }
+  const included = all ? allPicks(parts) : chosenBy(parts, includes ?? [], 'include-controls', context)
+  const excluded = chosenBy(parts, selection['exclude-controls'] ?? [], 'exclude-controls', context)
+  return parts.map(({ tree }) => ({
+    tree,
+    picks: new Set(controlsOf(tree).filter((node) => included.has(node) && !excluded.has(node))),
+  }))
+}
+
+function allPicks(parts: readonly Part[]): Set<ControlNode> {
+  return new Set(parts.flatMap(pickedControls))
+}
+
+type Member = 'include-controls' | 'exclude-controls'
+
+function chosenBy(
+  parts: readonly Part[],
+  selectors: readonly SelectorBody[],
+  member: Member,
+  context: SelectionContext,
+): Set<ControlNode> {
+  const available = parts.flatMap(pickedControls)
+  const byId = Map.groupBy(available, ({ control }) => control.canonical)
+  const chosen = new Set<ControlNode>()
+  for (const [index, selector] of selectors.entries()) {
+    const place = `.${member}[${index}]`
+    const named = (selector['with-ids'] ?? []).flatMap((id) => nodesOf(id, byId, place, context))
+    const matched = (selector.matching ?? []).flatMap(({ pattern = '' }) =>
+      matching(pattern, available, place, context),
+    )
+    const roots = [...named, ...matched]
+    const nodes = selector['with-child-controls'] === 'yes' ? controlsOf(roots) : roots
+    for (const node of nodes) chosen.add(node)
+  }
+  return chosen
+}
+
+/** An id that names nothing is an error in both directions: a misspelt exclusion would silently have no effect. */
+function nodesOf(
+  id: string,
+  byId: ReadonlyMap<string, ControlNode[]>,
+  place: string,
+  context: SelectionContext,
+): ControlNode[] {
+  const nodes = byId.get(canonicalControlId(id) ?? id)
+  if (nodes !== undefined) return nodes
+  context.problems.push(problemAt(context, `${place}.with-ids`, `control "${id}" is not in ${context.from}`))
+  return []
+}
+
+function matching(
+  pattern: string,
+  available: readonly ControlNode[],
+  place: string,
+  context: SelectionContext,
+): ControlNode[] {
+  const nodes = available.filter(({ control }) => matchesGlob(pattern, control.id))
+  if (nodes.length === 0) {
+    const { file, place: at, from } = context
+    context.warnings.push(
+      `${file}: ${at}${place}.matching: the pattern "${pattern}" matches no control of ${from}`,
+    )
+  }
+  return nodes
+}
+
+/**
+ * A glob over the whole id: `*` any characters, `?` one; every other character stands for itself. An empty pattern
+ * matches nothing. Greedy with one point to return to, so that many stars cannot make it slow.
+ */
+export function matchesGlob(pattern: string, text: string): boolean {
+  if (pattern === '') return false
+  let at = 0
+  let from = 0
+  let star = -1
+  let resume = 0
+  while (at < text.length) {
+    if (pattern[from] === '*') {
+      star = from
+      resume = at
+      from += 1
+    } else if (pattern[from] === '?' || pattern[from] === text[at]) {
+      from += 1
+      at += 1
+    } else if (star >= 0) {
+      resume += 1
+      at = resume
+      from = star + 1
+    } else {
+      return false
+    }
+  }
+  return /^\**$/.test(pattern.slice(from))
+}
+
+function problemAt({ file, place }: SelectionContext, member: string, message: string): Problem {
+  return { file, message: `${place}${member}: ${message}` }
+}

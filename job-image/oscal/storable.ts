@@ -1,0 +1,51 @@
+import { InputError } from '../errors.ts'
+import type { Problem } from '../errors.ts'
+import type { Import } from './import.ts'
+
+export const MAX_FAMILY = 10
+
+/** Widths of the columns, in characters. */
+const WIDTHS = {
+  catalog: { name: 100, title: 255, version: 50, framework: 100, source: 500 },
+  baseline: { name: 100, title: 255, version: 50, framework: 100, source: 500 },
+  control: { controlId: 50, title: 255, family: MAX_FAMILY },
+} as const
+
+const COLUMNS: Record<string, string> = { source: 'oscal_path', controlId: 'control_id' }
+
+/** Refuses an import of which any value cannot be stored, before anything is written; all such values at once. */
+export function refuseUnstorable(item: Import): void {
+  const table = item.kind === 'catalog' ? 'catalogs' : 'baselines'
+  const problems = faultsOf(item, WIDTHS[item.kind]).map(({ key, fault }): Problem => {
+    const column = item.kind === 'baseline' ? key : (COLUMNS[key] ?? key)
+    const remedy = key === 'name' ? '; give another one with --name' : ''
+    return { file: item.source, message: `${key} does not fit ${table}.${column}: ${fault}${remedy}` }
+  })
+  const controls = item.kind === 'catalog' ? item.controls : []
+  for (const control of controls) {
+    for (const { key, fault } of faultsOf(control, WIDTHS.control)) {
+      const column = COLUMNS[key] ?? key
+      const message = `control "${control.controlId}": its ${key} does not fit controls.${column}: ${fault}`
+      problems.push({ file: item.source, message })
+    }
+  }
+  if (problems.length > 0) throw new InputError(problems)
+}
+
+type Fault = { readonly key: string; readonly fault: string }
+
+function faultsOf(values: Readonly<Record<string, unknown>>, widths: Record<string, number>): Fault[] {
+  return Object.entries(widths).flatMap(([key, width]) => {
+    const fault = textFault(String(values[key]), width)
+    return fault === undefined ? [] : [{ key, fault }]
+  })
+}
+
+/** PostgreSQL counts characters, not UTF-16 units, and stores neither NUL nor half a surrogate pair. */
+function textFault(text: string, width: number): string | undefined {
+  if (text.includes('\0')) return 'it holds a NUL character, which PostgreSQL cannot store'
+  if (!text.isWellFormed()) return 'it is not valid Unicode (half of a surrogate pair)'
+  if (text.trim() === '') return 'it is empty'
+  const length = text.length <= width ? text.length : Array.from(text).length
+  return length > width ? `${length} characters, at most ${width} can be stored` : undefined
+}
