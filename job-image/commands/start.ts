@@ -1,0 +1,112 @@
+import { command, number, option, string } from 'cmd-ts'
+import type { Logger } from 'pino'
+import { InputError, asError } from '../errors.ts'
+import type { Action, Io } from '../io.ts'
+import type { SchedulerObserver, SchedulerOptions } from '../run/scheduler.ts'
+import { migrateFirst } from './once.ts'
+import { configOption, databaseUrlOption, envOption, migrateFlag } from './options.ts'
+
+const cronOption = option({
+  long: 'cron',
+  type: string,
+  defaultValue: () => '0 2 * * *',
+  defaultValueIsSerializable: true,
+  description: 'When to run: minute hour day-of-month month day-of-week, as a Kubernetes CronJob reads them',
+})
+const timezoneOption = option({
+  long: 'timezone',
+  type: string,
+  defaultValue: () => 'Etc/UTC',
+  defaultValueIsSerializable: true,
+  description: 'Time zone of the schedule (IANA name)',
+})
+const deadlineOption = option({
+  long: 'starting-deadline',
+  type: number,
+  defaultValue: () => 300,
+  defaultValueIsSerializable: true,
+  description: 'How late, in seconds, a slot may still be run; later ones are skipped with a message',
+})
+
+/** `rapidrmf scheduler start` */
+export const startCommand = command({
+  name: 'start',
+  description: 'Stay in the foreground and run a validation at each slot of a schedule',
+  args: {
+    config: configOption,
+    env: envOption,
+    databaseUrl: databaseUrlOption,
+    cron: cronOption,
+    timezone: timezoneOption,
+    startingDeadline: deadlineOption,
+    migrate: migrateFlag,
+  },
+  examples: [
+    { description: 'Every night at two, UTC', command: 'rapidrmf scheduler start --env production' },
+    {
+      description: 'Workdays at half past six in Berlin',
+      command: 'rapidrmf scheduler start --cron "30 6 * * 1-5" --timezone Europe/Berlin',
+    },
+  ],
+  handler:
+    ({ migrate, ...options }): Action =>
+    async (io) => {
+      const { createLogger } = await import('../output/logger.ts')
+      const { watchSchedule } = await import('../run/scheduler.ts')
+      const log = createLogger(io.stderr).child({ environment: options.env })
+      const scheduler: SchedulerOptions = {
+        ...options,
+        signal: io.signal,
+        observer: loggingObserver(log, options),
+      }
+      if (!(options.startingDeadline > 0))
+        throw new InputError('--starting-deadline: expected seconds, more than 0')
+      await checkDatabase(options, migrate, io, log)
+      await watchSchedule(scheduler, io)
+      return 0
+    },
+})
+
+type Target = Pick<SchedulerOptions, 'config' | 'env' | 'databaseUrl'>
+
+/**
+ * What a person must mend (a wrong password, tables not migrated) stops the start; a database that is away does not:
+ * the scheduler outlives an outage whenever it comes.
+ */
+async function checkDatabase(target: Target, migrate: boolean, io: Io, log: Logger): Promise<void> {
+  const { resolveTarget } = await import('../config/target.ts')
+  const { withClient } = await import('../db/client.ts')
+  const { requireCurrentSchema } = await import('../db/schema.ts')
+  const { url } = resolveTarget(target, io)
+  try {
+    if (migrate) await migrateFirst(url, io)
+    await withClient({ url, retryFor: 0 }, requireCurrentSchema)
+  } catch (thrown) {
+    if (thrown instanceof InputError) throw thrown
+    log.warn({ error: asError(thrown).message }, 'the database cannot be checked now; going on')
+  }
+}
+
+function loggingObserver(
+  log: Logger,
+  { cron, timezone }: Pick<SchedulerOptions, 'cron' | 'timezone'>,
+): SchedulerObserver {
+  return {
+    next: (slot) => log.info({ cron, timezone, slot }, 'waiting for the next slot'),
+    skipped: (slots, reason) => log.warn({ slots, reason }, 'skipped'),
+    started: (slot, runKey) => {
+      const run = log.child({ slot, run_key: runKey })
+      run.info('run due')
+      return (event) => {
+        if (event.type === 'progress') return
+        const { type, ...rest } = event
+        const quiet = type === 'opened' || type === 'planned'
+        run[quiet ? 'info' : 'warn'](rest, type)
+      }
+    },
+    finished: (slot, { runId, verdict, message, counts }) =>
+      log.info({ slot, run_id: runId, verdict, counts }, message),
+    failed: (slot, error) => log.error({ slot, error: error.message }, 'run failed'),
+    stopped: () => log.info('stopped'),
+  }
+}

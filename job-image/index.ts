@@ -1,0 +1,34 @@
+/**
+ * RapidRMF Scheduled Validation as a library: the validation job, the scheduler and the operations on the tables, for
+ * programs of other kinds than the command line. Nothing here ends the process, prints or keeps state between calls; the
+ * environment is read for `${NAME}` in a configuration only, and another one can be given.
+ */
+export * from './library/jobs.ts'
+export { InputError, InterruptedError, RunError } from './errors.ts'
+export type { Problem } from './errors.ts'
+export type { RunCounts, RunSummary, Verdict } from '../crds/run-summary.ts'
+export type { RunEvent, RunObserver, ScheduleIdentity } from './run/request.ts'
+
+// The repository: operations on the tables, each on a client that `connect` made.
+export { connect, disconnect, inTransaction, withClient } from './db/client.ts'
+export type { Target } from './db/client.ts'
+export { parseDatabaseUrl } from './db/url.ts'
+export { migrate, schemaStatus } from './db/schema.ts'
+export type { SchemaStatus } from './db/schema.ts'
+export { finishJobRun, getJobRun, getRecentJobRuns, startJobRun } from './db/job-runs.ts'
+export type { JobRun, NewJobRun, RunEnd, RunFilter } from './db/job-runs.ts'
+export { listControls } from './db/controls.ts'
+export type { StoredControl } from './db/controls.ts'
+export { listSystemsByEnvironment } from './db/systems.ts'
+export type { SystemRow } from './db/systems.ts'
+export { listEvidenceForSystem, listEvidenceForSystems } from './db/evidence.ts'
+export { addValidationResult, addValidationResults } from './db/results.ts'
+export type { NewResult } from './db/results.ts'
+
+// The pure core.
+export { loadRuleSet } from './rules/load.ts'
+export type { RuleSet } from './rules/rule-set.ts'
+export { compilePlan, decideSystem } from './validation/decide.ts'
+export type { ControlRow, Decision, EvidenceRow, Status, ValidationPlan } from './validation/decide.ts'
+export { formatTimestamp, parseTimestamp } from './time.ts'
+export type { Micros } from './time.ts'

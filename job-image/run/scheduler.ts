@@ -1,0 +1,158 @@
+import { CronError, TimeZoneError, isTimeZone, nextRun, parseCron } from '../../crds/cron.ts'
+import type { CronSchedule } from '../../crds/cron.ts'
+import type { RunSummary } from '../../crds/run-summary.ts'
+import { resolveTarget } from '../config/target.ts'
+import type { TargetOptions } from '../config/target.ts'
+import { InputError, InterruptedError, asError } from '../errors.ts'
+import type { Io } from '../io.ts'
+import { requestFromConfig } from './from-config.ts'
+import { executeRun } from './job.ts'
+import type { RunObserver } from './request.ts'
+
+export type SchedulerOptions = TargetOptions & {
+  /** Five fields as the CronJob controller reads them; 7 is Sunday too. */
+  readonly cron: string
+  /** IANA name. */
+  readonly timezone: string
+  /** How late a slot may still be run, in seconds; the newest such slot is run, older ones are skipped. */
+  readonly startingDeadline: number
+  readonly signal: AbortSignal
+  readonly observer: SchedulerObserver
+  /** For tests. */
+  readonly clock?: Clock
+}
+
+export type Clock = {
+  now(): Date
+  /** Resolves after about `ms`, or at once when the signal is aborted. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>
+}
+
+/** What happens while a schedule is watched. Slots are ISO-8601 UTC. */
+export type SchedulerObserver = {
+  next(slot: string): void
+  /** Slots that were due and are not run, with the reason. */
+  skipped(slots: readonly string[], reason: string): void
+  started(slot: string, runKey: string): RunObserver
+  finished(slot: string, summary: RunSummary): void
+  failed(slot: string, error: Error): void
+  stopped(): void
+}
+
+/**
+ * A sleep is cut into pieces so that a suspended machine or a clock that was set is noticed: what counts is what the
+ * clock says, not how long a timer took.
+ */
+const LONGEST_SLEEP_MS = 15_000
+
+/** More missed slots than anybody reads: `* * * * *` over a month is 43,200. */
+const MOST_NAMED_SLOTS = 5
+
+/**
+ * Fires the runs of one schedule until `signal` is aborted. Never overlaps itself: a slot that comes due during a run
+ * is run after it, if it is not too late by then. Throws InputError before anything else when the schedule, the zone
+ * or the environment is no good.
+ */
+export async function watchSchedule(options: SchedulerOptions, io: Pick<Io, 'env' | 'cwd'>): Promise<void> {
+  const { signal, observer, timezone, clock = SYSTEM_CLOCK } = options
+  const schedule = checkedSchedule(options)
+  resolveTarget(options, io)
+  let after = clock.now()
+  while (!signal.aborted) {
+    const first = nextRun(schedule, timezone, after)
+    if (first === undefined)
+      throw new InputError(`--cron: "${options.cron}" never fires in the years to come`)
+    observer.next(first.toISOString())
+    await sleepUntil(first, clock, signal)
+    if (signal.aborted) break
+    const due = dueSlots(schedule, timezone, first, clock.now())
+    after = due.newest
+    if (due.superseded.length > 0) observer.skipped(due.superseded, 'a later slot was due as well')
+    const lateness = clock.now().getTime() - due.newest.getTime()
+    const slot = due.newest.toISOString()
+    if (lateness <= options.startingDeadline * 1000) await runSlot(options, io, slot)
+    else observer.skipped([slot], `it was due ${options.startingDeadline} seconds ago or longer`)
+  }
+  observer.stopped()
+}
+
+function checkedSchedule({ cron, timezone }: SchedulerOptions): CronSchedule {
+  if (!isTimeZone(timezone)) {
+    throw new InputError(`--timezone: unknown time zone "${timezone}"; use a name like Europe/Berlin`)
+  }
+  try {
+    return parseCron(cron, { sundaySeven: true })
+  } catch (error) {
+    if (error instanceof CronError || error instanceof TimeZoneError) {
+      throw new InputError(`--cron: ${error.message}`, { cause: error })
+    }
+    throw error
+  }
+}
+
+/** The newest slot up to now, and those before it (named up to a bound) that were due too. */
+function dueSlots(
+  schedule: CronSchedule,
+  timezone: string,
+  first: Date,
+  now: Date,
+): { readonly newest: Date; readonly superseded: string[] } {
+  const superseded: string[] = []
+  let newest = first
+  for (;;) {
+    const next = nextRun(schedule, timezone, newest)
+    if (next === undefined || next > now) return { newest, superseded: superseded.slice(-MOST_NAMED_SLOTS) }
+    superseded.push(newest.toISOString())
+    newest = next
+  }
+}
+
+async function sleepUntil(slot: Date, clock: Clock, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted) {
+    const left = slot.getTime() - clock.now().getTime()
+    if (left <= 0) return
+    await clock.sleep(Math.min(left, LONGEST_SLEEP_MS), signal)
+  }
+}
+
+/** The same on every instance that watches the schedule, so that the database can tell. */
+export function scheduleIdentity(environment: string, cron: string, timezone: string): string {
+  return `cli:${environment}|${cron.trim().split(/\s+/).join(' ')}|${timezone}`
+}
+
+/**
+ * One slot. The configuration is read anew, as a CronJob's pod would. A database that is away is waited for as long
+ * as the slot may still be run. Whatever goes wrong ends this run, not the scheduler.
+ */
+async function runSlot(options: SchedulerOptions, io: Pick<Io, 'env' | 'cwd'>, slot: string): Promise<void> {
+  const uid = scheduleIdentity(options.env, options.cron, options.timezone)
+  const runKey = `${uid}@${slot}`
+  const run = options.observer.started(slot, runKey)
+  try {
+    const request = requestFromConfig(
+      options,
+      {
+        runKey,
+        triggeredBy: 'scheduler',
+        schedule: { uid, name: `${options.env} ${options.cron}`, slotAt: slot },
+        signal: options.signal,
+        observer: run,
+      },
+      io,
+    )
+    const outage = Math.max(request.timing.outage, options.startingDeadline * 1000)
+    const summary = await executeRun({ ...request, timing: { ...request.timing, outage } })
+    options.observer.finished(slot, summary)
+  } catch (thrown) {
+    if (thrown instanceof InterruptedError) throw thrown
+    options.observer.failed(slot, asError(thrown))
+  }
+}
+
+const SYSTEM_CLOCK: Clock = {
+  now: () => new Date(),
+  sleep: async (ms, signal) => {
+    const { setTimeout: sleep } = await import('node:timers/promises')
+    await sleep(ms, undefined, { signal }).catch(() => undefined)
+  },
+}
