@@ -1,5 +1,8 @@
 import { runSafely, subcommands } from 'cmd-ts'
+import { catalogCommand } from './commands/catalog.ts'
+import { configCommand } from './commands/config.ts'
 import { dbCommand } from './commands/db.ts'
+import { inventoryCommand } from './commands/inventory.ts'
 import { rulesCommand } from './commands/rules.ts'
 import { schedulerCommand } from './commands/scheduler.ts'
 import { EXIT, asError, exitCodeOf } from './errors.ts'
@@ -11,7 +14,14 @@ const app = subcommands({
   name: 'rapidrmf',
   version: VERSION,
   description: 'Scheduled validation of NIST SP 800-53 controls against the evidence in PostgreSQL',
-  cmds: { scheduler: schedulerCommand, rules: rulesCommand, db: dbCommand },
+  cmds: {
+    scheduler: schedulerCommand,
+    catalog: catalogCommand,
+    inventory: inventoryCommand,
+    rules: rulesCommand,
+    config: configCommand,
+    db: dbCommand,
+  },
 })
 
 /** What cmd-ts makes of nested subcommands: the chosen command's handler result at the end of the chain. */

@@ -15,6 +15,8 @@ export type LocalPostgres = {
   readonly url: string
   readonly port: number
   readonly dataDirectory: string
+  /** True if an earlier process had left it up. */
+  readonly wasRunning: boolean
   /** A command that a person can paste to stop the server. */
   readonly stopCommand: string
   stop(mode?: 'fast' | 'immediate'): Promise<void>
@@ -60,7 +62,13 @@ export async function startLocalPostgres(options: LocalPostgresOptions): Promise
     )
   }
   const password = readFileSync(passwordFile, 'utf8')
-  const port = await freePort()
+  const pgCtl = (...args: string[]) =>
+    run(join(binaries, 'pg_ctl'), ['-D', dataDirectory, ...args], at(directory, owner))
+  const running = await pgCtl('status').then(
+    () => true,
+    () => false,
+  )
+  const port = running ? runningPort(dataDirectory) : await freePort()
   const settings = {
     listen_addresses: '127.0.0.1',
     unix_socket_directories: '',
@@ -68,14 +76,10 @@ export async function startLocalPostgres(options: LocalPostgresOptions): Promise
     ...options.settings,
   }
   const serverFlags = Object.entries(settings).map(([name, value]) => `-c ${name}='${value}'`)
-  const pgCtl = (...args: string[]) =>
-    run(join(binaries, 'pg_ctl'), ['-D', dataDirectory, ...args], at(directory, owner))
   const start = async (): Promise<void> => {
     await pgCtl('-w', '-l', join(directory, 'server.log'), '-o', serverFlags.join(' '), 'start')
   }
-  // A server that an earlier process left up would hold the data directory; its port is not ours to guess.
-  await pgCtl('-m', 'fast', '-w', 'stop').catch(() => undefined)
-  await start()
+  if (!running) await start()
   const stop = async (mode: 'fast' | 'immediate' = 'fast'): Promise<void> => {
     await pgCtl('-m', mode, '-w', 'stop')
   }
@@ -85,6 +89,7 @@ export async function startLocalPostgres(options: LocalPostgresOptions): Promise
     url: `postgresql://postgres:${password}@127.0.0.1:${port}/postgres`,
     port,
     dataDirectory,
+    wasRunning: running,
     stopCommand: `${asOwner}${join(binaries, 'pg_ctl')} -D ${dataDirectory} -m fast stop`,
     stop,
     start,
@@ -93,6 +98,11 @@ export async function startLocalPostgres(options: LocalPostgresOptions): Promise
       rmSync(directory, { recursive: true, force: true })
     },
   }
+}
+
+/** postmaster.pid holds the port in its fourth line (PostgreSQL manual, "Database File Layout"). */
+function runningPort(dataDirectory: string): number {
+  return Number(readFileSync(join(dataDirectory, 'postmaster.pid'), 'utf8').split('\n')[3])
 }
 
 function serverOwner(): Owner {

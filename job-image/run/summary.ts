@@ -92,9 +92,9 @@ function messageOf(run: JobRun, verdict: Verdict, counts: RunCounts): string {
   }
   if (counts.controls === 0)
     return 'the database has no active controls; load a catalog with "rapidrmf catalog import"'
-  const scope = `${plural(counts.results, 'result')} of ${plural(counts.systems, 'system')} and ${plural(counts.controls, 'control')}`
-  if (verdict === 'Incomplete') {
-    return `${plural(counts.errors, 'system or control')} could not be evaluated; ${counts.notPass} of ${scope} are not pass; "rapidrmf runs show ${run.id}" names them`
-  }
-  return verdict === 'Passed' ? `all of ${scope} pass` : `${counts.notPass} of ${scope} are not pass`
+  const scope = `${plural(counts.systems, 'system')}, ${plural(counts.controls, 'control')}`
+  if (verdict === 'Passed') return `all ${plural(counts.results, 'result')} pass (${scope})`
+  const findings = `${counts.notPass} of ${plural(counts.results, 'result')} are not pass (${scope})`
+  if (verdict === 'Findings') return findings
+  return `${counts.errors} of the systems or controls could not be evaluated; ${findings}; "rapidrmf runs show ${run.id}" names them`
 }

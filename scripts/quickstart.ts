@@ -1,0 +1,114 @@
+// npm run quickstart: from a fresh clone to a real run over NIST SP 800-53 in one command. It runs the same commands
+// that a user would, and shows each of them.
+import { spawn } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { join } from 'node:path'
+import { styleText } from 'node:util'
+import { startLocalPostgres } from './local-postgres.ts'
+import type { LocalPostgres } from './local-postgres.ts'
+import { withClient } from '../job-image/db/client.ts'
+import { runBreakdown } from '../job-image/db/run-breakdown.ts'
+import type { FamilyCount } from '../job-image/db/run-breakdown.ts'
+import { parseDatabaseUrl } from '../job-image/db/url.ts'
+import { renderTable } from '../job-image/output/table.ts'
+import type { Column } from '../job-image/output/table.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+const keep = process.argv.includes('--keep')
+const given = process.env['DATABASE_URL'] ?? ''
+const terminalWidth = process.stdout.isTTY ? process.stdout.columns : undefined
+
+/** The server runs as another user when this is root, so its data cannot lie in a clone under /root. */
+function serverDirectory(): string {
+  const clone = createHash('sha256').update(ROOT).digest('hex').slice(0, 8)
+  return process.getuid?.() === 0 ? `/var/tmp/rapidrmf-quickstart-${clone}` : join(ROOT, '.quickstart')
+}
+
+function say(text: string): void {
+  process.stdout.write(`\n${styleText('bold', text)}\n`)
+}
+
+/** Runs one rapidrmf command on the terminal; ends the quickstart if it fails. */
+async function rapidrmf(url: string, ...args: string[]): Promise<string> {
+  say(`$ rapidrmf ${args.join(' ')}`)
+  const child = spawn(process.execPath, [join(ROOT, 'job-image', 'main.ts'), ...args], {
+    cwd: ROOT,
+    env: { ...process.env, DATABASE_URL: url },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  })
+  let output = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    output += text
+    process.stdout.write(text)
+  })
+  const code = await new Promise((resolve) => child.on('close', resolve))
+  if (code !== 0) throw new Error(`rapidrmf ${args.join(' ')} ended with exit code ${String(code)}`)
+  return output
+}
+
+function breakdownTable(counts: readonly FamilyCount[]): string {
+  const systems = [...new Set(counts.map(({ system }) => system))]
+  const families = [...new Set(counts.map(({ family }) => family))].sort()
+  const cell = (system: string, family: string): string => {
+    const found = counts.find((count) => count.system === system && count.family === family)
+    return found === undefined ? '' : `${found.pass}/${found.total}`
+  }
+  const columns: Column<string>[] = [
+    { title: 'Family', value: (family) => family },
+    ...systems.map((system): Column<string> => ({
+      title: system,
+      value: (family) => cell(system, family),
+      align: 'right',
+      minWidth: 7,
+    })),
+  ]
+  return renderTable(columns, families, { width: terminalWidth })
+}
+
+async function validate(url: string): Promise<void> {
+  const config = ['--config', 'examples/config.yaml']
+  await rapidrmf(url, 'db', 'migrate', ...config)
+  await rapidrmf(url, 'catalog', 'import', '--builtin', 'nist-800-53-rev5', ...config)
+  await rapidrmf(url, 'inventory', 'apply', 'examples/inventory.yaml', ...config)
+  const summary = await rapidrmf(url, 'scheduler', 'once', ...config)
+  const runId = Number(/^Run (\d+)/m.exec(summary)?.[1])
+  const database = parseDatabaseUrl(url, 'DATABASE_URL')
+  say('Controls that pass, by system and family')
+  process.stdout.write(
+    breakdownTable(await withClient({ url: database }, (client) => runBreakdown(client, runId))),
+  )
+  await rapidrmf(url, 'scheduler', 'runs', ...config)
+}
+
+function explain(server: LocalPostgres): void {
+  say('The server stays up.')
+  process.stdout.write(
+    `  export DATABASE_URL='${server.url}'\n` +
+      '  npm run --silent rapidrmf -- results --system identity-provider --control AC-2 --config examples/config.yaml\n' +
+      `Stop it with:\n  ${server.stopCommand}\n`,
+  )
+}
+
+async function quickstart(): Promise<void> {
+  if (given !== '') return validate(given)
+  say('Starting PostgreSQL')
+  const server = await startLocalPostgres({ directory: serverDirectory() })
+  process.stdout.write(`PostgreSQL listens on 127.0.0.1:${server.port}\n`)
+  try {
+    await validate(server.url)
+  } catch (error) {
+    if (!server.wasRunning) await server.stop()
+    throw error
+  }
+  if (keep || server.wasRunning) return explain(server)
+  await server.stop()
+  say('The server is stopped; its data stays.')
+  process.stdout.write('Again: npm run quickstart · and leave the server up: npm run quickstart -- --keep\n')
+}
+
+try {
+  await quickstart()
+} catch (error) {
+  process.stderr.write(`quickstart: ${(error as Error).message}\n`)
+  process.exitCode = 1
+}
