@@ -189,10 +189,7 @@ export function environmentOf(config: Config, name: string): Environment {
 export function catalogPath(config: Config, name: string): string {
   const catalog = config.catalogs.get(catalogKey(name))
   if (catalog !== undefined) return pathOf(config, catalog.path)
-  const known = suggestion(
-    name,
-    [...config.catalogs.values()].map((each) => each.name),
-  )
+  const known = suggestion(catalogKey(name), [...config.catalogs.keys()])
   throw new InputError({ file: config.file, message: `there is no catalog ${quoted(name)} here${known}` })
 }
 

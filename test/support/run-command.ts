@@ -1,0 +1,55 @@
+import { runSafely } from 'cmd-ts'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { Writable } from 'node:stream'
+import { afterAll } from 'vitest'
+import { asError, exitCodeOf } from '../../job-image/errors.ts'
+import type { Action } from '../../job-image/io.ts'
+
+export type Ran = { readonly code: number; readonly out: string; readonly err: string }
+
+/** One command (a group of subcommands) in surroundings of the test's own; errors end as main.ts ends them. */
+export async function runCommand(
+  group: Parameters<typeof runSafely>[0],
+  argv: readonly string[],
+  surroundings: { readonly cwd: string; readonly env?: Readonly<Record<string, string>> },
+): Promise<Ran> {
+  const parsed = await runSafely(group, [...argv])
+  if (parsed._tag === 'error') return { code: 2, out: '', err: parsed.error.config.message }
+  const { value: action } = parsed.value as { readonly value: Action }
+  const stdout = new Collector()
+  const stderr = new Collector()
+  const io = { env: {}, ...surroundings, stdout, stderr, signal: new AbortController().signal }
+  try {
+    return { code: await action(io), out: stdout.text, err: stderr.text }
+  } catch (thrown) {
+    return { code: exitCodeOf(thrown), out: stdout.text, err: stderr.text + asError(thrown).message }
+  }
+}
+
+class Collector extends Writable {
+  text = ''
+
+  override _write(chunk: Buffer, _encoding: string, done: () => void): void {
+    this.text += chunk.toString()
+    done()
+  }
+}
+
+/** A folder of the test file's own; `write` returns the path it was given. */
+export function createFolder(): {
+  readonly path: string
+  write(name: string, content: string | Buffer): string
+} {
+  const path = mkdtempSync(join(tmpdir(), 'rapidrmf-'))
+  afterAll(() => rmSync(path, { recursive: true, force: true }))
+  return {
+    path,
+    write(name, content) {
+      mkdirSync(dirname(join(path, name)), { recursive: true })
+      writeFileSync(join(path, name), content)
+      return name
+    },
+  }
+}

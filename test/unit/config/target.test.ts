@@ -1,0 +1,146 @@
+import { join } from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { parseConfig } from '../../../job-image/config/config.ts'
+import { allDatabases, resolveDatabase, resolveTarget } from '../../../job-image/config/target.ts'
+import { parseDatabaseUrl } from '../../../job-image/db/url.ts'
+import { createFolder } from '../../support/run-command.ts'
+
+const folder = createFolder()
+folder.write(
+  'config.yaml',
+  `environments:
+  production: { database_url: "postgresql+asyncpg://u:\${PW}@db/prod?ssl=require" }
+  staging:
+    database_url: \${STAGING_URL}
+  bare: {}
+`,
+)
+const nothing = createFolder()
+
+const options = { config: 'config.yaml', env: 'production', databaseUrl: undefined }
+const io = (
+  env: Record<string, string> = {},
+  cwd = folder.path,
+): { env: Record<string, string>; cwd: string } => ({ env, cwd })
+
+describe('resolveTarget', () => {
+  test('flag before DATABASE_URL before the file', () => {
+    const env = { PW: 'secret', DATABASE_URL: 'postgresql://var/x' }
+    const flag = resolveTarget({ ...options, databaseUrl: 'postgres://flag/x' }, io(env))
+    expect(flag).toMatchObject({ url: 'postgresql://flag/x', source: '--database-url' })
+    expect(resolveTarget(options, io(env))).toMatchObject({
+      url: 'postgresql://var/x',
+      source: 'DATABASE_URL',
+    })
+    const file = resolveTarget(options, io({ PW: 'secret', DATABASE_URL: '' }))
+    expect(file).toMatchObject({
+      url: 'postgresql://u:secret@db/prod?sslmode=require&uselibpqcompat=true',
+      source: 'environments.production.database_url',
+      environment: { name: 'production' },
+    })
+  })
+
+  test('only the variables of the environment at hand are needed, none when the URL is overridden', () => {
+    expect(() => resolveTarget({ ...options, env: 'staging' }, io({ PW: 'x' }))).toThrow(
+      /config\.yaml:4:5: environments\.staging\.database_url: the environment variable STAGING_URL is not set/,
+    )
+    const overridden = resolveTarget(
+      { ...options, env: 'staging' },
+      io({ DATABASE_URL: 'postgresql://var/x' }),
+    )
+    expect(overridden.url).toBe('postgresql://var/x')
+  })
+
+  test('a value that is no URL is not quoted', () => {
+    expect(() => resolveTarget({ ...options, env: 'staging' }, io({ STAGING_URL: 'hunter2' }))).toThrow(
+      /config\.yaml:4:5: environments\.staging\.database_url: not a PostgreSQL URL; expected (?!.*hunter2)/,
+    )
+    expect(() => resolveTarget(options, io({ DATABASE_URL: 'mysql://u:hunter2@h' }))).toThrow(
+      /^DATABASE_URL: not a PostgreSQL URL; expected (?!.*hunter2)/,
+    )
+    expect(() => resolveTarget({ ...options, databaseUrl: '' }, io())).toThrow(
+      '--database-url: not a PostgreSQL',
+    )
+  })
+
+  test('no URL anywhere, no such environment, no file', () => {
+    expect(() => resolveTarget({ ...options, env: 'bare' }, io())).toThrow(
+      'the environment "bare" has no database_url; add it, or set DATABASE_URL, or give --database-url',
+    )
+    expect(() =>
+      resolveTarget({ ...options, env: 'prod' }, io({ DATABASE_URL: 'postgresql://x/y' })),
+    ).toThrow('there is no environment "prod" here; known here: production, staging, bare')
+    expect(() => resolveTarget(options, io({ DATABASE_URL: 'postgresql://x/y' }, nothing.path))).toThrow(
+      'config.yaml: cannot read this configuration: no such file',
+    )
+  })
+})
+
+describe('resolveDatabase', () => {
+  const env = { DATABASE_URL: 'postgresql://var/x' }
+
+  test('the default file may be missing when the URL is given', () => {
+    expect(resolveDatabase(options, io(env, nothing.path))).toMatchObject({
+      source: 'DATABASE_URL',
+      config: undefined,
+    })
+    expect(() => resolveDatabase(options, io({}, nothing.path))).toThrow('no such file')
+    expect(() => resolveDatabase({ ...options, config: 'mine.yaml' }, io(env, nothing.path))).toThrow(
+      `${join(nothing.path, 'mine.yaml')}: cannot read this configuration: no such file`,
+    )
+  })
+
+  test('the environment matters only where it says the URL', () => {
+    expect(resolveDatabase({ ...options, env: 'other' }, io(env)).url).toBe('postgresql://var/x')
+    expect(() => resolveDatabase({ ...options, env: 'other' }, io())).toThrow(
+      'there is no environment "other"',
+    )
+  })
+})
+
+describe('allDatabases', () => {
+  const config = parseConfig(
+    `environments:
+  a: {database_url: "postgresql://one:x@DB/main"}
+  b: {database_url: "postgres://two:y@db:5432/main?sslmode=require"}
+  c: {database_url: "postgresql://one:x@db/other"}
+  d: {}`,
+    'config.yaml',
+    {},
+  )
+
+  test('each database once, whoever logs in', () => {
+    expect(allDatabases(config, undefined, io())).toEqual([
+      { url: 'postgresql://one:x@DB/main', environments: ['a', 'b'] },
+      { url: 'postgresql://one:x@db/other', environments: ['c'] },
+    ])
+  })
+
+  test('an override is the one database of all', () => {
+    expect(allDatabases(config, 'postgresql://h/x', io())).toEqual([
+      { url: 'postgresql://h/x', environments: ['a', 'b', 'c', 'd'] },
+    ])
+    expect(() => allDatabases(parseConfig('environments: {a: }', 'c.yaml', {}), undefined, io())).toThrow(
+      'c.yaml: no environment has a database_url; add one, or set DATABASE_URL',
+    )
+  })
+})
+
+describe('a password that was not encoded', () => {
+  test.each([
+    'postgresql://user:12/34hunter2@host/db',
+    'postgresql://user:12?hunter2@host/db',
+    'postgresql://user:12#hunter2@host/db',
+    'postgresql://user:hunter2%@host/db',
+  ])('%s is refused before a part of it is taken for a host', (url) => {
+    expect(() => parseDatabaseUrl(url, 'DATABASE_URL')).toThrow(
+      /^DATABASE_URL: special characters (?!.*hunter2)/,
+    )
+  })
+
+  test('an encoded one is accepted', () => {
+    expect(parseDatabaseUrl('postgresql://user:a%2Fb%40c@host/db', 'x')).toBe(
+      'postgresql://user:a%2Fb%40c@host/db',
+    )
+  })
+})
