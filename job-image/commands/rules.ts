@@ -3,14 +3,9 @@ import { resolve } from 'node:path'
 import { InputError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action } from '../io.ts'
-import { renderTable } from '../output/table.ts'
 import type { Column } from '../output/table.ts'
-import { explainControl } from '../rules/explain.ts'
 import type { Explanation } from '../rules/explain.ts'
-import { lintPacks } from '../rules/lint.ts'
-import { listRules } from '../rules/list.ts'
 import type { ListedRule } from '../rules/list.ts'
-import { loadRuleSet } from '../rules/load.ts'
 import type { RulePack } from '../rules/rule-set.ts'
 import { jsonFlag } from './options.ts'
 
@@ -27,11 +22,16 @@ const list = command({
   handler:
     ({ rules: files, json }): Action =>
     async ({ cwd, stdout }) => {
+      const { loadRuleSet } = await import('../rules/load.ts')
+      const { listRules } = await import('../rules/list.ts')
       const rules = loadRuleSet({ packs: files.map((file) => resolve(cwd, file)) })
       const rows = listRules(rules)
-      if (json) await writeJson(stdout, { packs: rules.packs, digest: rules.digest, rules: rows })
-      else
-        await write(stdout, renderTable(COLUMNS, rows, { width: stdout.isTTY ? stdout.columns : undefined }))
+      if (json) {
+        await writeJson(stdout, { packs: rules.packs, digest: rules.digest, rules: rows })
+        return 0
+      }
+      const { renderTable } = await import('../output/table.ts')
+      await write(stdout, renderTable(COLUMNS, rows, { width: stdout.isTTY ? stdout.columns : undefined }))
       return 0
     },
 })
@@ -47,6 +47,8 @@ const explain = command({
   handler:
     ({ control, rules: files, json }): Action =>
     async ({ cwd, stdout }) => {
+      const { loadRuleSet } = await import('../rules/load.ts')
+      const { explainControl } = await import('../rules/explain.ts')
       const rules = loadRuleSet({ packs: files.map((file) => resolve(cwd, file)) })
       const explanation = explainControl(rules, control)
       if (json) await writeJson(stdout, explanation)
@@ -63,6 +65,7 @@ const lint = command({
     ({ files }): Action =>
     async ({ cwd, stdout }) => {
       if (files.length === 0) throw new InputError('name the rule packs to check: rapidrmf rules lint FILE…')
+      const { lintPacks } = await import('../rules/lint.ts')
       const { good, problems } = lintPacks(files.map((file) => resolve(cwd, file)))
       for (const pack of good) await write(stdout, `${pack.file}: OK (${contentsOf(pack)})\n`)
       if (problems.length > 0) throw new InputError(problems)
