@@ -15,7 +15,7 @@ export type Attempt = {
 
 export type AttemptOutcome = 'success' | 'failed' | 'interrupted' | 'abandoned'
 
-/** How a worker's sessions are named: peers find and end the session of a frozen one by it. */
+/** How a worker's session is named: peers find and end the session of a frozen one by it. */
 export function sessionName(runId: number, attempt: number): string {
   return `rapidrmf run=${runId} attempt=${attempt}`
 }
@@ -42,13 +42,23 @@ export async function beginAttempt(
   return (rows[0] as { attempt: number }).attempt
 }
 
-/** False: the attempt was declared abandoned by a peer. */
-export async function beat(client: Client, runId: number, attempt: number): Promise<boolean> {
-  const { rowCount } = await client.query(
-    `UPDATE job_run_attempts SET heartbeat_at = ${UTC_NOW} WHERE job_run_id = $1 AND attempt = $2 AND ended_at IS NULL`,
-    [runId, attempt],
+/**
+ * A sign of life. Tells whether the server still has the session `workerPid` (true where null is asked for);
+ * undefined: a peer has declared the attempt abandoned.
+ */
+export async function beat(
+  client: Client,
+  runId: number,
+  attempt: number,
+  workerPid: number | null,
+): Promise<boolean | undefined> {
+  const { rows } = await client.query<{ seen: boolean }>(
+    `UPDATE job_run_attempts SET heartbeat_at = ${UTC_NOW}
+      WHERE job_run_id = $1 AND attempt = $2 AND ended_at IS NULL
+      RETURNING $3::int IS NULL OR EXISTS (SELECT FROM pg_stat_activity WHERE pid = $3) AS seen`,
+    [runId, attempt, workerPid],
   )
-  return rowCount === 1
+  return rows[0]?.seen
 }
 
 export async function endAttempt(

@@ -13,6 +13,8 @@ export type Target = {
   readonly applicationName?: string
   /** How long to go on trying while the server cannot be reached, in ms. Default 30 s; 0 = one try. */
   readonly retryFor?: number
+  /** After how many ms without an answer a query fails. Default: never; only for queries that wait for no lock. */
+  readonly queryTimeout?: number
   /** Told of every failed try that will be repeated. */
   readonly onRetry?: (error: Error) => void
   readonly signal?: AbortSignal
@@ -74,12 +76,13 @@ function reason(thrown: unknown): string {
     : error.message
 }
 
-async function connectOnce({ url, applicationName = 'rapidrmf' }: Target): Promise<Client> {
+async function connectOnce({ url, applicationName = 'rapidrmf', queryTimeout }: Target): Promise<Client> {
   const client = new Client({
     connectionString: url,
     application_name: applicationName,
     connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
     keepAlive: true,
+    ...(queryTimeout === undefined ? {} : { query_timeout: queryTimeout }),
     types: TYPE_PARSERS,
   })
   // An 'error' event without a listener would end the process; the query under way rejects anyway.
@@ -96,7 +99,7 @@ async function connectOnce({ url, applicationName = 'rapidrmf' }: Target): Promi
 
 /** pg's words for a session that ended; it gives these errors no code. */
 const LOST =
-  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout expired)/
+  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|Query read timeout)/
 
 /** Gives pg's code-less "connection terminated" errors a class of their own. */
 export function lostConnection(thrown: unknown): Error {

@@ -14,7 +14,6 @@ const TRANSIENT_CLASSES = new Set([
 const TRANSIENT_CODES = new Set([
   '25P02', // the transaction was already aborted: the first error is the one that counts, and it rolled back
   '25P03', // idle_in_transaction_session_timeout
-  '55P03', // lock_timeout
 ])
 /** A cancelled statement is transient for the server, but here somebody asked for it. */
 const FINAL_CODES = new Set(['57014'])
@@ -42,6 +41,9 @@ const REMEDIES: Record<string, string> = {
   '3D000': 'check the database name of the URL, or create the database',
   '42501': 'grant the missing privilege to this role (see "Database roles" in the README)',
 }
+
+/** lock_timeout: the caller that set it knows what to do. */
+export const LOCK_NOT_AVAILABLE = '55P03'
 
 export function sqlState(error: unknown): string | undefined {
   return error instanceof DatabaseError ? error.code : undefined

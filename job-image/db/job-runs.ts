@@ -133,6 +133,11 @@ export async function getJobRun(client: Client, id: number): Promise<JobRun | un
   return rows[0]
 }
 
+export async function findJobRunByKey(client: Client, runKey: string): Promise<JobRun | undefined> {
+  const { rows } = await client.query<JobRun>(`SELECT ${COLUMNS} FROM job_runs WHERE run_key = $1`, [runKey])
+  return rows[0]
+}
+
 /** Who holds the slot, or the one running row, of a schedule. */
 export async function findScheduleRun(
   client: Client,

@@ -3,7 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { migrationsDirectory } from '../assets.ts'
 import { InputError, RunError } from '../errors.ts'
-import { sqlState } from './errors.ts'
+import { LOCK_NOT_AVAILABLE, sqlState } from './errors.ts'
 
 const MIGRATIONS_TABLE = 'rapidrmf_migrations'
 
@@ -11,7 +11,6 @@ const MIGRATIONS_TABLE = 'rapidrmf_migrations'
 const LOCK_TIMEOUT_MS = 2_000
 const LOCK_RETRY_PAUSE_MS = 500
 const UNDEFINED_TABLE = '42P01'
-const LOCK_NOT_AVAILABLE = '55P03'
 
 /** Which migrations the database has had; names as the files are called, without `.sql`. */
 export type SchemaStatus = {

@@ -7,6 +7,9 @@ import type { JobRun } from '../db/job-runs.ts'
 import { runTotals } from '../db/run-systems.ts'
 import type { RunTotals } from '../db/run-systems.ts'
 
+/** ms */
+const FAREWELL_LOCK_TIMEOUT = 5_000
+
 /** What planning found, as it stands in the row's metrics while the run goes on. */
 export type Scope = { readonly controls: number; readonly invalidControls: number }
 
@@ -71,6 +74,8 @@ export async function leaveRun(
   error: string,
   abandonAfter: number,
 ): Promise<JobRun | undefined> {
+  // A frozen peer may hold the row; a process that was told to stop does not wait for it.
+  await client.query(`SET LOCAL lock_timeout TO ${FAREWELL_LOCK_TIMEOUT}`)
   const run = await lockJobRunById(client, runId)
   await endAttempt(client, runId, attempt, outcome, error)
   if (run?.status !== 'running' || (await hasLiveAttempt(client, runId, abandonAfter))) return run

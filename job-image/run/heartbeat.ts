@@ -2,6 +2,7 @@ import { beat } from '../db/attempts.ts'
 import { connect, disconnect } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
 import { asError } from '../errors.ts'
+import type { Session } from './session.ts'
 
 export type Heartbeat = {
   /** True once a peer has declared this attempt abandoned: it must register anew before it goes on. */
@@ -9,38 +10,56 @@ export type Heartbeat = {
   stop(): Promise<void>
 }
 
+export type HeartbeatOptions = {
+  readonly target: Target
+  readonly runId: number
+  readonly attempt: number
+  /** ms */
+  readonly interval: number
+  /** The session that does the work; severed when the server has none of it any more. */
+  readonly worker: Session
+  readonly onError: (error: Error) => void
+}
+
 /**
  * Shows that an attempt is alive. On a session of its own, because the worker's may sit in one COPY for as long as
  * somebody else's lock holds it up. A beat that fails is repeated at the next one: the limit allows for twelve.
+ *
+ * It also looks after the worker's session: a connection whose packets vanish (a firewall that forgot it) never
+ * reports an error to a client that waits for an answer. The server notices by its own timeouts and ends it; two
+ * beats that find the server's process gone are proof enough.
  */
-export function startHeartbeat(
-  target: Target,
-  runId: number,
-  attempt: number,
-  interval: number,
-  onError: (error: Error) => void,
-): Heartbeat {
+export function startHeartbeat({
+  target,
+  runId,
+  attempt,
+  interval,
+  worker,
+  onError,
+}: HeartbeatOptions): Heartbeat {
   let abandoned = false
   let stopped = false
+  let missing: number | undefined
   let client: Awaited<ReturnType<typeof connect>> | undefined
-  let beating: Promise<void> = Promise.resolve()
+  let beating: Promise<void> | undefined
 
   const beatOnce = async (): Promise<void> => {
+    const pid = worker.backendPid
     try {
-      client ??= await connect({ ...target, retryFor: 0 })
-      abandoned ||= !(await beat(client, runId, attempt))
+      client ??= await connect({ ...target, retryFor: 0, queryTimeout: Math.max(interval, 1_000) })
+      const seen = await beat(client, runId, attempt, pid ?? null)
+      if (seen === undefined) abandoned = true
+      if (seen === false && missing === pid && pid !== undefined) worker.sever(pid)
+      missing = seen === false ? pid : undefined
     } catch (error) {
-      if (client !== undefined) await disconnect(client)
+      if (client !== undefined) void disconnect(client)
       client = undefined
       if (!stopped) onError(asError(error))
     }
   }
-  let pending = false
   const timer = setInterval(() => {
-    if (pending) return
-    pending = true
-    beating = beatOnce().finally(() => {
-      pending = false
+    beating ??= beatOnce().finally(() => {
+      beating = undefined
     })
   }, interval)
   timer.unref()

@@ -71,11 +71,16 @@ class AttemptAtRun {
     this.#request = request
     this.#run = run
     this.#attempt = attempt
-    const target = targetOf(request, sessionName(run.id, attempt))
-    this.#session = new Session(target, request.timing.outage)
-    this.#heartbeat = startHeartbeat(target, run.id, attempt, request.timing.heartbeat, (error) =>
-      request.observer?.({ type: 'warning', message: `no heartbeat: ${error.message}` }),
-    )
+    const name = sessionName(run.id, attempt)
+    this.#session = new Session(targetOf(request, name), request.timing.outage)
+    this.#heartbeat = startHeartbeat({
+      target: targetOf(request, `${name} heartbeat`),
+      runId: run.id,
+      attempt,
+      interval: request.timing.heartbeat,
+      worker: this.#session,
+      onError: (error) => request.observer?.({ type: 'warning', message: `no heartbeat: ${error.message}` }),
+    })
   }
 
   /** The closed run; undefined if this attempt was declared abandoned and the run goes on. */

@@ -2,8 +2,14 @@ import { hostname } from 'node:os'
 import type { Client } from 'pg'
 import { beginAttempt, evictSilentAttempts, findAbandonedRuns } from '../db/attempts.ts'
 import { inTransaction, interruptibleSleep } from '../db/client.ts'
-import { constraintOf, sqlState } from '../db/errors.ts'
-import { findScheduleRun, lockJobRunByKey, reopenJobRun, startJobRun } from '../db/job-runs.ts'
+import { LOCK_NOT_AVAILABLE, constraintOf, sqlState } from '../db/errors.ts'
+import {
+  findJobRunByKey,
+  findScheduleRun,
+  lockJobRunByKey,
+  reopenJobRun,
+  startJobRun,
+} from '../db/job-runs.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { InputError } from '../errors.ts'
 import { TOOL_MAJOR, VERSION } from '../version.ts'
@@ -44,13 +50,19 @@ export async function openRun(session: Session, request: RunRequest, worker: str
     try {
       return await session.run((client) => inTransaction(client, () => openOnce(client, request, worker)))
     } catch (error) {
-      const constraint = sqlState(error) === UNIQUE_VIOLATION ? constraintOf(error) : undefined
-      if (constraint === SLOT_TAKEN) throw await session.run((client) => slotTaken(client, request))
-      if (constraint === SCHEDULE_BUSY) await waitForSchedule(session, request)
-      // A peer inserted the same key between our look and our insert: the next look finds it.
-      else if (constraint === undefined) throw error
+      await standAside(session, request, error)
     }
   }
+}
+
+/** Waits out what kept a run from being opened, if it is something that passes; otherwise throws. */
+async function standAside(session: Session, request: RunRequest, error: unknown): Promise<void> {
+  const constraint = sqlState(error) === UNIQUE_VIOLATION ? constraintOf(error) : undefined
+  if (constraint === SLOT_TAKEN) throw await session.run((client) => slotTaken(client, request))
+  if (constraint === SCHEDULE_BUSY) await waitForSchedule(session, request)
+  else if (sqlState(error) === LOCK_NOT_AVAILABLE) await waitForBatch(session, request)
+  // Otherwise a peer inserted the same key between our look and our insert: the next look finds it.
+  else if (constraint === undefined) throw error
 }
 
 async function openOnce(client: Client, request: RunRequest, worker: string): Promise<OpenedRun> {
@@ -130,6 +142,15 @@ async function waitForSchedule(session: Session, request: RunRequest): Promise<v
     request.observer?.({ type: 'waiting', reason: `schedule ${name} has run ${holder.id} running` })
   }
   await interruptibleSleep(Math.min(request.timing.poll * 4, request.timing.abandonAfter), request.signal)
+}
+
+/** A peer froze inside a batch of this very run: its session goes once it has been silent for long enough. */
+async function waitForBatch(session: Session, { runKey, timing, observer }: RunRequest): Promise<void> {
+  observer?.({ type: 'waiting', reason: 'a worker of this run holds its row' })
+  await session.run(async (client) => {
+    const run = await findJobRunByKey(client, runKey)
+    if (run !== undefined) await evictSilentAttempts(client, run.id, timing.abandonAfter)
+  })
 }
 
 async function closeAbandonedRuns(client: Client, request: RunRequest): Promise<void> {

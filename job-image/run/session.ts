@@ -42,6 +42,21 @@ export class Session {
     return deadline === undefined ? this.#outage : Math.max(0, deadline - Date.now())
   }
 
+  /** The server's process behind the open connection. */
+  get backendPid(): number | undefined {
+    return this.#client?.processID ?? undefined
+  }
+
+  /**
+   * Breaks the connection to `backendPid`, if it is still the open one: the server has ended it, and the network
+   * never told us. The work under way fails as on any lost connection, and is done again.
+   */
+  sever(backendPid: number): void {
+    if (this.backendPid !== backendPid) return
+    const { connection } = this.#client as unknown as { connection: { stream: { destroy(): void } } }
+    connection.stream.destroy()
+  }
+
   async close(): Promise<void> {
     const client = this.#client
     this.#client = undefined
