@@ -115,6 +115,11 @@ export async function interruptibleSleep(ms: number, signal: AbortSignal | undef
   }
 }
 
+/** The server's process behind a connection, as the server named it at connect. */
+export function backendPid(client: Client): number | undefined {
+  return (client as unknown as { readonly processID?: number | null }).processID ?? undefined
+}
+
 /** Connects, works, disconnects; also after an error. */
 export async function withClient<T>(target: Target, work: (client: Client) => Promise<T>): Promise<T> {
   const client = await connect(target)

@@ -1,5 +1,5 @@
 import type { Client } from 'pg'
-import { lostConnection } from '../db/client.ts'
+import { backendPid, lostConnection } from '../db/client.ts'
 import { isDataError } from '../db/errors.ts'
 import { openResultWriter, resultTail } from '../db/results.ts'
 import type { ResultWriter } from '../db/results.ts'
@@ -114,9 +114,9 @@ async function settle(
 }
 
 /** pg keeps the pid that the server named at connect; behind a proxy that shares sessions another one answers. */
-function refuseTransactionPooling(client: Client, { backendPid }: Claim): void {
-  const { processID } = client as Client & { processID?: number }
-  if (backendPid === processID || processID === undefined || processID === null) return
+function refuseTransactionPooling(client: Client, claim: Claim): void {
+  const expected = backendPid(client)
+  if (expected === undefined || claim.backendPid === expected) return
   throw new RunError(
     'the database connection goes through a proxy that shares sessions between transactions (pgbouncer with pool_mode = transaction); connect directly or use session mode',
   )

@@ -1,5 +1,5 @@
 import type { Client } from 'pg'
-import { connect, disconnect, interruptibleSleep, lostConnection } from '../db/client.ts'
+import { backendPid, connect, disconnect, interruptibleSleep, lostConnection } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
 import { isTransient } from '../db/errors.ts'
 import { asError } from '../errors.ts'
@@ -44,7 +44,7 @@ export class Session {
 
   /** The server's process behind the open connection. */
   get backendPid(): number | undefined {
-    return this.#client?.processID ?? undefined
+    return this.#client === undefined ? undefined : backendPid(this.#client)
   }
 
   /**
