@@ -78,13 +78,23 @@ function checkedDocument(value: unknown, text: string, file: string): OscalDocum
 }
 
 function checked<S extends z.ZodType>(value: unknown, schema: S, text: string, file: string): z.output<S> {
-  const result = schema.safeParse(value)
+  const result = withinDepth(() => schema.safeParse(value), file)
   if (result.success) return result.data
   // The YAML parser knows the line of every node; for JSON the path and the nearest id have to do.
   if (!isJson(text, file)) return parseDocument(text, file, schema).value
   throw new InputError(
     result.error.issues.slice(0, MOST_PROBLEMS).map((issue) => problemOf(issue, value, file)),
   )
+}
+
+/** A document nested a thousand times over is an attack or an accident; it must not look like a fault of ours. */
+function withinDepth<T>(work: () => T, file: string): T {
+  try {
+    return work()
+  } catch (thrown) {
+    if (!(thrown instanceof RangeError)) throw thrown
+    throw new InputError({ file, message: 'nested too deeply' }, { cause: thrown })
+  }
 }
 
 /** One wrong member in every control of a catalog is one mistake, not a thousand lines. */

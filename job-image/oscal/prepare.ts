@@ -82,7 +82,8 @@ function ofCatalog(catalog: Catalog, name: string | undefined): Import {
 function wholeCatalog(catalog: Catalog, name: string | undefined): CatalogImport {
   const { file, title, version } = catalog
   const controls = controlsOf(catalog.tree).map(({ control }) => wantedControl(control, file))
-  const whole = catalog.resolved ? undefined : (wholeFramework(title) ?? wholeFramework(stemOf(file)))
+  const names = catalog.resolved ? [] : [name ?? '', title, stemOf(file)]
+  const whole = names.map(wholeFramework).find((framework) => framework !== undefined)
   const given = name ?? whole ?? (nameFrom(stemOf(file)) || nameFrom(title))
   return {
     kind: 'catalog',

@@ -1,0 +1,165 @@
+import { expect, test } from 'vitest'
+import type { CatalogImport, Import } from '../../../job-image/oscal/import.ts'
+import { prepareBuiltin, prepareFile } from '../../../job-image/oscal/prepare.ts'
+import { LETTERS, catalog, memoryReader, profile } from './fixtures/documents.ts'
+
+function prepare(
+  document: unknown,
+  { file = 'acme.json', name }: { file?: string; name?: string } = {},
+): Import {
+  const files = { [file]: document, 'letters.json': LETTERS }
+  return prepareFile(file, { reader: memoryReader(files), name }).item
+}
+
+/** A catalog with other words in its metadata, or with one control changed. */
+function altered(document: object, from: string, to: string): unknown {
+  return JSON.parse(JSON.stringify(document).replace(from, to))
+}
+
+const REV5 = 'NIST SP 800-53 Rev 5 Controls'
+const nist = catalog({ ac: ['AC-02', ['AC-03', 'AC-03(07)']] }, REV5)
+
+test('a catalog becomes rows as the tables hold them', () => {
+  expect(prepare(nist)).toEqual({
+    kind: 'catalog',
+    source: 'acme.json',
+    name: 'nist-800-53-rev5',
+    title: REV5,
+    version: '1',
+    framework: 'nist-800-53-rev5',
+    whole: true,
+    authoritative: true,
+    controls: [
+      { canonical: 'ac-2', controlId: 'AC-2', title: 'Control AC-02', family: 'AC', withdrawn: false },
+      { canonical: 'ac-3', controlId: 'AC-3', title: 'Control AC-03', family: 'AC', withdrawn: false },
+      {
+        canonical: 'ac-3.7',
+        controlId: 'AC-3.7',
+        title: 'Control AC-03(07)',
+        family: 'AC',
+        withdrawn: false,
+        parent: 'AC-3',
+      },
+    ],
+  })
+})
+
+test.each([
+  ['acme_catalog.json', undefined, 'acme'],
+  ['x/Acme Controls_catalog-min.yaml', undefined, 'acme-controls'],
+  ['catalog.json', undefined, 'letters'],
+  ['acme.json', 'Mine', 'Mine'],
+  ['NIST_SP-800-53_rev5_catalog.json', undefined, 'nist-800-53-rev5'],
+])('%s with --name %s is stored as %s', (file, name, stored) => {
+  expect(prepare(LETTERS, { file, ...(name === undefined ? {} : { name }) }).name).toBe(stored)
+})
+
+test.each([
+  ['FedRAMP_rev5_HIGH-baseline_profile.json', 'FedRAMP Rev 5 High Baseline', 'fedramp-rev5-high-baseline'],
+  ['low.json', 'NIST Special Publication 800-53 Revision 5.2.0 LOW IMPACT BASELINE', 'nist-800-53-rev5-low'],
+  ['profile.json', 'Our own selection', 'our-own-selection'],
+])('the profile %s titled "%s" is stored as %s', (file, title, stored) => {
+  const document = altered(profile([{ href: 'letters.json', 'include-all': {} }]), 'A profile', title)
+  expect(prepare(document, { file })).toMatchObject({ kind: 'baseline', name: stored, framework: 'letters' })
+})
+
+test('a profile is membership: each control once', () => {
+  const imports = ['a1', 'a2', 'a1'].map((id) => ({
+    href: 'letters.json',
+    'include-controls': [{ 'with-ids': [id] }],
+  }))
+  expect(prepare(profile(imports))).toMatchObject({ kind: 'baseline', controls: ['a1', 'a2'], withdrawn: 0 })
+})
+
+test('a profile that selects nothing is reported', () => {
+  const none = profile([{ href: 'letters.json', 'include-controls': [{ matching: [] }] }])
+  const files = { 'p.json': none, 'letters.json': LETTERS }
+  expect(prepareFile('p.json', { reader: memoryReader(files) }).warnings).toEqual([
+    'p.json: the profile selects no control',
+  ])
+})
+
+test('a resolved profile of NIST SP 800-53 is membership too, of another framework a catalog', () => {
+  const resolved = (title: string) =>
+    altered(
+      catalog({ ac: ['ac-2'] }, title),
+      '"oscal-version"',
+      '"links":[{"href":"p.json","rel":"source-profile"}],"oscal-version"',
+    )
+  expect(prepare(resolved('FedRAMP Rev 5 Low Baseline'))).toMatchObject({
+    kind: 'baseline',
+    name: 'acme-resolved',
+  })
+  expect(prepare(resolved('Our controls'))).toMatchObject({ kind: 'catalog', name: 'acme', whole: false })
+})
+
+test('a family is the letters of the id, else the outermost group, else what the id begins with', () => {
+  const groups = { s1: ['s1.1.1', 'ac-2'], 'a-very-long-group': ['cc6.1'], '': ['x1.2'] }
+  const { controls } = prepare(catalog(groups)) as CatalogImport
+  expect(controls.map(({ family }) => family)).toEqual(['S1', 'AC', 'CC6', 'X1'])
+  expect(() => prepare(catalog({ 'a-very-long-group': ['averylongid.1'] }))).toThrow(
+    'acme.json: control "averylongid.1": no family for controls.family (at most 10 characters): "a-very-long-group", "averylongid"',
+  )
+})
+
+test('a catalog without controls is refused', () => {
+  expect(() => prepare(catalog({ a: [] }))).toThrow('acme.json: this catalog holds no controls')
+})
+
+const long = (length: number): string => 'x'.repeat(length)
+
+test.each([
+  [
+    altered(LETTERS, 'Control b2', long(256)),
+    'control "B2": its title does not fit controls.title: 256 characters, at most 255 can be stored',
+  ],
+  [
+    altered(LETTERS, 'Control b2', 'a\\u0000b'),
+    'control "B2": its title does not fit controls.title: it holds a NUL character',
+  ],
+  [
+    altered(LETTERS, 'Control b2', '\\ud800'),
+    'control "B2": its title does not fit controls.title: it is not valid Unicode',
+  ],
+  [altered(LETTERS, 'Letters', long(256)), 'title does not fit catalogs.title: 256 characters, at most 255'],
+  [
+    altered(LETTERS, '"version":"1"', `"version":"${long(51)}"`),
+    'version does not fit catalogs.version: 51 characters, at most 50',
+  ],
+  [
+    altered(profile([{ href: 'letters.json', 'include-all': {} }]), 'A profile', long(256)),
+    'title does not fit baselines.title: 256 characters, at most 255',
+  ],
+])('refuses what a column cannot hold (%#)', (document, message) => {
+  expect(() => prepare(document)).toThrow(`acme.json: ${message}`)
+})
+
+test('refuses names and paths that are too long', () => {
+  expect(() => prepare(LETTERS, { name: long(101) })).toThrow(
+    'name does not fit catalogs.name: 101 characters, at most 100 can be stored; give another one with --name',
+  )
+  expect(() => prepare(LETTERS, { name: ' ' })).toThrow('name does not fit catalogs.name: it is empty')
+  const file = `${'d/'.repeat(250)}a.json`
+  expect(() => prepare(LETTERS, { file })).toThrow('source does not fit catalogs.oscal_path: 506 characters')
+})
+
+test('counts characters as PostgreSQL does', () => {
+  expect(() => prepare(altered(LETTERS, 'Control b2', '😀'.repeat(255)))).not.toThrow()
+  expect(() => prepare(altered(LETTERS, 'Control b2', '😀'.repeat(256)))).toThrow('256 characters')
+})
+
+test('tells all faults of a file at once', () => {
+  const document = altered(altered(LETTERS, 'Control b2', long(256)) as object, 'Control c1', long(300))
+  expect(() => prepare(document)).toThrow(/B2[^]*C1/)
+})
+
+test('the built-in catalog comes with its four baselines', () => {
+  const items = prepareBuiltin(undefined).map(({ item }) => [item.kind, item.name, item.controls.length])
+  expect(items).toEqual([
+    ['catalog', 'nist-800-53-rev5', 1189],
+    ['baseline', 'nist-800-53-rev5-low', 149],
+    ['baseline', 'nist-800-53-rev5-moderate', 287],
+    ['baseline', 'nist-800-53-rev5-high', 370],
+    ['baseline', 'nist-800-53-rev5-privacy', 96],
+  ])
+})
