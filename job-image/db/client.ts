@@ -90,6 +90,8 @@ async function connectOnce({ url, applicationName = 'rapidrmf', queryTimeout }: 
   try {
     await client.connect()
     await client.query(SESSION)
+    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
+    if (rows[0] !== undefined) backendPids.set(client, rows[0].pid)
     return client
   } catch (thrown) {
     client.end().catch(() => {})
@@ -115,9 +117,12 @@ export async function interruptibleSleep(ms: number, signal: AbortSignal | undef
   }
 }
 
-/** The server's process behind a connection, as the server named it at connect. */
+/** Asked by SQL: what the protocol names at connect is the pooler's own invention behind pgbouncer. */
+const backendPids = new WeakMap<Client, number>()
+
+/** The server's process that answered when the session was opened. */
 export function backendPid(client: Client): number | undefined {
-  return (client as unknown as { readonly processID?: number | null }).processID ?? undefined
+  return backendPids.get(client)
 }
 
 /** Connects, works, disconnects; also after an error. */

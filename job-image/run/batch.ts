@@ -113,7 +113,7 @@ async function settle(
   )
 }
 
-/** pg keeps the pid that the server named at connect; behind a proxy that shares sessions another one answers. */
+/** Behind a proxy that shares sessions, another process answers than the one that did at connect. */
 function refuseTransactionPooling(client: Client, claim: Claim): void {
   const expected = backendPid(client)
   if (expected === undefined || claim.backendPid === expected) return
