@@ -18,7 +18,7 @@ import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
 import type { ImportReport } from '../oscal/import.ts'
 import type { Prepared } from '../oscal/prepare.ts'
-import type { FileMap, FileReader } from '../oscal/reference.ts'
+import type { FileReader } from '../oscal/reference.ts'
 import { renderTable } from '../output/table.ts'
 import type { Column } from '../output/table.ts'
 import type { Config } from '../config/config.ts'
@@ -127,6 +127,7 @@ type ImportArgs = {
 async function prepare(args: ImportArgs, config: Config | undefined, io: Io): Promise<Prepared[]> {
   const { prepareFile } = await import('../oscal/prepare.ts')
   const reader = await fileReader(io)
+  const { fileMap } = await import('../oscal/file-map.ts')
   const map = fileMap(args.map)
   const builtin = args.builtin === undefined ? [] : await builtinImports(args.builtin, args.name)
   const files = args.files.map((file) => ({ file, name: args.name }))
@@ -183,19 +184,6 @@ async function fileReader({ cwd }: Io): Promise<FileReader> {
     read: (file) => readTextFile(configFile(file, { cwd }), 'OSCAL document'),
     exists: (file) => existsSync(configFile(file, { cwd })),
   }
-}
-
-/** `UUID_OR_HREF=FILE`; the first "=" divides, for a uuid has none and a path may. */
-function fileMap(options: readonly string[]): FileMap {
-  const map = new Map<string, string>()
-  for (const text of options) {
-    const at = text.indexOf('=')
-    const [key, file] = [text.slice(0, Math.max(at, 0)).trim(), text.slice(at + 1).trim()]
-    if (key === '' || file === '') throw new InputError(`--map ${text}: expected UUID_OR_HREF=FILE`)
-    if (map.has(key)) throw new InputError(`--map ${text}: "${key}" is given twice`)
-    map.set(key, file)
-  }
-  return map
 }
 
 async function withDatabase<T>(url: string, io: Io, work: (client: Client) => Promise<T>): Promise<T> {

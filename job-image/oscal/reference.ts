@@ -2,6 +2,8 @@ import { dirname, extname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InputError } from '../errors.ts'
 import { BUILTIN_PREFIX } from './catalog.ts'
+import { mappedFile } from './file-map.ts'
+import type { FileMap } from './file-map.ts'
 import { NIST_800_53_REV5 } from './framework.ts'
 import type { ResourceBody } from './schema.ts'
 
@@ -11,9 +13,6 @@ export type FileReader = {
   readonly read: (file: string) => string
   readonly exists: (file: string) => boolean
 }
-
-/** From a resource's uuid or an href, as a profile writes it, to a file (or to `builtin:…`). */
-export type FileMap = ReadonlyMap<string, string>
 
 /** An import of a profile: where it stands and what it may refer to. */
 export type Reference = {
@@ -32,12 +31,6 @@ export function resolveReference(reference: Reference, map: FileMap, reader: Fil
   const mapped = mappedFile(href, map)
   if (mapped !== undefined) return mapped
   return href.startsWith('#') ? resourceFile(reference, map, reader) : localFile(reference, reader)
-}
-
-/** A uuid may be written with or without its `#`, in either case. */
-function mappedFile(key: string, map: FileMap): string | undefined {
-  const bare = key.replace(/^#/, '')
-  return map.get(key) ?? map.get(bare) ?? map.get(bare.toLowerCase()) ?? map.get(`#${bare}`)
 }
 
 function resourceFile(reference: Reference, map: FileMap, reader: FileReader): string {

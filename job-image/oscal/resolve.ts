@@ -5,12 +5,13 @@ import { BUILTIN_PREFIX, builtinCatalog, catalogFrom } from './catalog.ts'
 import type { Catalog } from './catalog.ts'
 import { parseOscal } from './document.ts'
 import type { OscalDocument } from './document.ts'
+import type { FileMap } from './file-map.ts'
 import { NIST_800_53_REV5, canonicalFramework } from './framework.ts'
 import { mergeParts } from './merge.ts'
 import { controlsOf, pickedControls, prunedOutline } from './outline.ts'
 import type { Control, OutlineNode, Part } from './outline.ts'
 import { resolveReference } from './reference.ts'
-import type { FileMap, FileReader } from './reference.ts'
+import type { FileReader } from './reference.ts'
 import type { ProfileBody } from './schema.ts'
 import { selectControls } from './selection.ts'
 
@@ -52,7 +53,7 @@ type Context = {
  */
 export function resolveProfile(body: ProfileBody, file: string, options: ResolveOptions): ResolvedProfile {
   const warnings: string[] = []
-  const map = options.map ?? new Map()
+  const map: FileMap = options.map ?? new Map<string, string>()
   const context: Context = { reader: options.reader, map, warnings, loaded: new Map(), chain: [file] }
   const { parts, catalogs } = resolveBody(body, file, context)
   const { title, version } = body.metadata
