@@ -116,21 +116,43 @@ export async function evictSilentAttempts(
   return rowCount ?? 0
 }
 
-/** Runs of the lifecycle in this environment, other than `exceptKey`, that nobody alive works on. */
+/** Whose runs a new run looks after: those of its environment, and its schedule's of whatever environment. */
+export type Neighbours = { readonly environment: string; readonly scheduleUid: string | null }
+
+/** Runs, closed ones too, with an attempt that went silent without an end. */
+export async function findSilentRuns(
+  client: Client,
+  { environment, scheduleUid }: Neighbours,
+  abandonAfter: number,
+): Promise<number[]> {
+  const { rows } = await client.query<{ id: number }>(
+    `SELECT r.id FROM job_runs r
+      WHERE (r.environment = $1 OR r.schedule_uid = $2)
+        AND EXISTS (SELECT FROM job_run_attempts a
+                     WHERE a.job_run_id = r.id AND a.ended_at IS NULL
+                       AND a.heartbeat_at <= ${UTC_NOW} - $3 * interval '1 ms')
+      ORDER BY r.id`,
+    [environment, scheduleUid, abandonAfter],
+  )
+  return rows.map(({ id }) => id)
+}
+
+/** Running runs of the lifecycle, other than `exceptKey`, that nobody alive works on. */
 export async function findAbandonedRuns(
   client: Client,
-  environment: string,
+  { environment, scheduleUid }: Neighbours,
   exceptKey: string,
   abandonAfter: number,
 ): Promise<number[]> {
   const { rows } = await client.query<{ id: number }>(
     `SELECT r.id FROM job_runs r
-      WHERE r.environment = $1 AND r.status = 'running' AND r.run_key IS NOT NULL AND r.run_key <> $2
+      WHERE (r.environment = $1 OR r.schedule_uid = $2)
+        AND r.status = 'running' AND r.run_key IS NOT NULL AND r.run_key <> $3
         AND NOT EXISTS (SELECT FROM job_run_attempts a
                          WHERE a.job_run_id = r.id AND a.ended_at IS NULL
-                           AND a.heartbeat_at > ${UTC_NOW} - $3 * interval '1 ms')
+                           AND a.heartbeat_at > ${UTC_NOW} - $4 * interval '1 ms')
       ORDER BY r.id`,
-    [environment, exceptKey, abandonAfter],
+    [environment, scheduleUid, exceptKey, abandonAfter],
   )
   return rows.map(({ id }) => id)
 }

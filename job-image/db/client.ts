@@ -1,7 +1,8 @@
+import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, types } from 'pg'
 import type { CustomTypesConfig } from 'pg'
-import { InterruptedError, RunError, asError } from '../errors.ts'
+import { InputError, InterruptedError, RunError, asError } from '../errors.ts'
 import { ConnectionLost, isTransient, withRemedy } from './errors.ts'
 import { describeDatabase } from './url.ts'
 
@@ -23,14 +24,19 @@ export type Target = {
 const DEFAULT_RETRY_MS = 30_000
 const CONNECT_TIMEOUT_MS = 10_000
 const MAX_DELAY_MS = 2_000
+/** Node probes ten times, one second apart, after this much silence: a server that vanished is noticed in 20 s. */
+const KEEPALIVE_IDLE_MS = 10_000
+/** A farewell that a half-open connection never answers must not hold up the end. */
+const FAREWELL_MS = 2_000
 
 /**
  * Every session reads and writes the same text whatever the server's or the machine's settings are, and gives up its
  * locks when its client is gone: tcp_* end a session whose peer vanished within about 30 s, the idle limit one whose
- * client hangs inside a transaction.
+ * client hangs inside a transaction. The order of a run's locks is thought out for READ COMMITTED.
  */
 const SESSION = `
   SET datestyle TO 'ISO, YMD'; SET timezone TO 'UTC'; SET intervalstyle TO 'iso_8601';
+  SET default_transaction_isolation TO 'read committed';
   SET idle_in_transaction_session_timeout TO '60s';
   SET tcp_keepalives_idle TO 10; SET tcp_keepalives_interval TO 5; SET tcp_keepalives_count TO 4;
   SET tcp_user_timeout TO '30s'`
@@ -76,15 +82,8 @@ function reason(thrown: unknown): string {
     : error.message
 }
 
-async function connectOnce({ url, applicationName = 'rapidrmf', queryTimeout }: Target): Promise<Client> {
-  const client = new Client({
-    connectionString: url,
-    application_name: applicationName,
-    connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
-    keepAlive: true,
-    ...(queryTimeout === undefined ? {} : { query_timeout: queryTimeout }),
-    types: TYPE_PARSERS,
-  })
+async function connectOnce(target: Target): Promise<Client> {
+  const client = newClient(target)
   // An 'error' event without a listener would end the process; the query under way rejects anyway.
   client.on('error', () => {})
   try {
@@ -96,6 +95,24 @@ async function connectOnce({ url, applicationName = 'rapidrmf', queryTimeout }: 
   } catch (thrown) {
     client.end().catch(() => {})
     throw lostConnection(thrown)
+  }
+}
+
+function newClient({ url, applicationName = 'rapidrmf', queryTimeout }: Target): Client {
+  try {
+    return new Client({
+      connectionString: url,
+      application_name: applicationName,
+      connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
+      keepAlive: true,
+      keepAliveInitialDelayMillis: KEEPALIVE_IDLE_MS,
+      ...(queryTimeout === undefined ? {} : { query_timeout: queryTimeout }),
+      types: TYPE_PARSERS,
+    })
+  } catch (thrown) {
+    // Here pg reads the certificate files that the URL names.
+    const { message } = asError(thrown)
+    throw new InputError(`database ${describeDatabase(url)}: the URL's parameters cannot be used: ${message}`)
   }
 }
 
@@ -139,7 +156,15 @@ export async function withClient<T>(target: Target, work: (client: Client) => Pr
 
 /** Ends the session; a connection that is already gone is no error here. */
 export async function disconnect(client: Client): Promise<void> {
+  const timer = setTimeout(() => cutConnection(client), FAREWELL_MS)
   await client.end().catch(() => {})
+  clearTimeout(timer)
+}
+
+/** Ends the connection without a word; what waits for an answer on it fails as lost. */
+export function cutConnection(client: Client): void {
+  const { connection } = client as Client & { readonly connection: { readonly stream: Duplex } }
+  connection.stream.destroy()
 }
 
 /** BEGIN … COMMIT around `work`, ROLLBACK if it throws. */

@@ -12,6 +12,7 @@ const TRANSIENT_CLASSES = new Set([
   '58', // system error outside PostgreSQL: I/O
 ])
 const TRANSIENT_CODES = new Set([
+  '25006', // read-only transaction: a standby answered in the middle of a failover
   '25P02', // the transaction was already aborted: the first error is the one that counts, and it rolled back
   '25P03', // idle_in_transaction_session_timeout
 ])
@@ -32,7 +33,15 @@ const TRANSIENT_SYSTEM_CODES = new Set([
 ])
 
 /** One row's fault: the value cannot be read, cast or stored, or a constraint refuses it. Other rows are fine. */
-const DATA_CLASSES = new Set(['22', '23', 'P0', 'XX'])
+const DATA_CLASSES = new Set([
+  '21', // a subquery (of a view) that finds more than one row
+  '22', // data exception
+  '23', // integrity constraint
+  '44', // a view's WITH CHECK OPTION
+  '54', // too large for an index or a column
+  'P0', // raised by a trigger or a function
+  'XX', // internal: corrupted data
+])
 
 /** What only a person can mend; key: SQLSTATE. */
 const REMEDIES: Record<string, string> = {

@@ -39,12 +39,12 @@ export async function refuseExhaustedIds(
   const needed = rows[0]?.results ?? 0
   if (needed > space.left) {
     throw new InputError(
-      `the ids of validation_results are nearly used up: ${space.left} are left and this run may need ${needed}; run "rapidrmf db widen-ids" (it rewrites the table and locks it meanwhile)`,
+      `the ids of validation_results are nearly used up: ${space.left} are left and this run may need ${needed}; run "rapidrmf db widen-ids --yes" (it rewrites the table and locks it meanwhile)`,
     )
   }
   if (space.used >= WARN_AT) {
     warn(
-      `${Math.round(space.used * 100)} % of the ids of validation_results are used; plan a "rapidrmf db widen-ids"`,
+      `${Math.round(space.used * 100)} % of the ids of validation_results are used; plan a "rapidrmf db widen-ids --yes"`,
     )
   }
 }

@@ -76,8 +76,8 @@ export function openResultWriter(client: Client): ResultWriter {
   // be written any more: the stream has let go of its connection and would throw a TypeError instead.
   let failure: Error | undefined
   const finished = new Promise<void>((resolve) => {
-    stream.once('finish', resolve).once('error', (error: Error) => {
-      failure = lostConnection(error)
+    stream.once('finish', resolve).on('error', (error: Error) => {
+      failure ??= lostConnection(error)
       resolve()
     })
   })

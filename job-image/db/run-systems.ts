@@ -81,11 +81,18 @@ export async function queueSystems(client: Client, runId: number, environment: s
   return rowCount ?? 0
 }
 
-/** Up to `limit` pending systems, without locking them. */
-export async function pendingSystems(client: Client, runId: number, limit: number): Promise<number[]> {
+/** The systems that a claim would take now, locked only as long as the transaction around it lasts. */
+export async function claimableSystems(
+  client: Client,
+  runId: number,
+  limit: number,
+  only: readonly number[] | null = null,
+): Promise<number[]> {
   const { rows } = await client.query<{ system_id: number }>(
-    `SELECT system_id FROM job_run_systems WHERE job_run_id = $1 AND state = 'pending' ORDER BY system_id LIMIT $2`,
-    [runId, limit],
+    `SELECT system_id FROM job_run_systems
+      WHERE job_run_id = $1 AND state = 'pending' AND ($3::int[] IS NULL OR system_id = ANY($3))
+      ORDER BY system_id LIMIT $2 FOR UPDATE SKIP LOCKED`,
+    [runId, limit, only],
   )
   return rows.map(({ system_id }) => system_id)
 }

@@ -3,9 +3,9 @@ import { backendPid, lostConnection } from '../db/client.ts'
 import { isDataError } from '../db/errors.ts'
 import { openResultWriter, resultTail } from '../db/results.ts'
 import type { ResultWriter } from '../db/results.ts'
-import { claimSystems, pendingSystems, settleSystems } from '../db/run-systems.ts'
+import { claimSystems, claimableSystems, settleSystems } from '../db/run-systems.ts'
 import type { Claim, ClaimedSystem, SystemOutcome } from '../db/run-systems.ts'
-import { RunError, asError } from '../errors.ts'
+import { InputError, RunError, asError } from '../errors.ts'
 import type { Micros } from '../time.ts'
 import { decideSystem } from '../validation/decide.ts'
 import type { Decision, Status, ValidationPlan } from '../validation/decide.ts'
@@ -30,7 +30,7 @@ export type BatchResult = {
 /** The run was closed by somebody else while this batch was under way. */
 export class FenceError extends RunError {}
 
-const NOTHING: BatchResult = { systems: 0, results: 0, errors: [] }
+export const NO_BATCH: BatchResult = { systems: 0, results: 0, errors: [] }
 
 /**
  * Takes one batch of systems through the run: claim, decide, store, settle, in one transaction of five statements.
@@ -48,9 +48,9 @@ export async function runBatch(
     const error = lostConnection(thrown)
     await client.query('ROLLBACK').catch(() => undefined)
     if (!isDataError(error)) throw error
-    const systems = only ?? (await pendingSystems(client, context.runId, context.batchSize))
+    const systems = only ?? (await claimableSystems(client, context.runId, context.batchSize))
     const [alone, ...others] = systems
-    if (alone === undefined) return NOTHING
+    if (alone === undefined) return NO_BATCH
     if (others.length === 0) return recordError(client, context, alone, error.message)
     return halve(client, context, systems)
   }
@@ -80,7 +80,7 @@ async function attemptBatch(
   const claim = await claimSystems(client, context.runId, context.batchSize, only)
   if (claim === undefined) {
     await client.query('ROLLBACK')
-    return NOTHING
+    return NO_BATCH
   }
   refuseTransactionPooling(client, claim)
   const outcomes = await storeBatch(client, context, claim)
@@ -117,7 +117,7 @@ async function settle(
 function refuseTransactionPooling(client: Client, claim: Claim): void {
   const expected = backendPid(client)
   if (expected === undefined || claim.backendPid === expected) return
-  throw new RunError(
+  throw new InputError(
     'the database connection goes through a proxy that shares sessions between transactions (pgbouncer with pool_mode = transaction); connect directly or use session mode',
   )
 }
@@ -157,7 +157,7 @@ function failedSystem(systemId: number, error: string): SystemOutcome {
   return { systemId, pass: 0, fail: 0, insufficientEvidence: 0, unknown: 0, error }
 }
 
-/** Takes one bad system out of the queue. Nothing, if a peer has it or has settled it. */
+/** Takes one bad system out of the queue. Nothing, if a peer was faster or the run was closed. */
 async function recordError(
   client: Client,
   context: BatchContext,
@@ -165,10 +165,13 @@ async function recordError(
   error: string,
 ): Promise<BatchResult> {
   const outcome = failedSystem(systemId, error)
+  const { runId } = context
   await client.query('BEGIN')
-  await settle(client, context, [outcome])
-  await client.query('COMMIT')
-  return summarize([outcome])
+  // Never waits for a peer that has it: one that froze would hold this process up, too.
+  const free = await claimableSystems(client, runId, 1, [systemId])
+  const settled = free.length > 0 && (await settleSystems(client, runId, [outcome]))
+  await client.query(settled ? 'COMMIT' : 'ROLLBACK')
+  return settled ? summarize([outcome]) : NO_BATCH
 }
 
 function summarize(outcomes: readonly SystemOutcome[]): BatchResult {

@@ -7,9 +7,9 @@ import type { Target } from '../db/client.ts'
 import { refuseExhaustedIds } from '../db/id-space.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { requireCurrentSchema } from '../db/schema.ts'
-import { InterruptedError, RunError, asError } from '../errors.ts'
+import { InterruptedError, asError } from '../errors.ts'
 import { parseTimestamp } from '../time.ts'
-import { FenceError, runBatch } from './batch.ts'
+import { FenceError, NO_BATCH, runBatch } from './batch.ts'
 import type { BatchContext, BatchResult } from './batch.ts'
 import { closeIfDecided, currentRun, leaveRun } from './close.ts'
 import { startHeartbeat } from './heartbeat.ts'
@@ -41,6 +41,8 @@ export async function executeRun(request: RunRequest): Promise<RunSummary> {
       if (opened.kind === 'closed') return summaryOf(opened.run)
       const { run, attempt, resumed } = opened
       request.observer?.({ type: 'opened', runId: run.id, attempt, resumed })
+      // Connections are scarce, and this one would idle until the end.
+      await session.close()
       const closed = await new AttemptAtRun(request, run, attempt).work()
       if (closed !== undefined) return summaryOf(closed)
       // A peer took this attempt for dead (the process was frozen): register again and go on.
@@ -58,6 +60,9 @@ function targetOf(request: RunRequest, applicationName: string): Target {
     ...(request.signal === undefined ? {} : { signal: request.signal }),
   }
 }
+
+/** A peer that closed the run as failed leaves work undone: that is a failure of this attempt too. */
+const CLOSED_ELSEWHERE = 'the run was closed as failed by another process'
 
 /** A registered attempt: its sessions carry its name, its heart beats, and it is ended whatever happens. */
 class AttemptAtRun {
@@ -89,8 +94,9 @@ class AttemptAtRun {
       const context = await this.#plan()
       const closed = await this.#workOff(context)
       if (closed !== undefined) {
-        const outcome = closed.status === 'success' ? 'success' : 'failed'
-        await this.#session.run((client) => endAttempt(client, this.#run.id, this.#attempt, outcome, null))
+        const [outcome, error] =
+          closed.status === 'success' ? (['success', null] as const) : (['failed', CLOSED_ELSEWHERE] as const)
+        await this.#session.run((client) => endAttempt(client, this.#run.id, this.#attempt, outcome, error))
       }
       return closed
     } catch (thrown) {
@@ -128,7 +134,6 @@ class AttemptAtRun {
       if (signal?.aborted === true) throw new InterruptedError('stopped with systems left to validate')
       if (this.#heartbeat.abandoned()) return undefined
       const done = await this.#batch(context)
-      if (done === 'closed') return this.#finalRun()
       if (done.systems > 0) {
         this.#report(done)
         continue
@@ -149,11 +154,12 @@ class AttemptAtRun {
     observer?.({ type: 'progress', systems, results })
   }
 
-  async #batch(context: BatchContext) {
+  /** A run that was closed meanwhile looks like one without work: whether it is, `#close` finds out. */
+  async #batch(context: BatchContext): Promise<BatchResult> {
     try {
       return await this.#session.run((client) => runBatch(client, context))
     } catch (error) {
-      if (error instanceof FenceError) return 'closed' as const
+      if (error instanceof FenceError) return NO_BATCH
       throw error
     }
   }
@@ -164,14 +170,6 @@ class AttemptAtRun {
       const run = await currentRun(client, this.#run.id)
       return run.status === 'running' ? closeIfDecided(client, run) : run
     })
-  }
-
-  /** A peer that closed the run as failed leaves work undone: that is a failure of this attempt too. */
-  async #finalRun(): Promise<JobRun> {
-    const run = await this.#session.run((client) => currentRun(client, this.#run.id))
-    if (run.status === 'failed')
-      throw new RunError(`run ${run.id} was closed by another process: ${run.error}`)
-    return run
   }
 
   /** Best effort: without a database the row stays `running` until the next run closes it as abandoned. */

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import type { Client } from 'pg'
-import { beginAttempt, evictSilentAttempts, findAbandonedRuns } from '../db/attempts.ts'
+import { beginAttempt, evictSilentAttempts, findAbandonedRuns, findSilentRuns } from '../db/attempts.ts'
 import { inTransaction, interruptibleSleep } from '../db/client.ts'
 import { LOCK_NOT_AVAILABLE, constraintOf, sqlState } from '../db/errors.ts'
 import {
@@ -33,6 +33,7 @@ export type OpenedRun =
   | { readonly kind: 'closed'; readonly run: JobRun }
 
 /** Names of the unique indexes; which one refuses an insert says what stands in the way. */
+const KEY_TAKEN = 'ux_job_runs_run_key'
 const SLOT_TAKEN = 'ux_job_runs_slot'
 const SCHEDULE_BUSY = 'ux_job_runs_running'
 const UNIQUE_VIOLATION = '23505'
@@ -61,15 +62,16 @@ async function standAside(session: Session, request: RunRequest, error: unknown)
   if (constraint === SLOT_TAKEN) throw await session.run((client) => slotTaken(client, request))
   if (constraint === SCHEDULE_BUSY) await waitForSchedule(session, request)
   else if (sqlState(error) === LOCK_NOT_AVAILABLE) await waitForBatch(session, request)
-  // Otherwise a peer inserted the same key between our look and our insert: the next look finds it.
-  else if (constraint === undefined) throw error
+  // A peer inserted the same key between our look and our insert: the next look finds it.
+  else if (constraint !== KEY_TAKEN) throw error
 }
 
 async function openOnce(client: Client, request: RunRequest, worker: string): Promise<OpenedRun> {
   await client.query(`SET LOCAL lock_timeout TO ${ROW_LOCK_TIMEOUT}`)
   const found = await lockJobRunByKey(client, request.runKey)
+  if (found !== undefined) refuseOtherEnvironment(found, request)
   if (found?.status === 'success') return { kind: 'closed', run: found }
-  if (found !== undefined) refuseOther(found, request)
+  if (found !== undefined) refuseDigests(found, digestsOf(request))
   if (found?.status === 'failed') await reopenJobRun(client, found.id)
   const run = found ?? (await insertRun(client, request))
   const attempt = await beginAttempt(client, run.id, worker, hostname())
@@ -117,13 +119,11 @@ export function refuseDigests(run: JobRun, mine: RunDigests): void {
   )
 }
 
-function refuseOther(run: JobRun, request: RunRequest): void {
-  if (run.environment !== request.environment) {
-    throw new InputError(
-      `run key ${request.runKey} belongs to run ${run.id} of environment "${run.environment}", not "${request.environment}"; use another run key`,
-    )
-  }
-  refuseDigests(run, digestsOf(request))
+function refuseOtherEnvironment(run: JobRun, { environment, runKey }: RunRequest): void {
+  if (run.environment === environment) return
+  throw new InputError(
+    `run key ${runKey} belongs to run ${run.id} of environment "${run.environment}", not "${environment}"; use another run key`,
+  )
 }
 
 async function slotTaken(client: Client, { schedule }: RunRequest): Promise<InputError> {
@@ -155,8 +155,12 @@ async function waitForBatch(session: Session, { runKey, timing, observer }: RunR
 
 async function closeAbandonedRuns(client: Client, request: RunRequest): Promise<void> {
   const { environment, runKey, timing } = request
-  for (const id of await findAbandonedRuns(client, environment, runKey, timing.abandonAfter)) {
+  const neighbours = { environment, scheduleUid: request.schedule?.uid ?? null }
+  // Of this very run too: a frozen worker may hold its row.
+  for (const id of await findSilentRuns(client, neighbours, timing.abandonAfter)) {
     await evictSilentAttempts(client, id, timing.abandonAfter)
+  }
+  for (const id of await findAbandonedRuns(client, neighbours, runKey, timing.abandonAfter)) {
     await inTransaction(client, () => closeAbandonedRun(client, id, timing.abandonAfter))
   }
 }

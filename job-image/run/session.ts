@@ -1,7 +1,9 @@
 import type { Client } from 'pg'
-import { backendPid, connect, disconnect, interruptibleSleep, lostConnection } from '../db/client.ts'
+import { backendPid, connect, cutConnection, disconnect } from '../db/client.ts'
+import { interruptibleSleep, lostConnection } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
-import { isTransient } from '../db/errors.ts'
+import { isTransient, withRemedy } from '../db/errors.ts'
+import { describeDatabase } from '../db/url.ts'
 import { asError } from '../errors.ts'
 
 /**
@@ -27,7 +29,7 @@ export class Session {
         return await work(this.#client)
       } catch (thrown) {
         const error = lostConnection(thrown)
-        if (!isTransient(error)) throw error
+        if (!isTransient(error)) throw withRemedy(error, `database ${describeDatabase(this.#target.url)}`)
         // A lost connection and a refused statement look alike from here; a new session is right for both.
         await this.close()
         deadline ??= Date.now() + this.#outage
@@ -52,9 +54,7 @@ export class Session {
    * never told us. The work under way fails as on any lost connection, and is done again.
    */
   sever(backendPid: number): void {
-    if (this.backendPid !== backendPid) return
-    const { connection } = this.#client as unknown as { connection: { stream: { destroy(): void } } }
-    connection.stream.destroy()
+    if (this.#client !== undefined && this.backendPid === backendPid) cutConnection(this.#client)
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,8 @@ import type { JobRun } from '../db/job-runs.ts'
 import { InputError, InterruptedError } from '../errors.ts'
 import { formatTimestamp, parseTimestamp } from '../time.ts'
 
+const MAX_NAME = 255
+
 /** Identity for a run that nobody gave one. */
 export function newRunKey(): string {
   return randomUUID()
@@ -40,9 +42,10 @@ export function summaryOf(run: JobRun): RunSummary {
 export function failureSummary(runKey: string, environment: string, error: Error): RunSummary {
   return {
     version: 1,
-    runKey,
+    // As it was given, so perhaps refused for its length: the summary has a limit of its own.
+    runKey: runKey.slice(0, MAX_NAME),
     runId: null,
-    environment,
+    environment: environment.slice(0, MAX_NAME),
     final: false,
     status: 'failed',
     verdict: 'Errored',
