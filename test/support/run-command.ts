@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Writable } from 'node:stream'
 import { afterAll } from 'vitest'
+import { runCli } from '../../job-image/cli.ts'
 import { asError, exitCodeOf } from '../../job-image/errors.ts'
 import type { Action } from '../../job-image/io.ts'
 
@@ -26,6 +27,22 @@ export async function runCommand(
   } catch (thrown) {
     return { code: exitCodeOf(thrown), out: stdout.text, err: stderr.text + asError(thrown).message }
   }
+}
+
+/** One whole command line, as main.ts runs it, without a process of its own. */
+export async function runArgv(
+  argv: readonly string[],
+  surroundings: {
+    readonly cwd: string
+    readonly env?: Readonly<Record<string, string>>
+    readonly signal?: AbortSignal
+  },
+): Promise<Ran> {
+  const stdout = new Collector()
+  const stderr = new Collector()
+  const io = { env: {}, signal: new AbortController().signal, ...surroundings, stdout, stderr }
+  const code = await runCli(argv, io)
+  return { code, out: stdout.text, err: stderr.text }
 }
 
 class Collector extends Writable {
