@@ -3,7 +3,9 @@ import { catalogCommand } from './commands/catalog.ts'
 import { configCommand } from './commands/config.ts'
 import { dbCommand } from './commands/db.ts'
 import { inventoryCommand } from './commands/inventory.ts'
+import { resultsCommand } from './commands/results.ts'
 import { rulesCommand } from './commands/rules.ts'
+import { runsGroup } from './commands/runs.ts'
 import { schedulerCommand } from './commands/scheduler.ts'
 import { EXIT, asError, exitCodeOf } from './errors.ts'
 import { write } from './io.ts'
@@ -16,6 +18,8 @@ const app = subcommands({
   description: 'Scheduled validation of NIST SP 800-53 controls against the evidence in PostgreSQL',
   cmds: {
     scheduler: schedulerCommand,
+    runs: runsGroup,
+    results: resultsCommand,
     catalog: catalogCommand,
     inventory: inventoryCommand,
     rules: rulesCommand,

@@ -60,7 +60,7 @@ function fittedWidths<Row>(
 const CONTROL = /\p{Cc}|\p{Cf}/gu
 
 /** Control and format characters as visible symbols: U+2400 + code for C0, `�` for the rest; joiners in emoji stay. */
-function printable(text: string): string {
+export function printable(text: string): string {
   return text.replaceAll(CONTROL, (character) => {
     const code = character.codePointAt(0) ?? 0
     if (code === 0x200d) return character

@@ -1,0 +1,10 @@
+import { option, optional, string } from 'cmd-ts'
+
+export { configOption, databaseUrlOption, jsonFlag } from './options.ts'
+
+/** Unlike the commands that act on one environment, those that only read look at all of them by default. */
+export const anyEnvOption = option({
+  long: 'env',
+  type: optional(string),
+  description: 'Only this environment. Default: all, in every database of the configuration',
+})

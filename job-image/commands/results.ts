@@ -1,0 +1,155 @@
+import { command, flag, oneOf, option, optional, string } from 'cmd-ts'
+import type { ControlName } from '../db/control-names.ts'
+import type { ResultFilter } from '../db/result-reads.ts'
+import { InputError, InterruptedError } from '../errors.ts'
+import type { Action, Io } from '../io.ts'
+import { write } from '../io.ts'
+import type { ResultFormat } from '../output/result-formats.ts'
+import type { Status } from '../validation/model.ts'
+import { withDatabases } from './databases.ts'
+import type { OpenDatabase, WhereOptions } from './databases.ts'
+import { findRun } from './find-run.ts'
+import { positiveInteger } from './numbers.ts'
+import { anyEnvOption, configOption, databaseUrlOption, jsonFlag } from './reading-options.ts'
+
+const STATUSES = ['pass', 'fail', 'insufficient_evidence', 'unknown'] as const satisfies Status[]
+
+type ResultsOptions = WhereOptions & {
+  readonly run: number | undefined
+  readonly system: string | undefined
+  readonly control: string | undefined
+  readonly status: Status | undefined
+  readonly limit: number | undefined
+  readonly json: boolean
+  readonly csv: boolean
+}
+
+/** `rapidrmf results` */
+export const resultsCommand = command({
+  name: 'results',
+  description: 'Show the latest result of each system and control, or those of one run',
+  args: {
+    config: configOption,
+    env: anyEnvOption,
+    databaseUrl: databaseUrlOption,
+    run: option({
+      long: 'run',
+      type: optional(positiveInteger('id')),
+      description: 'The results of this run. Default: the latest of each system and control',
+    }),
+    system: option({
+      long: 'system',
+      type: optional(string),
+      description: 'Only this system; * and ? match any characters and any one',
+    }),
+    control: option({
+      long: 'control',
+      type: optional(string),
+      description: 'Only this control, in any spelling; * and ? as above, as in AC-*',
+    }),
+    status: option({
+      long: 'status',
+      type: optional(oneOf(STATUSES)),
+      description: `Only results with this status: ${STATUSES.join(', ')}`,
+    }),
+    limit: option({
+      long: 'limit',
+      type: optional(positiveInteger('count')),
+      description: 'How many results at most',
+    }),
+    json: jsonFlag,
+    csv: flag({ long: 'csv', description: 'Print CSV, safe to open in a spreadsheet' }),
+  },
+  examples: [
+    { description: 'What is not met now', command: 'rapidrmf results --env production --status fail' },
+    { description: 'One family of one run', command: 'rapidrmf results --run 12 --control "AC-*" --csv' },
+  ],
+  handler:
+    (options: ResultsOptions): Action =>
+    (io) =>
+      results(options, io),
+})
+
+async function results(options: ResultsOptions, io: Io): Promise<number> {
+  if (options.json && options.csv) throw new InputError('--json and --csv exclude each other: choose one')
+  const { resultWriter } = await import('../output/result-formats.ts')
+  return withDatabases(options, io, async (databases) => {
+    const sources = await sourcesOf(databases, options)
+    const writer = await resultWriter(formatOf(options), io.stdout)
+    let written = 0
+    for (const source of sources) {
+      for await (const page of pages(source, options.limit, written)) {
+        if (io.signal.aborted) throw new InterruptedError('stopped before all results were written')
+        written += page.length
+        await writer.rows(page)
+      }
+    }
+    await writer.end()
+    if (written === 0) await write(io.stderr, 'no results\n')
+    return 0
+  })
+}
+
+function formatOf({ json, csv }: ResultsOptions): ResultFormat {
+  if (json) return 'json'
+  return csv ? 'csv' : 'table'
+}
+
+/** One database with what to read in it. */
+type Source = {
+  readonly database: OpenDatabase
+  readonly filter: ResultFilter
+  readonly names: ReadonlyMap<number, ControlName>
+}
+
+async function* pages({ database, filter, names }: Source, limit: number | undefined, written: number) {
+  const { readResults } = await import('../db/result-reads.ts')
+  const left = limit === undefined ? undefined : limit - written
+  if (left !== 0) yield* readResults(database.client, { ...filter, limit: left }, names)
+}
+
+/** A name that no database knows is a typing error, and is said before anything is written. */
+async function sourcesOf(databases: readonly OpenDatabase[], options: ResultsOptions): Promise<Source[]> {
+  const { env, run, status } = options
+  const found = run === undefined ? databases : [(await findRun(databases, run)).database]
+  // A run is of one environment: there `--env` only says which database.
+  const environment = run === undefined ? env : undefined
+  const where = found.map(({ name }) => name).join(' or ')
+  await refuseUnknownSystem(found, { environment, system: options.system }, where)
+  const controls = await Promise.all(found.map((database) => wantedControls(database, options.control)))
+  if (controls.every(({ ids }) => ids?.length === 0)) {
+    throw new InputError(
+      `no control in ${where} is called ${JSON.stringify(options.control)}; write it like AC-2, AC-2(1) or "AC-*", or load its catalog with "rapidrmf catalog import"`,
+    )
+  }
+  return controls.map(({ database, ids: controlIds, names }) => {
+    const filter = { environment, system: options.system, runId: run, controlIds, status }
+    return { database, filter, names }
+  })
+}
+
+async function wantedControls(database: OpenDatabase, control: string | undefined) {
+  const { listControlNames, matchControls } = await import('../db/control-names.ts')
+  const names = await listControlNames(database.client)
+  return { database, names, ids: control === undefined ? undefined : matchControls(names, control) }
+}
+
+async function refuseUnknownSystem(
+  databases: readonly OpenDatabase[],
+  filter: { readonly environment: string | undefined; readonly system: string | undefined },
+  where: string,
+): Promise<void> {
+  const { hasSystem } = await import('../db/result-systems.ts')
+  const { system, environment } = filter
+  if (system === undefined) return
+  const known = async (of: typeof filter): Promise<boolean> =>
+    (await Promise.all(databases.map(({ client }) => hasSystem(client, of)))).includes(true)
+  if (await known(filter)) return
+  const elsewhere = environment !== undefined && (await known({ system, environment: undefined }))
+  throw new InputError(
+    `no system ${environment === undefined ? '' : `of environment "${environment}" `}in ${where} is called ${JSON.stringify(system)}; ` +
+      (elsewhere
+        ? 'another environment has it: change --env or leave it out'
+        : 'check the spelling, or search with * and ? as in --system "web-*"'),
+  )
+}

@@ -1,0 +1,99 @@
+/** What is read of each result, in the order of `ResultTuple`. */
+const COLUMNS = `v.system_id, v.control_id, v.job_run_id, v.status::text, v.message, v.evidence_keys, v.remediation,
+  v.validated_at, v.attributes`
+
+/** Text and values of one statement. */
+export type Query = { readonly text: string; readonly values: readonly unknown[] }
+
+export type PageFilter = {
+  /** Rows of `controls`. */
+  readonly controlIds?: readonly number[] | undefined
+  /** Label of the enum. */
+  readonly statusLabel?: string | undefined
+}
+
+/**
+ * Keeps the plans on the indexes where statistics are old (a night's rows are read minutes after they were written):
+ * every read here is a handful of index probes per system, and a scan of millions of rows is never better.
+ */
+export const STAY_ON_INDEXES = 'SET enable_seqscan TO off; SET enable_mergejoin TO off'
+
+/**
+ * The results of one run for a page of systems. `results_run_id` leads to the rows: they are an earlier run's where
+ * nothing had changed. OFFSET 0 makes it one probe of (job_run_id, system_id, control_id) per system.
+ */
+export function runPageQuery(runId: number, systemIds: readonly number[], filter: PageFilter): Query {
+  const { values, controls, status } = conditions([systemIds, runId], filter)
+  return {
+    text: `
+      SELECT ${COLUMNS}
+        FROM job_run_systems q
+       CROSS JOIN LATERAL (
+              SELECT v.* FROM validation_results v
+               WHERE v.job_run_id = q.results_run_id AND v.system_id = q.system_id ${controls}
+              OFFSET 0) v
+       WHERE q.job_run_id = $2 AND q.system_id = ANY ($1) ${status}`,
+    values,
+  }
+}
+
+/**
+ * The latest results of a page of systems: those of the newest run that has decided the system (also of one that is
+ * still going on), and for each control the newest row of another program where that is later, or where no run has
+ * decided the system.
+ * A system that an incremental run passed over was judged again when it was passed over, as a full run would have.
+ */
+export function latestPageQuery(systemIds: readonly number[], filter: PageFilter): Query {
+  const { values, controls, status } = conditions([systemIds], filter)
+  return {
+    text: `
+      WITH newest AS MATERIALIZED (
+        SELECT p.system_id, q.results_run_id,
+               CASE WHEN q.results_run_id = q.job_run_id THEN first.validated_at ELSE q.decided_at END AS judged_at
+          FROM unnest($1::int[]) p (system_id)
+          LEFT JOIN LATERAL (
+                 SELECT job_run_id, results_run_id, decided_at FROM job_run_systems
+                  WHERE system_id = p.system_id AND state = 'done'
+                  ORDER BY job_run_id DESC LIMIT 1) q ON TRUE
+          -- A system's rows are decided together: one tells the time of all.
+          LEFT JOIN LATERAL (
+                 SELECT validated_at FROM validation_results
+                  WHERE job_run_id = q.results_run_id AND system_id = p.system_id LIMIT 1) first ON TRUE),
+      theirs AS MATERIALIZED (
+        SELECT DISTINCT ON (v.system_id, v.control_id) v.*
+          FROM newest n
+         CROSS JOIN LATERAL (
+                SELECT v.* FROM validation_results v
+                 WHERE v.system_id = n.system_id AND v.job_run_id IS NULL
+                   AND v.validated_at >= coalesce(n.judged_at + interval '1 microsecond', '-infinity') ${controls}
+                OFFSET 0) v
+         ORDER BY v.system_id, v.control_id, v.validated_at DESC, v.id DESC),
+      answers AS (
+        SELECT * FROM theirs
+         UNION ALL
+        SELECT v.*
+          FROM newest n
+         CROSS JOIN LATERAL (
+                SELECT v.* FROM validation_results v
+                 WHERE v.job_run_id = n.results_run_id AND v.system_id = n.system_id ${controls}
+                OFFSET 0) v
+         -- NOT IN is hashed; NOT EXISTS would compare every row with every other, as "theirs" is expected to be small.
+         WHERE (v.system_id, v.control_id) NOT IN (SELECT system_id, control_id FROM theirs))
+      SELECT ${COLUMNS} FROM answers v WHERE TRUE ${status}`,
+    values,
+  }
+}
+
+/** Conditions on `v`. The status is compared as text: no plan may start from the index of a four-valued column. */
+function conditions(
+  first: readonly unknown[],
+  { controlIds, statusLabel }: PageFilter,
+): { values: unknown[]; controls: string; status: string } {
+  const values = [...first]
+  const place = (value: unknown): string => `$${values.push(value)}`
+  return {
+    values,
+    controls: controlIds === undefined ? '' : `AND v.control_id = ANY (${place(controlIds)}::int[])`,
+    status: statusLabel === undefined ? '' : `AND v.status::text = ${place(statusLabel)}`,
+  }
+}

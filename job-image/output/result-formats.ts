@@ -1,0 +1,143 @@
+import type { ResultRow } from '../db/result-reads.ts'
+import { write } from '../io.ts'
+import type { Output } from '../io.ts'
+import { isoTime } from '../run/summary.ts'
+import type { Column } from './table.ts'
+
+/** Takes results as they come; nothing is kept for longer than a table needs to find its widths. */
+export type ResultWriter = {
+  rows(rows: readonly ResultRow[]): Promise<void>
+  /** Writes what ends the document. */
+  end(): Promise<void>
+}
+
+export type ResultFormat = 'table' | 'json' | 'csv'
+
+export async function resultWriter(format: ResultFormat, output: Output): Promise<ResultWriter> {
+  if (format === 'json') return jsonWriter(output)
+  return format === 'csv' ? csvWriter(output) : tableWriter(output)
+}
+
+/** A result as scripts see it, in the order of the columns. */
+function resultJson(row: ResultRow): Record<(typeof CSV_COLUMNS)[number] | 'attributes', unknown> {
+  return {
+    run_id: row.runId,
+    system: row.system,
+    control: row.control,
+    status: row.status,
+    message: row.message,
+    evidence_keys: row.evidenceKeys,
+    remediation: row.remediation,
+    validated_at: isoTime(row.validatedAt),
+    environment: row.environment,
+    catalog: row.catalog,
+    attributes: row.attributes,
+  }
+}
+
+/** One array, a row a line: valid JSON as a whole, and readable by tools that take lines. */
+function jsonWriter(output: Output): ResultWriter {
+  let separator = '['
+  return {
+    async rows(rows) {
+      for (const part of parts(rows)) {
+        const lines = part.map((row) => JSON.stringify(resultJson(row)))
+        await write(output, `${separator}\n${lines.join(',\n')}`)
+        separator = ','
+      }
+    },
+    end: () => write(output, separator === '[' ? '[]\n' : '\n]\n'),
+  }
+}
+
+const CSV_COLUMNS = [
+  'run_id',
+  'system',
+  'control',
+  'status',
+  'message',
+  'evidence_keys',
+  'remediation',
+  'validated_at',
+  'environment',
+  'catalog',
+] as const
+
+/**
+ * RFC 4180. Evidence keys stay a JSON list in their cell, because a key may hold any separator.
+ * CSV is what spreadsheets open: a text that one would run as a formula (it begins with = + - @, a tab or a line break) gets an
+ * apostrophe in front. Names and keys come from whoever delivers evidence. The exact text is in the JSON.
+ */
+async function csvWriter(output: Output): Promise<ResultWriter> {
+  const { stringify } = await import('csv-stringify/sync')
+  const csv = (records: unknown[][]): string =>
+    stringify(records, { record_delimiter: 'windows', escape_formulas: true })
+  let header = csv([[...CSV_COLUMNS]])
+  const flushHeader = async (): Promise<void> => {
+    if (header !== '') await write(output, header)
+    header = ''
+  }
+  return {
+    async rows(rows) {
+      await flushHeader()
+      for (const part of parts(rows)) await write(output, csv(part.map(csvRecord)))
+    },
+    end: flushHeader,
+  }
+}
+
+function csvRecord(row: ResultRow): unknown[] {
+  const json = { ...resultJson(row), evidence_keys: JSON.stringify(row.evidenceKeys) }
+  return CSV_COLUMNS.map((column) => json[column])
+}
+
+/** Rows of one write: some 64 KiB, what a pipe holds. */
+const PART_ROWS = 150
+
+function* parts(rows: readonly ResultRow[]): Generator<readonly ResultRow[]> {
+  for (let from = 0; from < rows.length; from += PART_ROWS) yield rows.slice(from, from + PART_ROWS)
+}
+
+/** A box table must have all its rows to know its widths: long lists become several tables of this many rows. */
+const TABLE_ROWS = 500
+/** From this width on there is room for more than what was decided and why. */
+const WIDE = 160
+
+async function tableWriter(output: Output): Promise<ResultWriter> {
+  const { renderTable } = await import('./table.ts')
+  const width = output.isTTY === true ? output.columns : undefined
+  const columns = width === undefined || width >= WIDE ? ALL_COLUMNS : NARROW_COLUMNS
+  let waiting: ResultRow[] = []
+  const flush = async (): Promise<void> => {
+    if (waiting.length > 0) await write(output, renderTable(columns, waiting, { width }))
+    waiting = []
+  }
+  return {
+    async rows(rows) {
+      for (const row of rows) {
+        waiting.push(row)
+        if (waiting.length === TABLE_ROWS) await flush()
+      }
+    },
+    end: flush,
+  }
+}
+
+const NARROW_COLUMNS: readonly Column<ResultRow>[] = [
+  { title: 'Run', value: ({ runId }) => runId },
+  { title: 'System', value: ({ system }) => system, minWidth: 12 },
+  { title: 'Control', value: ({ control }) => control },
+  { title: 'Status', value: ({ status }) => status, minWidth: 8 },
+  { title: 'Message', value: ({ message }) => message, minWidth: 12 },
+]
+
+const ALL_COLUMNS: readonly Column<ResultRow>[] = [
+  ...NARROW_COLUMNS,
+  { title: 'Evidence', value: ({ evidenceKeys }) => keysText(evidenceKeys), minWidth: 12 },
+  { title: 'Remediation', value: ({ remediation }) => remediation, minWidth: 12 },
+  { title: 'Validated', value: ({ validatedAt }) => isoTime(validatedAt), minWidth: 10 },
+]
+
+function keysText(keys: unknown): string {
+  return Array.isArray(keys) ? keys.map(String).join(', ') : JSON.stringify(keys)
+}

@@ -1,0 +1,51 @@
+import type { Client } from 'pg'
+import type { RunCounts } from '../../crds/run-summary.ts'
+import { listAttempts } from '../db/attempts.ts'
+import type { Attempt } from '../db/attempts.ts'
+import { metricsOf } from '../db/job-runs.ts'
+import type { JobRun } from '../db/job-runs.ts'
+import { listRunSystems } from '../db/run-detail.ts'
+import type { RunSystem } from '../db/run-detail.ts'
+import { runTotals } from '../db/run-systems.ts'
+import { countsOf, scopeOf } from './close.ts'
+import { runJson } from './run-json.ts'
+import { isoTime, summaryOf } from './summary.ts'
+
+/** Everything that is known of one run. Runs of other programs have no message, counts, attempts or systems. */
+export type RunDetail = {
+  readonly run: JobRun
+  readonly message: string | null
+  readonly counts: RunCounts | null
+  readonly attempts: readonly Attempt[]
+  readonly systems: readonly RunSystem[]
+}
+
+export async function runDetail(client: Client, run: JobRun): Promise<RunDetail> {
+  if (run.run_key === null) return { run, message: null, counts: null, attempts: [], systems: [] }
+  const { counts, message } = summaryOf(run)
+  return {
+    run,
+    message,
+    // A closed run's counts are its row's: prune may have removed systems since.
+    counts: run.status === 'running' ? countsOf(await runTotals(client, run.id), scopeOf(run)) : counts,
+    attempts: await listAttempts(client, run.id),
+    systems: await listRunSystems(client, run.id),
+  }
+}
+
+/** For scripts: the run as `runs --json` shows it, and the rest beside it. */
+export function runDetailJson({ run, message, counts, attempts, systems }: RunDetail): object {
+  return {
+    ...runJson(run),
+    planned_at: isoTime(run.planned_at),
+    message,
+    counts: counts === null ? null : metricsOf(counts),
+    attempts: attempts.map((attempt) => ({
+      ...attempt,
+      started_at: isoTime(attempt.started_at),
+      heartbeat_at: isoTime(attempt.heartbeat_at),
+      ended_at: isoTime(attempt.ended_at),
+    })),
+    systems: systems.map((system) => ({ ...system, decided_at: isoTime(system.decided_at) })),
+  }
+}

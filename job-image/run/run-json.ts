@@ -1,0 +1,44 @@
+import type { JobRun } from '../db/job-runs.ts'
+import { isoTime } from './summary.ts'
+
+/** A run as scripts read it: RapidRMF's keys first, in its order, then ours. Times are ISO-8601 with Z. */
+export type RunJson = {
+  readonly id: number
+  readonly environment: string
+  readonly status: string
+  readonly started_at: string
+  readonly finished_at: string | null
+  readonly error: string | null
+  readonly metrics: Readonly<Record<string, unknown>>
+  readonly attributes: Readonly<Record<string, unknown>>
+  readonly job_type: string
+  readonly run_key: string | null
+  readonly schedule: string | null
+  readonly slot_at: string | null
+  readonly verdict: string | null
+  readonly reference_time: string | null
+}
+
+export function runJson(run: JobRun): RunJson {
+  return {
+    id: run.id,
+    environment: run.environment,
+    status: run.status,
+    started_at: isoTime(run.started_at),
+    finished_at: isoTime(run.finished_at),
+    error: run.error,
+    metrics: run.metrics,
+    attributes: run.attributes,
+    job_type: run.job_type,
+    run_key: run.run_key,
+    schedule: run.schedule,
+    slot_at: isoTime(run.slot_at),
+    verdict: run.verdict,
+    reference_time: isoTime(run.reference_time),
+  }
+}
+
+/** `2026-01-08 02:00:15` (UTC), as tables show a time; an infinite one keeps its name. */
+export function tableTime(text: string | null): string {
+  return (isoTime(text) ?? '').replace('T', ' ').replace(/(\.\d+)?Z$/, '')
+}
