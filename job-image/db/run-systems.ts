@@ -24,6 +24,7 @@ export type Claim = {
 type ClaimTuple = [string, number, number, boolean, ...(EvidenceTuple | [null, null, null, null, null])]
 
 // MATERIALIZED keeps the row locks in one place: the claim is taken once, before the evidence is joined to it.
+// OFFSET 0 keeps the evidence of other systems out of it: where it is a view, one system's rows may raise an error.
 const CLAIM = `
   WITH claimed AS MATERIALIZED (
     SELECT system_id FROM job_run_systems
@@ -33,7 +34,7 @@ const CLAIM = `
   SELECT (now() AT TIME ZONE 'UTC')::text, pg_backend_pid(), c.system_id, s.id IS NOT NULL, ${EVIDENCE_COLUMNS}
     FROM claimed c
     LEFT JOIN systems s ON s.id = c.system_id
-    LEFT JOIN evidence e ON e.system_id = c.system_id
+    LEFT JOIN LATERAL (SELECT ${EVIDENCE_COLUMNS} FROM evidence e WHERE e.system_id = c.system_id OFFSET 0) e ON true
    ORDER BY c.system_id, e.id`
 
 /**

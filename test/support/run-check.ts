@@ -1,0 +1,56 @@
+import type { Client } from 'pg'
+import { expect } from 'vitest'
+
+type Stored = {
+  readonly status: string
+  readonly finished: boolean
+  readonly metrics: Record<string, number>
+  readonly rows: number
+  readonly pairs: number
+  readonly pass: number
+  readonly fail: number
+  readonly insufficient_evidence: number
+  readonly unknown: number
+  readonly pending: number
+}
+
+/** What the database itself says about the run of a key. */
+export async function storedRun(client: Client, runKey: string): Promise<Stored> {
+  const { rows } = await client.query<Stored>(
+    `SELECT r.status, r.finished_at IS NOT NULL AS finished, r.metrics,
+            count(v.id)::int AS rows, count(DISTINCT (v.system_id, v.control_id))::int AS pairs,
+            count(*) FILTER (WHERE v.status = 'PASS')::int AS pass,
+            count(*) FILTER (WHERE v.status = 'FAIL')::int AS fail,
+            count(*) FILTER (WHERE v.status = 'INSUFFICIENT_EVIDENCE')::int AS insufficient_evidence,
+            count(*) FILTER (WHERE v.status = 'UNKNOWN')::int AS unknown,
+            (SELECT count(*) FROM job_run_systems q WHERE q.job_run_id = r.id AND q.state = 'pending')::int AS pending
+       FROM job_runs r LEFT JOIN validation_results v ON v.job_run_id = r.id
+      WHERE r.run_key = $1 GROUP BY r.id`,
+    [runKey],
+  )
+  expect(rows).toHaveLength(1)
+  return rows[0] as Stored
+}
+
+/** The run is closed as success, every (system, control) is there once, and the row's counts are the rows'. */
+export async function expectExactlyOnce(client: Client, runKey: string, results: number): Promise<void> {
+  const stored = await storedRun(client, runKey)
+  expect(stored).toMatchObject({
+    status: 'success',
+    finished: true,
+    rows: results,
+    pairs: results,
+    pending: 0,
+  })
+  const { metrics, pass, fail, insufficient_evidence, unknown } = stored
+  expect(metrics).toMatchObject({ results_saved: results, pass, fail, insufficient_evidence, unknown })
+}
+
+/** Sessions of runs that are still there. */
+export async function runSessions(client: Client): Promise<number> {
+  const { rows } = await client.query<{ n: number }>(
+    `SELECT count(*)::int AS n FROM pg_stat_activity
+      WHERE datname = current_database() AND application_name LIKE 'rapidrmf run=%'`,
+  )
+  return rows[0]?.n ?? -1
+}
