@@ -3,8 +3,9 @@ import { setFlagsFromString } from 'node:v8'
 import { runCli } from './cli.ts'
 import { EXIT } from './errors.ts'
 
-// Young objects of a run die within a batch: a small nursery costs no speed and keeps the process under half its size.
-setFlagsFromString('--max-semi-space-size=2')
+// Young objects of a run die within a batch, so the nursery need not grow: at 2,000 systems that halves the process
+// and costs no speed. (--max-semi-space-size would say it plainer, but V8 reads it before any script runs.)
+setFlagsFromString('--semi-space-growth-factor=1')
 
 const stop = new AbortController()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {

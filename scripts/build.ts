@@ -11,9 +11,9 @@ import {
   rmSync,
   statSync,
 } from 'node:fs'
-import { join } from 'node:path'
+import { dirname, join } from 'node:path'
 import { build } from 'esbuild'
-import type { BuildOptions } from 'esbuild'
+import type { BuildOptions, Plugin } from 'esbuild'
 
 const ROOT = join(import.meta.dirname, '..')
 const DIST = join(ROOT, 'dist')
@@ -29,6 +29,17 @@ const SHARED: BuildOptions = {
   logLevel: 'warning',
 }
 
+/** zod exports its messages in fifty languages, a fifth of the bundle that every start would have to read. */
+const ENGLISH_ONLY: Plugin = {
+  name: 'english-only',
+  setup: (bundler) => {
+    bundler.onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, ({ path }) => ({
+      contents: `export { default as en } from './en.js'`,
+      resolveDir: dirname(path),
+    }))
+  },
+}
+
 /** Dynamic imports stay lazy inside the one file: a command pays for what it uses only. */
 async function buildProgram(name: string, entry: string): Promise<void> {
   const outfile = join(DIST, `${name}.cjs`)
@@ -42,6 +53,7 @@ async function buildProgram(name: string, entry: string): Promise<void> {
     define: { ...SHARED.define, 'import.meta.dirname': '__dirname' },
     // pg's native binding is optional, and pg asks for it only where NODE_PG_FORCE_NATIVE is set.
     external: ['pg-native'],
+    plugins: [ENGLISH_ONLY],
   })
   chmodSync(outfile, 0o755)
 }
