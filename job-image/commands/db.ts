@@ -4,6 +4,7 @@ import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
 import type { TargetOptions } from '../config/target.ts'
 import { configOption, databaseUrlOption, envOption, jsonFlag } from './options.ts'
+import { pruneCommand } from './prune.ts'
 
 const target = { config: configOption, env: envOption, databaseUrl: databaseUrlOption }
 
@@ -95,5 +96,5 @@ const widenIds = command({
 export const dbCommand = subcommands({
   name: 'db',
   description: 'Look after the database',
-  cmds: { migrate: migrateCommand, status: statusCommand, 'widen-ids': widenIds },
+  cmds: { migrate: migrateCommand, status: statusCommand, 'widen-ids': widenIds, prune: pruneCommand },
 })

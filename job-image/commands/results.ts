@@ -74,7 +74,7 @@ async function results(options: ResultsOptions, io: Io): Promise<number> {
   if (options.json && options.csv) throw new InputError('--json and --csv exclude each other: choose one')
   const { resultWriter } = await import('../output/result-formats.ts')
   return withDatabases(options, io, async (databases) => {
-    const sources = await sourcesOf(databases, options)
+    const sources = await sourcesOf(databases, options, io)
     const writer = await resultWriter(formatOf(options), io.stdout)
     let written = 0
     for (const source of sources) {
@@ -109,9 +109,13 @@ async function* pages({ database, filter, names }: Source, limit: number | undef
 }
 
 /** A name that no database knows is a typing error, and is said before anything is written. */
-async function sourcesOf(databases: readonly OpenDatabase[], options: ResultsOptions): Promise<Source[]> {
+async function sourcesOf(
+  databases: readonly OpenDatabase[],
+  options: ResultsOptions,
+  io: Io,
+): Promise<Source[]> {
   const { env, run, status } = options
-  const found = run === undefined ? databases : [(await findRun(databases, run)).database]
+  const found = run === undefined ? databases : [await databaseOfRun(databases, run, io)]
   // A run is of one environment: there `--env` only says which database.
   const environment = run === undefined ? env : undefined
   const where = found.map(({ name }) => name).join(' or ')
@@ -126,6 +130,17 @@ async function sourcesOf(databases: readonly OpenDatabase[], options: ResultsOpt
     const filter = { environment, system: options.system, runId: run, controlIds, status }
     return { database, filter, names }
   })
+}
+
+/** What is missing from a run's results is not to be taken for all that it found. */
+async function databaseOfRun(databases: readonly OpenDatabase[], id: number, io: Io): Promise<OpenDatabase> {
+  const { run, database } = await findRun(databases, id)
+  const pruned = run.attributes?.['pruned_at']
+  if (typeof pruned === 'string') {
+    await write(io.stderr, `run ${id} was pruned at ${pruned}: only what is still referred to is left\n`)
+  }
+  if (run.status === 'running') await write(io.stderr, `run ${id} is still going on\n`)
+  return database
 }
 
 async function wantedControls(database: OpenDatabase, control: string | undefined) {

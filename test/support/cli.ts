@@ -1,0 +1,37 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+
+export type CliOutcome = { readonly code: number | null; readonly stdout: string; readonly stderr: string }
+
+export type CliOptions = {
+  /** Added to PATH and HOME, which is all the process gets of the test's environment. */
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+  readonly input?: string
+  /** Shell text after the command, such as `| head -1`; the code is then still that of the command. */
+  readonly pipeTo?: string
+}
+
+const MAIN = join(import.meta.dirname, '../../job-image/main.ts')
+
+/** Runs the program in a process of its own, as a user does, and waits for its end. */
+export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliOutcome> {
+  const { PATH = '', HOME = '' } = process.env
+  const settings = { cwd: options.cwd, env: { PATH, HOME, ...options.env } }
+  const child =
+    options.pipeTo === undefined
+      ? spawn(process.execPath, [MAIN, ...args], settings)
+      : spawn(
+          'bash',
+          ['-c', `"$@" ${options.pipeTo}; exit "\${PIPESTATUS[0]}"`, 'cli', process.execPath, MAIN, ...args],
+          settings,
+        )
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  child.stdin.end(options.input)
+  return new Promise((resolve, reject) => {
+    child.once('error', reject).once('close', (code) => resolve({ code, stdout, stderr }))
+  })
+}
