@@ -1,6 +1,7 @@
 import { beat } from '../db/attempts.ts'
 import { connect, disconnect } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
+import { sqlState } from '../db/errors.ts'
 import { asError } from '../errors.ts'
 import type { Session } from './session.ts'
 
@@ -16,6 +17,8 @@ export type HeartbeatOptions = {
   readonly attempt: number
   /** ms */
   readonly interval: number
+  /** How long a server that says nothing at all is waited for, in ms. */
+  readonly patience: number
   /** The session that does the work; severed when the server has none of it any more. */
   readonly worker: Session
   readonly onError: (error: Error) => void
@@ -27,19 +30,22 @@ export type HeartbeatOptions = {
  *
  * It also looks after the worker's session: a connection whose packets vanish (a firewall that forgot it) never
  * reports an error to a client that waits for an answer. The server notices by its own timeouts and ends it; two
- * beats that find the server's process gone are proof enough.
+ * beats that find the server's process gone are proof enough. So is a server that has answered nothing, here neither,
+ * for as long as an outage may last: what waits there would wait without end.
  */
 export function startHeartbeat({
   target,
   runId,
   attempt,
   interval,
+  patience,
   worker,
   onError,
 }: HeartbeatOptions): Heartbeat {
   let abandoned = false
   let stopped = false
   let missing: number | undefined
+  let answered = performance.now()
   let client: Awaited<ReturnType<typeof connect>> | undefined
   let beating: Promise<void> | undefined
 
@@ -48,12 +54,16 @@ export function startHeartbeat({
     try {
       client ??= await connect({ ...target, retryFor: 0, queryTimeout: Math.max(interval, 1_000) })
       const seen = await beat(client, runId, attempt, pid ?? null)
+      answered = performance.now()
       if (seen === undefined) abandoned = true
       if (seen === false && missing === pid && pid !== undefined) worker.sever(pid)
       missing = seen === false ? pid : undefined
     } catch (error) {
       if (client !== undefined) void disconnect(client)
       client = undefined
+      // A refusal (too many connections) is an answer.
+      if (sqlState(error) !== undefined) answered = performance.now()
+      if (pid !== undefined && performance.now() - answered > patience) worker.sever(pid)
       if (!stopped) onError(asError(error))
     }
   }

@@ -83,6 +83,7 @@ class AttemptAtRun {
       runId: run.id,
       attempt,
       interval: request.timing.heartbeat,
+      patience: request.timing.outage,
       worker: this.#session,
       onError: (error) => request.observer?.({ type: 'warning', message: `no heartbeat: ${error.message}` }),
     })

@@ -1,0 +1,101 @@
+import { createServer, connect as openSocket } from 'node:net'
+import type { AddressInfo, Socket } from 'node:net'
+import { afterAll } from 'vitest'
+
+export type Proxy = {
+  readonly port: number
+  /** The URL, through the proxy. */
+  through(url: string): string
+  /** Bytes that clients have sent so far. */
+  sent(): number
+  connections(): number
+  /** Ends every connection and refuses new ones. */
+  cut(): void
+  /** Ends every connection; new ones are served. */
+  drop(): void
+  /** Half-open: nothing is passed on any more, nobody is told. `new`: later connections are served. */
+  freeze(scope?: 'all' | 'existing'): void
+  /** Undoes `cut` and `freeze`. */
+  restore(): void
+}
+
+type Pair = { readonly client: Socket; readonly server: Socket; frozen: boolean }
+
+/** A TCP proxy on a port of its own, closed with the test file. `onSent`: told of each piece that a client sends. */
+export async function startProxy(target: number, onSent?: (total: number) => void): Promise<Proxy> {
+  const pairs = new Set<Pair>()
+  let mode: 'open' | 'cut' | 'frozen' = 'open'
+  let sent = 0
+  const listener = createServer((client) => {
+    if (mode === 'cut') {
+      client.resetAndDestroy()
+      return
+    }
+    const pair: Pair = { client, server: openSocket(target, '127.0.0.1'), frozen: mode === 'frozen' }
+    pairs.add(pair)
+    join(pair)
+    client.on('data', (chunk) => {
+      sent += chunk.length
+      onSent?.(sent)
+    })
+  })
+  const join = (pair: Pair): void => {
+    const { client, server } = pair
+    const end = (): void => {
+      // Half-open: what one side does, the other does not learn.
+      if (pair.frozen) return
+      pairs.delete(pair)
+      client.destroy()
+      server.destroy()
+    }
+    for (const socket of [client, server]) socket.on('error', () => {}).on('close', end)
+    flow(pair)
+  }
+  const flow = ({ client, server, frozen }: Pair): void => {
+    if (frozen) {
+      client.unpipe(server).pause()
+      server.unpipe(client).pause()
+    } else {
+      client.pipe(server)
+      server.pipe(client)
+    }
+  }
+  const drop = (): void => {
+    for (const { client, server } of pairs) {
+      client.resetAndDestroy()
+      server.destroy()
+    }
+    pairs.clear()
+  }
+  const setFrozen = (frozen: boolean): void => {
+    for (const pair of pairs) {
+      pair.frozen = frozen
+      flow(pair)
+    }
+  }
+  await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
+  const { port } = listener.address() as AddressInfo
+  afterAll(async () => {
+    drop()
+    await new Promise((resolve) => listener.close(resolve))
+  })
+  return {
+    port,
+    through: (url) => Object.assign(new URL(url), { port: String(port) }).toString(),
+    sent: () => sent,
+    connections: () => pairs.size,
+    cut: () => {
+      mode = 'cut'
+      drop()
+    },
+    drop,
+    freeze: (scope = 'all') => {
+      if (scope === 'all') mode = 'frozen'
+      setFrozen(true)
+    },
+    restore: () => {
+      mode = 'open'
+      setFrozen(false)
+    },
+  }
+}
