@@ -1,11 +1,16 @@
-import { spawn } from 'node:child_process'
+import { execFileSync, spawn } from 'node:child_process'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import type { Readable } from 'node:stream'
 
-const ROOT = join(import.meta.dirname, '..')
-const PROGRAM = join(ROOT, 'dist', 'rapidrmf.cjs')
-const USAGE = join(ROOT, 'bench', 'usage.cjs')
+const BUILD = join(import.meta.dirname, '..', 'scripts', 'build.ts')
+const USAGE = join(import.meta.dirname, 'usage.cjs')
+
+/** Builds the program of today's sources into `outdir`; returns its path. */
+export function buildProgram(outdir: string): string {
+  execFileSync(process.execPath, [BUILD, '--outdir', outdir])
+  return join(outdir, 'rapidrmf.cjs')
+}
 
 /** What one run of the program took, from its start to its end. Times in ms, memory in bytes. */
 export type Usage = {
@@ -16,9 +21,13 @@ export type Usage = {
 }
 
 /** Runs the built program as users do, in a process of its own. Throws if it fails. */
-export async function runProgram(args: readonly string[], env: NodeJS.ProcessEnv = {}): Promise<Usage> {
+export async function runProgram(
+  program: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
+): Promise<Usage> {
   const started = performance.now()
-  const child = spawn(process.execPath, [PROGRAM, ...args], {
+  const child = spawn(process.execPath, [program, ...args], {
     env: { ...process.env, ...env, NODE_OPTIONS: `--require ${JSON.stringify(USAGE)}` },
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   })

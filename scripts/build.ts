@@ -1,5 +1,6 @@
-// Builds dist/: the program as one CommonJS file with its assets and migrations beside it, and the library as an ES
-// module with its types. The same sources give the same bytes: nothing of the machine or the clock goes in.
+// node scripts/build.ts [--outdir dist]
+// The program as one CommonJS file with its assets and migrations beside it, and the library as an ES module with its
+// types. The same sources give the same bytes: nothing of the machine or the clock goes in.
 import { execFileSync } from 'node:child_process'
 import {
   chmodSync,
@@ -11,12 +12,14 @@ import {
   rmSync,
   statSync,
 } from 'node:fs'
-import { dirname, join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
+import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 import type { BuildOptions, Plugin } from 'esbuild'
 
 const ROOT = join(import.meta.dirname, '..')
-const DIST = join(ROOT, 'dist')
+const { outdir } = parseArgs({ options: { outdir: { type: 'string', default: join(ROOT, 'dist') } } }).values
+const DIST = resolve(outdir)
 
 const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
 
@@ -29,14 +32,20 @@ const SHARED: BuildOptions = {
   logLevel: 'warning',
 }
 
-/** zod exports its messages in fifty languages, a fifth of the bundle that every start would have to read. */
-const ENGLISH_ONLY: Plugin = {
-  name: 'english-only',
+/** A third of the bundle that every start would have to read, and nothing ever uses: */
+const REPLACED: readonly (readonly [path: RegExp, source: string])[] = [
+  // zod's messages in fifty languages,
+  [/\/zod\/v4\/locales\/index\.js$/, `export { default as en } from './en.js'`],
+  // and a compiler for migrations in TypeScript, where node-pg-migrate is given SQL only.
+  [/\/jiti\/lib\/jiti\.mjs$/, 'export const createJiti = () => undefined'],
+]
+
+const REPLACE: Plugin = {
+  name: 'replace',
   setup: (bundler) => {
-    bundler.onLoad({ filter: /\/zod\/v4\/locales\/index\.js$/ }, ({ path }) => ({
-      contents: `export { default as en } from './en.js'`,
-      resolveDir: dirname(path),
-    }))
+    for (const [filter, contents] of REPLACED) {
+      bundler.onLoad({ filter }, ({ path }) => ({ contents, resolveDir: dirname(path) }))
+    }
   },
 }
 
@@ -53,7 +62,7 @@ async function buildProgram(name: string, entry: string): Promise<void> {
     define: { ...SHARED.define, 'import.meta.dirname': '__dirname' },
     // pg's native binding is optional, and pg asks for it only where NODE_PG_FORCE_NATIVE is set.
     external: ['pg-native'],
-    plugins: [ENGLISH_ONLY],
+    plugins: [REPLACE],
   })
   chmodSync(outfile, 0o755)
 }
@@ -67,18 +76,16 @@ async function buildLibrary(entry: string): Promise<void> {
     format: 'esm',
     packages: 'external',
   })
-  execFileSync(join(ROOT, 'node_modules', '.bin', 'tsc'), ['-p', 'tsconfig.build.json'], {
-    cwd: ROOT,
-    stdio: 'inherit',
-  })
+  const types = ['-p', 'tsconfig.build.json', '--outDir', join(DIST, 'types')]
+  execFileSync(join(ROOT, 'node_modules', '.bin', 'tsc'), types, { cwd: ROOT, stdio: 'inherit' })
 }
 
 rmSync(DIST, { recursive: true, force: true })
-mkdirSync(DIST)
+mkdirSync(DIST, { recursive: true })
 cpSync(join(ROOT, 'job-image', 'assets'), join(DIST, 'assets'), { recursive: true })
 cpSync(join(ROOT, 'migrations'), join(DIST, 'migrations'), { recursive: true })
 await buildProgram('rapidrmf', 'job-image/main.ts')
 if (existsSync(join(ROOT, 'job-image', 'index.ts'))) await buildLibrary('job-image/index.ts')
 for (const file of readdirSync(DIST).filter((name) => /\.[cm]js$/.test(name))) {
-  console.log(`dist/${file}: ${Math.ceil(statSync(join(DIST, file)).size / 1024)} KiB`)
+  console.log(`${file}: ${Math.ceil(statSync(join(DIST, file)).size / 1024)} KiB`)
 }

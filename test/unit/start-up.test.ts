@@ -1,0 +1,32 @@
+import { build } from 'esbuild'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+
+const ROOT = join(import.meta.dirname, '..', '..')
+
+/** Each costs more than everything else that a start evaluates; a command that needs one imports it as it runs. */
+const HEAVY = ['node-pg-migrate', 'nodemailer', 'pg', 'pg-copy-streams', 'pino', 'yaml', 'zod']
+
+it('evaluates no heavy package before a command is chosen', async () => {
+  const { metafile } = await build({
+    absWorkingDir: ROOT,
+    entryPoints: ['job-image/main.ts'],
+    bundle: true,
+    platform: 'node',
+    format: 'esm',
+    packages: 'external',
+    write: false,
+    metafile: true,
+  })
+  const evaluated = new Set<string>()
+  const visit = (path: string): void => {
+    if (evaluated.has(path)) return
+    evaluated.add(path)
+    for (const each of metafile.inputs[path]?.imports ?? []) {
+      if (each.kind !== 'dynamic-import') visit(each.path)
+    }
+  }
+  visit('job-image/main.ts')
+  expect(HEAVY.filter((name) => evaluated.has(name))).toEqual([])
+  expect(evaluated).toContain('cmd-ts')
+})
