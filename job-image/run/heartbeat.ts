@@ -49,6 +49,14 @@ export function startHeartbeat({
   let client: Awaited<ReturnType<typeof connect>> | undefined
   let beating: Promise<void> | undefined
 
+  const failed = (error: unknown, pid: number | undefined): void => {
+    if (client !== undefined) void disconnect(client)
+    client = undefined
+    // A refusal (too many connections) is an answer.
+    if (sqlState(error) !== undefined) answered = performance.now()
+    if (pid !== undefined && performance.now() - answered > patience) worker.sever(pid)
+    if (!stopped) onError(asError(error))
+  }
   const beatOnce = async (): Promise<void> => {
     const pid = worker.backendPid
     try {
@@ -59,12 +67,7 @@ export function startHeartbeat({
       if (seen === false && missing === pid && pid !== undefined) worker.sever(pid)
       missing = seen === false ? pid : undefined
     } catch (error) {
-      if (client !== undefined) void disconnect(client)
-      client = undefined
-      // A refusal (too many connections) is an answer.
-      if (sqlState(error) !== undefined) answered = performance.now()
-      if (pid !== undefined && performance.now() - answered > patience) worker.sever(pid)
-      if (!stopped) onError(asError(error))
+      failed(error, pid)
     }
   }
   const timer = setInterval(() => {

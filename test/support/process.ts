@@ -1,0 +1,91 @@
+import { spawn } from 'node:child_process'
+import { join } from 'node:path'
+import { afterAll, expect } from 'vitest'
+
+const MAIN = join(import.meta.dirname, '../../job-image/main.ts')
+
+export type ProcessResult = {
+  readonly code: number | null
+  readonly signal: NodeJS.Signals | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+export type ProcessOptions = {
+  readonly env?: Readonly<Record<string, string>>
+  readonly cwd?: string
+}
+
+export type CliProcess = {
+  readonly pid: number
+  readonly kill: (signal: NodeJS.Signals) => void
+  /** Resolves when the process has ended. */
+  readonly ended: Promise<ProcessResult>
+  /** Resolves once stderr matches; rejects if the process ends before. */
+  readonly said: (pattern: RegExp) => Promise<void>
+}
+
+const alive = new Set<CliProcess>()
+
+/** Also after a failed test: no process outlives the file that started it. */
+afterAll(async () => {
+  for (const each of alive) each.kill('SIGKILL')
+  await Promise.all([...alive].map(({ ended }) => ended))
+})
+
+/** Starts the program as a process of its own, to be watched and ended while it works. */
+export function startCli(args: readonly string[], { env = {}, cwd }: ProcessOptions = {}): CliProcess {
+  const { PATH = '', HOME = '' } = process.env
+  const child = spawn(process.execPath, [MAIN, ...args], {
+    cwd,
+    env: { PATH, HOME, ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  let stdout = ''
+  let stderr = ''
+  let over = false
+  const listeners = new Set<() => void>()
+  const tell = (): void => {
+    for (const listener of listeners) listener()
+  }
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+    tell()
+  })
+  const ended = new Promise<ProcessResult>((resolve, reject) => {
+    child.once('error', reject).once('close', (code, signal) => {
+      over = true
+      alive.delete(handle)
+      tell()
+      resolve({ code, signal, stdout, stderr })
+    })
+  })
+  const said = (pattern: RegExp): Promise<void> =>
+    new Promise((resolve, reject) => {
+      const check = (): void => {
+        const found = pattern.test(stderr)
+        if (!found && !over) return
+        listeners.delete(check)
+        if (found) resolve()
+        else reject(new Error(`ended without saying ${pattern}: ${stderr}`))
+      }
+      listeners.add(check)
+      check()
+    })
+  const handle = {
+    pid: child.pid ?? -1,
+    kill: (signal: NodeJS.Signals) => void child.kill(signal),
+    ended,
+    said,
+  }
+  alive.add(handle)
+  return handle
+}
+
+/** The password of a database URL must be nowhere in these texts. */
+export function expectNoPassword(url: string, ...texts: readonly string[]): void {
+  const password = decodeURIComponent(new URL(url).password)
+  expect(password.length).toBeGreaterThan(7)
+  for (const text of texts) expect(text).not.toContain(password)
+}
