@@ -20,8 +20,8 @@ export type SystemPlan = {
 }
 
 /**
- * What of one system's history (ascending by run) is not needed any more. Kept are: every run that is not old, the newest answer, the
- * newest row whatever it says, and all results that a kept row refers to.
+ * What of one system's history (ascending by run) is not needed any more. Kept are: every run that is not old, the
+ * newest answer, the newest row whatever it says, and all results that a kept row refers to.
  */
 export function planSystem(history: readonly HistoryRow[]): SystemPlan {
   const newestAnswer = history.findLast(({ state }) => state === 'done')

@@ -46,8 +46,10 @@ const DOOMED = 'unnest($1::int[], $2::int[], $3::int[]) AS d (run_id, system_id,
 export function countQuery({ runIds, systemIds, newest }: Doomed): Query {
   return {
     text: `
-      SELECT p.run_id AS "runId", sum(p.removable)::int AS results, count(*) FILTER (WHERE p.removable = p.rows)::int AS systems
-        FROM (SELECT d.run_id, d.system_id, count(v.id) AS rows, count(v.id) FILTER (WHERE ${HAS_NEWER}) AS removable
+      SELECT p.run_id AS "runId", sum(p.removable)::int AS results,
+             count(*) FILTER (WHERE p.removable = p.rows)::int AS systems
+        FROM (SELECT d.run_id, d.system_id, count(v.id) AS rows,
+                     count(v.id) FILTER (WHERE ${HAS_NEWER}) AS removable
                 FROM ${DOOMED}
                 LEFT JOIN validation_results v ON v.job_run_id = d.run_id AND v.system_id = d.system_id
                GROUP BY d.run_id, d.system_id) p
@@ -65,8 +67,8 @@ export function lockRunsQuery(cutoff: string, runIds: readonly number[]): Query 
 }
 
 /**
- * Locks the history rows of these answers and returns them. One that somebody holds is passed over: a run that is being planned may
- * be about to refer to it.
+ * Locks the history rows of these answers and returns them. One that somebody holds is passed over: a run that is
+ * being planned may be about to refer to it.
  */
 export function lockAnswersQuery({ runIds, systemIds, newest }: Doomed): Query {
   return {
@@ -86,7 +88,8 @@ export function deleteReferencesQuery(runIds: readonly number[], systemIds: read
       WITH gone AS (
         DELETE FROM job_run_systems q
          USING unnest($1::int[], $2::int[]) AS d (run_id, system_id)
-         WHERE q.job_run_id = d.run_id AND q.system_id = d.system_id AND q.results_run_id IS DISTINCT FROM q.job_run_id
+         WHERE q.job_run_id = d.run_id AND q.system_id = d.system_id
+           AND q.results_run_id IS DISTINCT FROM q.job_run_id
         RETURNING q.job_run_id)
       SELECT job_run_id AS "runId", count(*)::int AS systems FROM gone GROUP BY job_run_id`,
     values: [runIds, systemIds],

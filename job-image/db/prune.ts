@@ -39,9 +39,9 @@ export const DEFAULT_PRUNE_BATCH = 10_000
 const PAGE_SYSTEMS = 100
 
 /**
- * Deletes the results of runs that ended longer ago than `olderThan`, in short transactions. Kept whatever their age: the newest answer
- * of each system, the newest row of each system and control, what a kept run refers to, rows of other programs, and
- * every `job_runs` row with its attempts. Runs may go on meanwhile.
+ * Deletes the results of runs that ended longer ago than `olderThan`, in short transactions. Kept whatever their age:
+ * the newest answer of each system, the newest row of each system and control, what a kept run refers to, rows of
+ * other programs, and every `job_runs` row with its attempts. Runs may go on meanwhile.
  */
 export async function pruneResults(client: Client, options: PruneOptions): Promise<PruneReport> {
   const { cutoff, now } = await limitOf(client, options.olderThan)

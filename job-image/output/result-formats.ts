@@ -65,13 +65,14 @@ const CSV_COLUMNS = [
 
 /**
  * RFC 4180. Evidence keys stay a JSON list in their cell, because a key may hold any separator.
- * CSV is what spreadsheets open: a text that one would run as a formula (it begins with = + - @, a tab or a line break) gets an
- * apostrophe in front. Names and keys come from whoever delivers evidence. The exact text is in the JSON.
+ * CSV is what spreadsheets open, and names come from whoever delivers evidence: a text that one would run as a formula
+ * (it begins with = + - @, a tab or a line break) gets an apostrophe in front. The exact text is in the JSON.
  */
 async function csvWriter(output: Output): Promise<ResultWriter> {
   const { stringify } = await import('csv-stringify/sync')
   const csv = (records: unknown[][]): string =>
-    stringify(records, { record_delimiter: 'windows', escape_formulas: true })
+    // By itself csv-stringify leaves a lone line break unquoted when records end with CR LF.
+    stringify(records, { record_delimiter: 'windows', escape_formulas: true, quoted_match: /[\r\n]/ })
   let header = csv([[...CSV_COLUMNS]])
   const flushHeader = async (): Promise<void> => {
     if (header !== '') await write(output, header)

@@ -7,6 +7,7 @@ import { runCli } from '../../support/cli.ts'
 import { createDatabase } from '../../support/database.ts'
 import { addForeignResult, addRun, clearHistory, controlIds } from '../../support/history.ts'
 import type { Answer } from '../../support/history.ts'
+import { runArgv } from '../../support/run-command.ts'
 import { runRequest } from '../../support/request.ts'
 import { seedWorld } from '../../support/world.ts'
 import { connect, disconnect } from '../../../job-image/db/client.ts'
@@ -227,6 +228,15 @@ describe('rapidrmf db prune', () => {
     const { code, stderr } = await runCli(['db', 'prune', `--older-than=${age}`], { env })
     expect(code).toBe(2)
     expect(stderr).toContain('expected an age like 18mo')
+  })
+
+  it('ends with 143 when it is interrupted', async () => {
+    await addRun(client, { daysAgo: 300, answers: [{ systemId: a, controlIds: controls }] })
+    await addRun(client, { daysAgo: 1, answers: [{ systemId: a, controlIds: controls }] })
+    const argv = ['db', 'prune', '--older-than', '100d']
+    const ran = await runArgv(argv, { cwd: import.meta.dirname, env, signal: AbortSignal.abort() })
+    expect(ran).toMatchObject({ code: 143, out: '' })
+    expect(await all('SELECT FROM validation_results')).toHaveLength(2 * controls.length)
   })
 
   it('stops between batches when it is told to', async () => {

@@ -1,0 +1,19 @@
+import { Writable } from 'node:stream'
+import { runCli } from '../../job-image/cli.ts'
+
+/** Runs a command line as on a terminal of this many columns; resolves to the lines on it. */
+export async function onTerminal(
+  columns: number,
+  argv: readonly string[],
+  env: Readonly<Record<string, string>>,
+): Promise<string[]> {
+  let text = ''
+  const write = (chunk: Buffer, _encoding: string, done: () => void): void => {
+    text += chunk.toString()
+    done()
+  }
+  const terminal = Object.assign(new Writable({ write }), { isTTY: true, columns })
+  const signal = new AbortController().signal
+  await runCli(argv, { env, cwd: import.meta.dirname, stdout: terminal, stderr: terminal, signal })
+  return text.trimEnd().split('\n')
+}
