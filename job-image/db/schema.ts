@@ -106,8 +106,7 @@ async function migrateUnlessLocked(client: Client): Promise<string[] | undefined
 async function runMigrations(client: Client): Promise<string[]> {
   // Lazily: the runner brings a loader for migrations in TypeScript that looks at the working directory on import.
   const { runner } = await import('node-pg-migrate')
-  const { rows } = await client.query<{ schema: string }>('SELECT current_schema() AS schema')
-  const schema = rows[0]?.schema ?? 'public'
+  const schema = await schemaToMigrate(client)
   const applied = await runner({
     dbClient: client,
     dir: migrationsDirectory(),
@@ -116,9 +115,24 @@ async function runMigrations(client: Client): Promise<string[]> {
     schema,
     migrationsSchema: schema,
     advisoryLockMode: 'wait',
+    // All or none; and only so does the runner roll back, without which nothing can be tried again.
+    singleTransaction: true,
     logger: { info: () => {}, warn: () => {}, error: () => {} },
   })
   return applied.map(({ name }) => name)
+}
+
+/** Asked before the runner meets the refusal: it would hide it in a stack trace. */
+async function schemaToMigrate(client: Client): Promise<string> {
+  const { rows } = await client.query<{ schema: string; role: string; allowed: boolean }>(
+    `SELECT s AS schema, current_user AS role, has_schema_privilege(s, 'CREATE') AS allowed
+       FROM coalesce(current_schema(), 'public') s`,
+  )
+  const { schema = 'public', role = '', allowed = false } = rows[0] ?? {}
+  if (allowed) return schema
+  throw new InputError(
+    `role "${role}" may not create tables in schema "${schema}", which "rapidrmf db migrate" needs; run it as the owner of the database, or grant CREATE on the schema`,
+  )
 }
 
 async function waitForLocks(client: Client, deadline: number, { onWait }: MigrateOptions): Promise<void> {
