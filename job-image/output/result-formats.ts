@@ -100,7 +100,7 @@ function* parts(rows: readonly ResultRow[]): Generator<readonly ResultRow[]> {
 }
 
 /** A box table must have all its rows to know its widths: long lists become several tables of this many rows. */
-const TABLE_ROWS = 500
+const TABLE_ROWS = 100
 /** From this width on there is room for more than what was decided and why. */
 const WIDE = 160
 
