@@ -17,11 +17,9 @@ export type Claim = {
   readonly systems: readonly ClaimedSystem[]
   /** The transaction's time as PostgreSQL's text, UTC: `validated_at` of what is decided now. */
   readonly now: string
-  /** Session that answered; it changes under a transaction-pooling proxy. */
-  readonly backendPid: number
 }
 
-type ClaimTuple = [string, number, number, boolean, ...(EvidenceTuple | [null, null, null, null, null])]
+type ClaimTuple = [string, number, boolean, ...(EvidenceTuple | [null, null, null, null, null])]
 
 // MATERIALIZED keeps the row locks in one place: the claim is taken once, before the evidence is joined to it.
 // OFFSET 0 keeps the evidence of other systems out of it: where it is a view, one system's rows may raise an error.
@@ -31,7 +29,7 @@ const CLAIM = `
      WHERE job_run_id = $1 AND state = 'pending' AND ($3::int[] IS NULL OR system_id = ANY($3))
      ORDER BY system_id LIMIT $2
        FOR UPDATE SKIP LOCKED)
-  SELECT (now() AT TIME ZONE 'UTC')::text, pg_backend_pid(), c.system_id, s.id IS NOT NULL, ${EVIDENCE_COLUMNS}
+  SELECT (now() AT TIME ZONE 'UTC')::text, c.system_id, s.id IS NOT NULL, ${EVIDENCE_COLUMNS}
     FROM claimed c
     LEFT JOIN systems s ON s.id = c.system_id
     LEFT JOIN LATERAL (SELECT ${EVIDENCE_COLUMNS} FROM evidence e WHERE e.system_id = c.system_id OFFSET 0) e ON true
@@ -55,13 +53,13 @@ export async function claimSystems(
   const [first] = rows
   if (first === undefined) return undefined
   const systems = new Map<number, { systemId: number; evidence: EvidenceRow[]; problem?: string }>()
-  for (const [, , systemId, exists, ...tuple] of rows) {
+  for (const [, systemId, exists, ...tuple] of rows) {
     const system = systems.get(systemId) ?? { systemId, evidence: [] }
     systems.set(systemId, system)
     if (!exists) system.problem = 'the system was deleted after the run was planned'
     else if (tuple[0] !== null) addEvidence(system, tuple)
   }
-  return { systems: [...systems.values()], now: first[0], backendPid: first[1] }
+  return { systems: [...systems.values()], now: first[0] }
 }
 
 /** A timestamp that PostgreSQL can hold and this program cannot read makes its system an error, not the batch. */

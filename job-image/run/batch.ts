@@ -1,11 +1,11 @@
 import type { Client } from 'pg'
-import { backendPid, lostConnection } from '../db/client.ts'
+import { lostConnection } from '../db/client.ts'
 import { isDataError } from '../db/errors.ts'
 import { openResultWriter, resultTail } from '../db/results.ts'
 import type { ResultWriter } from '../db/results.ts'
 import { claimSystems, claimableSystems, settleSystems } from '../db/run-systems.ts'
 import type { Claim, ClaimedSystem, SystemOutcome } from '../db/run-systems.ts'
-import { InputError, RunError, asError } from '../errors.ts'
+import { RunError, asError } from '../errors.ts'
 import type { Micros } from '../time.ts'
 import { decideSystem } from '../validation/decide.ts'
 import type { Decision, Status, ValidationPlan } from '../validation/decide.ts'
@@ -82,7 +82,6 @@ async function attemptBatch(
     await client.query('ROLLBACK')
     return NO_BATCH
   }
-  refuseTransactionPooling(client, claim)
   const outcomes = await storeBatch(client, context, claim)
   await settle(client, context, outcomes)
   await client.query('COMMIT')
@@ -110,15 +109,6 @@ async function settle(
   if (await settleSystems(client, runId, outcomes)) return
   throw new FenceError(
     `run ${runId} was closed while this batch was under way; nothing of the batch is stored`,
-  )
-}
-
-/** Behind a proxy that shares sessions, another process answers than the one that did at connect. */
-function refuseTransactionPooling(client: Client, claim: Claim): void {
-  const expected = backendPid(client)
-  if (expected === undefined || claim.backendPid === expected) return
-  throw new InputError(
-    'the database connection goes through a proxy that shares sessions between transactions (pgbouncer with pool_mode = transaction); connect directly or use session mode',
   )
 }
 

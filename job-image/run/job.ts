@@ -6,6 +6,7 @@ import { inTransaction, interruptibleSleep } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
 import { refuseExhaustedIds } from '../db/id-space.ts'
 import type { JobRun } from '../db/job-runs.ts'
+import { refuseSharedSessions } from '../db/pooling.ts'
 import { requireCurrentSchema } from '../db/schema.ts'
 import { InterruptedError, asError } from '../errors.ts'
 import { parseTimestamp } from '../time.ts'
@@ -26,10 +27,12 @@ import { summaryOf } from './summary.ts'
  * InputError (nothing to gain by a retry), an InterruptedError (`signal` was aborted with work left) or a RunError.
  */
 export async function executeRun(request: RunRequest): Promise<RunSummary> {
-  const session = new Session(targetOf(request, 'rapidrmf'), request.timing.outage)
+  const target = targetOf(request, 'rapidrmf')
+  const session = new Session(target, request.timing.outage)
   try {
     await session.run(async (client) => {
       await requireCurrentSchema(client)
+      await refuseSharedSessions(client, target)
       await refuseExhaustedIds(client, request.environment, (message) =>
         request.observer?.({ type: 'warning', message }),
       )

@@ -1,0 +1,141 @@
+import { availableParallelism } from 'node:os'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, describe, expect, it } from 'vitest'
+import { createDatabase } from '../support/database.ts'
+import { startCli } from '../support/process.ts'
+import type { CliProcess } from '../support/process.ts'
+import { createFolder } from '../support/run-command.ts'
+import { expectExactlyOnce, runSessions, storedRun } from '../support/run-check.ts'
+import { seedWorld } from '../support/world.ts'
+
+const TRIALS = Number(process.env['RAPIDRMF_TRIALS'] ?? 100)
+const SEED = Number(process.env['RAPIDRMF_SEED'] ?? Date.now() % 1_000_000)
+
+const { client, url } = await createDatabase()
+// Enough that reading, planning, a dozen batches and the close each take a share of the process's life.
+const SYSTEMS = 70
+const CONTROLS = 120
+const RESULTS = SYSTEMS * CONTROLS
+await seedWorld(client, {
+  systems: SYSTEMS,
+  controls: Array.from(
+    { length: CONTROLS },
+    (_, index) => `${['AC', 'AU', 'CM', 'SC'][index % 4]}-${index + 101}`,
+  ),
+})
+
+const folder = createFolder()
+folder.write('config.yaml', 'environments:\n  production: {}\n')
+const env = {
+  DATABASE_URL: url,
+  RAPIDRMF_HEARTBEAT: '0.2',
+  RAPIDRMF_ABANDON_AFTER: '1',
+  RAPIDRMF_OUTAGE: '10',
+}
+const worker = (runKey: string): CliProcess =>
+  startCli(['scheduler', 'once', '--run-key', runKey], { cwd: folder.path, env })
+
+/** mulberry32: small, and the same everywhere for a seed. */
+function randomFrom(seed: number): () => number {
+  let state = seed
+  return () => {
+    state = (state + 0x6d2b79f5) | 0
+    let mixed = Math.imul(state ^ (state >>> 15), 1 | state)
+    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed
+    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
+  }
+}
+
+/** How long an undisturbed process lives, in ms: the kills are spread over it, and a little beyond. */
+async function lifetime(runKey: string): Promise<number> {
+  const from = performance.now()
+  const { code } = await worker(runKey).ended
+  expect(code).toBe(0)
+  await expectExactlyOnce(client, runKey, RESULTS)
+  return performance.now() - from
+}
+
+const seen = { noRow: 0, nothing: 0, partial: 0, done: 0 }
+
+/** What a kill left behind: for the figures, and to see that the points are really spread. */
+async function remember(runKey: string): Promise<void> {
+  const { rows } = await client.query('SELECT FROM job_runs WHERE run_key = $1', [runKey])
+  if (rows.length === 0) {
+    seen.noRow += 1
+    return
+  }
+  const { status, rows: results } = await storedRun(client, runKey)
+  if (status === 'success') seen.done += 1
+  else if (results === 0) seen.nothing += 1
+  else seen.partial += 1
+}
+
+describe(`kill -9 at random points (${TRIALS} trials, RAPIDRMF_SEED=${SEED})`, () => {
+  const random = randomFrom(SEED)
+  let life = 0
+
+  it('an undisturbed run is the measure', async () => {
+    await lifetime('undisturbed')
+    life = await lifetime('undisturbed again')
+  })
+
+  it.each(Array.from({ length: TRIALS }, (_, index) => index))(
+    'trial %i: the same key brings it to an end, exactly once',
+    async (trial) => {
+      const runKey = `trial-${SEED}-${trial}`
+      // Stratified: each trial has its own part of the life, so that all of it is covered.
+      const at = life * 1.05 * ((trial + random()) / TRIALS)
+      const two = trial % 2 === 1
+      const victims = [worker(runKey), ...(two ? [worker(runKey)] : [])]
+      const restarts: CliProcess[] = []
+      await sleep(at)
+      const [first, second] = victims
+      first?.kill('SIGKILL')
+      // With two, the other one dies too in half of the trials, somewhat later.
+      if (second !== undefined && random() < 0.5) {
+        await sleep(random() * 200)
+        second.kill('SIGKILL')
+        await second.ended
+      }
+      await first?.ended
+      await remember(runKey)
+      restarts.push(worker(runKey))
+      const codes = await Promise.all([...restarts, ...victims.slice(1)].map(({ ended }) => ended))
+      const [restarted] = codes
+      expect(restarted, `${restarted?.stderr} (seed ${SEED})`).toMatchObject({ code: 0 })
+      await expectExactlyOnce(client, runKey, RESULTS)
+      await client.query(
+        'DELETE FROM validation_results WHERE job_run_id IN (SELECT id FROM job_runs WHERE run_key = $1)',
+        [runKey],
+      )
+    },
+  )
+
+  it('the points were spread over the whole life', () => {
+    expect(seen.partial).toBeGreaterThan(TRIALS / 20)
+    expect(seen.noRow).toBeLessThan((TRIALS * 19) / 20)
+  })
+
+  it('no attempt stays open, no session is left', async () => {
+    await sleep(1_100)
+    expect((await worker('last').ended).code).toBe(0)
+    const open = await client.query('SELECT FROM job_run_attempts WHERE ended_at IS NULL')
+    expect(open.rows).toHaveLength(0)
+    expect(await runSessions(client)).toBe(0)
+    const closed = await client.query(
+      `SELECT FROM job_runs WHERE status <> 'success' OR finished_at IS NULL OR verdict IS NULL`,
+    )
+    expect(closed.rows).toHaveLength(0)
+    const taken = await client.query(
+      'SELECT count(*)::int AS n, count(DISTINCT run_key)::int AS keys FROM job_runs',
+    )
+    expect(taken.rows).toEqual([{ n: TRIALS + 2, keys: TRIALS + 2 }])
+  })
+
+  afterAll(() => {
+    process.stdout.write(
+      `kill -9: ${TRIALS} trials, seed ${SEED}, life ${Math.round(life)} ms, ${availableParallelism()} cores; ` +
+        `killed before a row ${seen.noRow}, before a result ${seen.nothing}, in the middle ${seen.partial}, after the close ${seen.done}\n`,
+    )
+  })
+})
