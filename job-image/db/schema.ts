@@ -58,7 +58,7 @@ export async function requireCurrentSchema(client: Client): Promise<void> {
   refuseNewer(status)
   if (status.pending.length > 0) {
     throw new InputError(
-      `the database is not migrated (missing: ${status.pending.join(', ')}); run "rapidrmf db migrate" first, or add --migrate`,
+      `the database is not migrated (missing: ${status.pending.join(', ')}); run "rapidrmf db migrate" first; "scheduler once" and "scheduler start" do it themselves with --migrate`,
     )
   }
 }

@@ -71,11 +71,21 @@ async function openOnce(client: Client, request: RunRequest, worker: string): Pr
   const found = await lockJobRunByKey(client, request.runKey)
   if (found !== undefined) refuseOtherEnvironment(found, request)
   if (found?.status === 'success') return { kind: 'closed', run: found }
-  if (found !== undefined) refuseDigests(found, digestsOf(request))
-  if (found?.status === 'failed') await reopenJobRun(client, found.id)
+  if (found !== undefined) await resume(client, found, request)
   const run = found ?? (await insertRun(client, request))
   const attempt = await beginAttempt(client, run.id, worker, hostname())
   return { kind: 'open', run, attempt, resumed: found !== undefined }
+}
+
+async function resume(client: Client, run: JobRun, request: RunRequest): Promise<void> {
+  refuseDigests(run, digestsOf(request))
+  // Pruning took systems out of its queue, so it would be closed as if they had never been there.
+  if (run.attributes['pruned_at'] !== undefined) {
+    throw new InputError(
+      `run ${run.id} (key ${request.runKey}) was pruned and cannot go on; use another run key`,
+    )
+  }
+  if (run.status === 'failed') await reopenJobRun(client, run.id)
 }
 
 async function insertRun(client: Client, request: RunRequest): Promise<JobRun> {

@@ -76,6 +76,18 @@ describe('scheduler once', () => {
   })
 })
 
+it('does not go on with a run that was pruned', async () => {
+  await client.query(
+    `INSERT INTO job_runs (job_type, environment, status, started_at, run_key, attributes)
+     SELECT 'validation', 'production', 'failed', now(), 'pruned',
+            (SELECT attributes::jsonb || '{"pruned_at": "2026-01-01T00:00:00Z"}' FROM job_runs
+              WHERE environment = 'production' AND run_key IS NOT NULL LIMIT 1)`,
+  )
+  const { code, err } = await rapidrmf('scheduler', 'once', '--run-key', 'pruned')
+  expect(err).toContain('was pruned and cannot go on; use another run key')
+  expect(code).toBe(2)
+})
+
 describe('bad input ends with exit 2 before a row is written', () => {
   const cases: [name: string, argv: string[], message: RegExp][] = [
     [
@@ -148,7 +160,7 @@ describe('a database without our tables', () => {
     const once = (...argv: string[]) =>
       runArgv(['scheduler', 'once', ...argv], { cwd: folder.path, env: { DATABASE_URL: bare.url } })
     const refused = await once()
-    expect(refused.err).toContain('run "rapidrmf db migrate" first, or add --migrate')
+    expect(refused.err).toContain('run "rapidrmf db migrate" first')
     expect(refused.code).toBe(2)
     const migrated = await once('--migrate')
     expect(migrated.err).toContain('migrated: 0001_shared-tables')
