@@ -1,0 +1,246 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { InputError, InterruptedError } from '../../../job-image/errors.ts'
+import { watchSchedule } from '../../../job-image/run/scheduler.ts'
+import type { Clock, SchedulerObserver, SchedulerOptions } from '../../../job-image/run/scheduler.ts'
+import { createDatabase } from '../../support/database.ts'
+import { startProxy } from '../../support/proxy.ts'
+import { createFolder } from '../../support/run-command.ts'
+import { seedWorld } from '../../support/world.ts'
+
+const { client, url } = await createDatabase()
+const SYSTEMS = 3
+await seedWorld(client, { systems: SYSTEMS, controls: ['AC-1', 'AC-2'] })
+const folder = createFolder()
+folder.write('config.yaml', 'environments:\n  production: {}\n')
+
+const START = Date.parse('2026-11-23T01:59:50Z')
+const MINUTE = 60_000
+const DAY = 24 * 60 * MINUTE
+
+/** A clock that jumps ahead instead of sleeping, and on which a test may turn the hands. */
+class FakeClock implements Clock {
+  #now: number
+
+  constructor(start = START) {
+    this.#now = start
+  }
+
+  now(): Date {
+    return new Date(this.#now)
+  }
+
+  async sleep(ms: number): Promise<void> {
+    this.#now += ms
+    // Lets what else is going on have its turn.
+    await nextTurn()
+  }
+
+  turn(ms: number): void {
+    this.#now += ms
+  }
+}
+
+type Told = readonly [what: string, ...slots: string[]]
+
+/** Writes down what a scheduler does; `on` is told too and may stop it. */
+function notebook(on: (told: Told) => void = () => {}): {
+  readonly told: Told[]
+  readonly observer: SchedulerObserver
+} {
+  const told: Told[] = []
+  const write = (...entry: Told): void => {
+    told.push(entry)
+    on(entry)
+  }
+  const observer: SchedulerObserver = {
+    next: (slot) => write('next', slot),
+    skipped: (slots, reason) => write(/later slot/.test(reason) ? 'superseded' : 'late', ...slots),
+    started: (slot) => {
+      write('started', slot)
+      return (event) => {
+        if (event.type === 'retrying') write('retrying', slot)
+      }
+    },
+    finished: (slot) => write('finished', slot),
+    failed: (slot, error) => write('failed', slot, error.message),
+    stopped: () => write('stopped'),
+  }
+  return { told, observer }
+}
+
+let schedules = 0
+/** A time zone of its own makes each test's schedule another one in the database. */
+const ZONES = [
+  'Etc/UTC',
+  'Europe/London',
+  'Africa/Abidjan',
+  'Atlantic/Reykjavik',
+  'Africa/Accra',
+  'Africa/Dakar',
+  'Etc/GMT',
+  'Etc/Zulu',
+]
+
+function options(
+  changes: Partial<SchedulerOptions> & Pick<SchedulerOptions, 'observer' | 'signal'>,
+): SchedulerOptions {
+  return {
+    config: 'config.yaml',
+    env: 'production',
+    databaseUrl: url,
+    cron: '0 * * * *',
+    timezone: ZONES[(schedules += 1)] ?? 'Etc/UTC',
+    startingDeadline: 300,
+    clock: new FakeClock(),
+    ...changes,
+  }
+}
+
+const io = {
+  cwd: folder.path,
+  env: { RAPIDRMF_OUTAGE: '1', RAPIDRMF_HEARTBEAT: '0.2', RAPIDRMF_ABANDON_AFTER: '1' },
+}
+
+/** Watches until `count` runs have finished; returns what was told. */
+async function watchUntil(
+  what: string,
+  count: number,
+  changes: Partial<SchedulerOptions> = {},
+  on: (told: Told) => void = () => {},
+): Promise<Told[]> {
+  const stop = new AbortController()
+  let seen = 0
+  const { told, observer } = notebook((entry) => {
+    on(entry)
+    if (entry[0] === what && (seen += 1) === count) stop.abort()
+  })
+  await watchSchedule(options({ ...changes, observer, signal: stop.signal }), io)
+  return told
+}
+
+const slotsOf = (told: readonly Told[], what: string): string[] =>
+  told.flatMap(([kind, ...slots]) => (kind === what ? slots : []))
+
+async function runsOf(zone: string): Promise<{ slot_at: string; status: string; results: number }[]> {
+  const { rows } = await client.query<{ slot_at: string; status: string; results: number }>(
+    `SELECT r.slot_at, r.status, (SELECT count(*)::int FROM validation_results v WHERE v.job_run_id = r.id) AS results
+       FROM job_runs r WHERE r.schedule_uid LIKE '%|' || $1 ORDER BY r.slot_at`,
+    [zone],
+  )
+  return rows
+}
+
+describe('a schedule in the foreground', () => {
+  it('runs slot after slot', async () => {
+    const told = await watchUntil('finished', 3)
+    expect(slotsOf(told, 'finished')).toEqual([
+      '2026-11-23T02:00:00.000Z',
+      '2026-11-23T03:00:00.000Z',
+      '2026-11-23T04:00:00.000Z',
+    ])
+    expect(told.at(-1)).toEqual(['stopped'])
+  })
+
+  it('watched by three at once: one run per slot, each result once', async () => {
+    const timezone = 'Africa/Lome'
+    await Promise.all([1, 2, 3].map(() => watchUntil('finished', 2, { timezone })))
+    const once = { status: 'success', results: SYSTEMS * 2 }
+    expect(await runsOf(timezone)).toEqual([
+      { slot_at: '2026-11-23 02:00:00', ...once },
+      { slot_at: '2026-11-23 03:00:00', ...once },
+    ])
+  })
+
+  it('is refused before anything happens when cron, zone or environment are no good', async () => {
+    const { observer } = notebook()
+    const { signal } = new AbortController()
+    for (const bad of [{ cron: '0 25 * * *' }, { timezone: 'Mars/Olympus' }, { env: 'prod' }]) {
+      await expect(watchSchedule(options({ ...bad, observer, signal }), io)).rejects.toThrow(InputError)
+    }
+  })
+
+  it('stopped in the middle of a run: interrupted', async () => {
+    const stop = new AbortController()
+    const { observer } = notebook(([what]) => {
+      if (what === 'started') stop.abort()
+    })
+    const watched = watchSchedule(options({ observer, signal: stop.signal, timezone: 'Africa/Bamako' }), io)
+    await expect(watched).rejects.toThrow(InterruptedError)
+  })
+})
+
+describe('a clock that jumps', () => {
+  it('forward past the deadline: every slot is reported as skipped, none is run late', async () => {
+    const clock = new FakeClock()
+    let turned = false
+    const told = await watchUntil('finished', 1, { clock, cron: '0 */6 * * *' }, ([what]) => {
+      if (what === 'next' && !turned) clock.turn(DAY + MINUTE * 30)
+      turned = true
+    })
+    expect(slotsOf(told, 'superseded')).toEqual([
+      '2026-11-23T06:00:00.000Z',
+      '2026-11-23T12:00:00.000Z',
+      '2026-11-23T18:00:00.000Z',
+    ])
+    expect(slotsOf(told, 'late')).toEqual(['2026-11-24T00:00:00.000Z'])
+    expect(slotsOf(told, 'finished')).toEqual(['2026-11-24T06:00:00.000Z'])
+  })
+
+  it('forward within the deadline: the newest slot is run, older ones are reported', async () => {
+    const clock = new FakeClock()
+    let turned = false
+    const told = await watchUntil('finished', 2, { clock, cron: '0 */6 * * *' }, ([what]) => {
+      if (what === 'next' && !turned) clock.turn(DAY - 2 * 60 * MINUTE + MINUTE)
+      turned = true
+    })
+    expect(slotsOf(told, 'superseded')).toHaveLength(3)
+    expect(slotsOf(told, 'finished')).toEqual(['2026-11-24T00:00:00.000Z', '2026-11-24T06:00:00.000Z'])
+  })
+
+  it('backward: no slot is run twice', async () => {
+    const clock = new FakeClock()
+    const told = await watchUntil('finished', 3, { clock, timezone: 'Africa/Banjul' }, ([what, slot]) => {
+      if (what === 'finished' && slot?.startsWith('2026-11-23T03') === true) clock.turn(-3 * 60 * MINUTE)
+    })
+    expect(slotsOf(told, 'started')).toEqual([
+      '2026-11-23T02:00:00.000Z',
+      '2026-11-23T03:00:00.000Z',
+      '2026-11-23T04:00:00.000Z',
+    ])
+    expect((await runsOf('Africa/Banjul')).map(({ results }) => results)).toEqual([6, 6, 6])
+  })
+})
+
+describe('a database that is away', () => {
+  it('at a slot, back within the deadline: the slot is run', async () => {
+    const proxy = await startProxy(Number(new URL(url).port))
+    proxy.cut()
+    let retries = 0
+    const told = await watchUntil(
+      'finished',
+      1,
+      { databaseUrl: proxy.through(url), timezone: 'Africa/Bissau' },
+      ([what]) => {
+        if (what === 'retrying' && (retries += 1) === 2) proxy.restore()
+      },
+    )
+    expect(slotsOf(told, 'finished')).toEqual(['2026-11-23T02:00:00.000Z'])
+    expect((await runsOf('Africa/Bissau')).map(({ status }) => status)).toEqual(['success'])
+  })
+
+  it('for longer than the deadline: the slot fails, the next one is run', async () => {
+    const proxy = await startProxy(Number(new URL(url).port))
+    proxy.cut()
+    const told = await watchUntil(
+      'finished',
+      1,
+      { databaseUrl: proxy.through(url), timezone: 'Africa/Conakry', startingDeadline: 1 },
+      ([what]) => {
+        if (what === 'failed') proxy.restore()
+      },
+    )
+    expect(slotsOf(told, 'failed')[0]).toBe('2026-11-23T02:00:00.000Z')
+    expect(slotsOf(told, 'finished')).toEqual(['2026-11-23T03:00:00.000Z'])
+  })
+})
