@@ -1,0 +1,65 @@
+import { spawnSync } from 'node:child_process'
+import { chmodSync, mkdtempSync, rmdirSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, describe, expect, it } from 'vitest'
+import { executeRun } from '../../job-image/run/job.ts'
+import { createDatabase } from '../support/database.ts'
+import { runRequest } from '../support/request.ts'
+import { expectExactlyOnce, storedRun } from '../support/run-check.ts'
+import { watchRun } from '../support/watch-run.ts'
+import { seedWorld } from '../support/world.ts'
+
+const disk = mkdtempSync(join(tmpdir(), 'rapidrmf-disk-'))
+const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=777', 'tmpfs', disk]).status === 0
+if (!mounted) rmdirSync(disk)
+const SKIPPED = mounted ? '' : ' (skipped: mounting a tmpfs takes root and CAP_SYS_ADMIN)'
+
+const { client, url } = await createDatabase()
+const SYSTEMS = 40
+const RESULTS = SYSTEMS * 1007
+await seedWorld(client, { systems: SYSTEMS })
+
+/** Moves the results to a disk of 4 MiB; about 25,000 of the rows fit. */
+async function useTinyDisk(): Promise<void> {
+  // The server, which has another user, makes its folder in there itself.
+  chmodSync(disk, 0o777)
+  const folder = join(disk, 'space')
+  const owner = await client.query<{ data_directory: string }>('SHOW data_directory')
+  const directory = owner.rows[0]?.data_directory ?? ''
+  spawnSync('install', ['-d', '-m', '700', folder])
+  spawnSync('chown', [`--reference=${directory}`, folder])
+  await client.query(`CREATE TABLESPACE tiny LOCATION '${folder}'`)
+  await client.query('ALTER TABLE validation_results SET TABLESPACE tiny')
+}
+
+afterAll(async () => {
+  if (!mounted) return
+  await client
+    .query('ALTER TABLE validation_results SET TABLESPACE pg_default; DROP TABLESPACE IF EXISTS tiny')
+    .catch(() => undefined)
+  spawnSync('umount', ['-l', disk])
+  rmdirSync(disk)
+})
+
+describe.skipIf(!mounted)(`a disk that is really full${SKIPPED}`, () => {
+  it('for good: the run breaks with the reason, what was stored stays', async () => {
+    await useTinyDisk()
+    const request = runRequest(url, { runKey: 'full' })
+    const run = executeRun({ ...request, timing: { ...request.timing, outage: 1_000 } })
+    await expect(run).rejects.toThrow(/No space left on device/)
+    const { status, rows, pending } = await storedRun(client, 'full')
+    expect(status).toBe('failed')
+    expect(rows).toBe((SYSTEMS - pending) * 1007)
+    expect(pending).toBeGreaterThan(0)
+  })
+
+  it('until somebody makes room: the run goes on', async () => {
+    const { observer, saw } = watchRun()
+    const run = executeRun(runRequest(url, { runKey: 'full', observer }))
+    await saw('retrying')
+    expect(spawnSync('mount', ['-o', 'remount,size=256m', disk]).status).toBe(0)
+    await run
+    await expectExactlyOnce(client, 'full', RESULTS)
+  })
+})
