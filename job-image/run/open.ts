@@ -11,7 +11,7 @@ import {
   startJobRun,
 } from '../db/job-runs.ts'
 import type { JobRun } from '../db/job-runs.ts'
-import { InputError } from '../errors.ts'
+import { InputError, InterruptedError } from '../errors.ts'
 import { TOOL_MAJOR, VERSION } from '../version.ts'
 import { closeAbandonedRun } from './close.ts'
 import type { RunRequest } from './request.ts'
@@ -47,6 +47,7 @@ const ROW_LOCK_TIMEOUT = 5_000
  */
 export async function openRun(session: Session, request: RunRequest, worker: string): Promise<OpenedRun> {
   for (;;) {
+    if (request.signal?.aborted === true) throw new InterruptedError('stopped before the run was opened')
     await session.run((client) => closeAbandonedRuns(client, request))
     try {
       return await session.run((client) => inTransaction(client, () => openOnce(client, request, worker)))

@@ -205,7 +205,7 @@ describe('what dead processes leave', () => {
       await executeRun(request({ runKey, observer }))
       await expectExactlyOnce(client, runKey, RESULTS)
       expect(events.some(({ type }) => type === 'waiting')).toBe(true)
-      await expect(frozen.query('SELECT 1')).rejects.toThrow(/terminat/)
+      await expect(frozen.query('SELECT 1')).rejects.toThrow(/terminat|not queryable/)
     })
     expect(await attemptsOf(runKey)).toMatchObject([{ outcome: 'abandoned' }, { outcome: 'success' }])
   }, 15_000)
@@ -252,6 +252,15 @@ describe('a schedule', () => {
     expect(status).toBe('success')
     expect(events.some(({ type }) => type === 'waiting')).toBe(true)
     expect(await storedRun(client, dead.runKey)).toMatchObject({ status: 'failed' })
+  })
+
+  it('a run that is told to stop before it began leaves no row', async () => {
+    const runKey = newKey()
+    await expect(executeRun(request({ runKey, signal: AbortSignal.abort() }))).rejects.toThrow(
+      InterruptedError,
+    )
+    const { rows } = await client.query('SELECT FROM job_runs WHERE run_key = $1', [runKey])
+    expect(rows).toHaveLength(0)
   })
 
   it('a waiting run that is told to stop leaves no row', async () => {
