@@ -1,0 +1,44 @@
+/** Every name that the operator, the job and the cluster's people share. */
+
+export const GROUP = 'rapidrmf.io'
+export const VERSION = 'v1alpha1'
+export const API_VERSION = `${GROUP}/${VERSION}`
+export const KIND = 'ValidationSchedule'
+export const LIST_KIND = `${KIND}List`
+export const SINGULAR = 'validationschedule'
+export const PLURAL = 'validationschedules'
+export const SHORT_NAME = 'vsched'
+export const CRD_NAME = `${PLURAL}.${GROUP}`
+
+/** On a ValidationSchedule, by a person: any token; each new one asks for one run now. */
+export const RUN_REQUEST_ANNOTATION = `${GROUP}/run-requested-at`
+
+/** On the CronJob, the Job and the pod: what the operator's watches select by. */
+export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by'
+export const MANAGED_BY = 'rapidrmf-operator'
+/** The schedule's UID: a label value holds 63 characters, and the schedule's name can be longer. */
+export const SCHEDULE_UID_LABEL = `${GROUP}/schedule-uid`
+/** The schedule's full name, for people. */
+export const SCHEDULE_NAME_ANNOTATION = `${GROUP}/schedule`
+/** On a Job that a run request made: the request's token, shortened to what can be shown. */
+export const RUN_REQUEST_TOKEN_ANNOTATION = `${GROUP}/run-request`
+
+/** Set by Kubernetes: on a scheduled Job its slot (absent on manual ones), on a pod its Job. */
+export const SLOT_ANNOTATION = 'batch.kubernetes.io/cronjob-scheduled-timestamp'
+export const JOB_UID_LABEL = 'batch.kubernetes.io/controller-uid'
+export const JOB_NAME_LABEL = 'batch.kubernetes.io/job-name'
+
+/** What a schedule cannot put on its Jobs and pods, because a run is recognised by it. */
+export const RESERVED_PREFIXES = [`${GROUP}/`, 'batch.kubernetes.io/'] as const
+/** The two without a prefix are the Job controller's old names. */
+export const RESERVED_LABELS = [MANAGED_BY_LABEL, 'controller-uid', 'job-name'] as const
+/** The run's identity, as the job reads it. */
+export const RESERVED_ENV = [
+  'RUN_KEY',
+  'JOB_NAME',
+  'JOB_COMPLETION_INDEX',
+  'SCHEDULE_UID',
+  'SCHEDULE_NAME',
+] as const
+/** The operator's own volumes have names that begin so. */
+export const RESERVED_VOLUME_PREFIX = 'rapidrmf-'

@@ -1,0 +1,140 @@
+import { z } from 'zod'
+import { conditionSchema } from './conditions.ts'
+import { verdicts } from './run-summary.ts'
+import type { RunCounts } from './run-summary.ts'
+import { dateTime, int64 } from './schema-parts.ts'
+
+/*
+ * What the operator says about a schedule. It has no bounds that a run or a cluster could exceed: a status that the
+ * API server refuses would leave the last one standing, untrue and for ever.
+ */
+
+/** `Unknown`: the run ended, and what it wrote about itself is lost. */
+export const runVerdicts = [...verdicts, 'Unknown'] as const
+export type RunVerdict = (typeof runVerdicts)[number]
+
+/** For the reference page. */
+export const verdictMeanings: Readonly<Record<RunVerdict, string>> = {
+  Passed: 'Every result of every system and control is pass.',
+  Findings: 'Everything was judged, and at least one result is not pass.',
+  Incomplete:
+    'The run came to its end, but some systems or controls could not be judged, or there were none to judge.',
+  Errored:
+    'The run broke: out of memory, out of time, no database, a wrong configuration, deleted. `reason` and `message` say which. ' +
+    'A Job that succeeded without a record of its run is `Errored` with reason `NoRunRecord`.',
+  Unknown:
+    'The Job ended, and its pod is gone, with what the run said (reason `SummaryLost`). Look it up with `rapidrmf runs list`.',
+}
+
+export const triggers = ['Schedule', 'Manual'] as const
+export type Trigger = (typeof triggers)[number]
+
+/** At most so many in `recentRuns`. */
+export const MAX_RECENT_RUNS = 10
+
+const count = () => int64().min(0)
+
+const countsSchema = z.object({
+  systems: count().describe('Systems in the environment.'),
+  controls: count().describe('Controls judged for each system.'),
+  results: count().describe('Results stored.'),
+  pass: count().describe('Results that are pass.'),
+  notPass: count().describe('All others: `fail`, `insufficientEvidence` and `unknown`.'),
+  fail: count().describe('Evidence speaks against the control.'),
+  insufficientEvidence: count().describe('Evidence is missing, expired or not enough.'),
+  unknown: count().describe('No rule says what evidence the control needs.'),
+  errors: count().describe('Systems and controls that could not be judged.'),
+}) satisfies z.ZodType<RunCounts>
+
+const identity = {
+  jobUID: z.string().describe("The Job's UID, which is the run's key in the database."),
+  job: z.string().describe('Name of the Job.'),
+}
+const trigger = z
+  .enum(triggers)
+  .describe('`Schedule` for a slot; `Manual` for a run request and for `kubectl create job`.')
+const scheduledTime = dateTime().optional().describe('The slot; not for manual runs.')
+
+const activeRunSchema = z.object({
+  ...identity,
+  trigger,
+  scheduledTime,
+  startTime: dateTime().optional().describe('When the Job began; missing while it is queued.'),
+  reason: z
+    .string()
+    .optional()
+    .describe('Why it does not get on: `Queued`, or the word of Kubernetes (`ImagePullBackOff`, …).'),
+  message: z.string().optional().describe('The same for people.'),
+})
+
+const ending = {
+  runId: z
+    .string()
+    .optional()
+    .describe("The run's number in the database, as `rapidrmf runs show` takes it."),
+  startTime: dateTime().optional().describe('When the Job began.'),
+  completionTime: dateTime().describe('When the Job ended.'),
+  verdict: z.enum(runVerdicts).describe('How it ended.'),
+  reason: z.string().describe('Why, as one word for programs.'),
+}
+
+const finishedRunSchema = z.object({
+  ...identity,
+  trigger,
+  scheduledTime,
+  ...ending,
+  message: z.string().describe('What the run said about itself, or what is known without it.'),
+  late: z.boolean().describe('It started later than its slot: a catch-up after a pause, or it had to wait.'),
+  counts: countsSchema.optional().describe("The run's totals; missing when they are not known."),
+})
+
+const recentRunSchema = z.object({
+  ...identity,
+  trigger,
+  scheduledTime,
+  ...ending,
+  late: z.boolean().optional().describe('Only when true.'),
+  pass: count().optional().describe('Results that are pass.'),
+  notPass: count().optional().describe('Results that are not pass.'),
+})
+
+const byType = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] }
+
+export const scheduleStatusSchema = z.object({
+  observedGeneration: int64()
+    .optional()
+    .describe('The `metadata.generation` that this status is about; older than the object’s: wait.'),
+  conditions: z
+    .array(conditionSchema)
+    .meta(byType)
+    .optional()
+    .describe('Whether it works, and whether all is well; see [Conditions](#conditions).'),
+  cronJobName: z.string().optional().describe('The CronJob that starts the runs.'),
+  nextScheduleTime: dateTime()
+    .optional()
+    .describe('The next slot. Missing while suspended, and for a schedule that never fires.'),
+  lastScheduleTime: dateTime().optional().describe('The newest slot for which there was a Job.'),
+  active: z.array(activeRunSchema).optional().describe('Runs that have not ended.'),
+  lastRun: finishedRunSchema.optional().describe('The last run that ended.'),
+  lastCompletedTime: dateTime()
+    .optional()
+    .describe('When a run last judged everything (`Passed` or `Findings`).'),
+  lastPassedTime: dateTime().optional().describe('When a run last ended with `Passed`.'),
+  recentRuns: z
+    .array(recentRunSchema)
+    .optional()
+    .describe(
+      `The last ${MAX_RECENT_RUNS} runs that ended, newest first; they stay when their Jobs are deleted.`,
+    ),
+  lastHandledRunRequest: z
+    .string()
+    .optional()
+    .describe('The token of the run request that was carried out last.'),
+})
+
+export type ValidationScheduleStatus = z.output<typeof scheduleStatusSchema>
+export type ActiveRun = z.output<typeof activeRunSchema>
+/** `lastRun`. */
+export type FinishedRun = z.output<typeof finishedRunSchema>
+/** One of `recentRuns`: a finished run without its words. */
+export type RecentRun = z.output<typeof recentRunSchema>

@@ -1,0 +1,131 @@
+import { z } from 'zod'
+import { jobSettingsSchema } from './job-settings.ts'
+import type { API_VERSION, KIND } from './names.ts'
+import { MAX_INT32, int32, int64, keyRef, withRules } from './schema-parts.ts'
+import { scheduleStatusSchema } from './schedule-status.ts'
+import type { ValidationScheduleStatus } from './schedule-status.ts'
+
+/*
+ * The ValidationSchedule API. The schema is the one source of the types, of the CRD and of docs/api.md
+ * (scripts/generate-crd.ts); what it cannot know (is this a zone? may this image run?) the API server says when the
+ * CronJob is written.
+ */
+export * from './names.ts'
+export * from './conditions.ts'
+export type * from './job-settings.ts'
+export { MAX_RECENT_RUNS, runVerdicts, triggers, verdictMeanings } from './schedule-status.ts'
+export type * from './schedule-status.ts'
+
+const HISTORY_LIMITS = [1, 10] as const
+
+const historyLimit = (which: string) =>
+  int32()
+    .min(HISTORY_LIMITS[0])
+    .max(HISTORY_LIMITS[1])
+    .default(3)
+    .describe(
+      `How many Jobs of ${which} runs are kept, with their pods and logs. Not 0: the run's words would go with them.`,
+    )
+
+const configSource = withRules(
+  z.object({
+    configMapKeyRef: keyRef('ConfigMap').optional().describe('A key of a ConfigMap.'),
+    secretKeyRef: keyRef('Secret').optional().describe('A key of a Secret.'),
+  }),
+  [
+    'has(self.configMapKeyRef) != has(self.secretKeyRef)',
+    'needs exactly one of configMapKeyRef and secretKeyRef; name the object and the key that hold the configuration',
+  ],
+)
+
+/** What the five-fields rule leaves to the two before it, so that a person reads one complaint and not two. */
+const TOLD_OTHERWISE = "self.startsWith('@') || self.contains('TZ=')"
+
+export const scheduleSpecSchema = z.object({
+  environment: withRules(z.string().min(1).max(50), [
+    String.raw`self.matches('^[^\\s\\p{Cc}]([^\\p{Cc}]*[^\\s\\p{Cc}])?$')`,
+    'must be a key of `environments` in the configuration: no space at either end, no control characters',
+  ]).describe('Which environment to validate: a key of `environments` in the configuration.'),
+  schedule: withRules(
+    z.string().min(1).max(256),
+    [
+      "!self.startsWith('@')",
+      'descriptors such as @daily and @every are not supported; write five fields, such as "0 2 * * *"',
+    ],
+    [
+      "!self.contains('TZ=')",
+      'a time zone cannot be part of the schedule; put it into spec.timeZone and keep five fields here, such as "0 2 * * *"',
+    ],
+    [
+      String.raw`${TOLD_OTHERWISE} || self.matches('^\\s*\\S+(\\s+\\S+){4}\\s*$')`,
+      'needs exactly five fields, minute hour day-of-month month day-of-week, such as "0 2 * * *"',
+    ],
+  ).describe(
+    'When to run: minute, hour, day of month, month, day of week (0–6, Sunday is 0), as a CronJob reads them. ' +
+      '`rapidrmf schedules preview` shows what it means.',
+  ),
+  timeZone: withRules(z.string().min(1).max(64), [
+    "self.matches('^[A-Za-z0-9._+-]+(/[A-Za-z0-9._+-]+)*$')",
+    'must be a name of the IANA time zone database, such as Europe/Berlin or Etc/UTC',
+  ])
+    .default('Etc/UTC')
+    .describe('Time zone of the schedule: a name of the IANA database.'),
+  suspend: z
+    .boolean()
+    .default(false)
+    .describe('No runs by schedule; runs that have begun go on, run requests work.'),
+  concurrencyPolicy: z
+    .enum(['Forbid', 'Replace'])
+    .default('Forbid')
+    .describe(
+      'When a slot comes while the run of another goes on: `Forbid` lets the run end first, `Replace` ends it. Two scheduled runs never overlap.',
+    ),
+  startingDeadlineSeconds: int64()
+    .min(10)
+    .max(MAX_INT32)
+    .default(300)
+    .describe(
+      'How late a slot may still be run. After a pause or a change of the schedule, one slot younger than this may be caught up.',
+    ),
+  successfulJobsHistoryLimit: historyLimit('successful'),
+  failedJobsHistoryLimit: historyLimit('failed'),
+  config: configSource.describe(
+    "The configuration file (`config.yaml`), from the schedule's namespace. Exactly one of the two.",
+  ),
+  database: z
+    .object({ urlSecretKeyRef: keyRef('Secret').describe('The key that holds the URL.') })
+    .optional()
+    .describe("The database's URL, in the place of the configuration's `database_url`."),
+  job: jobSettingsSchema.prefault({}).describe('The Jobs and their pods.'),
+})
+
+/** A spec as the API server stores it: with its defaults. */
+export type ValidationScheduleSpec = z.output<typeof scheduleSpecSchema>
+/** A spec as a person writes it. */
+export type ValidationScheduleSpecInput = z.input<typeof scheduleSpecSchema>
+
+export const validationScheduleSchema = z.object({
+  spec: scheduleSpecSchema.describe('What is wanted.'),
+  status: scheduleStatusSchema.optional().describe('What is; written by the operator.'),
+})
+
+/** The part of metav1.ObjectMeta that is used. */
+export type ObjectMeta = {
+  readonly name: string
+  readonly namespace: string
+  readonly uid: string
+  readonly resourceVersion: string
+  readonly generation: number
+  readonly creationTimestamp?: string | undefined
+  readonly deletionTimestamp?: string | undefined
+  readonly labels?: Readonly<Record<string, string>> | undefined
+  readonly annotations?: Readonly<Record<string, string>> | undefined
+}
+
+export type ValidationSchedule = {
+  readonly apiVersion: typeof API_VERSION
+  readonly kind: typeof KIND
+  readonly metadata: ObjectMeta
+  readonly spec: ValidationScheduleSpec
+  readonly status?: ValidationScheduleStatus | undefined
+}
