@@ -55,8 +55,7 @@ export const conditions = {
     question: 'Did everything pass in the last run?',
     reasons: {
       AllControlsPassed: 'True.',
-      ControlsNotPassed:
-        'False: at least one result is not pass. `rapidrmf results list --run ID --not-pass` lists them.',
+      ControlsNotPassed: 'False: at least one result is not pass. `rapidrmf results --run ID` lists them.',
       RunIncomplete: 'False: not everything could be judged, so that nobody can say that everything passed.',
       RunErrored: 'Unknown: the run broke.',
       RunUnknown: 'Unknown: the outcome of the run is not known.',

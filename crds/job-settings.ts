@@ -131,7 +131,7 @@ export const podSettingsSchema = z.object({
   imagePullPolicy: z
     .enum(['Always', 'IfNotPresent', 'Never'])
     .optional()
-    .describe('When the node pulls the image. Default: Kubernetes decides by the image’s tag.'),
+    .describe("When the node pulls the image. Default: Kubernetes decides by the image's tag."),
   imagePullSecrets: z.array(localObject).max(16).optional().describe('Secrets for the registry.'),
   serviceAccountName: objectName()
     .optional()
@@ -182,7 +182,7 @@ export const podSettingsSchema = z.object({
   securityContext: podSecurityContext
     .optional()
     .describe(
-      'Adds to, or overrides, the pod’s security context, which without it meets Pod Security “restricted”.',
+      "Adds to, or overrides, the pod's security context, which without it meets Pod Security `restricted`.",
     ),
 })
 

@@ -6,7 +6,7 @@ import { dateTime, int64 } from './schema-parts.ts'
 
 /*
  * What the operator says about a schedule. It has no bounds that a run or a cluster could exceed: a status that the
- * API server refuses would leave the last one standing, untrue and for ever.
+ * API server refuses would leave the last one standing, untrue and for ever. (Conditions have those of metav1.)
  */
 
 /** `Unknown`: the run ended, and what it wrote about itself is lost. */
@@ -103,7 +103,9 @@ const byType = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': 
 export const scheduleStatusSchema = z.object({
   observedGeneration: int64()
     .optional()
-    .describe('The `metadata.generation` that this status is about; older than the object’s: wait.'),
+    .describe(
+      "The `metadata.generation` that this status is about; while it is older than the object's, wait.",
+    ),
   conditions: z
     .array(conditionSchema)
     .meta(byType)

@@ -9,8 +9,12 @@ export type Rule = readonly [cel: string, message: string]
  * regular expression. Everything that a rule looks at needs an upper bound, or its cost exceeds the API server's budget.
  */
 export function withRules<T extends z.ZodType>(schema: T, ...rules: readonly Rule[]): T {
-  return schema.meta({ 'x-kubernetes-validations': rules.map(([rule, message]) => ({ rule, message })) })
+  // What a schema has already stays: metadata of one name would be replaced.
+  const earlier = (schema.meta()?.[VALIDATIONS] ?? []) as readonly object[]
+  return schema.meta({ [VALIDATIONS]: [...earlier, ...rules.map(([rule, message]) => ({ rule, message }))] })
 }
+
+const VALIDATIONS = 'x-kubernetes-validations'
 
 const celList = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ')
 
@@ -58,7 +62,7 @@ export const keyRef = (what: string) =>
   })
 
 const withoutReserved = RESERVED_PREFIXES.map((prefix) => `!key.startsWith('${prefix}')`).join(' && ')
-const prefixes = RESERVED_PREFIXES.join(' and ')
+const prefixes = RESERVED_PREFIXES.join(' or ')
 
 export const labelMap = () =>
   withRules(

@@ -2,6 +2,13 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { NIST_INDEX_FILE, buildNistIndex, nistDataFolder } from './build-nist-index.ts'
+import {
+  API_REFERENCE_FILE,
+  CRD_FILE,
+  GENERATE_COMMAND,
+  generateApiReference,
+  generateCrd,
+} from './generate-crd.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -23,6 +30,8 @@ const GENERATED: readonly Generated[] = [
     },
     unavailable: "NIST's OSCAL files are not here (RAPIDRMF_OSCAL_DATA names their folder)",
   },
+  { file: CRD_FILE, command: GENERATE_COMMAND, generate: generateCrd },
+  { file: API_REFERENCE_FILE, command: GENERATE_COMMAND, generate: generateApiReference },
 ]
 
 let stale = 0

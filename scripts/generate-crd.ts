@@ -1,0 +1,123 @@
+// npm run generate: writes the CustomResourceDefinition and its reference page from the schema in crds/.
+import { readFileSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { format, resolveConfig } from 'prettier'
+import { stringify } from 'yaml'
+import {
+  CRD_NAME,
+  GROUP,
+  KIND,
+  LIST_KIND,
+  PLURAL,
+  SHORT_NAME,
+  SINGULAR,
+  VERSION,
+  validationScheduleSchema,
+} from '../crds/validation-schedule.ts'
+import { apiReference } from './api-reference.ts'
+import { structuralSchema } from './crd-schema.ts'
+
+const ROOT = join(import.meta.dirname, '..')
+
+export const CRD_FILE = `crds/${CRD_NAME}.yaml`
+export const API_REFERENCE_FILE = 'docs/api.md'
+export const GENERATE_COMMAND = 'npm run generate'
+
+/**
+ * All of priority 0, which shows them without `-o wide`. NEXT-RUN is a text because kubectl prints the age of a `date`,
+ * and `<invalid>` for one that is yet to come.
+ */
+const COLUMNS = [
+  ['Schedule', 'string', '.spec.schedule', 'When it runs'],
+  ['Zone', 'string', '.spec.timeZone', 'Time zone of the schedule'],
+  ['Suspended', 'boolean', '.spec.suspend', 'Whether the schedule is paused'],
+  ['Last-Run', 'date', '.status.lastRun.completionTime', 'How long ago the last run ended'],
+  ['Verdict', 'string', '.status.lastRun.verdict', 'How the last run ended'],
+  ['Pass', 'integer', '.status.lastRun.counts.pass', 'Results of the last run that are pass'],
+  ['Not-Pass', 'integer', '.status.lastRun.counts.notPass', 'Results of the last run that are not pass'],
+  ['Next-Run', 'string', '.status.nextScheduleTime', 'The next slot'],
+  ['Age', 'date', '.metadata.creationTimestamp', 'Age of the schedule'],
+] as const
+
+function resourceDefinition(): object {
+  const { properties = {} } = structuralSchema(validationScheduleSchema)
+  return {
+    apiVersion: 'apiextensions.k8s.io/v1',
+    kind: 'CustomResourceDefinition',
+    metadata: { name: CRD_NAME },
+    spec: {
+      group: GROUP,
+      scope: 'Namespaced',
+      names: {
+        kind: KIND,
+        listKind: LIST_KIND,
+        plural: PLURAL,
+        singular: SINGULAR,
+        shortNames: [SHORT_NAME],
+        categories: ['rapidrmf'],
+      },
+      versions: [
+        {
+          name: VERSION,
+          served: true,
+          storage: true,
+          subresources: { status: {} },
+          additionalPrinterColumns: COLUMNS.map(([name, type, jsonPath, description]) => ({
+            name,
+            type,
+            jsonPath,
+            description,
+          })),
+          schema: {
+            openAPIV3Schema: {
+              description: 'Runs validations of one environment on a schedule, and says what came of them.',
+              type: 'object',
+              required: ['spec'],
+              properties: {
+                apiVersion: { type: 'string' },
+                kind: { type: 'string' },
+                metadata: { type: 'object' },
+                ...properties,
+              },
+            },
+          },
+        },
+      ],
+    },
+  }
+}
+
+export async function generateCrd(): Promise<string> {
+  const yaml = stringify(resourceDefinition(), { lineWidth: 100, aliasDuplicateObjects: false })
+  return formatted(
+    CRD_FILE,
+    `# Generated from crds/validation-schedule.ts by "${GENERATE_COMMAND}"; not to be edited.\n${yaml}`,
+  )
+}
+
+export async function generateApiReference(): Promise<string> {
+  const page = apiReference(structuralSchema(validationScheduleSchema), COLUMNS)
+  return formatted(
+    API_REFERENCE_FILE,
+    `<!-- Generated from crds/validation-schedule.ts by "${GENERATE_COMMAND}"; not to be edited. -->\n\n${page}`,
+  )
+}
+
+/** As `npm run format` would leave it, so that the two commands do not undo each other. */
+async function formatted(file: string, text: string): Promise<string> {
+  const path = join(ROOT, file)
+  return format(text, { ...(await resolveConfig(path)), filepath: path })
+}
+
+if (import.meta.main) {
+  for (const [file, generate] of [
+    [CRD_FILE, generateCrd],
+    [API_REFERENCE_FILE, generateApiReference],
+  ] as const) {
+    const path = join(ROOT, file)
+    const text = await generate()
+    const before = readFileSync(path, { encoding: 'utf8', flag: 'a+' })
+    if (text !== before) writeFileSync(path, text)
+    console.log(`${file}: ${text === before ? 'unchanged' : 'written'}`)
+  }
+}
