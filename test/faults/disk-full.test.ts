@@ -10,15 +10,15 @@ import { expectExactlyOnce, storedRun } from '../support/run-check.ts'
 import { watchRun } from '../support/watch-run.ts'
 import { seedWorld } from '../support/world.ts'
 
-const disk = mkdtempSync(join(tmpdir(), 'rapidrmf-disk-'))
-const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=777', 'tmpfs', disk]).status === 0
-if (!mounted) rmdirSync(disk)
-const SKIPPED = mounted ? '' : ' (skipped: mounting a tmpfs takes root and CAP_SYS_ADMIN)'
-
 const { client, url } = await createDatabase()
 const SYSTEMS = 40
 const RESULTS = SYSTEMS * 1007
 await seedWorld(client, { systems: SYSTEMS })
+
+const disk = mkdtempSync(join(tmpdir(), 'rapidrmf-disk-'))
+const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=777', 'tmpfs', disk]).status === 0
+if (!mounted) rmdirSync(disk)
+const SKIPPED = mounted ? '' : ' (skipped: mounting a tmpfs takes root and CAP_SYS_ADMIN)'
 
 /** Moves the results to a disk of 4 MiB; about 25,000 of the rows fit. */
 async function useTinyDisk(): Promise<void> {

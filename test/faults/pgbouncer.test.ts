@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { connect as openSocket } from 'node:net'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freePort } from '../../scripts/local-postgres.ts'
 import { createDatabase } from '../support/database.ts'
 import { expectNoPassword, startCli } from '../support/process.ts'
@@ -48,7 +48,7 @@ pool_mode = ${mode}
   const owner = root && uid !== undefined && gid !== undefined ? { uid, gid } : {}
   if (root) for (const path of [directory, ini]) chownSync(path, uid ?? 0, gid ?? 0)
   const child = spawn('pgbouncer', ['-q', ini], { stdio: 'ignore', ...owner })
-  afterAll(() => {
+  cleanUp.push(() => {
     child.kill('SIGKILL')
     rmSync(directory, { recursive: true, force: true })
   })
@@ -68,9 +68,17 @@ async function listening(port: number, child: ChildProcess): Promise<void> {
   throw new Error(`pgbouncer ended with ${child.exitCode}`)
 }
 
-const proxies = installed
-  ? { session: await startPgbouncer('session'), transaction: await startPgbouncer('transaction') }
-  : { session: '', transaction: '' }
+const proxies = { session: '', transaction: '' }
+const cleanUp: (() => void)[] = []
+// Not at the top of the file: what fails there skips the clean-up.
+beforeAll(async () => {
+  if (!installed) return
+  proxies.session = await startPgbouncer('session')
+  proxies.transaction = await startPgbouncer('transaction')
+})
+afterAll(() => {
+  for (const each of cleanUp) each()
+})
 
 const once = (databaseUrl: string, runKey: string) =>
   startCli(['scheduler', 'once', '--run-key', runKey], {

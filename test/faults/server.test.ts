@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { startLocalPostgres } from '../../scripts/local-postgres.ts'
 import { connect, disconnect } from '../../job-image/db/client.ts'
 import { migrate } from '../../job-image/db/schema.ts'
@@ -27,10 +27,13 @@ async function withClient<T>(work: (client: Client) => Promise<T>): Promise<T> {
     await disconnect(client)
   }
 }
-await withClient(async (client) => {
-  await migrate(client)
-  await seedWorld(client, { systems: SYSTEMS })
-})
+// Not at the top of the file: what fails there skips the clean-up.
+beforeAll(() =>
+  withClient(async (client) => {
+    await migrate(client)
+    await seedWorld(client, { systems: SYSTEMS })
+  }),
+)
 
 const folder = createFolder()
 folder.write('config.yaml', 'environments:\n  production: {}\n')
