@@ -1,0 +1,287 @@
+import { HttpMethod, RequestContext } from '@kubernetes/client-node'
+import { request } from 'undici'
+import type { Dispatcher } from 'undici'
+import { serverOf } from './connection.ts'
+import type { PooledConfig } from './connection.ts'
+import { KubeError, parseRetryAfter, UnreachableError } from './errors.ts'
+import type { Status } from './errors.ts'
+import { readJsonLines } from './json-lines.ts'
+import { pathOf } from './object.ts'
+import type { KubeObject, Location, Resource } from './object.ts'
+
+export type ObjectList<T extends KubeObject = KubeObject> = {
+  readonly metadata: { readonly resourceVersion: string; readonly continue?: string }
+  readonly items: readonly T[]
+}
+
+export type WatchEvent = { readonly type: string; readonly object: KubeObject }
+
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>
+
+export type CallOptions = { readonly timeout?: number; readonly signal?: AbortSignal }
+
+export type ListOptions = CallOptions & { readonly namespace?: string | undefined; readonly query?: Query }
+
+export type WatchOptions = {
+  readonly namespace?: string | undefined
+  readonly query?: Query
+  readonly signal: AbortSignal
+  /** Milliseconds without a byte after which the connection counts as dead. */
+  readonly silence: number
+}
+
+export type RemoveOptions = CallOptions & {
+  readonly uid?: string
+  readonly propagation?: 'Background' | 'Foreground' | 'Orphan'
+}
+
+/** An update says which version it was made from, or it could overwrite what it has never seen. */
+export type Update = KubeObject & { readonly metadata: { readonly resourceVersion: string } }
+
+export type JsonPatch = readonly {
+  readonly op: 'add' | 'replace' | 'remove' | 'test'
+  readonly path: string
+  readonly value?: unknown
+}[]
+
+export type ClientOptions = {
+  /** Runs at the moment each write is sent; what it throws stops the write. */
+  readonly guard?: () => void
+  /** By which name managedFields know the writes; left out, the API server takes the user agent up to its slash. */
+  readonly fieldManager?: string
+}
+
+type Outgoing = {
+  readonly query?: Query
+  readonly body?: unknown
+  readonly contentType?: string
+  readonly signal: AbortSignal
+  readonly silence?: number
+}
+
+/** Half of the Lease's renew deadline is 5 s, and the API server itself gives up after 60 s. */
+const DEFAULT_TIMEOUT = 15_000
+
+/** Credentials are looked up again this often: tokens in pods rotate, and the file is cheap to read, but not for every call. */
+const CREDENTIALS_AGE = 5_000
+
+/** A refusal's body is quoted in logs and conditions: a proxy's error page must not fill them. */
+const LONGEST_FOREIGN_TEXT = 300
+
+/**
+ * The Kubernetes API in plain JSON, over the pool of the configuration. No typed models: those turn times into Date and
+ * drop fields that they do not know, and an object written back would lose them.
+ */
+export class KubeClient {
+  readonly #config: PooledConfig
+  readonly #options: ClientOptions
+  #credentials: { readonly readAt: number; readonly context: Promise<RequestContext> } | undefined
+
+  constructor(config: PooledConfig, options: ClientOptions = {}) {
+    this.#config = config
+    this.#options = options
+  }
+
+  /** The same connections, with this guard. */
+  guarded(guard: () => void): KubeClient {
+    return new KubeClient(this.#config, { ...this.#options, guard })
+  }
+
+  list<T extends KubeObject>(resource: Resource, options: ListOptions = {}): Promise<ObjectList<T>> {
+    const { namespace, query } = options
+    return this.#read(pathOf(resource, { namespace }), options, query)
+  }
+
+  get<T extends KubeObject>(resource: Resource, at: Location, options: CallOptions = {}): Promise<T> {
+    return this.#read(pathOf(resource, at), options)
+  }
+
+  /** POST: never takes over what somebody else made. */
+  create<T extends KubeObject>(resource: Resource, object: T, options: CallOptions = {}): Promise<T> {
+    const { namespace } = object.metadata
+    return this.#write('POST', pathOf(resource, { namespace }), options, { body: object })
+  }
+
+  replace<T extends KubeObject>(
+    resource: Resource,
+    object: T & Update,
+    options: CallOptions = {},
+  ): Promise<T> {
+    const { namespace, name } = object.metadata
+    return this.#write('PUT', pathOf(resource, { namespace, name }), options, { body: object })
+  }
+
+  /** Only `status` of the object counts, with the names and the version in its metadata; the rest of it may be left out. */
+  replaceStatus<T extends KubeObject>(
+    resource: Resource,
+    object: T & Update,
+    options: CallOptions = {},
+  ): Promise<T> {
+    const { namespace, name } = object.metadata
+    const path = pathOf(resource, { namespace, name, subresource: 'status' })
+    return this.#write('PUT', path, options, { body: object })
+  }
+
+  /**
+   * Changes the paths named and nothing else, only if the object is still at that version: else 409, as for a PUT. (An
+   * operation `test` would do the same, but its failure is a 422.)
+   */
+  patch<T extends KubeObject>(
+    resource: Resource,
+    at: Location & { readonly resourceVersion: string },
+    operations: JsonPatch,
+    options: CallOptions = {},
+  ): Promise<T> {
+    const version = { op: 'replace', path: '/metadata/resourceVersion', value: at.resourceVersion }
+    return this.#write('PATCH', pathOf(resource, at), options, {
+      body: [version, ...operations],
+      contentType: 'application/json-patch+json',
+    })
+  }
+
+  /** With `uid`, an object that has since been replaced by another of the same name is left alone (409). */
+  async remove(resource: Resource, at: Location, options: RemoveOptions = {}): Promise<void> {
+    const { uid, propagation = 'Background' } = options
+    const preconditions = uid === undefined ? {} : { preconditions: { uid } }
+    const body = {
+      apiVersion: 'v1',
+      kind: 'DeleteOptions',
+      propagationPolicy: propagation,
+      ...preconditions,
+    }
+    await this.#write('DELETE', pathOf(resource, at), options, { body })
+  }
+
+  /** Opens a watch; the events end when the server ends it, and throw when the connection breaks or falls silent. */
+  async watch(resource: Resource, options: WatchOptions): Promise<AsyncIterable<WatchEvent>> {
+    const { namespace, query, signal, silence } = options
+    const path = pathOf(resource, { namespace })
+    const { body } = await this.#send('GET', path, { query: { ...query, watch: true }, signal, silence })
+    return readJsonLines<WatchEvent>(body, (error) => unreachable('WATCH', path, error))
+  }
+
+  async #read<T>(path: string, options: CallOptions, query: Query = {}): Promise<T> {
+    const { signal } = limit(options)
+    const { body } = await this.#send('GET', path, { query, signal })
+    return parse<T>(body, 'GET', path)
+  }
+
+  async #write<T>(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    options: CallOptions,
+    { body, contentType = 'application/json' }: { body: unknown; contentType?: string },
+  ): Promise<T> {
+    const { signal } = limit(options)
+    const { fieldManager } = this.#options
+    const query = method === 'DELETE' ? {} : { fieldManager }
+    const response = await this.#send(method, path, { query, body, contentType, signal })
+    return parse<T>(response.body, method, path)
+  }
+
+  async #send(
+    method: Dispatcher.HttpMethod,
+    path: string,
+    { query = {}, body, contentType, signal, silence }: Outgoing,
+  ): Promise<Dispatcher.ResponseData> {
+    const credentials = await this.#credential()
+    const dispatcher = credentials.getDispatcher()
+    const text = body === undefined ? null : JSON.stringify(body)
+    // Nothing may be awaited between here and the request: a process that was paused is no leader when it wakes.
+    if (method !== 'GET') this.#options.guard?.()
+    const answer = request(`${serverOf(this.#config)}${path}${search(query)}`, {
+      ...(dispatcher === undefined ? {} : { dispatcher }),
+      method,
+      headers: {
+        ...trimmed(credentials.getHeaders()),
+        accept: 'application/json',
+        'user-agent': 'rapidrmf-operator',
+        ...(contentType === undefined ? {} : { 'content-type': contentType }),
+      },
+      body: text,
+      signal,
+      ...(silence === undefined ? {} : { headersTimeout: silence, bodyTimeout: silence }),
+    })
+    const response = await answer.catch((error: unknown) => {
+      throw unreachable(method, path, error)
+    })
+    if (response.statusCode >= 200 && response.statusCode < 300) return response
+    if (response.statusCode === 401) this.#credentials = undefined
+    throw await refusal(response, method, path)
+  }
+
+  #credential(): Promise<RequestContext> {
+    const now = performance.now()
+    if (this.#credentials === undefined || now - this.#credentials.readAt > CREDENTIALS_AGE) {
+      const context = new RequestContext(serverOf(this.#config), HttpMethod.GET)
+      const ready = this.#config.applySecurityAuthentication(context).then(() => context)
+      this.#credentials = { readAt: now, context: ready }
+      // An exec plugin that fails once may work the next time.
+      ready.catch(() => (this.#credentials = undefined))
+    }
+    return this.#credentials.context
+  }
+}
+
+function limit({ timeout = DEFAULT_TIMEOUT, signal }: CallOptions): { signal: AbortSignal } {
+  const deadline = AbortSignal.timeout(timeout)
+  return { signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]) }
+}
+
+function search(query: Query): string {
+  const parameters = new URLSearchParams()
+  for (const [name, value] of Object.entries(query)) {
+    if (value !== undefined) parameters.set(name, String(value))
+  }
+  return parameters.size === 0 ? '' : `?${parameters.toString()}`
+}
+
+/** A token file may end in a newline, which no header may hold. */
+function trimmed(headers: Record<string, string>): Record<string, string> {
+  return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.trim()]))
+}
+
+async function parse<T>(body: Dispatcher.ResponseData['body'], method: string, path: string): Promise<T> {
+  const text = await body.text().catch((error: unknown) => {
+    throw unreachable(method, path, error)
+  })
+  try {
+    return JSON.parse(text) as T
+  } catch (error) {
+    throw new UnreachableError(`${method} ${path}: the answer is not JSON: ${excerpt(text)}`, {
+      cause: error,
+    })
+  }
+}
+
+async function refusal(
+  { statusCode, headers, body }: Dispatcher.ResponseData,
+  method: string,
+  path: string,
+): Promise<KubeError> {
+  const text = await body.text().catch(() => '')
+  const retryAfter = headers['retry-after']
+  return new KubeError(
+    statusCode,
+    statusIn(text) ?? { message: `${method} ${path}: HTTP ${statusCode} ${excerpt(text)}`.trimEnd() },
+    parseRetryAfter(Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, new Date()),
+  )
+}
+
+function statusIn(text: string): Status | undefined {
+  try {
+    const body = JSON.parse(text) as (Status & { kind?: unknown }) | null
+    return body?.kind === 'Status' ? body : undefined
+  } catch {
+    return undefined
+  }
+}
+
+function excerpt(text: string): string {
+  return text.slice(0, LONGEST_FOREIGN_TEXT).replaceAll(/\s+/g, ' ')
+}
+
+function unreachable(method: string, path: string, cause: unknown): UnreachableError {
+  const words = cause instanceof Error ? cause.message : String(cause)
+  return new UnreachableError(`${method} ${path}: ${words}`, { cause })
+}

@@ -1,0 +1,83 @@
+import { KubeConfig } from '@kubernetes/client-node'
+import type { Cluster, ConfigOptions, DispatcherOptions, RequestContext } from '@kubernetes/client-node'
+import { Agent } from 'undici'
+import type { Dispatcher } from 'undici'
+
+/**
+ * HTTP/1.1 on purpose: with HTTP/2 all watches and writes share one connection, and one lost packet, or one frozen
+ * connection, stops them all, the Lease included.
+ */
+const POOL = {
+  allowH2: false,
+  // Longer than the 2 s between Lease writes, shorter than the API server's own 90 s.
+  keepAliveTimeout: 30_000,
+  keepAliveMaxTimeout: 60_000,
+}
+const CONNECT = { timeout: 5_000, keepAlive: true, keepAliveInitialDelay: 30_000 }
+
+/**
+ * The library's configuration with one connection pool: by itself it builds a new pool, and with it a TLS handshake,
+ * for every call. The pool is replaced when CA, certificate or key change (an exec plugin renews certificates).
+ */
+export class PooledConfig extends KubeConfig {
+  #pool: { readonly identity: string; readonly dispatcher: Dispatcher } | undefined
+  #connect: DispatcherOptions | undefined
+
+  override createDispatcherOptions(
+    ...args: Parameters<KubeConfig['createDispatcherOptions']>
+  ): DispatcherOptions {
+    this.#connect = super.createDispatcherOptions(...args)
+    return this.#connect
+  }
+
+  override async applySecurityAuthentication(context: RequestContext): Promise<void> {
+    await super.applySecurityAuthentication(context)
+    const options = this.#connect ?? { type: 'none' }
+    const identity = JSON.stringify(options)
+    if (this.#pool?.identity !== identity) {
+      // Requests under way on the old pool end normally; it goes when the last is done.
+      void this.#pool?.dispatcher.close().catch(() => undefined)
+      this.#pool = { identity, dispatcher: poolFor(options, context.getDispatcher()) }
+    }
+    context.setDispatcher(this.#pool.dispatcher)
+  }
+
+  /** Ends every connection. */
+  async destroy(): Promise<void> {
+    await this.#pool?.dispatcher.destroy()
+  }
+}
+
+/** Proxies keep the dispatcher that the library has made for them; it is made once per identity, too. */
+function poolFor(options: DispatcherOptions, made: Dispatcher | undefined): Dispatcher {
+  if (made !== undefined && (options.type === 'proxy' || options.type === 'socks')) return made
+  const tls = options.type === 'agent' ? options.connect : {}
+  return new Agent({ ...POOL, connect: { ...CONNECT, ...tls } as Agent.Options['connect'] & {} })
+}
+
+export type ConfigSource = { readonly kubeconfig?: string; readonly context?: string }
+
+/** The file given, else $KUBECONFIG, ~/.kube/config, and the service account of the pod, in this order. */
+export function loadConfig({ kubeconfig, context }: ConfigSource = {}): PooledConfig {
+  const config = new PooledConfig()
+  // The library would skip what it cannot use, and then fail elsewhere with an error that names nothing.
+  const strict: Partial<ConfigOptions> = { onInvalidEntry: 'throw' }
+  if (kubeconfig === undefined) config.loadFromDefault(strict)
+  else config.loadFromFile(kubeconfig, strict)
+  if (context !== undefined) config.setCurrentContext(context)
+  serverOf(config)
+  return config
+}
+
+/** The API server's address without a trailing slash. */
+export function serverOf(config: KubeConfig): string {
+  const cluster: Cluster | null = config.getCurrentCluster()
+  if (cluster === null) {
+    const known = config.getContexts().map(({ name }) => name)
+    throw new Error(
+      `The kubeconfig has no usable context "${config.getCurrentContext()}". ` +
+        (known.length === 0 ? 'It names no contexts at all.' : `Its contexts: ${known.join(', ')}.`),
+    )
+  }
+  return cluster.server.replace(/\/+$/, '')
+}

@@ -1,0 +1,98 @@
+/** The body of a refusal: metav1.Status, as far as it is used. */
+export type Status = {
+  readonly message?: string
+  readonly reason?: string
+  readonly code?: number
+  readonly details?: {
+    readonly causes?: readonly StatusCause[]
+    readonly retryAfterSeconds?: number
+  }
+}
+
+export type StatusCause = { readonly reason?: string; readonly message?: string; readonly field?: string }
+
+/** The API server answered, and refused. */
+export class KubeError extends Error {
+  override readonly name = 'KubeError'
+  readonly status: number
+  /** metav1.StatusReason: one CamelCase word; '' when something before the API server answered. */
+  readonly reason: string
+  readonly causes: readonly StatusCause[]
+  /** Milliseconds the server asks us to wait. */
+  readonly retryAfter: number | undefined
+
+  constructor(status: number, body: Status, retryAfter?: number) {
+    super(body.message ?? `HTTP ${status}`)
+    this.status = status
+    this.reason = body.reason ?? ''
+    this.causes = body.details?.causes ?? []
+    const { retryAfterSeconds } = body.details ?? {}
+    this.retryAfter = retryAfter ?? (retryAfterSeconds ? retryAfterSeconds * 1000 : undefined)
+  }
+}
+
+/** No answer at all: no connection, a connection that broke, or silence. Whether a write took effect is unknown. */
+export class UnreachableError extends Error {
+  override readonly name = 'UnreachableError'
+}
+
+/** Another replica leads, or may lead by now: nothing may be written. */
+export class NotLeaderError extends Error {
+  override readonly name = 'NotLeaderError'
+}
+
+/** What to do about a failed call. */
+export type Failure =
+  /** A person must act; `recheck`: milliseconds until it is worth asking again although our object has not changed. */
+  | { readonly kind: 'terminal'; readonly message: string; readonly recheck?: number }
+  /** The object has changed since it was read: read again. */
+  | { readonly kind: 'conflict' }
+  /** The name to be created is taken. */
+  | { readonly kind: 'alreadyExists' }
+  | { readonly kind: 'notFound' }
+  /** The namespace is being deleted: nothing can be made in it, and nothing needs to. */
+  | { readonly kind: 'namespaceTerminating' }
+  /** The resource version asked for is too old: list again. */
+  | { readonly kind: 'expired' }
+  | { readonly kind: 'notLeader' }
+  /** The server is busy and says when to come back. */
+  | { readonly kind: 'wait'; readonly after: number }
+  | { readonly kind: 'transient' }
+
+/**
+ * 400: a field that the CRD passes through untyped does not fit its Kubernetes type; 413: larger than etcd takes;
+ * 422: validation, and the default of a ValidatingAdmissionPolicy.
+ */
+const USER_MUST_ACT = new Set([400, 405, 406, 413, 415, 422])
+
+/** Missing permissions, quotas and webhooks are put right without our object changing, and nobody tells us. */
+const FORBIDDEN_RECHECK = 5 * 60_000
+
+const LONGEST_WAIT = 5 * 60_000
+
+/** The one place that decides what a failed call means. Whatever is not an answer is transient. */
+export function failureOf(error: unknown): Failure {
+  if (error instanceof NotLeaderError) return { kind: 'notLeader' }
+  if (!(error instanceof KubeError)) return { kind: 'transient' }
+  const { status, reason, message } = error
+  if (status === 409) return { kind: reason === 'AlreadyExists' ? 'alreadyExists' : 'conflict' }
+  if (status === 404) return { kind: 'notFound' }
+  if (status === 410) return { kind: 'expired' }
+  if (status === 403) {
+    if (error.causes.some(({ reason }) => reason === 'NamespaceTerminating')) {
+      return { kind: 'namespaceTerminating' }
+    }
+    return { kind: 'terminal', message, recheck: FORBIDDEN_RECHECK }
+  }
+  if (USER_MUST_ACT.has(status)) return { kind: 'terminal', message }
+  if (error.retryAfter !== undefined) return { kind: 'wait', after: Math.min(error.retryAfter, LONGEST_WAIT) }
+  return { kind: 'transient' }
+}
+
+/** Retry-After is a number of seconds or a date (RFC 9110, 10.2.3); in milliseconds. */
+export function parseRetryAfter(header: string | undefined, now: Date): number | undefined {
+  if (header === undefined || header.trim() === '') return undefined
+  const seconds = Number(header)
+  const wait = Number.isNaN(seconds) ? Date.parse(header) - now.getTime() : seconds * 1000
+  return Number.isNaN(wait) ? undefined : Math.max(wait, 0)
+}

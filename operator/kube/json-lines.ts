@@ -1,0 +1,37 @@
+import type { Readable } from 'node:stream'
+
+/** etcd takes objects of 1.5 MiB by default, and JSON escapes can multiply them by six; anything longer is no event. */
+const LONGEST_LINE = 16 * 2 ** 20
+
+/**
+ * One JSON value per line, as a watch sends them. What breaks the stream is passed through `wrap`; a line that is not JSON
+ * throws a SyntaxError.
+ */
+export async function* readJsonLines<T>(
+  body: Readable,
+  wrap: (error: unknown) => Error,
+): AsyncGenerator<T, void, void> {
+  body.setEncoding('utf8')
+  let rest: string[] = []
+  let length = 0
+  try {
+    for await (const chunk of body as AsyncIterable<string>) {
+      length += chunk.length
+      if (length > LONGEST_LINE) throw new Error(`a line of more than ${LONGEST_LINE} characters`)
+      const end = chunk.lastIndexOf('\n')
+      if (end < 0) {
+        // Only joined when the line is complete: a large object comes in dozens of chunks.
+        rest.push(chunk)
+        continue
+      }
+      const lines = [...rest, chunk.slice(0, end)].join('').split('\n')
+      rest = [chunk.slice(end + 1)]
+      length = chunk.length - end - 1
+      for (const line of lines.filter((line) => line !== '')) yield JSON.parse(line) as T
+    }
+  } catch (error) {
+    throw error instanceof SyntaxError ? error : wrap(error)
+  } finally {
+    body.destroy()
+  }
+}

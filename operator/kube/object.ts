@@ -1,0 +1,96 @@
+/** What every Kubernetes object has. The rest stays as the API server sent it: times are strings, unknown fields are kept. */
+export type KubeObject = {
+  /** Missing on the items of a LIST. */
+  readonly apiVersion?: string
+  readonly kind?: string
+  readonly metadata: ObjectMeta
+  readonly [field: string]: unknown
+}
+
+export type ObjectMeta = {
+  readonly name: string
+  readonly namespace?: string
+  readonly uid?: string
+  readonly resourceVersion?: string
+  readonly generation?: number
+  readonly creationTimestamp?: string
+  readonly deletionTimestamp?: string
+  readonly labels?: Readonly<Record<string, string>>
+  readonly annotations?: Readonly<Record<string, string>>
+  readonly ownerReferences?: readonly OwnerReference[]
+  readonly finalizers?: readonly string[]
+  readonly managedFields?: readonly ManagedFields[]
+}
+
+export type OwnerReference = {
+  readonly apiVersion: string
+  readonly kind: string
+  readonly name: string
+  readonly uid: string
+  readonly controller?: boolean
+  readonly blockOwnerDeletion?: boolean
+}
+
+export type ManagedFields = {
+  readonly manager?: string
+  readonly operation?: string
+  readonly subresource?: string
+  readonly fieldsV1?: Readonly<Record<string, unknown>>
+}
+
+/** A kind of objects as the API's paths name it; the core group is ''. */
+export type Resource = { readonly group: string; readonly version: string; readonly plural: string }
+
+export const RESOURCES = {
+  schedules: { group: 'rapidrmf.io', version: 'v1alpha1', plural: 'validationschedules' },
+  cronJobs: { group: 'batch', version: 'v1', plural: 'cronjobs' },
+  jobs: { group: 'batch', version: 'v1', plural: 'jobs' },
+  pods: { group: '', version: 'v1', plural: 'pods' },
+  events: { group: 'events.k8s.io', version: 'v1', plural: 'events' },
+  leases: { group: 'coordination.k8s.io', version: 'v1', plural: 'leases' },
+  namespaces: { group: '', version: 'v1', plural: 'namespaces' },
+} as const satisfies Record<string, Resource>
+
+export type Location = {
+  readonly namespace?: string | undefined
+  readonly name?: string
+  readonly subresource?: 'status'
+}
+
+export function pathOf(resource: Resource, { namespace, name, subresource }: Location = {}): string {
+  const { group, version, plural } = resource
+  const parts = [
+    ...(group === '' ? ['api', version] : ['apis', group, version]),
+    ...(namespace === undefined ? [] : ['namespaces', namespace]),
+    plural,
+    ...(name === undefined ? [] : [name]),
+    ...(subresource === undefined ? [] : [subresource]),
+  ]
+  return `/${parts.map(encodeURIComponent).join('/')}`
+}
+
+/** "namespace/name": how stores and the queue name an object. */
+export function keyOf({ namespace = '', name }: { namespace?: string; name: string }): string {
+  return `${namespace}/${name}`
+}
+
+export function splitKey(key: string): { namespace: string; name: string } {
+  const slash = key.indexOf('/')
+  return { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
+}
+
+/** The one owner reference with `controller: true`, if any. */
+export function controllerOf({ metadata }: Pick<KubeObject, 'metadata'>): OwnerReference | undefined {
+  return metadata.ownerReferences?.find(({ controller }) => controller === true)
+}
+
+/**
+ * Negative if `a` is older. Versions of one resource are etcd revisions: decimal numbers that only grow (promised by the
+ * API since 1.35, true since 1.0), too long for a JavaScript number. Anything else cannot be ordered: undefined.
+ */
+export function compareVersions(a: string, b: string): number | undefined {
+  if (a === b) return 0
+  if (!/^[1-9]\d*$/.test(a) || !/^[1-9]\d*$/.test(b)) return undefined
+  if (a.length !== b.length) return a.length - b.length
+  return a < b ? -1 : 1
+}

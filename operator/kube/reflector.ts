@@ -1,0 +1,343 @@
+import type { Logger } from 'pino'
+import { backoffDelay, sleep } from '../clock.ts'
+import type { Clock } from '../clock.ts'
+import type { KubeClient, Query, WatchEvent } from './client.ts'
+import { failureOf, KubeError } from './errors.ts'
+import type { Failure, Status } from './errors.ts'
+import { compareVersions, keyOf } from './object.ts'
+import type { KubeObject, Resource } from './object.ts'
+import type { Cached } from './store.ts'
+
+export type Change<T> = { readonly key: string; readonly before?: T; readonly after?: T }
+
+/** Where the objects go. */
+export type Sink<T> = {
+  get(key: string): T | undefined
+  keys(): Iterable<string>
+  set(object: T): void
+  delete(key: string): void
+}
+
+export type ReflectorOptions<T extends Cached> = {
+  readonly client: Pick<KubeClient, 'list' | 'watch'>
+  readonly resource: Resource
+  /** Undefined: all namespaces. */
+  readonly namespace?: string | undefined
+  readonly labelSelector?: string | undefined
+  /** Keeps what is used of an object: a raw Job is 15 times as large. */
+  readonly project: (raw: KubeObject) => T
+  readonly store: Sink<T>
+  readonly onChange: (change: Change<T>) => void
+  readonly log: Logger
+  readonly clock: Clock
+  readonly random?: () => number
+  readonly timing?: Partial<Timing>
+}
+
+export type Timing = {
+  /** Bookmarks come every 60 s even when nothing happens: after half as much again the connection is dead. */
+  readonly silence: number
+  /** A connection that lived this long was no failure, however it ended. */
+  readonly steady: number
+  readonly backoff: { readonly first: number; readonly longest: number }
+  /** Connections live 5 to 10 minutes, so that they spread anew over the API servers after one was away. */
+  readonly lifetime: { readonly shortest: number; readonly longest: number }
+}
+
+const TIMING: Timing = {
+  silence: 90_000,
+  steady: 10_000,
+  backoff: { first: 800, longest: 30_000 },
+  lifetime: { shortest: 300_000, longest: 600_000 },
+}
+
+const PAGE = 500
+
+/** client-go's list of reasons is the same: 400 and 422 are how servers without the feature refuse its parameters. */
+const STREAMING_REFUSED = new Set([400, 422])
+
+const INITIAL_EVENTS_END = 'k8s.io/initial-events-end'
+
+const EVENT_TYPES = new Set(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK'])
+
+/** A list older than what is known already: a lagging or restored API server. */
+class StaleListError extends Error {
+  override readonly name = 'StaleListError'
+}
+
+/** What the stream holds is not what a watch sends; some of it may be lost, so only a new list can help. */
+class GarbledWatchError extends Error {
+  override readonly name = 'GarbledWatchError'
+}
+
+/**
+ * Keeps a store equal to what the API server holds: lists, watches, and starts over whenever anything breaks, for as
+ * long as it is not aborted. Lists are always consistent reads, and nothing older ever replaces something newer.
+ */
+export class Reflector<T extends Cached> {
+  readonly synced: Promise<void>
+  readonly #options: ReflectorOptions<T>
+  readonly #timing: Timing
+  #markSynced!: () => void
+  #isSynced = false
+  /** Where the next watch starts; undefined: list first. */
+  #resume: string | undefined
+  #newest: string | undefined
+  #streaming: 'yes' | 'notNow' | 'never' = 'yes'
+  /** What a streaming list has sent so far; undefined: no such list is under way. */
+  #initial: Map<string, T> | undefined
+  #restarts = 0
+  #lastEventAt: number
+  #lastTurnAt: number
+  #trouble: string | undefined
+
+  constructor(options: ReflectorOptions<T>) {
+    this.#options = options
+    this.#timing = { ...TIMING, ...options.timing }
+    this.#lastEventAt = this.#lastTurnAt = options.clock.now()
+    this.synced = new Promise((resolve) => (this.#markSynced = resolve))
+  }
+
+  get isSynced(): boolean {
+    return this.#isSynced
+  }
+
+  /** On the operator's clock: when the server last said anything, bookmarks included. */
+  get lastEventAt(): number {
+    return this.#lastEventAt
+  }
+
+  /** Connections opened after the first. */
+  get restarts(): number {
+    return this.#restarts
+  }
+
+  /** The reason why there is no working watch at the moment. */
+  get trouble(): string | undefined {
+    return this.#trouble
+  }
+
+  /** False only if the loop itself is stuck: an API server that is away is not this process's fault. */
+  get isAlive(): boolean {
+    const { silence, backoff } = this.#timing
+    const quiet = this.#options.clock.now() - Math.max(this.#lastEventAt, this.#lastTurnAt)
+    // One silent connection, then the longest pause that a server may ask for.
+    return quiet < silence + Math.max(backoff.longest * 1.5, 300_000) + 30_000
+  }
+
+  /** Whether everything up to this version is in the store: false after an own write until its echo has come. */
+  hasSeen(version: string): boolean {
+    if (this.#newest === undefined) return false
+    return (compareVersions(this.#newest, version) ?? 0) >= 0
+  }
+
+  /** Runs until the signal aborts. */
+  async run(signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options
+    let failures = 0
+    while (!signal.aborted) {
+      const startedAt = this.#turn()
+      const error = await this.#session(signal).then(
+        () => undefined,
+        (thrown: unknown) => thrown ?? new Error('unknown'),
+      )
+      if (signal.aborted) return
+      const steady = this.#turn() - startedAt >= this.#timing.steady
+      failures = steady ? Number(error !== undefined) : failures + 1
+      this.#restarts++
+      const failure = error === undefined ? undefined : this.#noteFailure(error, failures)
+      // Old age and compaction happen to healthy watches: they go on at once, unless they happen again and again.
+      const harmless = failure === undefined || failure.kind === 'expired'
+      if (steady && harmless) continue
+      const pause = backoffDelay(this.#timing.backoff, failures, random)
+      await sleep(clock, failure?.kind === 'wait' ? Math.max(pause, failure.after) : pause, signal)
+    }
+  }
+
+  /** One connection, after a list where one is needed. */
+  async #session(signal: AbortSignal): Promise<void> {
+    if (this.#resume !== undefined) return this.#watch(signal, { resourceVersion: this.#resume })
+    if (this.#streaming !== 'yes' || !(await this.#streamingList(signal))) {
+      const version = await this.#list(signal)
+      return this.#watch(signal, { resourceVersion: version })
+    }
+  }
+
+  /** List and watch in one: every object as an event, a closing bookmark, then what changes. False: not offered here. */
+  async #streamingList(signal: AbortSignal): Promise<boolean> {
+    try {
+      await this.#watch(signal, { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' })
+      return true
+    } catch (error) {
+      if (!(error instanceof KubeError && STREAMING_REFUSED.has(error.status))) throw error
+      this.#streaming = 'never'
+      this.#options.log.debug({ resource: this.#name }, 'no streaming lists here: listing page by page')
+      return false
+    } finally {
+      // Something between us and the API server may swallow the closing bookmark: the next list is an ordinary one.
+      if (this.#initial !== undefined) this.#streaming = 'notNow'
+      this.#initial = undefined
+    }
+  }
+
+  async #list(signal: AbortSignal): Promise<string> {
+    const { client, resource, namespace, labelSelector } = this.#options
+    const objects = new Map<string, T>()
+    let next: string | undefined
+    for (;;) {
+      const query: Query = { labelSelector, limit: PAGE, continue: next }
+      const page = await client.list(resource, { namespace, query, signal, timeout: 60_000 })
+      this.#lastEventAt = this.#options.clock.now()
+      for (const raw of page.items) this.#collect(objects, raw)
+      next = page.metadata.continue
+      if (next === undefined || next === '') {
+        this.#replace(objects, page.metadata.resourceVersion)
+        if (this.#streaming === 'notNow') this.#streaming = 'yes'
+        return page.metadata.resourceVersion
+      }
+    }
+  }
+
+  async #watch(signal: AbortSignal, start: Query): Promise<void> {
+    const { client, resource, namespace, labelSelector, clock, random = Math.random } = this.#options
+    const { silence, lifetime } = this.#timing
+    const span = lifetime.shortest + random() * (lifetime.longest - lifetime.shortest)
+    const query = {
+      ...start,
+      labelSelector,
+      allowWatchBookmarks: true,
+      timeoutSeconds: Math.ceil(span / 1000),
+    }
+    const events = await client.watch(resource, { namespace, query, signal, silence })
+    if (start['sendInitialEvents'] === true) this.#initial = new Map()
+    try {
+      for await (const event of events) {
+        this.#lastEventAt = clock.now()
+        this.#receive(event)
+      }
+    } catch (error) {
+      throw error instanceof SyntaxError ? new GarbledWatchError(error.message, { cause: error }) : error
+    }
+  }
+
+  #receive({ type, object }: WatchEvent): void {
+    if (type === 'ERROR') throw errorIn(object)
+    const version = (object as Partial<KubeObject> | undefined)?.metadata?.resourceVersion
+    if (version === undefined) throw new GarbledWatchError(`an event ${type} without a resourceVersion`)
+    if (!EVENT_TYPES.has(type)) throw new GarbledWatchError(`an event of the unknown type "${type}"`)
+    if (this.#initial !== undefined) this.#receiveInitial(this.#initial, { type, object }, version)
+    else if (!this.#advance(version)) return
+    else if (type === 'DELETED') this.#remove(keyOf(object.metadata))
+    else if (type !== 'BOOKMARK') this.#put(this.#project(object))
+  }
+
+  #receiveInitial(initial: Map<string, T>, { type, object }: WatchEvent, version: string): void {
+    if (type === 'DELETED') initial.delete(keyOf(object.metadata))
+    else if (type !== 'BOOKMARK') this.#collect(initial, object)
+    else if (object.metadata.annotations?.[INITIAL_EVENTS_END] === 'true') {
+      this.#replace(initial, version)
+      this.#initial = undefined
+    }
+  }
+
+  #collect(objects: Map<string, T>, raw: KubeObject): void {
+    const object = this.#project(raw)
+    if (object !== undefined) objects.set(keyOf(object), object)
+  }
+
+  /** An object that cannot be read is left out, and loudly: it must not keep all the others out. */
+  #project(raw: KubeObject): T | undefined {
+    try {
+      return this.#options.project(raw)
+    } catch (error) {
+      this.#options.log.error(
+        { err: error, resource: this.#name, key: keyOf(raw.metadata) },
+        'cannot read an object',
+      )
+      return undefined
+    }
+  }
+
+  /** The store becomes what was listed: what is not in it was deleted while nobody watched. */
+  #replace(objects: ReadonlyMap<string, T>, version: string): void {
+    if (this.#newest !== undefined && (compareVersions(version, this.#newest) ?? 0) < 0) {
+      throw new StaleListError(
+        `the API server answered with version ${version} of ${this.#name} after ${this.#newest}: it lags behind, or was ` +
+          'restored from a backup (then restart the operator)',
+      )
+    }
+    const { store, namespace } = this.#options
+    const within = namespace === undefined ? '' : `${namespace}/`
+    const gone = [...store.keys()].filter((key) => key.startsWith(within) && !objects.has(key))
+    this.#resume = this.#newest = version
+    this.#trouble = undefined
+    for (const key of gone) this.#remove(key)
+    for (const object of objects.values()) this.#put(object)
+    if (this.#isSynced) return
+    this.#isSynced = true
+    this.#markSynced()
+  }
+
+  /** False: the server repeats itself, or lags behind what it has said before. */
+  #advance(version: string): boolean {
+    this.#trouble = undefined
+    if (this.#newest !== undefined && (compareVersions(version, this.#newest) ?? 1) <= 0) return false
+    this.#resume = this.#newest = version
+    return true
+  }
+
+  #put(after: T | undefined): void {
+    if (after === undefined) return
+    const { store } = this.#options
+    const key = keyOf(after)
+    const before = store.get(key)
+    if (before !== undefined && (compareVersions(after.resourceVersion, before.resourceVersion) ?? 1) <= 0)
+      return
+    store.set(after)
+    this.#tell(before === undefined ? { key, after } : { key, before, after })
+  }
+
+  #remove(key: string): void {
+    const { store } = this.#options
+    const before = store.get(key)
+    if (before === undefined) return
+    store.delete(key)
+    this.#tell({ key, before })
+  }
+
+  /** A listener's mistake must not end the watch, and with it everything else. */
+  #tell(change: Change<T>): void {
+    try {
+      this.#options.onChange(change)
+    } catch (error) {
+      this.#options.log.error({ err: error, resource: this.#name, key: change.key }, 'a listener failed')
+    }
+  }
+
+  #noteFailure(error: unknown, failures: number): Failure {
+    const failure = failureOf(error)
+    if (failure.kind === 'expired' || error instanceof GarbledWatchError) this.#resume = undefined
+    this.#trouble = error instanceof Error ? error.message : String(error)
+    const details = { resource: this.#name, reason: this.#trouble, failures }
+    // One broken connection is daily business; what lasts should be seen.
+    if (failures > 2) this.#options.log.warn(details, 'cannot watch; trying again')
+    else this.#options.log.debug(details, 'watch ended')
+    return failure
+  }
+
+  #turn(): number {
+    return (this.#lastTurnAt = this.#options.clock.now())
+  }
+
+  get #name(): string {
+    const { resource, namespace } = this.#options
+    const name = resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}`
+    return namespace === undefined ? name : `${name} in ${namespace}`
+  }
+}
+
+/** An ERROR event holds a Status; 410 comes this way more often than as the answer. */
+function errorIn(object: unknown): Error {
+  const status = (object ?? {}) as Status
+  return new KubeError(status.code ?? 500, status)
+}

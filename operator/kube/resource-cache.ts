@@ -1,0 +1,46 @@
+import type { Change, ReflectorOptions } from './reflector.ts'
+import { Reflector } from './reflector.ts'
+import { splitKey } from './object.ts'
+import type { Cached, Store } from './store.ts'
+import { WriteEcho } from './write-echo.ts'
+
+export type ResourceCacheOptions<T extends Cached, Index extends string> = Omit<
+  ReflectorOptions<T>,
+  'store' | 'namespace' | 'onChange'
+> & {
+  readonly store: Store<T, Index>
+  /** Undefined: all of them, with one watch; else one watch for each. */
+  readonly namespaces?: readonly string[] | undefined
+  readonly onChange: (change: Change<T>) => void
+}
+
+/** One kind of objects, mirrored into one store, from one watch or from one for each namespace. */
+export class ResourceCache<T extends Cached, Index extends string = never> {
+  readonly store: Store<T, Index>
+  readonly synced: Promise<void>
+  /** The operator's own writes of this kind. */
+  readonly echo: WriteEcho
+  readonly #reflectors: ReadonlyMap<string | undefined, Reflector<T>>
+
+  constructor({ namespaces, ...options }: ResourceCacheOptions<T, Index>) {
+    this.store = options.store
+    this.#reflectors = new Map(
+      (namespaces ?? [undefined]).map((namespace) => [namespace, new Reflector({ ...options, namespace })]),
+    )
+    this.synced = Promise.all(this.reflectors.map(({ synced }) => synced)).then(() => undefined)
+    this.echo = new WriteEcho((key, version) => this.hasSeen(splitKey(key).namespace, version))
+  }
+
+  get reflectors(): readonly Reflector<T>[] {
+    return [...this.#reflectors.values()]
+  }
+
+  hasSeen(namespace: string, version: string): boolean {
+    const reflector = this.#reflectors.get(namespace) ?? this.#reflectors.get(undefined)
+    return reflector?.hasSeen(version) ?? true
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    await Promise.all(this.reflectors.map((reflector) => reflector.run(signal)))
+  }
+}

@@ -1,0 +1,75 @@
+import { keyOf } from './object.ts'
+
+/** What every cached object keeps of itself. */
+export type Cached = {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly resourceVersion: string
+}
+
+/** The values under which an object is found in one index. */
+export type IndexFunction<T> = (object: T) => readonly string[]
+
+/** Objects by "namespace/name", and by whatever indexes it was given. */
+export class Store<T extends Cached, Index extends string = never> {
+  readonly #objects = new Map<string, T>()
+  readonly #functions: readonly [Index, IndexFunction<T>][]
+  readonly #indexes: ReadonlyMap<Index, Map<string, Map<string, T>>>
+
+  constructor(indexes: Readonly<Record<Index, IndexFunction<T>>> = {} as Record<Index, IndexFunction<T>>) {
+    this.#functions = Object.entries(indexes) as [Index, IndexFunction<T>][]
+    this.#indexes = new Map(this.#functions.map(([name]) => [name, new Map()]))
+  }
+
+  get size(): number {
+    return this.#objects.size
+  }
+
+  get(key: string): T | undefined {
+    return this.#objects.get(key)
+  }
+
+  keys(): IterableIterator<string> {
+    return this.#objects.keys()
+  }
+
+  values(): IterableIterator<T> {
+    return this.#objects.values()
+  }
+
+  /** The objects that the index has under this value, in no particular order. */
+  by(index: Index, value: string): readonly T[] {
+    const bucket = this.#indexes.get(index)?.get(value)
+    return bucket === undefined ? [] : [...bucket.values()]
+  }
+
+  set(object: T): void {
+    const key = keyOf(object)
+    this.delete(key)
+    this.#objects.set(key, object)
+    for (const [index, values] of this.#functions) {
+      const entries = this.#indexes.get(index)
+      for (const value of values(object)) {
+        const bucket = entries?.get(value)
+        if (bucket === undefined) entries?.set(value, new Map([[key, object]]))
+        else bucket.set(key, object)
+      }
+    }
+  }
+
+  delete(key: string): void {
+    const object = this.#objects.get(key)
+    if (object === undefined) return
+    this.#objects.delete(key)
+    for (const [index, values] of this.#functions) {
+      const entries = this.#indexes.get(index)
+      for (const value of values(object)) {
+        const bucket = entries?.get(value)
+        bucket?.delete(key)
+        // Thousands of schedules come and go: an empty bucket for each would be a leak.
+        if (bucket?.size === 0) entries?.delete(value)
+      }
+    }
+  }
+}

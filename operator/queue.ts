@@ -1,0 +1,134 @@
+import { backoffDelay, systemClock } from './clock.ts'
+import type { Backoff, Clock } from './clock.ts'
+
+export type WorkQueueOptions = {
+  readonly workers: number
+  /** The work for one key. What it throws is a bug: it is reported and the key tried again later. */
+  readonly handle: (key: string) => Promise<void>
+  readonly onError: (key: string, error: unknown) => void
+  readonly clock?: Clock
+  readonly random?: () => number
+  readonly backoff?: Backoff
+}
+
+/** 0.1 s after the first failure, 51 s after the tenth, then a minute. */
+const BACKOFF: Backoff = { first: 100, longest: 60_000 }
+
+type Later = { readonly at: number; readonly cancel: () => void }
+
+/**
+ * Keys to be worked on. A key that waits is not added twice; a key that is being worked on is worked on once more when that
+ * ends, however often it was added: never by two workers at a time, and never is a change missed.
+ */
+export class WorkQueue {
+  readonly #options: WorkQueueOptions
+  readonly #clock: Clock
+  readonly #waiting = new Set<string>()
+  readonly #running = new Set<string>()
+  readonly #again = new Set<string>()
+  readonly #later = new Map<string, Later>()
+  readonly #failures = new Map<string, number>()
+  #started = false
+  #drained: (() => void) | undefined
+  #stopped = false
+
+  constructor(options: WorkQueueOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+  }
+
+  /** Keys that wait for a worker, those with a time to come not counted. */
+  get depth(): number {
+    return this.#waiting.size
+  }
+
+  get running(): number {
+    return this.#running.size
+  }
+
+  /** Keys whose last attempt failed. */
+  get failing(): number {
+    return this.#failures.size
+  }
+
+  /** Keys added before are kept until now: nothing may be decided before the caches are full. */
+  start(): void {
+    this.#started = true
+    this.#pump()
+  }
+
+  add(key: string): void {
+    if (this.#stopped) return
+    if (this.#running.has(key)) this.#again.add(key)
+    else this.#waiting.add(key)
+    this.#pump()
+  }
+
+  /** If the key has a time already, the earlier one counts. */
+  addAfter(key: string, milliseconds: number): void {
+    if (this.#stopped) return
+    if (milliseconds <= 0) {
+      this.add(key)
+      return
+    }
+    const at = this.#clock.now() + milliseconds
+    const known = this.#later.get(key)
+    if (known !== undefined && known.at <= at) return
+    known?.cancel()
+    const cancel = this.#clock.after(milliseconds, () => {
+      this.#later.delete(key)
+      this.add(key)
+    })
+    this.#later.set(key, { at, cancel })
+  }
+
+  /** Tries a failed key again, later each time until `forget`, and not before `atLeast` (a server's Retry-After). */
+  retry(key: string, atLeast = 0): void {
+    const failures = (this.#failures.get(key) ?? 0) + 1
+    this.#failures.set(key, failures)
+    const { backoff = BACKOFF, random } = this.#options
+    this.addAfter(key, Math.max(backoffDelay(backoff, failures, random), atLeast))
+  }
+
+  /** The key has succeeded: its next failure is a first one. */
+  forget(key: string): void {
+    this.#failures.delete(key)
+  }
+
+  /** Drops what waits, takes nothing more, and resolves when the work at hand is done. */
+  async drain(): Promise<void> {
+    this.#stopped = true
+    for (const { cancel } of this.#later.values()) cancel()
+    this.#later.clear()
+    this.#waiting.clear()
+    this.#again.clear()
+    if (this.#running.size === 0) return
+    await new Promise<void>((resolve) => (this.#drained = resolve))
+  }
+
+  #pump(): void {
+    if (!this.#started || this.#stopped) return
+    for (const key of this.#waiting) {
+      if (this.#running.size >= this.#options.workers) return
+      this.#waiting.delete(key)
+      void this.#work(key)
+    }
+  }
+
+  async #work(key: string): Promise<void> {
+    this.#running.add(key)
+    try {
+      // Not within `add`: a watch must not wait for what a reconcile does first, nor fail with it.
+      await Promise.resolve()
+      await this.#options.handle(key)
+    } catch (error) {
+      this.#options.onError(key, error)
+      this.retry(key)
+    } finally {
+      this.#running.delete(key)
+      if (this.#again.delete(key)) this.#waiting.add(key)
+      if (this.#running.size === 0) this.#drained?.()
+      this.#pump()
+    }
+  }
+}

@@ -1,0 +1,114 @@
+import { createServer } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { monitorEventLoopDelay } from 'node:perf_hooks'
+
+/** Undefined: all is well; else what is wrong, in words. */
+export type Check = () => string | undefined
+
+export type ServerOptions = {
+  readonly host?: string
+  readonly port: number
+  readonly health: Readonly<Record<string, Check>>
+  readonly readiness: Readonly<Record<string, Check>>
+  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
+}
+
+export type StatusServer = {
+  readonly port: number
+  /** Seconds that the event loop made others wait, at worst, in the last 10 to 20 s. */
+  eventLoopLag(): number
+  close(): Promise<void>
+}
+
+const LAG_WINDOW = 10_000
+
+/** An operator that cannot turn to its Lease for this long has lost it, and will again. */
+const LONGEST_LAG = 10
+
+/** /healthz, /readyz and /metrics, for the kubelet and Prometheus. */
+export async function startServer(options: ServerOptions): Promise<StatusServer> {
+  const lag = watchEventLoop()
+  const loop: Check = () => {
+    const typical = lag.typical()
+    return typical > LONGEST_LAG ? `busy: typically ${typical.toFixed(1)} s late` : undefined
+  }
+  const health = { 'event loop': loop, ...options.health }
+  const answer = async (path: string, response: ServerResponse): Promise<void> => {
+    if (path === '/healthz') report(response, health)
+    else if (path === '/readyz') report(response, options.readiness)
+    else if (path === '/metrics') {
+      const { contentType, text } = await options.metrics()
+      send(response, 200, text, contentType)
+    } else send(response, 404, 'There is /healthz, /readyz and /metrics.\n')
+  }
+  const server = createServer((request: IncomingMessage, response) => {
+    request.resume()
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      send(response, 405, 'Only GET.\n')
+      return
+    }
+    answer((request.url ?? '/').replace(/\?.*$/, ''), response).catch((error: unknown) => {
+      send(response, 500, `${error instanceof Error ? error.message : String(error)}\n`)
+    })
+  })
+  // Nobody who connects and then says nothing may hold a socket for long.
+  server.headersTimeout = 5_000
+  server.requestTimeout = 10_000
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject)
+    server.listen(options.port, options.host, resolve)
+  })
+  return {
+    port: (server.address() as AddressInfo).port,
+    eventLoopLag: () => lag.worst(),
+    close: async () => {
+      lag.stop()
+      const closed = new Promise((resolve) => server.close(resolve))
+      server.closeAllConnections()
+      await closed
+    },
+  }
+}
+
+function report(response: ServerResponse, checks: Readonly<Record<string, Check>>): void {
+  const results = Object.entries(checks).map(([name, check]) => ({ name, problem: check() }))
+  const lines = results.map(
+    ({ name, problem }) =>
+      `${problem === undefined ? 'ok' : 'NO'}  ${name}${problem === undefined ? '' : `: ${problem}`}`,
+  )
+  send(response, results.every(({ problem }) => problem === undefined) ? 200 : 503, `${lines.join('\n')}\n`)
+}
+
+function send(
+  response: ServerResponse,
+  status: number,
+  text: string,
+  contentType = 'text/plain; charset=utf-8',
+): void {
+  if (response.headersSent) {
+    response.destroy()
+    return
+  }
+  response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' }).end(text)
+}
+
+/** Seconds of delay over the last full window and the present one. */
+function watchEventLoop() {
+  const histogram = monitorEventLoopDelay({ resolution: 20 })
+  histogram.enable()
+  const read = () => ({ worst: histogram.max / 1e9, typical: histogram.percentile(50) / 1e9 })
+  let last = { worst: 0, typical: 0 }
+  const timer = setInterval(() => {
+    last = read()
+    histogram.reset()
+  }, LAG_WINDOW).unref()
+  return {
+    worst: () => Math.max(last.worst, histogram.count > 0 ? read().worst : 0),
+    typical: () => last.typical,
+    stop: () => {
+      clearInterval(timer)
+      histogram.disable()
+    },
+  }
+}
