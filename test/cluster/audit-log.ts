@@ -1,0 +1,116 @@
+// The API server's own record of who wrote what: what the tests count, in place of what a client believes it did.
+import { openSync, readSync, closeSync, statSync } from 'node:fs'
+import { until } from './until.ts'
+
+/** One write, whatever became of it. */
+export type AuditedWrite = {
+  readonly verb: 'create' | 'update' | 'patch' | 'delete' | 'deletecollection'
+  readonly user: string
+  readonly userAgent: string
+  readonly resource: string
+  readonly subresource: string | undefined
+  readonly namespace: string | undefined
+  readonly name: string | undefined
+  /** The HTTP status that was answered; 0 if the server died before. */
+  readonly code: number
+  readonly at: Date
+}
+
+/** Only entries for which all given properties are equal. `since`: a position that `auditPosition` gave. */
+export type AuditFilter = Partial<Omit<AuditedWrite, 'at'>> & { readonly since?: number }
+
+/** Reads are not logged: they are many, and no budget counts them. */
+export const AUDIT_POLICY = `apiVersion: audit.k8s.io/v1
+kind: Policy
+omitStages: [ResponseStarted]
+rules:
+  - level: Metadata
+    verbs: [create, update, patch, delete, deletecollection]
+  - level: None
+`
+
+type Entry = {
+  readonly auditID: string
+  readonly stage: 'RequestReceived' | 'ResponseComplete' | 'Panic'
+  readonly verb: AuditedWrite['verb']
+  readonly user: { readonly username: string }
+  readonly userAgent?: string
+  readonly objectRef?: {
+    readonly resource: string
+    readonly subresource?: string
+    readonly namespace?: string
+    readonly name?: string
+  }
+  readonly responseStatus?: { readonly code: number }
+  readonly requestReceivedTimestamp: string
+}
+
+/** The end of the log now, from which a later count can begin. */
+export function auditPosition(file: string): number {
+  return statSync(file).size
+}
+
+/**
+ * The writes of which a client has had the answer are surely among them: a request is logged before it is handled, and
+ * those without a logged answer yet are waited for.
+ */
+export async function auditedWrites(file: string, filter: AuditFilter = {}): Promise<AuditedWrite[]> {
+  const { since = 0, ...wanted } = filter
+  const deadline = Date.now() + 2_000
+  const entries = await until('the audit log to be complete', () => {
+    const found = readEntries(file, since)
+    return isComplete(found) || Date.now() > deadline ? found : undefined
+  })
+  return toWrites(entries).filter((write) =>
+    Object.entries(wanted).every(([key, value]) => write[key as keyof AuditedWrite] === value),
+  )
+}
+
+function readEntries(file: string, since: number): Entry[] {
+  const descriptor = openSync(file, 'r')
+  try {
+    const buffer = Buffer.alloc(Math.max(0, statSync(file).size - since))
+    const length = readSync(descriptor, buffer, 0, buffer.length, since)
+    const text = buffer.toString('utf8', 0, length)
+    // The last line may be half written.
+    const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+    return whole.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Entry]))
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function isComplete(entries: readonly Entry[]): boolean {
+  const open = new Set<string>()
+  for (const { auditID, stage } of entries) {
+    if (stage === 'RequestReceived') open.add(auditID)
+    else open.delete(auditID)
+  }
+  return open.size === 0
+}
+
+/** One write per request that was received in the period; its answer, if there is one, completes it. */
+function toWrites(entries: readonly Entry[]): AuditedWrite[] {
+  const answers = new Map(
+    entries.filter(({ stage }) => stage !== 'RequestReceived').map((entry) => [entry.auditID, entry]),
+  )
+  return entries
+    .filter(({ stage }) => stage === 'RequestReceived')
+    .map((received) => toWrite(received, answers.get(received.auditID)))
+}
+
+/** The name that a create gets from the server is only in the answer's entry. */
+function toWrite(received: Entry, answer: Entry | undefined): AuditedWrite {
+  const target = { ...received.objectRef, ...answer?.objectRef }
+  return {
+    verb: received.verb,
+    user: received.user.username,
+    userAgent: received.userAgent ?? '',
+    resource: target.resource ?? '',
+    subresource: target.subresource,
+    namespace: target.namespace,
+    name: target.name,
+    code: answer?.responseStatus?.code ?? 0,
+    at: new Date(received.requestReceivedTimestamp),
+  }
+}

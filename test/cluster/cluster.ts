@@ -1,0 +1,204 @@
+// A Kubernetes control plane of the project's own: etcd, kube-apiserver and kube-controller-manager (kube-scheduler on
+// request) on free loopback ports, in a directory of its own. There is no node: pods stay Pending, and a test plays
+// the kubelet (play-kubelet.ts).
+import { generateKeyPairSync, randomBytes } from 'node:crypto'
+import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { createNamespace, isReady, kubeconfig, serviceAccountKubeconfig } from './access.ts'
+import type { ClusterAccess, User } from './access.ts'
+import { AUDIT_POLICY, auditedWrites, auditPosition } from './audit-log.ts'
+import type { AuditedWrite, AuditFilter } from './audit-log.ts'
+import { CONTROL_PLANE, findBinaries } from './binaries.ts'
+import { createAuthority, issueCertificate } from './certificates.ts'
+import { compactEtcd } from './etcd.ts'
+import { defaultFlags, FILES, toArguments } from './flags.ts'
+import type { Flags, Layout, ProgramFlags, Server } from './flags.ts'
+import { freePorts } from './ports.ts'
+import { startProcess, startWatchdog } from './process.ts'
+import type { ClusterProcess } from './process.ts'
+import { until } from './until.ts'
+
+export type ClusterOptions = {
+  /** Over the defaults of flags.ts: `{ 'kube-apiserver': { 'feature-gates': 'WatchList=false' } }`. */
+  readonly flags?: ProgramFlags
+  readonly scheduler?: boolean
+}
+
+export type Cluster = {
+  readonly access: ClusterAccess
+  /** Holds logs, keys and data; removed by stop(). */
+  readonly directory: string
+  kubeconfig(user?: User): string
+  serviceAccountKubeconfig(namespace: string, name: string): Promise<string>
+  createNamespace(prefix: string, labels?: Readonly<Record<string, string>>): Promise<string>
+  writes(filter?: AuditFilter): Promise<AuditedWrite[]>
+  auditPosition(): number
+  /** SIGKILL, a crash, by default; SIGTERM lets it answer what it was asked, for ten seconds at most. */
+  stopApiServer(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
+  /** On the same port and data. `flags`: over those it was started with before, from now on. */
+  startApiServer(flags?: Flags): Promise<void>
+  restartApiServer(flags?: Flags): Promise<void>
+  /** SIGSTOP: connections stay open and nothing answers. */
+  pause(server: Server): void
+  resume(server: Server): void
+  /** Of a running server, to read its memory or its limits. */
+  pidOf(server: Server): number
+  /**
+   * Forgets all history. The API server answers old versions from its own cache all the same, until it is restarted:
+   * only then does a watch from before end with 410.
+   */
+  compactEtcd(): Promise<void>
+  /** Ends every process and removes the directory. */
+  stop(): Promise<void>
+}
+
+export async function startCluster({ flags = {}, scheduler = false }: ClusterOptions = {}): Promise<Cluster> {
+  const binaries = await findBinaries(CONTROL_PLANE)
+  if ('missing' in binaries) throw new Error(binaries.missing)
+  const [etcdPort = 0, etcdPeerPort = 0, apiServerPort = 0] = await freePorts(3)
+  const layout = {
+    directory: mkdtempSync(join(tmpdir(), 'rapidrmf-cluster-')),
+    etcdPort,
+    etcdPeerPort,
+    apiServerPort,
+  }
+  const access = writeFiles(layout)
+  const servers = superviseServers(binaries.directory, layout, flags)
+  const startApiServer = async (over: Flags = {}): Promise<void> => {
+    servers.override('kube-apiserver', over)
+    const process = servers.start('kube-apiserver')
+    await until(
+      'the API server to be ready',
+      async () => {
+        servers.check()
+        return (await isReady(access)) && process.running() ? true : undefined
+      },
+      { timeoutMs: 120_000 },
+    )
+  }
+  const stopApiServer = (signal: 'SIGTERM' | 'SIGKILL' = 'SIGKILL'): Promise<void> =>
+    servers.end('kube-apiserver', signal)
+  try {
+    servers.start('etcd')
+    await startApiServer()
+    // Only now: a controller manager that finds no API server within ten seconds gives up.
+    servers.start('kube-controller-manager')
+    if (scheduler) servers.start('kube-scheduler')
+  } catch (error) {
+    await servers.stop()
+    throw error
+  }
+  return {
+    access,
+    directory: layout.directory,
+    kubeconfig: (user) => kubeconfig(access, user),
+    serviceAccountKubeconfig: (namespace, name) => serviceAccountKubeconfig(access, namespace, name),
+    createNamespace: (prefix, labels) => createNamespace(access, prefix, labels),
+    writes: (filter) => auditedWrites(access.auditLog, filter),
+    auditPosition: () => auditPosition(access.auditLog),
+    stopApiServer,
+    startApiServer,
+    restartApiServer: async (over) => {
+      await stopApiServer()
+      await startApiServer(over)
+    },
+    pause: (server) => servers.get(server).signal('SIGSTOP'),
+    resume: (server) => servers.get(server).signal('SIGCONT'),
+    pidOf: (server) => servers.get(server).pid,
+    compactEtcd: () => compactEtcd(etcdPort),
+    stop: () => servers.stop(),
+  }
+}
+
+function writeFiles({ directory, apiServerPort }: Layout): ClusterAccess {
+  const write = (name: keyof typeof FILES, text: string): void =>
+    writeFileSync(join(directory, FILES[name]), text, { mode: 0o600 })
+  const authority = createAuthority('test-cluster')
+  const serving = issueCertificate(authority, {
+    commonName: 'kube-apiserver',
+    hosts: ['127.0.0.1', 'localhost', 'kubernetes.default.svc', '10.96.0.1'],
+  })
+  const access = {
+    server: `https://127.0.0.1:${apiServerPort}`,
+    authority,
+    adminToken: randomBytes(24).toString('base64url'),
+    auditLog: join(directory, FILES.auditLog),
+  }
+  const { privateKey } = generateKeyPairSync('rsa', {
+    modulusLength: 2048,
+    publicKeyEncoding: { type: 'spki', format: 'pem' },
+    privateKeyEncoding: { type: 'pkcs8', format: 'pem' },
+  })
+  mkdirSync(join(directory, 'etcd'), { mode: 0o700 })
+  write('authority', authority.certificate)
+  write('servingCertificate', serving.certificate)
+  write('servingKey', serving.key)
+  write('serviceAccountKey', privateKey)
+  write('tokens', `${access.adminToken},admin,admin,"system:masters"\n`)
+  write('auditPolicy', AUDIT_POLICY)
+  write('auditLog', '')
+  write('kubeconfig', kubeconfig(access))
+  return access
+}
+
+type Servers = {
+  start(server: Server): ClusterProcess
+  get(server: Server): ClusterProcess
+  override(server: Server, flags: Flags): void
+  end(server: Server, signal: NodeJS.Signals): Promise<void>
+  /** Throws if one has ended that nobody ended. */
+  check(): void
+  stop(): Promise<void>
+}
+
+/** An API server that is asked to end waits a minute for its open watches. */
+const GRACE_MS = 10_000
+
+function superviseServers(binaries: string, layout: Layout, overrides: ProgramFlags): Servers {
+  const { directory } = layout
+  const watchdog = startWatchdog(directory)
+  const running = new Map<Server, ClusterProcess>()
+  const flags: Record<Server, Flags> = defaultFlags(layout)
+  const override = (server: Server, over: Flags): void => {
+    flags[server] = { ...flags[server], ...over }
+  }
+  for (const [server, over] of Object.entries(overrides)) override(server as Server, over)
+  const get = (server: Server): ClusterProcess => {
+    const found = running.get(server)
+    if (found === undefined) throw new Error(`${server} is not running`)
+    return found
+  }
+  return {
+    get,
+    override,
+    start: (server) => {
+      if (running.has(server)) throw new Error(`${server} is running already`)
+      const log = join(directory, `${server}.log`)
+      const process = startProcess(join(binaries, server), toArguments(flags[server]), server, log)
+      running.set(server, process)
+      watchdog.watch(process)
+      return process
+    },
+    end: async (server, signal) => {
+      const process = get(server)
+      running.delete(server)
+      process.signal(signal)
+      const force = setTimeout(() => process.signal('SIGKILL'), GRACE_MS)
+      await process.ended
+      clearTimeout(force)
+    },
+    check: () => {
+      const dead = [...running.values()].find((process) => !process.running())
+      if (dead !== undefined) throw new Error(`${dead.name} has ended:\n${dead.lastWords()}`)
+    },
+    stop: async () => {
+      const all = [...running.values()]
+      running.clear()
+      // Nothing of it is needed any more; SIGKILL ends a paused process too.
+      for (const process of all) process.signal('SIGKILL')
+      await Promise.all(all.map(({ ended }) => ended))
+      await watchdog.dismiss()
+    },
+  }
+}

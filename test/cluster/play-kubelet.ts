@@ -1,0 +1,145 @@
+// The test cluster has no node. A test patches pod status as a kubelet would, and the real Job controller draws its
+// conclusions from it.
+import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node'
+import type { V1ContainerState, V1ContainerStatus, V1Job, V1Pod, V1PodStatus } from '@kubernetes/client-node'
+import { hasCode } from './client.ts'
+import type { Client } from './client.ts'
+import { until } from './until.ts'
+
+export type Ending = {
+  readonly exitCode: number
+  /** What the container left in its termination message file. */
+  readonly message?: string
+  /** `OOMKilled`, for one; by default what the kubelet says for the exit code. */
+  readonly reason?: string
+}
+
+export type Kubelet = {
+  /** Waits for a pod of the Job that has not ended; the newest, if there are several. */
+  podOf(job: string): Promise<V1Pod>
+  running(pod: V1Pod): Promise<V1Pod>
+  /** The container ended; exit code 0 makes the pod Succeeded, any other Failed. */
+  ended(pod: V1Pod, ending: Ending): Promise<V1Pod>
+  /** The container does not start: `ImagePullBackOff`, `CreateContainerConfigError`, … */
+  waiting(pod: V1Pod, reason: string, message: string): Promise<V1Pod>
+  /** What the scheduler writes when no node will do. */
+  unschedulable(pod: V1Pod, message: string): Promise<V1Pod>
+  /** Evicted, preempted or drained: the pod fails with the condition that podFailurePolicy can ignore. */
+  disrupted(pod: V1Pod, reason: string): Promise<V1Pod>
+  /** Plays a whole run: its pod starts and ends, and the Job controller has concluded. */
+  finish(job: string, ending: Ending): Promise<V1Job>
+}
+
+export function playKubelet({ core, batch }: Client, namespace: string): Kubelet {
+  const patchStatus = async (pod: V1Pod, status: V1PodStatus): Promise<V1Pod> =>
+    core.patchNamespacedPodStatus(
+      { namespace, name: nameOf(pod), body: { status } },
+      setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch),
+    )
+  const podOf = (job: string): Promise<V1Pod> =>
+    until(`a pod of Job ${namespace}/${job}`, async () => {
+      const labelSelector = `batch.kubernetes.io/job-name=${job}`
+      const { items } = await core.listNamespacedPod({ namespace, labelSelector })
+      return items
+        .filter(({ status, metadata }) => !hasEnded(status) && metadata?.deletionTimestamp === undefined)
+        .sort((a, b) => createdAt(b) - createdAt(a))[0]
+    })
+  const running = (pod: V1Pod): Promise<V1Pod> =>
+    patchStatus(pod, {
+      phase: 'Running',
+      startTime: new Date(),
+      conditions: [condition('PodScheduled', 'True'), condition('Ready', 'True')],
+      containerStatuses: everyContainer(pod, { running: { startedAt: new Date() } }, true),
+    })
+  const ended = (pod: V1Pod, ending: Ending): Promise<V1Pod> =>
+    patchStatus(pod, {
+      phase: ending.exitCode === 0 ? 'Succeeded' : 'Failed',
+      conditions: [condition('Ready', 'False')],
+      containerStatuses: everyContainer(pod, terminated(ending)),
+    })
+  return {
+    podOf,
+    running,
+    ended,
+    waiting: (pod, reason, message) =>
+      patchStatus(pod, {
+        phase: 'Pending',
+        conditions: [condition('PodScheduled', 'True'), condition('Ready', 'False')],
+        containerStatuses: everyContainer(pod, { waiting: { reason, message } }),
+      }),
+    unschedulable: (pod, message) =>
+      patchStatus(pod, {
+        phase: 'Pending',
+        conditions: [{ ...condition('PodScheduled', 'False'), reason: 'Unschedulable', message }],
+      }),
+    disrupted: (pod, reason) =>
+      patchStatus(pod, {
+        phase: 'Failed',
+        conditions: [{ ...condition('DisruptionTarget', 'True'), reason }],
+        containerStatuses: everyContainer(pod, terminated({ exitCode: 143 })),
+      }),
+    finish: async (job, ending) => {
+      await ended(await running(await podOf(job)), ending)
+      return until(`the end of Job ${namespace}/${job}`, async () => {
+        const found = await batch.readNamespacedJob({ namespace, name: job }).catch(unlessGone)
+        return found === undefined || hasConcluded(found) ? found : undefined
+      })
+    },
+  }
+}
+
+/** Complete and Failed; FailureTarget and SuccessCriteriaMet come before, when the Job still has pods. */
+export function hasConcluded(job: V1Job): boolean {
+  return (job.status?.conditions ?? []).some(
+    ({ type, status }) => ['Complete', 'Failed'].includes(type) && status === 'True',
+  )
+}
+
+function hasEnded(status: V1PodStatus | undefined): boolean {
+  return status?.phase === 'Succeeded' || status?.phase === 'Failed'
+}
+
+function unlessGone(error: unknown): undefined {
+  if (!hasCode(error, 404)) throw error
+}
+
+function nameOf({ metadata }: V1Pod): string {
+  return metadata?.name ?? ''
+}
+
+function createdAt({ metadata }: V1Pod): number {
+  return metadata?.creationTimestamp?.getTime() ?? 0
+}
+
+function condition(type: string, status: 'True' | 'False'): { type: string; status: string } {
+  return { type, status }
+}
+
+function terminated({ exitCode, message, reason }: Ending): ContainerState {
+  const now = new Date()
+  return {
+    terminated: {
+      exitCode,
+      reason: reason ?? (exitCode === 0 ? 'Completed' : 'Error'),
+      startedAt: now,
+      finishedAt: now,
+      ...(message !== undefined && { message }),
+    },
+  }
+}
+
+/** A strategic merge keeps what is not named, and a container is in one state only. */
+type ContainerState = { readonly [state in keyof V1ContainerState]: V1ContainerState[state] | null }
+
+function everyContainer(pod: V1Pod, state: ContainerState, ready = false): V1ContainerStatus[] {
+  const only = { waiting: null, running: null, terminated: null, ...state } as V1ContainerState
+  return (pod.spec?.containers ?? []).map(({ name, image = '' }) => ({
+    name,
+    image,
+    imageID: '',
+    ready,
+    started: ready,
+    restartCount: 0,
+    state: only,
+  }))
+}

@@ -1,0 +1,120 @@
+import { existsSync } from 'node:fs'
+import { request } from 'node:https'
+import { createServer } from 'node:https'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, expect, test } from 'vitest'
+import { kubeconfig } from '../access.ts'
+import { issueCertificate } from '../certificates.ts'
+import { connect } from '../client.ts'
+import { startCluster } from '../cluster.ts'
+import type { Cluster } from '../cluster.ts'
+import { describeWithCluster } from '../namespace.ts'
+import { playKubelet } from '../play-kubelet.ts'
+
+describeWithCluster('a cluster of a test file of its own', () => {
+  let cluster: Cluster
+  beforeAll(async () => {
+    cluster = await startCluster({ flags: { 'kube-apiserver': { 'feature-gates': 'WatchList=false' } } })
+  })
+  afterAll(() => cluster.stop())
+
+  test('keeps its objects and controllers over a crash of the API server and over compaction', async () => {
+    const admin = connect(cluster.kubeconfig())
+    const namespace = await cluster.createNamespace('crash')
+    const before = await admin.core.createNamespacedConfigMap({
+      namespace,
+      body: { metadata: { name: 'kept' } },
+    })
+    await cluster.stopApiServer('SIGKILL')
+    await expect(admin.core.listNamespace()).rejects.toThrow('fetch failed')
+    await cluster.startApiServer()
+    await cluster.compactEtcd()
+    await cluster.compactEtcd()
+
+    const after = await admin.core.readNamespacedConfigMap({ namespace, name: 'kept' })
+    expect(after.metadata?.uid).toBe(before.metadata?.uid)
+    const template = { spec: { restartPolicy: 'Never', containers: [{ name: 'job', image: 'job' }] } }
+    await admin.batch.createNamespacedJob({
+      namespace,
+      body: { metadata: { name: 'after' }, spec: { template } },
+    })
+    const done = await playKubelet(admin, namespace).finish('after', { exitCode: 0 })
+    expect(done?.status?.succeeded).toBe(1)
+  })
+
+  test('takes other flags at a restart', async () => {
+    const admin = connect(cluster.kubeconfig())
+    const streamingList = () =>
+      admin.core.listNamespace({
+        watch: true,
+        sendInitialEvents: true,
+        resourceVersionMatch: 'NotOlderThan',
+        allowWatchBookmarks: true,
+        timeoutSeconds: 1,
+      })
+    await expect(streamingList()).rejects.toMatchObject({
+      code: 422,
+      body: expect.stringContaining('sendInitialEvents is forbidden'),
+    })
+    await cluster.restartApiServer({ 'feature-gates': 'WatchList=true' })
+    const outcome = await streamingList().catch((error: unknown) => error)
+    expect(outcome).not.toMatchObject({ code: 422 })
+  })
+
+  test('does not answer while it is paused', async () => {
+    const admin = connect(cluster.kubeconfig())
+    await admin.core.listNamespace()
+    cluster.pause('kube-apiserver')
+    const answer = admin.core.listNamespace()
+    const first = await Promise.race([
+      answer.then(() => 'answered'),
+      new Promise((resolve) => setTimeout(resolve, 500, 'silent')),
+    ])
+    expect(first).toBe('silent')
+    cluster.resume('kube-apiserver')
+    expect((await answer).items.length).toBeGreaterThan(3)
+  })
+
+  test('is reached through a TLS proxy with a certificate of its own authority, as a service account', async () => {
+    const { authority, server } = cluster.access
+    const serving = issueCertificate(authority, { commonName: 'proxy', hosts: ['127.0.0.1'] })
+    const proxy = createServer({ cert: serving.certificate, key: serving.key }, (incoming, outgoing) => {
+      const { method = 'GET', url = '/', headers } = incoming
+      const onward = request(`${server}${url}`, { method, headers, ca: authority.certificate }, (answer) => {
+        outgoing.writeHead(answer.statusCode ?? 502, answer.headers)
+        answer.pipe(outgoing)
+      })
+      incoming.pipe(onward)
+    })
+    await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+    try {
+      const { port } = proxy.address() as AddressInfo
+      const through = `https://127.0.0.1:${port}`
+      const admin = connect(kubeconfig({ ...cluster.access, server: through }))
+      expect((await admin.core.readNamespace({ name: 'default' })).metadata?.name).toBe('default')
+
+      const namespace = await cluster.createNamespace('account')
+      const direct = await cluster.serviceAccountKubeconfig(namespace, 'default')
+      const account = connect(direct.replace(server, through))
+      await expect(account.core.listNamespacedSecret({ namespace })).rejects.toMatchObject({
+        code: 403,
+        body: expect.stringContaining(`system:serviceaccount:${namespace}:default`),
+      })
+    } finally {
+      proxy.closeAllConnections()
+      proxy.close()
+    }
+  })
+
+  test('leaves neither a process nor a file behind', async () => {
+    const second = await startCluster()
+    const pids = [
+      second.pidOf('etcd'),
+      second.pidOf('kube-apiserver'),
+      second.pidOf('kube-controller-manager'),
+    ]
+    await second.stop()
+    expect(existsSync(second.directory)).toBe(false)
+    for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH')
+  })
+})

@@ -1,0 +1,18 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+
+export type UntilOptions = { readonly timeoutMs?: number; readonly intervalMs?: number }
+
+/** Asks again and again until the answer is not undefined. What it throws at the end names what was waited for. */
+export async function until<T>(
+  what: string,
+  ask: () => Promise<T | undefined> | T | undefined,
+  { timeoutMs = 30_000, intervalMs = 25 }: UntilOptions = {},
+): Promise<T> {
+  const deadline = Date.now() + timeoutMs
+  for (;;) {
+    const answer = await ask()
+    if (answer !== undefined) return answer
+    if (Date.now() > deadline) throw new Error(`waited ${timeoutMs} ms in vain for ${what}`)
+    await sleep(intervalMs)
+  }
+}

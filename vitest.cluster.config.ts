@@ -1,0 +1,13 @@
+import { defineConfig } from 'vitest/config'
+
+/** On a real API server and the real controllers, which the run brings up itself. */
+export default defineConfig({
+  test: {
+    include: ['test/cluster/suite/**/*.test.ts'],
+    globalSetup: ['test/cluster/global-setup.ts'],
+    reporters: ['default', './test/support/count-reporter.ts'],
+    testTimeout: 60_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+  },
+})
