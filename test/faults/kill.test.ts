@@ -118,7 +118,7 @@ describe(`kill -9 at random points (${TRIALS} trials, RAPIDRMF_SEED=${SEED})`, (
     },
   )
 
-  it('the points were spread over the whole life', () => {
+  it.skipIf(TRIALS < 50)('the points were spread over the whole life', () => {
     expect(seen.partial).toBeGreaterThan(TRIALS / 10)
   })
 
