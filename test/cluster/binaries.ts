@@ -19,6 +19,7 @@ const PACKAGES = {
 
 export type Program = keyof typeof PACKAGES
 
+/** Every cluster needs them, but for the scheduler, which is started on request; one directory has them all. */
 export const CONTROL_PLANE: readonly Program[] = [
   'etcd',
   'kube-apiserver',

@@ -1,8 +1,7 @@
 // X.509 certificates for the test cluster. node:crypto has keys and signatures but writes no certificates, and not
 // every machine has openssl, so the few DER structures needed (RFC 5280) are put together here.
-import { createPrivateKey, generateKeyPairSync, randomBytes, sign } from 'node:crypto'
+import { generateKeyPairSync, randomBytes, sign, X509Certificate } from 'node:crypto'
 import { isIPv4 } from 'node:net'
-import { X509Certificate } from 'node:crypto'
 
 /** PEM texts. */
 export type Certificate = { readonly certificate: string; readonly key: string }
@@ -42,8 +41,7 @@ export function issueCertificate(authority: Certificate, subject: Subject): Cert
     ...(hosts.length === 0 ? [] : [extension('2.5.29.17', sequence(...hosts.map(alternativeName)))]),
   ]
   const issuer = issuerName(authority)
-  const authorityKey = createPrivateKey(authority.key).export({ type: 'pkcs8', format: 'pem' }).toString()
-  return issue({ issuer, subject, publicKey, extensions }, privateKey, authorityKey)
+  return issue({ issuer, subject, publicKey, extensions }, privateKey, authority.key)
 }
 
 type Content = {

@@ -3,7 +3,7 @@ import type { ChildProcess } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, expect, test } from 'vitest'
+import { afterAll, beforeAll, expect, test } from 'vitest'
 import { connect } from '../client.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { until } from '../until.ts'
@@ -11,8 +11,11 @@ import { until } from '../until.ts'
 const SCRIPT = join(import.meta.dirname, '../../../scripts/cluster.ts')
 
 describeWithCluster('npm run cluster', () => {
-  const directory = mkdtempSync(join(tmpdir(), 'rapidrmf-cluster-test-'))
+  let directory: string
   const started: ChildProcess[] = []
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), 'rapidrmf-cluster-test-'))
+  })
   afterAll(() => {
     for (const child of started) child.kill('SIGKILL')
     rmSync(directory, { recursive: true, force: true })

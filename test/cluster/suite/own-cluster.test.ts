@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
-import { request } from 'node:https'
-import { createServer } from 'node:https'
+import { createServer, request } from 'node:https'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { kubeconfig } from '../access.ts'
@@ -10,6 +9,7 @@ import { startCluster } from '../cluster.ts'
 import type { Cluster } from '../cluster.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { playKubelet } from '../play-kubelet.ts'
+import { until } from '../until.ts'
 
 describeWithCluster('a cluster of a test file of its own', () => {
   let cluster: Cluster
@@ -106,14 +106,23 @@ describeWithCluster('a cluster of a test file of its own', () => {
     }
   })
 
-  test('leaves neither a process nor a file behind', async () => {
-    const second = await startCluster()
-    const pids = [
-      second.pidOf('etcd'),
-      second.pidOf('kube-apiserver'),
-      second.pidOf('kube-controller-manager'),
-    ]
-    await second.stop()
+  test('runs a scheduler on request, and leaves neither a process nor a file behind', async () => {
+    const second = await startCluster({ scheduler: true })
+    const servers = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const
+    const pids = servers.map((server) => second.pidOf(server))
+    try {
+      const { core } = connect(second.kubeconfig())
+      const namespace = await second.createNamespace('scheduler')
+      const spec = { containers: [{ name: 'job', image: 'job' }] }
+      await core.createNamespacedPod({ namespace, body: { metadata: { name: 'waits' }, spec } })
+      const message = await until('the words of the scheduler', async () => {
+        const { status } = await core.readNamespacedPod({ namespace, name: 'waits' })
+        return status?.conditions?.find(({ reason }) => reason === 'Unschedulable')?.message
+      })
+      expect(message).toContain('no nodes available')
+    } finally {
+      await second.stop()
+    }
     expect(existsSync(second.directory)).toBe(false)
     for (const pid of pids) expect(() => process.kill(pid, 0)).toThrow('ESRCH')
   })

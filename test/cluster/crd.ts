@@ -1,0 +1,25 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { V1CustomResourceDefinition } from '@kubernetes/client-node'
+import { parse } from 'yaml'
+import { CRD_NAME } from '../../crds/validation-schedule.ts'
+import { hasCode } from './client.ts'
+import type { Client } from './client.ts'
+import { until } from './until.ts'
+
+const FILE = join(import.meta.dirname, `../../crds/${CRD_NAME}.yaml`)
+
+/** Applies the generated CRD, whoever else does so at the same time, and waits until schedules can be written. */
+export async function installCrd({ extensions }: Client): Promise<V1CustomResourceDefinition> {
+  const body = parse(readFileSync(FILE, 'utf8')) as V1CustomResourceDefinition
+  try {
+    await extensions.createCustomResourceDefinition({ body })
+  } catch (error) {
+    if (!hasCode(error, 409)) throw error
+  }
+  return until('the CRD to be established', async () => {
+    const found = await extensions.readCustomResourceDefinition({ name: CRD_NAME })
+    const established = found.status?.conditions?.find(({ type }) => type === 'Established')
+    return established?.status === 'True' ? found : undefined
+  })
+}

@@ -1,0 +1,27 @@
+import { Agent, fetch } from 'undici'
+import type { ClusterAccess } from './access.ts'
+
+/** What `kubectl get` prints: it asks the API server for a table, and shows the columns of priority 0. */
+export type Table = { readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }
+
+type TableBody = {
+  readonly columnDefinitions: readonly { readonly name: string; readonly priority: number }[]
+  readonly rows: readonly { readonly cells: readonly unknown[] }[]
+}
+
+export async function getAsTable(access: ClusterAccess, path: string): Promise<Table> {
+  await using dispatcher = new Agent({ connect: { ca: access.authority.certificate } })
+  const response = await fetch(`${access.server}${path}`, {
+    dispatcher,
+    headers: {
+      authorization: `Bearer ${access.adminToken}`,
+      accept: 'application/json;as=Table;v=v1;g=meta.k8s.io',
+    },
+  })
+  const { columnDefinitions, rows } = (await response.json()) as TableBody
+  const shown = columnDefinitions.map(({ priority }) => priority === 0)
+  return {
+    columns: columnDefinitions.filter((_, index) => shown[index]).map(({ name }) => name),
+    rows: rows.map(({ cells }) => cells.filter((_, index) => shown[index])),
+  }
+}
