@@ -7,6 +7,7 @@ import { resultsCommand } from './commands/results.ts'
 import { rulesCommand } from './commands/rules.ts'
 import { runsGroup } from './commands/runs.ts'
 import { schedulerCommand } from './commands/scheduler.ts'
+import { schedulesCommand } from './commands/schedules.ts'
 import { EXIT, asError, exitCodeOf } from './errors.ts'
 import { write } from './io.ts'
 import type { Action, Io } from './io.ts'
@@ -18,6 +19,7 @@ const app = subcommands({
   description: 'Scheduled validation of NIST SP 800-53 controls against the evidence in PostgreSQL',
   cmds: {
     scheduler: schedulerCommand,
+    schedules: schedulesCommand,
     runs: runsGroup,
     results: resultsCommand,
     catalog: catalogCommand,
