@@ -20,7 +20,7 @@ export const MANAGED_BY = 'rapidrmf-operator'
 export const SCHEDULE_UID_LABEL = `${GROUP}/schedule-uid`
 /** The schedule's full name, for people. */
 export const SCHEDULE_NAME_ANNOTATION = `${GROUP}/schedule`
-/** On a Job that a run request made: the request's token, shortened to what can be shown. */
+/** On a Job that a run request made: the request's token, of which the Job's name has the hash only. */
 export const RUN_REQUEST_TOKEN_ANNOTATION = `${GROUP}/run-request`
 
 /** Set by Kubernetes: on a scheduled Job its slot (absent on manual ones), on a pod its Job. */

@@ -7,6 +7,7 @@ import {
   MANAGED_BY,
   MANAGED_BY_LABEL,
   RUN_REQUEST_ANNOTATION,
+  RUN_REQUEST_TOKEN_ANNOTATION,
   SCHEDULE_NAME_ANNOTATION,
   SCHEDULE_UID_LABEL,
   SHORT_NAME,
@@ -103,6 +104,7 @@ kstatus understand them.`
 const NAMES: readonly (readonly [name: string, on: string, meaning: string])[] = [
   [
     RUN_REQUEST_ANNOTATION,
+  RUN_REQUEST_TOKEN_ANNOTATION,
     KIND,
     'Any text; each new one asks for one run now, also while suspended. It waits for a run that goes on. ' +
       '`status.lastHandledRunRequest` repeats it when the run was made.',
@@ -110,6 +112,7 @@ const NAMES: readonly (readonly [name: string, on: string, meaning: string])[] =
   [SCHEDULE_UID_LABEL, 'CronJob, Job, pod', 'UID of the schedule.'],
   [MANAGED_BY_LABEL, 'CronJob, Job, pod', `\`${MANAGED_BY}\`.`],
   [SCHEDULE_NAME_ANNOTATION, 'CronJob, Job, pod', 'Name of the schedule, in full.'],
+  [RUN_REQUEST_TOKEN_ANNOTATION, 'Job', 'The run request that it was made for.'],
   [SLOT_ANNOTATION, 'Job', 'The slot; set by Kubernetes, missing on manual Jobs.'],
   [JOB_UID_LABEL, 'pod', "The Job's UID, which is the run's key; set by Kubernetes."],
   [JOB_NAME_LABEL, 'pod', "The Job's name; set by Kubernetes."],

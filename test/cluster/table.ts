@@ -10,7 +10,7 @@ type TableBody = {
 }
 
 export async function getAsTable(access: ClusterAccess, path: string): Promise<Table> {
-  await using dispatcher = new Agent({ connect: { ca: access.authority.certificate } })
+  const dispatcher = new Agent({ connect: { ca: access.authority.certificate } })
   const response = await fetch(`${access.server}${path}`, {
     dispatcher,
     headers: {
@@ -19,6 +19,7 @@ export async function getAsTable(access: ClusterAccess, path: string): Promise<T
     },
   })
   const { columnDefinitions, rows } = (await response.json()) as TableBody
+  await dispatcher.close()
   const shown = columnDefinitions.map(({ priority }) => priority === 0)
   return {
     columns: columnDefinitions.filter((_, index) => shown[index]).map(({ name }) => name),

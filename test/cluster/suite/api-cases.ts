@@ -1,0 +1,184 @@
+import type { ValidationScheduleSpecInput } from '../../../crds/validation-schedule.ts'
+
+const KEY = { name: 'rapidrmf', key: 'config.yaml' }
+export const SMALLEST: ValidationScheduleSpecInput = {
+  environment: 'production',
+  schedule: '0 2 * * *',
+  config: { configMapKeyRef: KEY },
+}
+
+/** Everything that a schedule can say, once. */
+export const LARGEST: ValidationScheduleSpecInput = {
+  environment: 'Production, EU (1)',
+  schedule: '*/5,7 0-6/2 ? JAN-mar  mon',
+  timeZone: 'America/Argentina/ComodRivadavia',
+  suspend: true,
+  concurrencyPolicy: 'Replace',
+  startingDeadlineSeconds: 10,
+  successfulJobsHistoryLimit: 1,
+  failedJobsHistoryLimit: 10,
+  config: { secretKeyRef: { name: 'rapidrmf.config', key: '.config_v-1.yaml' } },
+  database: { urlSecretKeyRef: { name: 'db', key: 'url' } },
+  job: {
+    labels: { 'kueue.x-k8s.io/queue-name': 'audits', 'app.kubernetes.io/name': 'audit', empty: '' },
+    annotations: { 'example.org/why': 'any text: "…"' },
+    activeDeadlineSeconds: 1,
+    backoffLimit: 0,
+    pod: {
+      image: 'registry.example.org:5000/rapidrmf/job@sha256:0123',
+      imagePullPolicy: 'Always',
+      imagePullSecrets: [{ name: 'registry' }],
+      serviceAccountName: 'validator',
+      labels: { team: 'grc' },
+      annotations: { 'example.org/scrape': 'false' },
+      env: [
+        { name: 'DATABASE_URL', valueFrom: { secretKeyRef: { name: 'db', key: 'url' } } },
+        { name: 'RAPIDRMF_OUTAGE', value: '60' },
+      ],
+      envFrom: [{ prefix: 'X_', secretRef: { name: 'more', optional: true } }],
+      volumes: [{ name: 'packs', configMap: { name: 'packs', items: [{ key: 'a', path: 'b' }] } }],
+      volumeMounts: [{ name: 'packs', mountPath: '/packs', readOnly: true }],
+      resources: { requests: { cpu: '500m' }, limits: { cpu: 2, memory: '1Gi' } },
+      nodeSelector: { 'kubernetes.io/os': 'linux' },
+      tolerations: [{ key: 'audit', operator: 'Exists', effect: 'NoSchedule', tolerationSeconds: 5 }],
+      affinity: { podAntiAffinity: { preferredDuringSchedulingIgnoredDuringExecution: [] } },
+      topologySpreadConstraints: [
+        { maxSkew: 1, topologyKey: 'zone', whenUnsatisfiable: 'DoNotSchedule', labelSelector: {} },
+      ],
+      priorityClassName: 'system-cluster-critical',
+      runtimeClassName: 'gvisor',
+      securityContext: { runAsUser: 1000, fsGroup: 1000, seccompProfile: { type: 'RuntimeDefault' } },
+    },
+  },
+}
+
+type Accepted = readonly [what: string, change: object]
+type Refused = readonly [what: string, change: object, message: string]
+
+/** Some of these are bad all the same: that the API server says when the CronJob is written. */
+export const ACCEPTED: readonly Accepted[] = [
+  ['field out of range', { schedule: '0 25 * * *' }],
+  ['never fires', { schedule: '0 0 30 2 *' }],
+  ['tabs between fields', { schedule: '\t0\t2 *  * *\n' }],
+  ['unknown zone', { timeZone: 'Mars/Base' }],
+  ['zone that only Go knows', { timeZone: 'posix/Europe/Berlin' }],
+  ['offset zone', { timeZone: 'Etc/GMT+12' }],
+  ['environment of one character', { environment: 'p' }],
+  ['environment of fifty letters, none ASCII', { environment: 'é'.repeat(50) }],
+  ['ConfigMap with dots', { config: { configMapKeyRef: { name: 'a.b', key: '_' } } }],
+]
+
+const invalid = (field: string, value: string, message: string): string =>
+  `${field}: Invalid value: ${JSON.stringify(value)}: ${message}`
+
+const schedule = (value: string, message: string): Refused => [
+  `schedule ${JSON.stringify(value)}`,
+  { schedule: value },
+  invalid('spec.schedule', value, message),
+]
+const FIVE_FIELDS =
+  'needs exactly five fields, minute hour day-of-month month day-of-week, such as "0 2 * * *"'
+const DESCRIPTOR =
+  'descriptors such as @daily and @every are not supported; write five fields, such as "0 2 * * *"'
+const ZONE_INSIDE =
+  'a time zone cannot be part of the schedule; put it into spec.timeZone and keep five fields here, such as "0 2 * * *"'
+
+const ENVIRONMENT =
+  'must be a key of `environments` in the configuration: no space at either end, no control characters'
+const ZONE = 'must be a name of the IANA time zone database, such as Europe/Berlin or Etc/UTC'
+const ONE_SOURCE = 'spec.config: Invalid value: needs exactly one of configMapKeyRef and secretKeyRef'
+const DATA_KEY = 'must be a key of a ConfigMap or Secret: letters, digits'
+const OBJECT_NAME = 'must be the name of a Kubernetes object: lower-case letters, digits'
+const RESERVED = 'identify a run and are set by the operator and by Kubernetes; leave them out'
+const RESERVED_ENV = 'identify the run and are set by the operator; leave them out'
+
+const withConfigMap = (key: object): object => ({ config: { configMapKeyRef: key } })
+const inJob = (job: object): object => ({ job })
+const inPod = (pod: object): object => ({ job: { pod } })
+
+export const REFUSED: readonly Refused[] = [
+  schedule('0 2 * *', FIVE_FIELDS),
+  schedule('0 0 2 * * *', FIVE_FIELDS),
+  schedule('   ', FIVE_FIELDS),
+  schedule('@daily', DESCRIPTOR),
+  schedule('@every 5m', DESCRIPTOR),
+  schedule('TZ=Europe/Berlin 0 2 * * *', ZONE_INSIDE),
+  schedule('CRON_TZ=UTC 0 2 * * *', ZONE_INSIDE),
+  schedule('', 'spec.schedule in body should be at least 1 chars long'),
+  ['a long schedule', { schedule: `${'1,'.repeat(127)}1 * * * *` }, 'Too long: may not be more than 256'],
+  ['a schedule that is a number', { schedule: 5 }, 'must be of type string: "integer"'],
+
+  ['zone with a space', { timeZone: 'Europe Berlin' }, invalid('spec.timeZone', 'Europe Berlin', ZONE)],
+  ['zone that is a path', { timeZone: '/etc/localtime' }, invalid('spec.timeZone', '/etc/localtime', ZONE)],
+  ['no zone', { timeZone: '' }, 'should be at least 1 chars long'],
+
+  ['environment, space before', { environment: ' p' }, invalid('spec.environment', ' p', ENVIRONMENT)],
+  ['environment, line break after', { environment: 'p\n' }, invalid('spec.environment', 'p\n', ENVIRONMENT)],
+  ['environment, control character', { environment: 'a\u0007b' }, ENVIRONMENT],
+  ['environment, too long', { environment: 'x'.repeat(51) }, 'Too long: may not be more than 50'],
+  ['environment, empty', { environment: '' }, 'should be at least 1 chars long'],
+
+  ['short deadline', { startingDeadlineSeconds: 9 }, 'should be greater than or equal to 10'],
+  [
+    'deadline that overflows',
+    { startingDeadlineSeconds: 2 ** 31 },
+    'should be less than or equal to 2147483647',
+  ],
+  ['fraction of a second', { startingDeadlineSeconds: 10.5 }, 'must be of type integer'],
+  ['no history', { successfulJobsHistoryLimit: 0 }, 'should be greater than or equal to 1'],
+  ['long history', { failedJobsHistoryLimit: 11 }, 'should be less than or equal to 10'],
+  ['runs that overlap', { concurrencyPolicy: 'Allow' }, 'supported values: "Forbid", "Replace"'],
+
+  ['no source', { config: {} }, ONE_SOURCE],
+  ['two sources', { config: { configMapKeyRef: KEY, secretKeyRef: KEY } }, ONE_SOURCE],
+  ['ConfigMap in capitals', withConfigMap({ name: 'Config', key: 'k' }), OBJECT_NAME],
+  ['key with a slash', withConfigMap({ name: 'config', key: 'a/b' }), DATA_KEY],
+  ['key that climbs', withConfigMap({ name: 'config', key: '..data' }), DATA_KEY],
+  ['no key', withConfigMap({ name: 'config' }), 'spec.config.configMapKeyRef.key: Required value'],
+  ['database without a Secret', { database: {} }, 'spec.database.urlSecretKeyRef: Required value'],
+  ['password in the open', { database: { url: 'postgres://' } }, 'unknown field "spec.database.url"'],
+  ['selection', { selection: { systems: {} } }, 'unknown field "spec.selection"'],
+
+  ['our label', inJob({ labels: { 'rapidrmf.io/schedule-uid': 'x' } }), 'spec.job.labels: Invalid value: '],
+  ['label of the Job controller', inJob({ labels: { 'batch.kubernetes.io/job-name': 'x' } }), RESERVED],
+  ['old label of the Job controller', inJob({ labels: { 'job-name': 'x' } }), RESERVED],
+  ['manager', inJob({ labels: { 'app.kubernetes.io/managed-by': 'Helm' } }), RESERVED],
+  ['label value with a space', inJob({ labels: { team: 'a b' } }), 'a label value holds letters, digits'],
+  ['long label value', inJob({ labels: { team: 'x'.repeat(64) } }), 'Too long: may not be more than 63'],
+  [
+    'a slot of its own',
+    inJob({ annotations: { 'batch.kubernetes.io/cronjob-scheduled-timestamp': 'x' } }),
+    RESERVED,
+  ],
+  ['no time', inJob({ activeDeadlineSeconds: 0 }), 'should be greater than or equal to 1'],
+  ['tries without end', inJob({ backoffLimit: 101 }), 'should be less than or equal to 100'],
+  ['parallelism', inJob({ parallelism: 2 }), 'unknown field "spec.job.parallelism"'],
+
+  ['misspelt field', inPod({ imagee: 'x' }), 'unknown field "spec.job.pod.imagee"'],
+  ['containers', inPod({ containers: [] }), 'unknown field "spec.job.pod.containers"'],
+  ['misspelt limits', inPod({ resources: { limit: {} } }), 'unknown field "spec.job.pod.resources.limit"'],
+  ['limit that is true', inPod({ resources: { limits: { cpu: true } } }), 'must be of type integer'],
+  ['empty image', inPod({ image: '' }), 'should be at least 1 chars long'],
+  ['image with a space', inPod({ image: 'job: 1' }), 'an image reference holds no spaces or line breaks'],
+  ['pull policy', inPod({ imagePullPolicy: 'Often' }), 'supported values: "Always", "IfNotPresent", "Never"'],
+  ['service account', inPod({ serviceAccountName: 'Not A Name' }), OBJECT_NAME],
+  ["pod's label", inPod({ labels: { 'controller-uid': 'x' } }), 'spec.job.pod.labels: Invalid value: '],
+  ["pod's annotation", inPod({ annotations: { 'rapidrmf.io/schedule': 'x' } }), RESERVED],
+  ['run key', inPod({ env: [{ name: 'RUN_KEY', value: 'x' }] }), RESERVED_ENV],
+  ["schedule's UID", inPod({ env: [{ name: 'SCHEDULE_UID', value: 'x' }] }), 'spec.job.pod.env[0].name: '],
+  ['two values', inPod({ env: [{ name: 'A', value: 'x', valueFrom: {} }] }), 'has both value and valueFrom'],
+  ['one name twice', inPod({ env: [{ name: 'A' }, { name: 'A' }] }), 'spec.job.pod.env[1]: Duplicate value'],
+  ['variables from nowhere', inPod({ envFrom: [{}] }), 'needs exactly one of configMapRef and secretRef'],
+  [
+    'our volume',
+    inPod({ volumes: [{ name: 'rapidrmf-config' }] }),
+    "are the operator's; choose another name",
+  ],
+  ['volume in capitals', inPod({ volumes: [{ name: 'Packs' }] }), 'must be a DNS label: lower-case letters'],
+  ['mount without a path', inPod({ volumeMounts: [{ name: 'packs' }] }), 'mountPath: Required value'],
+  [
+    'too many tolerations',
+    inPod({ tolerations: Array.from({ length: 33 }, () => ({})) }),
+    'must have at most 32 items',
+  ],
+]
