@@ -104,7 +104,6 @@ kstatus understand them.`
 const NAMES: readonly (readonly [name: string, on: string, meaning: string])[] = [
   [
     RUN_REQUEST_ANNOTATION,
-  RUN_REQUEST_TOKEN_ANNOTATION,
     KIND,
     'Any text; each new one asks for one run now, also while suspended. It waits for a run that goes on. ' +
       '`status.lastHandledRunRequest` repeats it when the run was made.',
