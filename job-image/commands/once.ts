@@ -5,7 +5,7 @@ import type { RunSummary } from '../../crds/run-summary.ts'
 import { EXIT, InputError, asError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
-import type { RunRequest, ScheduleIdentity } from '../run/request.ts'
+import type { RunObserver, RunRequest, ScheduleIdentity } from '../run/request.ts'
 import { configOption, databaseUrlOption, envOption, jsonFlag, migrateFlag } from './options.ts'
 
 const runKeyOption = option({
@@ -97,24 +97,31 @@ export const onceCommand = command({
 async function once(options: OnceOptions, io: Io): Promise<number> {
   const { newRunKey, failureSummary } = await import('../run/summary.ts')
   const runKey = options.runKey ?? newRunKey()
+  let left: RunSummary | undefined
   const writeSummary = await summaryWriter(options.summaryFile, io)
   try {
-    const summary = await validate({ ...options, runKey }, io)
+    const summary = await validate({ ...options, runKey }, io, (event) => {
+      if (event.type === 'left') left = event.summary
+    })
     await writeSummary(summary)
     if (options.json) await writeJson(io.stdout, summary)
     else await write(io.stdout, summaryLines(summary))
     return exitCodeFor(summary, options.failOn)
   } catch (thrown) {
-    await writeSummary(failureSummary(runKey, options.env, asError(thrown)))
+    await writeSummary(failureSummary(runKey, options.env, asError(thrown), left))
     throw thrown
   }
 }
 
-async function validate(options: OnceOptions & { readonly runKey: string }, io: Io): Promise<RunSummary> {
+async function validate(
+  options: OnceOptions & { readonly runKey: string },
+  io: Io,
+  observer: RunObserver,
+): Promise<RunSummary> {
   const { requestFromConfig } = await import('../run/from-config.ts')
   const { executeRun } = await import('../run/job.ts')
   const { runReporter } = await import('../output/progress.ts')
-  const observer = runReporter(io.stderr)
+  const reporter = runReporter(io.stderr)
   const schedule = await scheduleIdentity(options)
   const request: RunRequest = requestFromConfig(
     options,
@@ -123,7 +130,10 @@ async function validate(options: OnceOptions & { readonly runKey: string }, io: 
       triggeredBy: 'cli',
       ...(schedule === undefined ? {} : { schedule }),
       signal: io.signal,
-      observer,
+      observer: (event) => {
+        reporter(event)
+        observer(event)
+      },
     },
     io,
   )
@@ -131,7 +141,7 @@ async function validate(options: OnceOptions & { readonly runKey: string }, io: 
   try {
     return await executeRun(request)
   } finally {
-    observer.done()
+    reporter.done()
   }
 }
 

@@ -1,6 +1,7 @@
 import { command, number, option, string } from 'cmd-ts'
 import type { Logger } from 'pino'
 import { InputError, asError } from '../errors.ts'
+import { describeEvent } from '../output/progress.ts'
 import type { Action, Io } from '../io.ts'
 import type { SchedulerObserver, SchedulerOptions } from '../run/scheduler.ts'
 import { migrateFirst } from './once.ts'
@@ -52,7 +53,7 @@ export const startCommand = command({
     ({ migrate, ...options }): Action =>
     async (io) => {
       const { createLogger } = await import('../output/logger.ts')
-      const { watchSchedule } = await import('../run/scheduler.ts')
+      const { checkScheduler, watchSchedule } = await import('../run/scheduler.ts')
       const log = createLogger(io.stderr).child({ environment: options.env })
       const scheduler: SchedulerOptions = {
         ...options,
@@ -61,6 +62,7 @@ export const startCommand = command({
       }
       if (!(options.startingDeadline > 0))
         throw new InputError('--starting-deadline: expected seconds, more than 0')
+      checkScheduler(options, io)
       await checkDatabase(options, migrate, io, log)
       await watchSchedule(scheduler, io)
       return 0
@@ -98,10 +100,13 @@ function loggingObserver(
       const run = log.child({ slot, run_key: runKey })
       run.info('run due')
       return (event) => {
-        if (event.type === 'progress') return
-        const { type, ...rest } = event
-        const quiet = type === 'opened' || type === 'planned'
-        run[quiet ? 'info' : 'warn'](rest, type)
+        const text = describeEvent(event)
+        if (text === undefined) return
+        const quiet = event.type === 'opened' || event.type === 'planned' || event.type === 'waiting'
+        run[quiet ? 'info' : 'warn'](
+          event.type === 'opened' ? { run_id: event.runId, attempt: event.attempt } : {},
+          text,
+        )
       }
     },
     finished: (slot, { runId, verdict, message, counts }) =>

@@ -175,19 +175,19 @@ export async function getRecentJobRuns(client: Client, filter: RunFilter = {}): 
   return rows
 }
 
-/** Sets what planning found out. False: somebody else has planned the run. */
+/** Sets what planning found out; `attributes` are added to the row's own. */
 export async function markPlanned(
   client: Client,
   id: number,
   metrics: Readonly<Record<string, unknown>>,
-  digests: Readonly<Record<string, unknown>>,
+  attributes: Readonly<Record<string, unknown>>,
 ): Promise<void> {
   await client.query(
     `UPDATE job_runs
         SET planned_at = ${UTC_NOW}, metrics = $2,
-            attributes = jsonb_set(attributes::jsonb, '{digests}', $3::jsonb)::json
+            attributes = (attributes::jsonb || $3::jsonb)::json
       WHERE id = $1`,
-    [id, JSON.stringify(metrics), JSON.stringify(digests)],
+    [id, JSON.stringify(metrics), JSON.stringify(attributes)],
   )
 }
 

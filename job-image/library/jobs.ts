@@ -1,4 +1,5 @@
 import type { RunSummary } from '../../crds/run-summary.ts'
+import { metricsOf } from '../db/job-runs.ts'
 import type { RunRequest, ScheduleIdentity } from '../run/request.ts'
 import { requestFromConfig } from '../run/from-config.ts'
 import { executeRun } from '../run/job.ts'
@@ -32,6 +33,7 @@ export type ValidationJobOptions = ValidationTarget & {
 export type ValidationJobResult = {
   readonly status: 'success' | 'failed'
   readonly jobId: number
+  /** As `job_runs.metrics`: systems, controls, results_saved, errors and a count per status. */
   readonly metrics: Readonly<Record<string, number>>
   readonly summary: RunSummary
 }
@@ -55,8 +57,12 @@ export async function runValidationJob(options: ValidationJobOptions = {}): Prom
   )
   const summary = await executeRun(request)
   const { counts, runId } = summary
-  const metrics = { ...counts, results_saved: counts.results }
-  return { status: summary.status === 'success' ? 'success' : 'failed', jobId: runId ?? 0, metrics, summary }
+  return {
+    status: summary.status === 'success' ? 'success' : 'failed',
+    jobId: runId ?? 0,
+    metrics: metricsOf(counts),
+    summary,
+  }
 }
 
 /** One run, marked as the scheduler's: for programs that bring a scheduler of their own. */

@@ -1,5 +1,6 @@
-import type { RunEvent, RunObserver } from '../run/request.ts'
 import type { Output } from '../io.ts'
+import type { RunEvent, RunObserver } from '../run/request.ts'
+import { plural } from '../words.ts'
 
 const CLEAR_LINE = '\r\u001B[2K'
 /** Faster than the eye reads would only cost time. */
@@ -15,15 +16,18 @@ export function runReporter(stderr: Output): RunObserver & { done(): void } {
     stderr.write(`${terminal ? CLEAR_LINE : ''}${text}\n`)
   }
   const draw = (): void => {
-    if (!terminal || Date.now() - drawn < REDRAW_MS) return
+    if (!terminal || totals.systems === 0 || Date.now() - drawn < REDRAW_MS) return
     drawn = Date.now()
-    const percent = totals.systems === 0 ? 100 : Math.floor((100 * totals.done) / totals.systems)
+    const percent = Math.floor((100 * totals.done) / totals.systems)
     stderr.write(
       `${CLEAR_LINE}${percent} % · ${totals.done} of ${totals.systems} systems · ${totals.results} results`,
     )
   }
   const observe = (event: RunEvent): void => {
-    if (event.type === 'planned') totals.systems = event.systems
+    if (event.type === 'planned') {
+      totals.systems = event.systems
+      totals.done = event.systems - event.pending
+    }
     if (event.type === 'progress') {
       totals.done += event.systems
       totals.results += event.results
@@ -47,8 +51,9 @@ export function describeEvent(event: RunEvent): string | undefined {
     case 'opened':
       return `${event.resumed ? 'resuming' : 'started'} run ${event.runId} (attempt ${event.attempt})`
     case 'planned':
-      return `${event.systems} systems, ${event.controls} controls`
+      return `${plural(event.systems, 'system')}, ${plural(event.controls, 'control')}${stillPending(event)}`
     case 'progress':
+    case 'left':
       return undefined
     case 'system-error':
       return `system ${event.systemId} could not be evaluated: ${event.error}`
@@ -59,4 +64,8 @@ export function describeEvent(event: RunEvent): string | undefined {
     case 'warning':
       return `warning: ${event.message}`
   }
+}
+
+function stillPending({ systems, pending }: Extract<RunEvent, { type: 'planned' }>): string {
+  return pending === systems ? '' : `, ${plural(pending, 'system')} left to do`
 }

@@ -15,6 +15,7 @@ export function runDetailText(detail: RunDetail, width: number | undefined): str
   return [
     factLines(detail),
     section('Attempts', ATTEMPT_COLUMNS, attempts, width),
+    section('Controls that could not be evaluated', CONTROL_COLUMNS, invalidControls(detail), width),
     section('Systems that could not be evaluated', ERROR_COLUMNS, failed, width),
     section('Systems', SYSTEM_COLUMNS, worstFirst(systems), width),
   ].join('')
@@ -52,6 +53,23 @@ function factLines({ run, message, counts, systems }: RunDetail): string {
   }
   return facts.map(([label, value]) => factLine(label, value)).join('')
 }
+
+type InvalidControl = { readonly control: string; readonly problem: string }
+
+/** As planning stored them; a row that another program has written into may hold anything. */
+function invalidControls({ run }: RunDetail): InvalidControl[] {
+  const stored = run.attributes?.['invalid_controls']
+  if (!Array.isArray(stored)) return []
+  return stored.map((each: Partial<InvalidControl> | null) => ({
+    control: each?.control ?? '',
+    problem: each?.problem ?? '',
+  }))
+}
+
+const CONTROL_COLUMNS: readonly Column<InvalidControl>[] = [
+  { title: 'Control', value: ({ control }) => control },
+  { title: 'Problem', value: ({ problem }) => problem, minWidth: 20 },
+]
 
 function resultCounts(counts: NonNullable<RunDetail['counts']>): string {
   const { pass, fail, insufficientEvidence, unknown } = counts

@@ -78,8 +78,16 @@ export async function leaveRun(
   await client.query(`SET LOCAL lock_timeout TO ${FAREWELL_LOCK_TIMEOUT}`)
   const run = await lockJobRunById(client, runId)
   await endAttempt(client, runId, attempt, outcome, error)
-  if (run?.status !== 'running' || (await hasLiveAttempt(client, runId, abandonAfter))) return run
+  if (run?.status !== 'running') return run
+  if (await hasLiveAttempt(client, runId, abandonAfter))
+    return { ...run, metrics: await currentMetrics(client, run) }
   return (await closeAsFailed(client, run, error)) ?? run
+}
+
+/** The totals so far: the row itself gets its own when the run is closed. */
+async function currentMetrics(client: Client, run: JobRun): Promise<Record<string, number>> {
+  const scope = scopeOf(run)
+  return withScope(countsOf(await runTotals(client, run.id), scope), scope)
 }
 
 /** Closes a run whose processes all died without a word. Runs inside a transaction. */
@@ -95,14 +103,8 @@ export async function closeAbandonedRun(client: Client, runId: number, abandonAf
 }
 
 async function closeAsFailed(client: Client, run: JobRun, error: string): Promise<JobRun | undefined> {
-  const scope = scopeOf(run)
-  const counts = countsOf(await runTotals(client, run.id), scope)
-  return finishJobRun(client, run.id, {
-    status: 'failed',
-    verdict: 'Errored',
-    metrics: withScope(counts, scope),
-    error,
-  })
+  const metrics = await currentMetrics(client, run)
+  return finishJobRun(client, run.id, { status: 'failed', verdict: 'Errored', metrics, error })
 }
 
 /** The run as it stands now. */

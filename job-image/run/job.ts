@@ -7,6 +7,7 @@ import type { Target } from '../db/client.ts'
 import { refuseExhaustedIds } from '../db/id-space.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { refuseSharedSessions } from '../db/pooling.ts'
+import { runTotals } from '../db/run-systems.ts'
 import { requireCurrentSchema } from '../db/schema.ts'
 import { InterruptedError, asError } from '../errors.ts'
 import { parseTimestamp } from '../time.ts'
@@ -119,9 +120,11 @@ class AttemptAtRun {
       await evictSilentAttempts(client, this.#run.id, timing.abandonAfter)
       return inTransaction(client, () => planRun(client, this.#run, this.#request))
     })
-    const { metrics } = await this.#session.run((client) => currentRun(client, this.#run.id))
-    observer?.({ type: 'planned', systems: Number(metrics['systems']), controls: plan.controls.length })
-    for (const { message } of plan.invalidControls) observer?.({ type: 'warning', message })
+    const { systems, pending } = await this.#session.run((client) => runTotals(client, this.#run.id))
+    observer?.({ type: 'planned', systems, pending, controls: plan.controls.length })
+    for (const { controlId, message } of plan.invalidControls) {
+      observer?.({ type: 'warning', message: `${controlId}: ${message}` })
+    }
     return {
       runId: this.#run.id,
       plan,
@@ -184,11 +187,12 @@ class AttemptAtRun {
     // The abort that ends the attempt must not end its farewell.
     const session = new Session({ url: this.#request.databaseUrl }, Math.min(timing.outage, 5_000))
     try {
-      await session.run((client) =>
+      const run = await session.run((client) =>
         inTransaction(client, () =>
           leaveRun(client, id, this.#attempt, outcome, `${outcome}: ${error.message}`, timing.abandonAfter),
         ),
       )
+      if (run !== undefined) observer?.({ type: 'left', summary: summaryOf(run) })
     } catch (failure) {
       const reason = asError(failure).message
       observer?.({

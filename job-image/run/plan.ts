@@ -31,9 +31,19 @@ export async function planRun(client: Client, run: JobRun, request: RunRequest):
     results_saved: 0,
     errors: 0,
   }
-  await markPlanned(client, run.id, metrics, digests)
+  // By name, so that "Incomplete" can be explained from the row; bounded, because a bad import may break them all.
+  const invalid = plan.invalidControls.slice(0, MOST_NAMED_CONTROLS).map(({ controlId, message }) => ({
+    control: controlId,
+    problem: message,
+  }))
+  await markPlanned(client, run.id, metrics, {
+    digests,
+    ...(invalid.length > 0 && { invalid_controls: invalid }),
+  })
   return plan
 }
+
+const MOST_NAMED_CONTROLS = 50
 
 /** Over everything in the database that decisions depend on, evidence apart. */
 function controlSetDigest(controls: readonly StoredControl[]): string {

@@ -1,3 +1,4 @@
+import type { RunSummary } from '../../crds/run-summary.ts'
 import type { RuleSet } from '../rules/rule-set.ts'
 
 /** How long things may take, in ms. All workers of a run must agree on them. */
@@ -47,13 +48,21 @@ export type RunRequest = {
 /** What a run tells while it goes on. */
 export type RunEvent =
   | { readonly type: 'opened'; readonly runId: number; readonly attempt: number; readonly resumed: boolean }
-  | { readonly type: 'planned'; readonly systems: number; readonly controls: number }
+  /** `pending`: systems that are still to be decided; fewer than `systems` when a run is resumed. */
+  | {
+      readonly type: 'planned'
+      readonly systems: number
+      readonly pending: number
+      readonly controls: number
+    }
   /** What one batch added. */
   | { readonly type: 'progress'; readonly systems: number; readonly results: number }
   | { readonly type: 'system-error'; readonly systemId: number; readonly error: string }
   | { readonly type: 'waiting'; readonly reason: string }
   | { readonly type: 'retrying'; readonly error: string }
   | { readonly type: 'warning'; readonly message: string }
+  /** This attempt ended before the run was done: the run as it stands now (`final` if it was closed with it). */
+  | { readonly type: 'left'; readonly summary: RunSummary }
 
 export type RunObserver = (event: RunEvent) => void
 

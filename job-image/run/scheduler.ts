@@ -55,28 +55,55 @@ const MOST_NAMED_SLOTS = 5
  */
 export async function watchSchedule(options: SchedulerOptions, io: Pick<Io, 'env' | 'cwd'>): Promise<void> {
   const { signal, observer, timezone, clock = SYSTEM_CLOCK } = options
-  const schedule = checkedSchedule(options)
-  resolveTarget(options, io)
+  const schedule = checkScheduler(options, io)
   let after = clock.now()
   while (!signal.aborted) {
-    const first = nextRun(schedule, timezone, after)
-    if (first === undefined)
-      throw new InputError(`--cron: "${options.cron}" never fires in the years to come`)
-    observer.next(first.toISOString())
+    const first = nextSlot(schedule, timezone, after)
+    // The schedule was checked: it ends only after years, and then there is nothing more to watch.
+    if (first === undefined) break
+    observer.next(slotText(first))
     await sleepUntil(first, clock, signal)
     if (signal.aborted) break
     const due = dueSlots(schedule, timezone, first, clock.now())
     after = due.newest
     if (due.superseded.length > 0) observer.skipped(due.superseded, 'a later slot was due as well')
     const lateness = clock.now().getTime() - due.newest.getTime()
-    const slot = due.newest.toISOString()
+    const slot = slotText(due.newest)
     if (lateness <= options.startingDeadline * 1000) await runSlot(options, io, slot)
     else observer.skipped([slot], `it was due ${options.startingDeadline} seconds ago or longer`)
   }
   observer.stopped()
 }
 
-function checkedSchedule({ cron, timezone }: SchedulerOptions): CronSchedule {
+/** Schedule, zone, environment and configuration; throws InputError. Needs no database. */
+export function checkScheduler(
+  options: Omit<SchedulerOptions, 'signal' | 'observer'>,
+  io: Pick<Io, 'env' | 'cwd'>,
+): CronSchedule {
+  const schedule = checkedSchedule(options)
+  if (nextSlot(schedule, options.timezone, (options.clock ?? SYSTEM_CLOCK).now()) === undefined) {
+    throw new InputError(`--cron: "${options.cron}" never fires in the years to come`)
+  }
+  resolveTarget(options, io)
+  return schedule
+}
+
+/**
+ * The slots of `@every` are multiples of the interval since 1970: counted from a process's own start, two instances
+ * would never name the same slot, and each would run its own.
+ */
+function nextSlot(schedule: CronSchedule, timezone: string, after: Date): Date | undefined {
+  if (schedule.kind !== 'interval') return nextRun(schedule, timezone, after)
+  const interval = schedule.seconds * 1000
+  return new Date((Math.floor(after.getTime() / interval) + 1) * interval)
+}
+
+/** ISO-8601 UTC in whole seconds. */
+function slotText(slot: Date): string {
+  return slot.toISOString().replace('.000Z', 'Z')
+}
+
+function checkedSchedule({ cron, timezone }: Pick<SchedulerOptions, 'cron' | 'timezone'>): CronSchedule {
   if (!isTimeZone(timezone)) {
     throw new InputError(`--timezone: unknown time zone "${timezone}"; use a name like Europe/Berlin`)
   }
@@ -100,9 +127,9 @@ function dueSlots(
   const superseded: string[] = []
   let newest = first
   for (;;) {
-    const next = nextRun(schedule, timezone, newest)
+    const next = nextSlot(schedule, timezone, newest)
     if (next === undefined || next > now) return { newest, superseded: superseded.slice(-MOST_NAMED_SLOTS) }
-    superseded.push(newest.toISOString())
+    superseded.push(slotText(newest))
     newest = next
   }
 }

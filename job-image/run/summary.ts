@@ -3,6 +3,7 @@ import type { RunCounts, RunSummary, Verdict } from '../../crds/run-summary.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { InputError, InterruptedError } from '../errors.ts'
 import { formatTimestamp, parseTimestamp } from '../time.ts'
+import { plural } from '../words.ts'
 
 const MAX_NAME = 255
 
@@ -38,8 +39,17 @@ export function summaryOf(run: JobRun): RunSummary {
   }
 }
 
-/** A process that could not bring its run to an end says why; the run itself may go on or be tried again. */
-export function failureSummary(runKey: string, environment: string, error: Error): RunSummary {
+/**
+ * A process that could not bring its run to an end says why. `left` is the run as it stood when the process left it;
+ * without a row there is nothing but the reason.
+ */
+export function failureSummary(
+  runKey: string,
+  environment: string,
+  error: Error,
+  left: RunSummary | undefined,
+): RunSummary {
+  if (left !== undefined) return { ...left, reason: failureReason(error), message: error.message }
   return {
     version: 1,
     // As it was given, so perhaps refused for its length: the summary has a limit of its own.
@@ -85,8 +95,6 @@ function reasonOf(verdict: Verdict, counts: RunCounts): string {
   if (counts.systems === 0) return 'NoSystems'
   return counts.controls === 0 ? 'NoControls' : 'NotEvaluated'
 }
-
-const plural = (count: number, noun: string): string => `${count} ${noun}${count === 1 ? '' : 's'}`
 
 function messageOf(run: JobRun, verdict: Verdict, counts: RunCounts): string {
   if (verdict === 'Errored') return run.error ?? 'the run is not finished'

@@ -54,6 +54,21 @@ describe('scheduler once', () => {
     expect(readFileSync(join(folder.path, 'bad.json')).length).toBeLessThanOrEqual(MAX_SUMMARY_BYTES)
   })
 
+  it('names in the row and in "runs show" the controls that could not be evaluated', async () => {
+    const bad = await createDatabase()
+    await seedWorld(bad.client, { systems: 1, controls: ['AC-2', 'AU-2'] })
+    await bad.client.query(
+      `INSERT INTO control_requirements (control_id, required_any, required_all)
+       SELECT id, '{}', '[]' FROM controls WHERE control_id = 'AU-2'`,
+    )
+    const at = (...argv: string[]) => runArgv(argv, { cwd: folder.path, env: { DATABASE_URL: bad.url } })
+    const { out, err } = await at('scheduler', 'once')
+    expect(out).toContain('Incomplete')
+    expect(err).toMatch(/warning: AU-2: .*required_any must be a list of evidence types, found an object/)
+    const shown = await at('runs', 'show', '1')
+    expect(shown.out).toMatch(/Controls that could not be evaluated[^]*AU-2[^]*required_any must be a list/)
+  })
+
   it('refuses a summary file that cannot be written before anything runs', async () => {
     const { rows: before } = await client.query('SELECT count(*) FROM job_runs')
     const { code, err } = await rapidrmf('scheduler', 'once', '--summary-file', 'no/such/folder.json')
