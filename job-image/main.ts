@@ -3,6 +3,13 @@ import { setFlagsFromString } from 'node:v8'
 import { runCli } from './cli.ts'
 import { EXIT } from './errors.ts'
 
+/** The oldest Node that has all that is used; the clone's own commands bring Node 24 with them. */
+const OLDEST_NODE = 22
+if (Number(process.versions.node.split('.', 1)[0]) < OLDEST_NODE) {
+  process.stderr.write(`rapidrmf: needs Node ${OLDEST_NODE} or newer; this is ${process.versions.node}\n`)
+  process.exit(EXIT.usage)
+}
+
 // Young objects of a run die within a batch, so the nursery need not grow: at 2,000 systems that halves the process
 // and costs no speed. (--max-semi-space-size would say it plainer, but V8 reads it before any script runs.)
 setFlagsFromString('--semi-space-growth-factor=1')

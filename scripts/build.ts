@@ -27,7 +27,7 @@ const SHARED: BuildOptions = {
   absWorkingDir: ROOT,
   bundle: true,
   platform: 'node',
-  target: 'node20',
+  target: 'node22',
   define: { RAPIDRMF_VERSION: JSON.stringify(version) },
   logLevel: 'warning',
 }
