@@ -10,7 +10,6 @@ import {
   subcommands,
 } from 'cmd-ts'
 import { existsSync } from 'node:fs'
-import type { Client } from 'pg'
 import type { BaselineSummary } from '../db/baselines.ts'
 import type { CatalogSummary } from '../db/catalogs.ts'
 import { InputError } from '../errors.ts'
@@ -22,7 +21,10 @@ import type { FileReader } from '../oscal/reference.ts'
 import { renderTable } from '../output/table.ts'
 import type { Column } from '../output/table.ts'
 import type { Config } from '../config/config.ts'
+import { withDatabase } from './connection.ts'
 import { configOption, databaseUrlOption, envOption, jsonFlag } from './options.ts'
+
+const PURPOSE = { name: 'catalog', currentSchema: true }
 
 const importCommand = command({
   name: 'import',
@@ -60,7 +62,7 @@ const importCommand = command({
       // Everything is read and checked before the database is even asked for.
       const prepared = await prepare(args, config, io)
       const { storeImports } = await import('../db/import.ts')
-      const reports = await withDatabase(url, io, (client) =>
+      const reports = await withDatabase({ url }, PURPOSE, io, (client) =>
         storeImports(
           client,
           prepared.map(({ item }) => item),
@@ -86,17 +88,12 @@ const listCommand = command({
   handler:
     (args): Action =>
     async (io) => {
-      const { resolveDatabase } = await import('../config/target.ts')
       const { listCatalogs } = await import('../db/catalogs.ts')
       const { listBaselines } = await import('../db/baselines.ts')
-      const { catalogs, baselines } = await withDatabase(
-        resolveDatabase(args, io).url,
-        io,
-        async (client) => ({
-          catalogs: await listCatalogs(client),
-          baselines: await listBaselines(client),
-        }),
-      )
+      const { catalogs, baselines } = await withDatabase(args, PURPOSE, io, async (client) => ({
+        catalogs: await listCatalogs(client),
+        baselines: await listBaselines(client),
+      }))
       if (args.json) {
         const json = { catalogs: catalogs.map(catalogJson), baselines: baselines.map(baselineJson) }
         await writeJson(io.stdout, json)
@@ -184,19 +181,6 @@ async function fileReader({ cwd }: Io): Promise<FileReader> {
     read: (file) => readTextFile(configFile(file, { cwd }), 'OSCAL document'),
     exists: (file) => existsSync(configFile(file, { cwd })),
   }
-}
-
-async function withDatabase<T>(url: string, io: Io, work: (client: Client) => Promise<T>): Promise<T> {
-  const { withClient } = await import('../db/client.ts')
-  const { requireCurrentSchema } = await import('../db/schema.ts')
-  const onRetry = (error: Error): void => void io.stderr.write(`trying again: ${error.message}\n`)
-  return withClient(
-    { url, applicationName: 'rapidrmf catalog', signal: io.signal, onRetry },
-    async (client) => {
-      await requireCurrentSchema(client)
-      return work(client)
-    },
-  )
 }
 
 /** A baseline of controls that nothing will decide is hardly what was meant. */

@@ -1,6 +1,8 @@
 import type { Client } from 'pg'
+import type { Target } from '../db/client.ts'
 import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
+import { targets } from './connection.ts'
 
 /** The options that say where a reading command looks. */
 export type WhereOptions = {
@@ -31,7 +33,8 @@ export async function withDatabases<T>(
   const urls = await databaseUrls(options, io)
   const open: OpenDatabase[] = []
   try {
-    for (const url of urls) open.push(await openDatabase(url, io))
+    const target = await targets('read', io)
+    for (const url of urls) open.push(await openDatabase(target(url)))
     return await work(open)
   } catch (thrown) {
     throw withRemedy(lostConnection(thrown), `database ${open.map(({ name }) => name).join(' or ')}`)
@@ -49,13 +52,12 @@ async function databaseUrls({ env, ...options }: WhereOptions, io: Io): Promise<
   return override === undefined ? [] : [override.url]
 }
 
-async function openDatabase(url: string, io: Io): Promise<OpenDatabase> {
+async function openDatabase(target: Target): Promise<OpenDatabase> {
   const { connect, disconnect } = await import('../db/client.ts')
   const { requireCurrentSchema } = await import('../db/schema.ts')
   const { describeDatabase } = await import('../db/url.ts')
-  const name = describeDatabase(url)
-  const onRetry = (error: Error): void => void io.stderr.write(`trying again: ${error.message}\n`)
-  const client = await connect({ url, applicationName: 'rapidrmf read', signal: io.signal, onRetry })
+  const name = describeDatabase(target.url)
+  const client = await connect(target)
   try {
     await client.query('SET default_transaction_read_only TO on')
     await requireCurrentSchema(client)

@@ -1,24 +1,13 @@
 import { command, flag, subcommands } from 'cmd-ts'
-import type { Client } from 'pg'
 import { write, writeJson } from '../io.ts'
-import type { Action, Io } from '../io.ts'
-import type { TargetOptions } from '../config/target.ts'
+import type { Action } from '../io.ts'
+import { withDatabase } from './connection.ts'
 import { configOption, databaseUrlOption, envOption, jsonFlag } from './options.ts'
 import { pruneCommand } from './prune.ts'
 
 const target = { config: configOption, env: envOption, databaseUrl: databaseUrlOption }
 
-async function withDatabase<T>(
-  options: TargetOptions,
-  io: Io,
-  work: (client: Client) => Promise<T>,
-): Promise<T> {
-  const { resolveDatabase } = await import('../config/target.ts')
-  const { withClient } = await import('../db/client.ts')
-  const { url } = resolveDatabase(options, io)
-  const onRetry = (error: Error): void => void io.stderr.write(`trying again: ${error.message}\n`)
-  return withClient({ url, applicationName: 'rapidrmf db', signal: io.signal, onRetry }, work)
-}
+const PURPOSE = { name: 'db' }
 
 const migrateCommand = command({
   name: 'migrate',
@@ -31,7 +20,7 @@ const migrateCommand = command({
     ({ json, ...options }): Action =>
     async (io) => {
       const { migrate } = await import('../db/schema.ts')
-      const applied = await withDatabase(options, io, (client) =>
+      const applied = await withDatabase(options, PURPOSE, io, (client) =>
         migrate(client, { onWait: (message) => void io.stderr.write(`${message}\n`) }),
       )
       if (json) await writeJson(io.stdout, { applied })
@@ -50,7 +39,7 @@ const statusCommand = command({
     async (io) => {
       const { schemaStatus } = await import('../db/schema.ts')
       const { idSpace } = await import('../db/id-space.ts')
-      const status = await withDatabase(options, io, async (client) => {
+      const status = await withDatabase(options, PURPOSE, io, async (client) => {
         const schema = await schemaStatus(client)
         return { ...schema, result_ids: (await idSpace(client)) ?? null }
       })
@@ -82,7 +71,7 @@ const widenIds = command({
     ({ yes, ...options }): Action =>
     async (io) => {
       const { idSpace, widenIds: widen } = await import('../db/id-space.ts')
-      const message = await withDatabase(options, io, async (client) => {
+      const message = await withDatabase(options, PURPOSE, io, async (client) => {
         const space = await idSpace(client)
         if (space === undefined) return 'the ids are bigint: nothing to do\n'
         if (yes) return (await widen(client)) ? 'the ids are bigint now\n' : 'nothing to do\n'

@@ -4,6 +4,7 @@ import type { InventoryDatabaseOptions } from '../inventory/database.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
 import type { Column } from '../output/table.ts'
+import { withDatabase } from './connection.ts'
 import { configOption, databaseUrlOption, jsonFlag } from './options.ts'
 
 const environmentOption = option({
@@ -49,19 +50,12 @@ async function apply(
 ): Promise<SystemChange[]> {
   const { configFile } = await import('../config/target.ts')
   const { applyInventory } = await import('../db/inventory.ts')
-  const { withClient } = await import('../db/client.ts')
-  const { requireCurrentSchema } = await import('../db/schema.ts')
   const { inventoryDatabase } = await import('../inventory/database.ts')
   const { readInventory } = await import('../inventory/inventory.ts')
   const inventory = await readInventory(configFile(file, io))
   const { url } = inventoryDatabase(inventory, options, io)
-  const onRetry = (error: Error): void => void io.stderr.write(`waiting for the database: ${error.message}\n`)
-  return withClient(
-    { url, applicationName: 'rapidrmf inventory', signal: io.signal, onRetry },
-    async (client) => {
-      await requireCurrentSchema(client)
-      return applyInventory(client, inventory, options)
-    },
+  return withDatabase({ url }, { name: 'inventory', currentSchema: true }, io, (client) =>
+    applyInventory(client, inventory, options),
   )
 }
 

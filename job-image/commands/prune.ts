@@ -4,6 +4,7 @@ import type { PruneReport } from '../db/prune.ts'
 import { InputError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
+import { withDatabase } from './connection.ts'
 import { positiveInteger } from './numbers.ts'
 import { configOption, databaseUrlOption, envOption, jsonFlag } from './options.ts'
 
@@ -72,24 +73,17 @@ export const pruneCommand = command({
           '--older-than is less than a day: nearly all history would go; add --yes if that is meant',
         )
       }
-      const { resolveDatabase } = await import('../config/target.ts')
-      const { withClient } = await import('../db/client.ts')
       const { pruneResults } = await import('../db/prune.ts')
-      const { requireCurrentSchema } = await import('../db/schema.ts')
-      const { url } = resolveDatabase(target, io)
-      const onRetry = (error: Error): void => void io.stderr.write(`trying again: ${error.message}\n`)
       const progress = progressLine(io)
-      const connection = { url, applicationName: 'rapidrmf prune', signal: io.signal, onRetry }
-      const report = await withClient(connection, async (client) => {
-        await requireCurrentSchema(client)
-        return pruneResults(client, {
+      const report = await withDatabase(target, { name: 'prune', currentSchema: true }, io, (client) =>
+        pruneResults(client, {
           olderThan: olderThan.interval,
           dryRun,
           batchSize,
           signal: io.signal,
           onProgress: (soFar) => progress.draw(soFar),
-        })
-      }).finally(() => progress.clear())
+        }),
+      ).finally(() => progress.clear())
       if (json) await writeJson(io.stdout, reportJson(report))
       else await write(io.stdout, reportText(report))
       return 0

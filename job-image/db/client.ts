@@ -76,7 +76,7 @@ export async function connect(target: Target): Promise<Client> {
 }
 
 /** Node reports one refused address per resolved IP in an AggregateError whose own message is empty. */
-function reason(thrown: unknown): string {
+export function reason(thrown: unknown): string {
   const error = asError(thrown)
   return error instanceof AggregateError
     ? error.errors.map((each) => asError(each).message).join('; ')
