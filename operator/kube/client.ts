@@ -3,7 +3,7 @@ import { request } from 'undici'
 import type { Dispatcher } from 'undici'
 import { serverOf } from './connection.ts'
 import type { PooledConfig } from './connection.ts'
-import { KubeError, parseRetryAfter, UnreachableError } from './errors.ts'
+import { KubeError, parseRetryAfter, SilenceError, UnreachableError } from './errors.ts'
 import type { Status } from './errors.ts'
 import { readJsonLines } from './json-lines.ts'
 import { pathOf } from './object.ts'
@@ -64,6 +64,9 @@ const DEFAULT_TIMEOUT = 15_000
 
 /** Credentials are looked up again this often: tokens in pods rotate, and the file is cheap to read, but not for every call. */
 const CREDENTIALS_AGE = 5_000
+
+/** undici's codes for headers or a body that do not come. */
+const SILENCE = new Set<unknown>(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
 
 /** A refusal's body is quoted in logs and conditions: a proxy's error page must not fill them. */
 const LONGEST_FOREIGN_TEXT = 300
@@ -283,5 +286,6 @@ function excerpt(text: string): string {
 
 function unreachable(method: string, path: string, cause: unknown): UnreachableError {
   const words = cause instanceof Error ? cause.message : String(cause)
-  return new UnreachableError(`${method} ${path}: ${words}`, { cause })
+  const kind = SILENCE.has((cause as { code?: unknown } | null)?.code) ? SilenceError : UnreachableError
+  return new kind(`${method} ${path}: ${words}`, { cause })
 }

@@ -33,8 +33,11 @@ export class KubeError extends Error {
 
 /** No answer at all: no connection, a connection that broke, or silence. Whether a write took effect is unknown. */
 export class UnreachableError extends Error {
-  override readonly name = 'UnreachableError'
+  override readonly name: string = 'UnreachableError'
 }
+
+/** The connection is there, and nothing has come for too long: half-open, or the server hangs. */
+export class SilenceError extends UnreachableError {}
 
 /** Another replica leads, or may lead by now: nothing may be written. */
 export class NotLeaderError extends Error {

@@ -31,6 +31,9 @@ export type LeaderTiming = {
  */
 const TIMING: LeaderTiming = { lease: 15_000, renewDeadline: 10_000, retry: 2_000 }
 
+/** An end that takes long ends in SIGKILL. */
+const RELEASE_TIMEOUT = 2_000
+
 export type LeaderOptions = {
   /** Unguarded: the Lease is what the guard of the other writes rests on. */
   readonly client: Pick<KubeClient, 'get' | 'create' | 'replace'>
@@ -178,25 +181,32 @@ export class LeaderElector {
   }
 
   async #release(): Promise<void> {
-    const { client, log, clock } = this.#options
-    const lease = this.#observed?.lease
     const leading = this.isLeader()
     // From here on nothing is written, whether the API server hears of it or not.
     this.#renewedAt = undefined
     this.#tell()
-    if (!leading || lease === undefined) return
-    const { namespace, name } = this.#options
+    if (!leading) return
+    await this.#giveBack()
+      // The renewal that the end interrupted may have arrived all the same.
+      .catch(async (error: unknown) => {
+        if (failureOf(error).kind !== 'conflict') throw error
+        await this.#read(AbortSignal.timeout(RELEASE_TIMEOUT))
+        await this.#giveBack()
+      })
+      .catch((error: unknown) => {
+        const words = 'could not give the lease back; the next leader waits until it expires'
+        this.#options.log.warn({ err: error }, words)
+      })
+  }
+
+  async #giveBack(): Promise<void> {
+    const { client, namespace, name, identity, clock } = this.#options
+    const lease = this.#observed?.lease
+    if (lease?.spec?.holderIdentity !== identity) return
     const now = microTime(clock.date())
-    const spec = {
-      ...lease.spec,
-      holderIdentity: '',
-      leaseDurationSeconds: 1,
-      renewTime: now,
-      acquireTime: now,
-    }
-    await this.#put(client, lease, { namespace, name }, spec, { timeout: 2_000 }).catch((error: unknown) => {
-      log.warn({ err: error }, 'could not give the lease back; the next leader waits until it expires')
-    })
+    const free = { holderIdentity: '', leaseDurationSeconds: 1, renewTime: now, acquireTime: now }
+    const spec = { ...lease.spec, ...free }
+    await this.#put(client, lease, { namespace, name }, spec, { timeout: RELEASE_TIMEOUT })
   }
 
   /** An attempt ends before leadership does, so that there is time for another one. */

@@ -2,11 +2,12 @@ import type { Logger } from 'pino'
 import { backoffDelay, sleep } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import type { KubeClient, Query, WatchEvent } from './client.ts'
-import { failureOf, KubeError } from './errors.ts'
-import type { Failure, Status } from './errors.ts'
+import { failureOf, KubeError, SilenceError } from './errors.ts'
+import type { Failure } from './errors.ts'
 import { compareVersions, keyOf } from './object.ts'
 import type { KubeObject, Resource } from './object.ts'
 import type { Cached } from './store.ts'
+import { checkedEvent, closesList, GarbledWatchError } from './watch-event.ts'
 
 export type Change<T> = { readonly key: string; readonly before?: T; readonly after?: T }
 
@@ -56,18 +57,9 @@ const PAGE = 500
 /** client-go's list of reasons is the same: 400 and 422 are how servers without the feature refuse its parameters. */
 const STREAMING_REFUSED = new Set([400, 422])
 
-const INITIAL_EVENTS_END = 'k8s.io/initial-events-end'
-
-const EVENT_TYPES = new Set(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK'])
-
 /** A list older than what is known already: a lagging or restored API server. */
 class StaleListError extends Error {
   override readonly name = 'StaleListError'
-}
-
-/** What the stream holds is not what a watch sends; some of it may be lost, so only a new list can help. */
-class GarbledWatchError extends Error {
-  override readonly name = 'GarbledWatchError'
 }
 
 /**
@@ -167,15 +159,16 @@ export class Reflector<T extends Cached> {
   async #streamingList(signal: AbortSignal): Promise<boolean> {
     try {
       await this.#watch(signal, { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' })
+      if (this.#initial !== undefined) this.#streaming = 'notNow'
       return true
     } catch (error) {
+      // Something between us and the API server may swallow the closing bookmark: the next list is an ordinary one.
+      if (error instanceof SilenceError && this.#initial !== undefined) this.#streaming = 'notNow'
       if (!(error instanceof KubeError && STREAMING_REFUSED.has(error.status))) throw error
       this.#streaming = 'never'
       this.#options.log.debug({ resource: this.#name }, 'no streaming lists here: listing page by page')
       return false
     } finally {
-      // Something between us and the API server may swallow the closing bookmark: the next list is an ordinary one.
-      if (this.#initial !== undefined) this.#streaming = 'notNow'
       this.#initial = undefined
     }
   }
@@ -220,11 +213,8 @@ export class Reflector<T extends Cached> {
     }
   }
 
-  #receive({ type, object }: WatchEvent): void {
-    if (type === 'ERROR') throw errorIn(object)
-    const version = (object as Partial<KubeObject> | undefined)?.metadata?.resourceVersion
-    if (version === undefined) throw new GarbledWatchError(`an event ${type} without a resourceVersion`)
-    if (!EVENT_TYPES.has(type)) throw new GarbledWatchError(`an event of the unknown type "${type}"`)
+  #receive(event: WatchEvent): void {
+    const { type, object, version } = checkedEvent(event)
     if (this.#initial !== undefined) this.#receiveInitial(this.#initial, { type, object }, version)
     else if (!this.#advance(version)) return
     else if (type === 'DELETED') this.#remove(keyOf(object.metadata))
@@ -234,7 +224,7 @@ export class Reflector<T extends Cached> {
   #receiveInitial(initial: Map<string, T>, { type, object }: WatchEvent, version: string): void {
     if (type === 'DELETED') initial.delete(keyOf(object.metadata))
     else if (type !== 'BOOKMARK') this.#collect(initial, object)
-    else if (object.metadata.annotations?.[INITIAL_EVENTS_END] === 'true') {
+    else if (closesList(object)) {
       this.#replace(initial, version)
       this.#initial = undefined
     }
@@ -334,10 +324,4 @@ export class Reflector<T extends Cached> {
     const name = resource.group === '' ? resource.plural : `${resource.plural}.${resource.group}`
     return namespace === undefined ? name : `${name} in ${namespace}`
   }
-}
-
-/** An ERROR event holds a Status; 410 comes this way more often than as the answer. */
-function errorIn(object: unknown): Error {
-  const status = (object ?? {}) as Status
-  return new KubeError(status.code ?? 500, status)
 }
