@@ -1,30 +1,37 @@
 import { array, command, multioption, positional, restPositionals, string, subcommands } from 'cmd-ts'
 import { resolve } from 'node:path'
-import { InputError } from '../errors.ts'
+import { EXIT, InputError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
-import type { Action } from '../io.ts'
+import type { Action, Io } from '../io.ts'
 import type { Column } from '../output/table.ts'
 import type { Explanation } from '../rules/explain.ts'
 import type { ListedRule } from '../rules/list.ts'
-import type { RulePack } from '../rules/rule-set.ts'
-import { jsonFlag } from './options.ts'
+import type { RulePack, RuleSet } from '../rules/rule-set.ts'
+import { configOption, jsonFlag } from './options.ts'
 
 const rulesOption = multioption({
   long: 'rules',
   type: array(string),
-  description: 'Rule pack (YAML) to merge over the built-in one; repeatable, later ones win',
+  description: 'Rule pack (YAML) to merge over those of the configuration; repeatable, later ones win',
 })
+
+/** Unlike elsewhere it may be missing, if it is the default one: then there is the built-in pack alone. */
+const packOptions = { config: configOption, rules: rulesOption, json: jsonFlag }
 
 const list = command({
   name: 'list',
   description: 'List the rules in force',
-  args: { rules: rulesOption, json: jsonFlag },
+  args: packOptions,
+  examples: [
+    { description: 'With the packs of config.yaml', command: 'rapidrmf rules list' },
+    { description: 'With a pack of your own besides', command: 'rapidrmf rules list --rules ours.yaml' },
+  ],
   handler:
-    ({ rules: files, json }): Action =>
-    async ({ cwd, stdout }) => {
-      const { loadRuleSet } = await import('../rules/load.ts')
+    ({ json, ...options }): Action =>
+    async (io) => {
+      const { stdout } = io
       const { listRules } = await import('../rules/list.ts')
-      const rules = loadRuleSet({ packs: files.map((file) => resolve(cwd, file)) })
+      const { rules, packsText } = await rulesInForce(options, io)
       const rows = listRules(rules)
       if (json) {
         await writeJson(stdout, { packs: rules.packs, digest: rules.digest, rules: rows })
@@ -32,6 +39,7 @@ const list = command({
       }
       const { renderTable } = await import('../output/table.ts')
       await write(stdout, renderTable(COLUMNS, rows, { width: stdout.isTTY ? stdout.columns : undefined }))
+      await write(stdout, `Packs in force, later ones win: ${packsText}\n`)
       return 0
     },
 })
@@ -41,18 +49,23 @@ const explain = command({
   description: 'Say which rule a control takes, and what it needs',
   args: {
     control: positional({ displayName: 'control', type: string, description: 'Such as AC-2 or AC-2(1)' }),
-    rules: rulesOption,
-    json: jsonFlag,
+    ...packOptions,
   },
+  examples: [
+    {
+      description: 'An enhancement takes the rule of its family',
+      command: 'rapidrmf rules explain "AC-2(1)"',
+    },
+    { description: 'For a script', command: 'rapidrmf rules explain AC-2 --json' },
+  ],
   handler:
-    ({ control, rules: files, json }): Action =>
-    async ({ cwd, stdout }) => {
-      const { loadRuleSet } = await import('../rules/load.ts')
+    ({ control, json, ...options }): Action =>
+    async (io) => {
       const { explainControl } = await import('../rules/explain.ts')
-      const rules = loadRuleSet({ packs: files.map((file) => resolve(cwd, file)) })
+      const { rules, packsText } = await rulesInForce(options, io)
       const explanation = explainControl(rules, control)
-      if (json) await writeJson(stdout, explanation)
-      else await write(stdout, explanationText(explanation))
+      if (json) await writeJson(io.stdout, { ...explanation, packs: rules.packs })
+      else await write(io.stdout, explanationText(explanation, packsText))
       return 0
     },
 })
@@ -60,13 +73,27 @@ const explain = command({
 const lint = command({
   name: 'lint',
   description: 'Check rule packs, together and over the built-in one',
-  args: { files: restPositionals({ displayName: 'file', type: string, description: 'Rule pack (YAML)' }) },
+  args: {
+    files: restPositionals({ displayName: 'file', type: string, description: 'Rule pack (YAML)' }),
+    json: jsonFlag,
+  },
+  examples: [
+    { description: 'Before a pack goes into use', command: 'rapidrmf rules lint ours.yaml' },
+    {
+      description: 'Packs that are used together',
+      command: 'rapidrmf rules lint ours.yaml theirs.yaml --json',
+    },
+  ],
   handler:
-    ({ files }): Action =>
+    ({ files, json }): Action =>
     async ({ cwd, stdout }) => {
       if (files.length === 0) throw new InputError('name the rule packs to check: rapidrmf rules lint FILE…')
       const { lintPacks } = await import('../rules/lint.ts')
       const { good, problems } = lintPacks(files.map((file) => resolve(cwd, file)))
+      if (json) {
+        await writeJson(stdout, { packs: good.map(packJson), problems })
+        return problems.length > 0 ? EXIT.usage : EXIT.ok
+      }
       for (const pack of good) await write(stdout, `${pack.file}: OK (${contentsOf(pack)})\n`)
       if (problems.length > 0) throw new InputError(problems)
       return 0
@@ -78,6 +105,29 @@ export const rulesCommand = subcommands({
   description: 'Show, explain and check the rules that decide',
   cmds: { list, explain, lint },
 })
+
+type InForce = {
+  readonly rules: RuleSet
+  /** For people: the packs by name, with the files they are in. */
+  readonly packsText: string
+}
+
+/** The rules as a run of this configuration would have them, and then the packs of `--rules`. */
+async function rulesInForce(
+  options: { readonly config: string; readonly rules: readonly string[] },
+  io: Io,
+): Promise<InForce> {
+  const { rulePackPaths } = await import('../config/config.ts')
+  const { configIfAny } = await import('../config/target.ts')
+  const { loadRuleSet } = await import('../rules/load.ts')
+  const config = configIfAny(options.config, io)
+  const configured = config === undefined ? [] : rulePackPaths(config)
+  const given = options.rules.map((file) => resolve(io.cwd, file))
+  const rules = loadRuleSet({ packs: [...configured, ...given] })
+  const files = ['built-in', ...configured, ...options.rules]
+  const packsText = rules.packs.map((name, index) => `${name} (${files[index]})`).join(', ')
+  return { rules, packsText }
+}
 
 type Prerequisite = Explanation['prerequisites'][number]
 
@@ -93,7 +143,7 @@ const COLUMNS: readonly Column<ListedRule>[] = [
   { title: 'Pack', value: (rule) => rule.pack, minWidth: 8 },
 ]
 
-function explanationText(explanation: Explanation): string {
+function explanationText(explanation: Explanation, packsText: string): string {
   const { control, rule, why, title, pack, required_all: all, required_any: any } = explanation
   const lines: [label: string, text: string | null][] = [
     ['Control', control],
@@ -103,6 +153,7 @@ function explanationText(explanation: Explanation): string {
     ['One of', any.join(', ')],
     ['Prerequisites', explanation.prerequisites.map(prerequisiteText).join(', ')],
     ['Remediation', explanation.remediation],
+    ['Packs in force', packsText],
   ]
   const told = lines.filter(([, text]) => text !== null && text !== '')
   const body = told.map(([label, text]) => `${label.padEnd(15)}${text}\n`).join('')
@@ -111,6 +162,11 @@ function explanationText(explanation: Explanation): string {
 
 function prerequisiteText({ control, blocking }: Prerequisite): string {
   return `${control} (${blocking ? 'blocking' : 'advisory'})`
+}
+
+function packJson({ name, title, file, controls, families, prerequisites }: RulePack): object {
+  const counts = { controls: controls.size, families: families.size, prerequisites: prerequisites.length }
+  return { name, title, file, ...counts }
 }
 
 function contentsOf({ controls, families, prerequisites }: RulePack): string {

@@ -56,10 +56,14 @@ export function optionalConfig(
   options: Pick<TargetOptions, 'config' | 'databaseUrl'>,
   io: Surroundings,
 ): Config | undefined {
-  const file = configFile(options.config, io)
-  const missing = options.config === DEFAULT_CONFIG && !existsSync(file)
-  if (missing && overridingUrl(options.databaseUrl, io) !== undefined) return undefined
-  return loadConfig(file, io.env)
+  const overridden = overridingUrl(options.databaseUrl, io) !== undefined
+  return overridden ? configIfAny(options.config, io) : loadConfig(configFile(options.config, io), io.env)
+}
+
+/** For commands that need no configuration: undefined if it is the default file, and missing. */
+export function configIfAny(path: string, io: Surroundings): Config | undefined {
+  const file = configFile(path, io)
+  return path === DEFAULT_CONFIG && !existsSync(file) ? undefined : loadConfig(file, io.env)
 }
 
 /** --database-url, else DATABASE_URL, else the environment's database_url (only then are its variables read). */

@@ -31,6 +31,8 @@ async function rules(...argv: readonly string[]): Promise<{ code: number; out: s
   return { code, out }
 }
 
+type Json = Record<string, unknown>
+
 const USER = file(
   'user.yaml',
   'name: ours\ncontrols:\n  AC-2(1): { required_all: [hr-export], remediation: Ask HR. }\n',
@@ -46,6 +48,7 @@ Why            the control has no rule of its own, so its family's applies; an e
 All of         audit-log
 One of         terraform-plan, iam-config, rbac-config, iam-policy
 Remediation    Export the identity and access configuration, and ship the access audit log to the evidence store.
+Packs in force nist-800-53-rev5 (built-in)
 Rows of control_requirements in the database, where a control has them, come before every rule.
 `,
     })
@@ -63,6 +66,7 @@ Rows of control_requirements in the database, where a control has them, come bef
       required_any: [],
       prerequisites: [],
       remediation: 'Ask HR.',
+      packs: ['nist-800-53-rev5', 'ours'],
     })
   })
 
@@ -93,6 +97,35 @@ describe('rules list', () => {
       / AC-3 .* iam-policy, rbac-config .* AC-1 \(advisory\), AC-2 \(blocking\) .* nist-800-53-rev5 /,
     )
     expect(out).toMatch(/ AC-2\.1 .* hr-export .* ours /)
+  })
+
+  test('says which packs are in force', async () => {
+    const { out } = await rules('list', '--rules', USER)
+    expect(out).toMatch(
+      /\nPacks in force, later ones win: nist-800-53-rev5 \(built-in\), ours \(user\.yaml\)\n$/,
+    )
+  })
+
+  test('takes the packs of the configuration, and then those that are given', async () => {
+    file(
+      'theirs.yaml',
+      'name: theirs\ncontrols: { AC-2.1: { required_all: [a] }, AC-4: { required_all: [b] } }\n',
+    )
+    const config = file('site.yaml', 'environments: { production: {} }\nrule_packs: [theirs.yaml]\n')
+    const inForce = async (...argv: string[]) => JSON.parse((await rules(...argv, '--json')).out) as Json
+    expect((await inForce('list', '--config', config, '--rules', USER)).packs).toEqual([
+      'nist-800-53-rev5',
+      'theirs',
+      'ours',
+    ])
+    expect(await inForce('explain', 'AC-4', '--config', config)).toMatchObject({ pack: 'theirs' })
+    expect(await inForce('explain', 'AC-2.1', '--config', config, '--rules', USER)).toMatchObject({
+      pack: 'ours',
+    })
+  })
+
+  test('a configuration that is named must exist', async () => {
+    await expect(rules('list', '--config', 'absent.yaml')).rejects.toThrow('no such file')
   })
 
   test('prints JSON', async () => {
@@ -134,6 +167,19 @@ describe('rules lint', () => {
         },
       ]),
     )
+  })
+
+  test('prints JSON, also of what is wrong', async () => {
+    const empty = file('empty.yaml', 'name: e\ncontrols: { AC-4: {} }\n')
+    const { code, out } = await rules('lint', USER, empty, '--json')
+    expect(code).toBe(2)
+    expect(JSON.parse(out)).toEqual({
+      packs: [
+        { name: 'ours', title: 'ours', file: join(cwd, USER), controls: 1, families: 0, prerequisites: 0 },
+      ],
+      problems: [expect.objectContaining({ file: join(cwd, empty), line: 2, column: 13 })],
+    })
+    expect((await rules('lint', USER, '--json')).code).toBe(0)
   })
 
   test('needs a file', async () => {
