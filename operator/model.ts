@@ -1,0 +1,216 @@
+import { JOB_UID_LABEL, RUN_REQUEST_ANNOTATION, SCHEDULE_UID_LABEL, SLOT_ANNOTATION } from '../crds/names.ts'
+import type { ValidationScheduleSpec, ValidationScheduleStatus } from '../crds/validation-schedule.ts'
+import { controllerOf } from './kube/object.ts'
+import type { KubeObject, ManagedFields, OwnerReference } from './kube/object.ts'
+
+/*
+ * What the operator remembers of each object: the fields that a decision looks at and nothing else, because thousands
+ * of them are held at once. Built from the API server's JSON; whatever is missing there is undefined here.
+ */
+
+/** By which name the operator writes; how managedFields tell its fields from those of others. */
+export const FIELD_MANAGER = 'rapidrmf-operator'
+
+type Identity = {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly resourceVersion: string
+}
+
+export type CachedSchedule = Identity & {
+  readonly generation: number
+  readonly deleting: boolean
+  readonly createdAt: string
+  /** The token of a run request; '' is none. */
+  readonly runRequest: string
+  readonly spec: ValidationScheduleSpec
+  readonly status: ValidationScheduleStatus
+}
+
+export type CachedCronJob = Identity & {
+  readonly controller: OwnerReference | undefined
+  readonly deleting: boolean
+  /** What a full update must hand back unchanged. */
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: Readonly<Record<string, string>>
+  readonly ownerReferences: readonly OwnerReference[]
+  readonly finalizers: readonly string[]
+  /** `spec` as JSON text: compared rarely, and a fifth of the size of the object. */
+  readonly spec: string
+  /** Who else has set something in the spec. */
+  readonly foreignManagers: readonly string[]
+  /** Since when the spec is as it is; ISO-8601. */
+  readonly specSince: string
+}
+
+export type JobEnd = {
+  readonly type: 'Complete' | 'Failed'
+  readonly reason: string
+  readonly message: string
+  readonly at: string
+}
+
+export type CachedJob = Identity & {
+  readonly scheduleUid: string
+  readonly controller: OwnerReference | undefined
+  readonly deleting: boolean
+  readonly createdAt: string
+  readonly suspended: boolean
+  /** The slot as the CronJob controller wrote it; absent on manual Jobs. */
+  readonly slot: string | undefined
+  readonly startTime: string | undefined
+  /** Complete or Failed; FailureTarget and SuccessCriteriaMet come before the end. */
+  readonly end: JobEnd | undefined
+  /** Pods that are there and have not ended. */
+  readonly activePods: number
+  /** Pods that the Job controller has seen end. */
+  readonly endedPods: number
+}
+
+/** A reason and a message as Kubernetes gives them; both may be ''. */
+export type Words = { readonly reason: string; readonly message: string }
+
+export type CachedPod = Identity & {
+  readonly jobUid: string
+  readonly createdAt: string
+  readonly phase: string
+  /** Why a container is not running. */
+  readonly waiting: Words | undefined
+  /** Why no node takes the pod. */
+  readonly unschedulable: Words | undefined
+  /** How the job's container ended; `message` is what it wrote. */
+  readonly terminated:
+    (Words & { readonly exitCode: number; readonly finishedAt: string | undefined }) | undefined
+}
+
+export function projectSchedule(object: KubeObject): CachedSchedule {
+  const { metadata } = object
+  return {
+    ...identityOf(object),
+    generation: metadata.generation ?? 0,
+    deleting: metadata.deletionTimestamp !== undefined,
+    createdAt: metadata.creationTimestamp ?? '',
+    runRequest: metadata.annotations?.[RUN_REQUEST_ANNOTATION] ?? '',
+    // The API server has filled in the defaults and checked the shape.
+    spec: object['spec'] as ValidationScheduleSpec,
+    status: object['status'] ?? {},
+  }
+}
+
+export function projectCronJob(object: KubeObject): CachedCronJob {
+  const { metadata } = object
+  const managers = (metadata.managedFields ?? []).filter(ownsSpec)
+  return {
+    ...identityOf(object),
+    controller: controllerOf(object),
+    deleting: metadata.deletionTimestamp !== undefined,
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+    ownerReferences: metadata.ownerReferences ?? [],
+    finalizers: metadata.finalizers ?? [],
+    spec: JSON.stringify(object['spec'] ?? {}),
+    foreignManagers: managers
+      .map(({ manager = '' }) => manager)
+      .filter((manager) => manager !== FIELD_MANAGER),
+    specSince: latest([metadata.creationTimestamp, ...managers.map((entry) => text(record(entry)['time']))]),
+  }
+}
+
+export function projectJob(object: KubeObject): CachedJob {
+  const { metadata } = object
+  const spec = record(object['spec'])
+  const status = record(object['status'])
+  return {
+    ...identityOf(object),
+    scheduleUid: metadata.labels?.[SCHEDULE_UID_LABEL] ?? '',
+    controller: controllerOf(object),
+    deleting: metadata.deletionTimestamp !== undefined,
+    createdAt: metadata.creationTimestamp ?? '',
+    suspended: spec['suspend'] === true,
+    slot: metadata.annotations?.[SLOT_ANNOTATION],
+    startTime: text(status['startTime']),
+    end: jobEnd(status),
+    activePods: number(status['active']),
+    endedPods: number(status['failed']) + number(status['succeeded']),
+  }
+}
+
+export function projectPod(object: KubeObject): CachedPod {
+  const { metadata } = object
+  const status = record(object['status'])
+  const containers = list(status['containerStatuses'])
+  const job = containers.find(({ name }) => name === JOB_CONTAINER)
+  const states = [...list(status['initContainerStatuses']), ...containers].map(({ state }) => record(state))
+  const waiting = states.map(({ waiting }) => waiting).find((state) => state !== undefined)
+  const terminated = record(job?.['state'])['terminated']
+  const unschedulable = list(status['conditions']).find(
+    ({ type, status, reason }) => type === 'PodScheduled' && status === 'False' && reason === 'Unschedulable',
+  )
+  return {
+    ...identityOf(object),
+    jobUid: metadata.labels?.[JOB_UID_LABEL] ?? controllerOf(object)?.uid ?? '',
+    createdAt: metadata.creationTimestamp ?? '',
+    phase: text(status['phase']) ?? '',
+    waiting: waiting === undefined ? undefined : words(record(waiting)),
+    unschedulable: unschedulable === undefined ? undefined : words(unschedulable),
+    terminated: terminated === undefined ? undefined : terminatedState(record(terminated)),
+  }
+}
+
+/** The job's container among those that others may inject. */
+export const JOB_CONTAINER = 'rapidrmf'
+
+function jobEnd(status: Raw): JobEnd | undefined {
+  const condition = list(status['conditions']).find(
+    ({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True',
+  )
+  if (condition === undefined) return undefined
+  return {
+    type: condition['type'] as JobEnd['type'],
+    ...words(condition),
+    at: text(status['completionTime']) ?? text(condition['lastTransitionTime']) ?? '',
+  }
+}
+
+function terminatedState(state: Raw): CachedPod['terminated'] {
+  return { ...words(state), exitCode: number(state['exitCode']), finishedAt: text(state['finishedAt']) }
+}
+
+function identityOf({ metadata }: KubeObject): Identity {
+  const { namespace = '', name, uid = '', resourceVersion = '' } = metadata
+  return { namespace, name, uid, resourceVersion }
+}
+
+function ownsSpec({ fieldsV1, subresource }: ManagedFields): boolean {
+  return (subresource ?? '') === '' && fieldsV1?.['f:spec'] !== undefined
+}
+
+// ── Reading JSON that may be anything ───────────────────────────────────────────────────────────────────────────
+
+type Raw = Readonly<Record<string, unknown>>
+
+function record(value: unknown): Raw {
+  return typeof value === 'object' && value !== null ? (value as Raw) : {}
+}
+
+function list(value: unknown): Raw[] {
+  return Array.isArray(value) ? value.map(record) : []
+}
+
+function text(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined
+}
+
+function number(value: unknown): number {
+  return typeof value === 'number' ? value : 0
+}
+
+function words(value: Raw): Words {
+  return { reason: text(value['reason']) ?? '', message: text(value['message']) ?? '' }
+}
+
+/** ISO-8601 texts of one form sort as the times they name. */
+function latest(times: readonly (string | undefined)[]): string {
+  return times.reduce<string>((newest, time = '') => (time > newest ? time : newest), '')
+}

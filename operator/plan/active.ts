@@ -1,0 +1,122 @@
+import type { ActiveRun } from '../../crds/validation-schedule.ts'
+import type { CachedJob, CachedPod, Words } from '../model.ts'
+import { plainText } from './plain-text.ts'
+import { instant, utc } from './time.ts'
+
+const MAX_MESSAGE = 512
+
+/** After so long without any pod, the Job's events are asked for the reason. */
+export const NO_POD_MS = 10_000
+/** And again after this, as long as they give none. */
+export const NO_POD_AGAIN_MS = 60_000
+
+export const QUEUED = 'Queued'
+
+/** Words of the kubelet for a container that cannot start, and the one that is shown: it says two by turns. */
+const STUCK: Readonly<Record<string, string>> = {
+  ImagePullBackOff: 'ImagePullBackOff',
+  ErrImagePull: 'ImagePullBackOff',
+  ErrImageNeverPull: 'ErrImageNeverPull',
+  InvalidImageName: 'InvalidImageName',
+  ImageInspectError: 'ImageInspectError',
+  RegistryUnavailable: 'RegistryUnavailable',
+  SignatureValidationFailed: 'SignatureValidationFailed',
+  CreateContainerConfigError: 'CreateContainerConfigError',
+  CreateContainerError: 'CreateContainerError',
+  RunContainerError: 'RunContainerError',
+}
+
+export type ActiveInput = {
+  readonly job: CachedJob
+  readonly pods: readonly CachedPod[]
+  /** What the status says so far. */
+  readonly before: ActiveRun | undefined
+  /** The newest warning among the Job's events, if they were asked for. */
+  readonly warning: Words | undefined
+}
+
+/** A run that has not ended. Says nothing that changes while all goes well: each change is a write. */
+export function activeRun({ job, pods, before, warning }: ActiveInput): ActiveRun {
+  const slot = utc(job.slot)
+  const startTime = before?.startTime ?? (job.suspended ? undefined : utc(job.startTime ?? job.createdAt))
+  return {
+    jobUID: job.uid,
+    job: job.name,
+    trigger: slot === undefined ? 'Manual' : 'Schedule',
+    ...(slot === undefined ? {} : { scheduledTime: slot }),
+    ...(startTime === undefined ? {} : { startTime }),
+    ...steady(obstacle(job, pods, warning ?? keptWarning(job, pods, before)), before),
+  }
+}
+
+/** Whether the Job should have had a pod by now, and nobody knows why not. */
+export function lacksPod(job: CachedJob, pods: readonly CachedPod[], before: ActiveRun | undefined): boolean {
+  return neverHadPod(job, pods) && before?.reason === undefined
+}
+
+/** When to ask for the reason, if there is still no pod by then. */
+export function noPodDue({ createdAt, startTime }: CachedJob): number {
+  return instant(startTime ?? createdAt) + NO_POD_MS
+}
+
+function neverHadPod({ suspended, activePods, endedPods }: CachedJob, pods: readonly CachedPod[]): boolean {
+  return !suspended && activePods + endedPods === 0 && pods.length === 0
+}
+
+/** Why there is no pod was asked once: it holds until one comes. */
+function keptWarning(
+  job: CachedJob,
+  pods: readonly CachedPod[],
+  before: ActiveRun | undefined,
+): Words | undefined {
+  if (before?.reason === undefined || before.reason === QUEUED || !neverHadPod(job, pods)) return undefined
+  return { reason: before.reason, message: before.message ?? '' }
+}
+
+type Obstacle = (
+  job: CachedJob,
+  newest: CachedPod | undefined,
+  warning: Words | undefined,
+) => Words | undefined
+
+const queued: Obstacle = ({ suspended }) =>
+  suspended
+    ? {
+        reason: QUEUED,
+        message: 'the Job is suspended: it waits for its queue to admit it, or for somebody to resume it',
+      }
+    : undefined
+
+const withoutPod: Obstacle = (_job, newest, warning) => (newest === undefined ? warning : undefined)
+
+const cannotStart: Obstacle = (_job, newest) => {
+  const reason = STUCK[newest?.waiting?.reason ?? '']
+  return reason === undefined ? undefined : { reason, message: newest?.waiting?.message ?? '' }
+}
+
+const noNode: Obstacle = (_job, newest) => newest?.unschedulable
+
+const OBSTACLES: readonly Obstacle[] = [queued, withoutPod, cannotStart, noNode]
+
+function obstacle(job: CachedJob, pods: readonly CachedPod[], warning: Words | undefined): Words | undefined {
+  const newest = pods
+    .filter(({ terminated }) => terminated === undefined)
+    .toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))
+    .at(0)
+  for (const check of OBSTACLES) {
+    const words = check(job, newest, warning)
+    if (words !== undefined) return words
+  }
+  return undefined
+}
+
+/** The words of the same reason vary from try to try; the first ones stay, or each try would be a write. */
+function steady(
+  found: Words | undefined,
+  before: ActiveRun | undefined,
+): { reason?: string; message?: string } {
+  if (found === undefined) return {}
+  const { reason } = found
+  if (before?.reason === reason && before.message !== undefined) return { reason, message: before.message }
+  return { reason, message: plainText(found.message, MAX_MESSAGE) }
+}

@@ -1,0 +1,167 @@
+import { conditionTypes } from '../../crds/validation-schedule.ts'
+import type {
+  Condition,
+  ConditionReason,
+  ConditionStatus,
+  ConditionType,
+  FinishedRun,
+} from '../../crds/validation-schedule.ts'
+import type { NextSlot } from './next-slot.ts'
+
+/** Where the CronJob stands, as far as this reconcile knows. */
+export type CronJobState =
+  | { readonly kind: 'ready' }
+  | { readonly kind: 'invalid'; readonly message: string; readonly hasOld: boolean }
+  | { readonly kind: 'notAllowed'; readonly message: string; readonly hasOld: boolean }
+  | { readonly kind: 'conflict'; readonly name: string; readonly owner: string }
+  | { readonly kind: 'leaving'; readonly name: string }
+  | { readonly kind: 'terminating' }
+  | { readonly kind: 'failed'; readonly message: string }
+
+export type ConditionFacts = {
+  readonly generation: number
+  readonly now: string
+  readonly cronJob: CronJobState
+  readonly next: NextSlot
+  readonly lastRun: FinishedRun | undefined
+}
+
+type Answer<T extends ConditionType> = {
+  readonly status: ConditionStatus
+  readonly reason: ConditionReason<T>
+  readonly message: string
+}
+
+/** All conditions, in the API's order. The time of the last transition stays where the answer is the same. */
+export function conditionsOf(facts: ConditionFacts, before: readonly Condition[] = []): Condition[] {
+  const answers: { readonly [T in ConditionType]: Answer<T> } = {
+    Accepted: accepted(facts),
+    Ready: ready(facts),
+    Stalled: stalled(facts),
+    RunSucceeded: runSucceeded(facts.lastRun),
+    Compliant: compliant(facts.lastRun),
+  }
+  return conditionTypes.map((type) => {
+    const answer = answers[type]
+    const old = before.find((condition) => condition.type === type)
+    return {
+      type,
+      ...answer,
+      observedGeneration: facts.generation,
+      lastTransitionTime: old?.status === answer.status ? old.lastTransitionTime : facts.now,
+    }
+  })
+}
+
+function accepted({ cronJob, next }: ConditionFacts): Answer<'Accepted'> {
+  switch (cronJob.kind) {
+    case 'invalid':
+      return { status: 'False', reason: 'InvalidSpec', message: cronJob.message }
+    case 'notAllowed':
+      return { status: 'False', reason: 'NotAllowed', message: cronJob.message }
+    case 'failed':
+    case 'terminating':
+    case 'leaving':
+      return { status: 'Unknown', reason: 'Pending', message: 'the API server has not judged this spec yet' }
+    // A name that is taken is found out after the rest was found good.
+    case 'conflict':
+    case 'ready':
+      return acceptedSchedule(next)
+  }
+}
+
+function acceptedSchedule(next: NextSlot): Answer<'Accepted'> {
+  if (next.kind === 'never') {
+    const message = 'spec.schedule names a date that does not come: no run will ever start; change it'
+    return { status: 'True', reason: 'NeverFires', message }
+  }
+  if (next.kind === 'unknown') {
+    const message = `runs start, but the next one cannot be told: ${next.why}`
+    return { status: 'True', reason: 'NextRunUnknown', message }
+  }
+  return { status: 'True', reason: 'Valid', message: 'the API server accepts this spec' }
+}
+
+const no = <T extends ConditionReason<'Ready'>>(reason: T, message: string) =>
+  ({ status: 'False', reason, message }) as const
+
+function ready({ cronJob, next }: ConditionFacts): Answer<'Ready'> {
+  switch (cronJob.kind) {
+    case 'ready':
+      return next.kind === 'suspended'
+        ? { status: 'True', reason: 'Suspended', message: 'suspended: runs start by request only' }
+        : { status: 'True', reason: 'CronJobReady', message: 'the CronJob is what the spec asks for' }
+    case 'invalid':
+    case 'notAllowed':
+      return no(
+        'InvalidSpec',
+        cronJob.hasOld ? 'the CronJob is still that of the last good spec' : 'there is no CronJob',
+      )
+    case 'conflict':
+      return no('Conflict', `the CronJob ${cronJob.name} is not this schedule's`)
+    case 'leaving':
+      return no(
+        'WaitingForCleanup',
+        `waiting for the CronJob ${cronJob.name} to be gone, which is being deleted`,
+      )
+    case 'terminating':
+      return no('NamespaceTerminating', 'the namespace is being deleted')
+    case 'failed':
+      return no('Progressing', `the CronJob cannot be written: ${cronJob.message}`)
+  }
+}
+
+function stalled({ cronJob }: ConditionFacts): Answer<'Stalled'> {
+  switch (cronJob.kind) {
+    case 'invalid':
+      return { status: 'True', reason: 'InvalidSpec', message: `correct the spec: ${cronJob.message}` }
+    case 'notAllowed':
+      return { status: 'True', reason: 'NotAllowed', message: cronJob.message }
+    case 'conflict': {
+      const message = `the CronJob ${cronJob.name} exists and belongs to ${cronJob.owner}; delete it, or rename this schedule`
+      return { status: 'True', reason: 'Conflict', message }
+    }
+    case 'ready':
+    case 'leaving':
+    case 'terminating':
+    case 'failed':
+      return { status: 'False', reason: 'NotStalled', message: 'nobody has to act' }
+  }
+}
+
+const NO_RUN = { status: 'Unknown', reason: 'NoRunYet', message: 'no run has ended yet' } as const
+
+function runSucceeded(run: FinishedRun | undefined): Answer<'RunSucceeded'> {
+  if (run === undefined) return NO_RUN
+  const { message } = run
+  switch (run.verdict) {
+    case 'Passed':
+    case 'Findings':
+      return { status: 'True', reason: 'RunCompleted', message }
+    case 'Incomplete':
+      return { status: 'True', reason: 'RunIncomplete', message }
+    case 'Errored':
+      return { status: 'False', reason: 'RunErrored', message: `${run.reason}: ${message}` }
+    case 'Unknown':
+      return { status: 'Unknown', reason: 'RunUnknown', message }
+  }
+}
+
+function compliant(run: FinishedRun | undefined): Answer<'Compliant'> {
+  if (run === undefined) return NO_RUN
+  const { message } = run
+  switch (run.verdict) {
+    case 'Passed':
+      return { status: 'True', reason: 'AllControlsPassed', message }
+    case 'Findings':
+      return { status: 'False', reason: 'ControlsNotPassed', message }
+    case 'Incomplete':
+      return (run.counts?.notPass ?? 0) > 0
+        ? { status: 'False', reason: 'ControlsNotPassed', message }
+        : { status: 'False', reason: 'RunIncomplete', message }
+    case 'Errored':
+      return { status: 'Unknown', reason: 'RunErrored', message: 'the last run broke; see RunSucceeded' }
+    case 'Unknown':
+      return { status: 'Unknown', reason: 'RunUnknown', message }
+  }
+}

@@ -1,0 +1,148 @@
+import type { KubeObject } from '../kube/object.ts'
+import type { CachedCronJob, CachedSchedule } from '../model.ts'
+import type { CronJobState } from './conditions.ts'
+import { cronJob as desiredCronJob } from './cron-job.ts'
+import { firstDifference } from './drift.ts'
+import type { JobDefaults } from './job-defaults.ts'
+import { notAllowed } from './limits.ts'
+import type { Learned, LiveRead } from './live-reads.ts'
+import { ownershipOf } from './ownership.ts'
+
+/** Nobody tells when a foreign CronJob goes away: the watch shows ours only. */
+const CONFLICT_RECHECK_MS = 60_000
+/** Deletions do not take longer, and their events come; this is for the case that one is missed. */
+const LEAVING_RECHECK_MS = 5_000
+
+/** What to do about the CronJob: ask, write, or go on with its state. */
+export type CronJobStep =
+  | { readonly kind: 'read'; readonly read: LiveRead }
+  | { readonly kind: 'create'; readonly body: KubeObject; readonly was: 'absent' | 'deleted' }
+  /** `difference`: what was not as it should be. */
+  | {
+      readonly kind: 'replace'
+      readonly body: KubeObject
+      readonly why: 'updated' | 'repaired' | 'adopted'
+      readonly difference: string
+    }
+  | { readonly kind: 'settled'; readonly state: CronJobState; readonly requeueAt?: number }
+
+export type CronJobInput = {
+  readonly schedule: CachedSchedule
+  readonly cronJob: CachedCronJob | undefined
+  readonly learned: Learned
+  readonly defaults: JobDefaults
+  readonly now: number
+}
+
+type Check = (input: CronJobInput) => CronJobStep | undefined
+
+/** A write of this reconcile has the last word. */
+const written: Check = ({ schedule, cronJob, learned: { write }, now }) => {
+  switch (write?.kind) {
+    case undefined:
+      return undefined
+    case 'done':
+      return settled({ kind: 'ready' })
+    case 'refused':
+      return settled({ kind: 'invalid', message: write.message, hasOld: isOurs(schedule, cronJob) })
+    case 'forbidden':
+      return settled({ kind: 'failed', message: write.message }, Math.max(write.recheckAt, now))
+    case 'namespaceTerminating':
+      return settled({ kind: 'terminating' })
+  }
+}
+
+const limited: Check = ({ schedule, cronJob, defaults }) => {
+  const message = notAllowed(schedule, defaults)
+  return message === undefined
+    ? undefined
+    : settled({ kind: 'notAllowed', message, hasOld: isOurs(schedule, cronJob) })
+}
+
+/** What the API server refused, it will refuse again. */
+const refusedBefore: Check = ({ schedule, cronJob }) => {
+  const { status, generation } = schedule
+  const accepted = status.conditions?.find(({ type }) => type === 'Accepted')
+  if (accepted?.status !== 'False' || accepted.reason !== 'InvalidSpec') return undefined
+  if (accepted.observedGeneration !== generation) return undefined
+  return settled({ kind: 'invalid', message: accepted.message, hasOld: isOurs(schedule, cronJob) })
+}
+
+const absent: Check = ({ schedule, cronJob, learned, defaults }) => {
+  if (cronJob !== undefined) return undefined
+  const desired = desiredCronJob(schedule, defaults)
+  const { name } = desired.metadata
+  if (learned.cronJob === undefined && conflictBefore(schedule)) {
+    return { kind: 'read', read: { kind: 'cronJob', name } }
+  }
+  return { kind: 'create', body: desired, was: schedule.status.cronJobName === name ? 'deleted' : 'absent' }
+}
+
+const foreign: Check = ({ schedule, cronJob, now }) => {
+  if (cronJob === undefined) return undefined
+  const ownership = ownershipOf(cronJob, schedule)
+  const { name } = cronJob
+  if (ownership.kind === 'leaving') return settled({ kind: 'leaving', name }, now + LEAVING_RECHECK_MS)
+  if (ownership.kind !== 'foreign') return undefined
+  return settled({ kind: 'conflict', name, owner: ownership.owner }, now + CONFLICT_RECHECK_MS)
+}
+
+const different: Check = ({ schedule, cronJob, defaults }) => {
+  if (cronJob === undefined) return undefined
+  const desired = desiredCronJob(schedule, defaults)
+  const difference = firstDifference(desired, cronJob)
+  if (difference === undefined) return undefined
+  const why = whyDifferent(schedule, cronJob)
+  return { kind: 'replace', body: replacement(desired, cronJob), why, difference }
+}
+
+const CHECKS: readonly Check[] = [written, limited, refusedBefore, absent, foreign, different]
+
+export function cronJobStep(input: CronJobInput): CronJobStep {
+  // A live answer is newer than the cache, which does not show what has lost its label.
+  const known = { ...input, cronJob: input.learned.cronJob ?? input.cronJob }
+  for (const check of CHECKS) {
+    const step = check(known)
+    if (step !== undefined) return step
+  }
+  return settled({ kind: 'ready' })
+}
+
+function settled(state: CronJobState, requeueAt?: number): CronJobStep {
+  return { kind: 'settled', state, ...(requeueAt === undefined ? {} : { requeueAt }) }
+}
+
+function isOurs({ uid }: CachedSchedule, cronJob: CachedCronJob | undefined): boolean {
+  return cronJob?.controller?.uid === uid
+}
+
+function conflictBefore({ status }: CachedSchedule): boolean {
+  const stalled = status.conditions?.find(({ type }) => type === 'Stalled')
+  return stalled?.status === 'True' && stalled.reason === 'Conflict'
+}
+
+function whyDifferent(schedule: CachedSchedule, cronJob: CachedCronJob): 'updated' | 'repaired' | 'adopted' {
+  if (cronJob.controller?.uid !== schedule.uid) return 'adopted'
+  return schedule.status.observedGeneration === schedule.generation ? 'repaired' : 'updated'
+}
+
+/** A full update: the spec as it should be, our metadata, and what others keep on the object. */
+function replacement(desired: KubeObject, live: CachedCronJob): KubeObject {
+  const { metadata } = desired
+  const others = live.ownerReferences.filter(
+    ({ uid, controller }) =>
+      controller !== true && !metadata.ownerReferences?.some((owner) => owner.uid === uid),
+  )
+  return {
+    ...desired,
+    metadata: {
+      ...metadata,
+      uid: live.uid,
+      resourceVersion: live.resourceVersion,
+      labels: { ...live.labels, ...metadata.labels },
+      annotations: { ...live.annotations, ...metadata.annotations },
+      ownerReferences: [...(metadata.ownerReferences ?? []), ...others],
+      ...(live.finalizers.length === 0 ? {} : { finalizers: live.finalizers }),
+    },
+  }
+}

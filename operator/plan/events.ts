@@ -1,0 +1,119 @@
+import { events as vocabulary } from '../../crds/validation-schedule.ts'
+import type {
+  ActiveRun,
+  EventReason,
+  FinishedRun,
+  RunVerdict,
+  ValidationScheduleStatus,
+} from '../../crds/validation-schedule.ts'
+import type { CachedSchedule } from '../model.ts'
+import { QUEUED } from './active.ts'
+import type { SkippedSlots } from './slot-skipped.ts'
+import { isoTime } from './time.ts'
+
+/** Something to be told once. */
+export type PlannedEvent = {
+  readonly type: 'Normal' | 'Warning'
+  readonly reason: EventReason
+  readonly action: 'WriteCronJob' | 'Validate' | 'Mirror'
+  readonly note: string
+  /** What it happened to: the same reason is told once for each. */
+  readonly occasion: string
+}
+
+export function event(
+  reason: EventReason,
+  action: PlannedEvent['action'],
+  occasion: string,
+  note: string,
+): PlannedEvent {
+  return { type: vocabulary[reason].type, reason, action, note, occasion }
+}
+
+/** What the step from one status to the next is worth telling. */
+export function transitions(
+  { status: before, generation }: CachedSchedule,
+  after: ValidationScheduleStatus,
+  finished: readonly FinishedRun[],
+): PlannedEvent[] {
+  return [
+    ...refusals(before, after, generation),
+    ...begun(before, after).map((run) => runEvent('RunStarted', run, startNote(run))),
+    ...stuck(before, after).map((run) =>
+      runEvent('RunStuck', run, `${run.job} does not get on: ${run.reason}: ${run.message}`, run.reason),
+    ),
+    ...finished
+      .filter(({ jobUID }) => after.recentRuns?.some((run) => run.jobUID === jobUID))
+      .map((run) => runEvent(END_REASONS[run.verdict], run, `${run.job}: ${run.verdict}: ${run.message}`)),
+  ]
+}
+
+/** Two slots that were skipped together are one event, named after the last. */
+export function skippedEvent({ skipped }: SkippedSlots): PlannedEvent[] {
+  const last = skipped.at(-1)
+  if (last === undefined) return []
+  const slot = isoTime(last.slot)
+  const others = skipped.length === 1 ? '' : `, and ${skipped.length - 1} before it`
+  const why =
+    last.why === 'deadline'
+      ? 'it could not be started within spec.startingDeadlineSeconds'
+      : 'a later slot was run in its place'
+  return [event('SlotSkipped', 'Mirror', slot, `the slot ${slot}${others} has no run: ${why}`)]
+}
+
+const END_REASONS: Readonly<Record<RunVerdict, EventReason>> = {
+  Passed: 'RunPassed',
+  Findings: 'RunFoundFailures',
+  Incomplete: 'RunFoundFailures',
+  Errored: 'RunErrored',
+  Unknown: 'RunErrored',
+}
+
+/** `InvalidSpec` for limits too: the spec cannot be used. */
+const REFUSALS: Readonly<Record<string, EventReason>> = {
+  InvalidSpec: 'InvalidSpec',
+  NotAllowed: 'InvalidSpec',
+  Conflict: 'Conflict',
+}
+
+function refusals(
+  before: ValidationScheduleStatus,
+  after: ValidationScheduleStatus,
+  generation: number,
+): PlannedEvent[] {
+  const old = stalledOf(before)
+  const stalled = stalledOf(after)
+  const reason = REFUSALS[stalled?.reason ?? '']
+  if (stalled?.status !== 'True' || reason === undefined) return []
+  if (old?.status === 'True' && old.reason === stalled.reason && old.message === stalled.message) return []
+  return [event(reason, 'Validate', `${generation} ${stalled.message}`, stalled.message)]
+}
+
+function stalledOf({ conditions = [] }: ValidationScheduleStatus) {
+  return conditions.find(({ type }) => type === 'Stalled')
+}
+
+function begun(before: ValidationScheduleStatus, after: ValidationScheduleStatus): readonly ActiveRun[] {
+  const known = new Set((before.active ?? []).map(({ jobUID }) => jobUID))
+  return (after.active ?? []).filter(({ jobUID }) => !known.has(jobUID))
+}
+
+function stuck(before: ValidationScheduleStatus, after: ValidationScheduleStatus): readonly ActiveRun[] {
+  const known = new Map((before.active ?? []).map(({ jobUID, reason }) => [jobUID, reason]))
+  return (after.active ?? []).filter(
+    ({ jobUID, reason }) => reason !== undefined && reason !== QUEUED && known.get(jobUID) !== reason,
+  )
+}
+
+function startNote({ job, trigger, scheduledTime }: ActiveRun): string {
+  return trigger === 'Schedule' ? `${job} for the slot ${scheduledTime}` : `${job}, by request`
+}
+
+function runEvent(
+  reason: EventReason,
+  { jobUID }: Pick<FinishedRun, 'jobUID'>,
+  note: string,
+  detail = '',
+): PlannedEvent {
+  return event(reason, 'Mirror', `${jobUID} ${detail}`, note)
+}

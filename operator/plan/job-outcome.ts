@@ -1,0 +1,206 @@
+import { decodeRunSummary } from '../../crds/run-summary.ts'
+import type { RunCounts, RunSummary } from '../../crds/run-summary.ts'
+import type { RunVerdict } from '../../crds/validation-schedule.ts'
+import type { CachedJob, CachedPod, JobEnd, Words } from '../model.ts'
+import { plainText, reasonWord } from './plain-text.ts'
+
+/** How a run ended. */
+export type Outcome = {
+  readonly verdict: RunVerdict
+  readonly reason: string
+  readonly message: string
+  readonly runId?: string
+  readonly counts?: RunCounts
+}
+
+/** A Job that has ended, and what there is to judge its run by. */
+export type Evidence = {
+  readonly job: Pick<CachedJob, 'uid' | 'name'> & { readonly end: JobEnd }
+  /** The Job's pods. */
+  readonly pods: readonly CachedPod[]
+  /** Whether `pods` is a live answer: Job and pod events come on separate streams, the pod's may be the later ones. */
+  readonly live: boolean
+  /** What kept the run from getting on, when it was last seen: the deadline deletes the pod together with its reason. */
+  readonly lastSeen?: Words | undefined
+}
+
+/** Longer than any summary's, and short enough for ten thousand statuses. */
+const MAX_MESSAGE = 1024
+
+/** Undefined: only a live LIST of the Job's pods can tell. */
+export function jobOutcome(evidence: Evidence): Outcome | undefined {
+  const facts = factsOf(evidence)
+  const early = finishedRun(facts)
+  if (early !== undefined || !evidence.live) return early
+  for (const check of CHECKS) {
+    const outcome = check(facts)
+    if (outcome !== undefined) return outcome
+  }
+  return otherFailure(facts)
+}
+
+/** Of an active run whose Job is not there any more. */
+export function deletedJobOutcome(jobUid: string, pods: readonly CachedPod[]): Outcome {
+  const summary = pods.map((pod) => summaryOf(pod, jobUid)).find((found) => found?.final === true)
+  return summary === undefined
+    ? errored(
+        'JobDeleted',
+        'the Job was deleted before its end was seen: by concurrencyPolicy Replace, or by somebody. ' +
+          'The next run starts by the schedule, or now with a run request',
+      )
+    : fromSummary(summary)
+}
+
+// ── Facts ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+type Facts = Evidence & {
+  /** The run did its work, whatever became of its process. A failure may have been followed by another try. */
+  readonly success: RunSummary | undefined
+  /** The try that ended last. */
+  readonly last: CachedPod | undefined
+  readonly lastSummary: RunSummary | undefined
+}
+
+function factsOf(evidence: Evidence): Facts {
+  const ended = evidence.pods
+    .filter(({ terminated }) => terminated !== undefined)
+    .toSorted((a, b) => endOf(b).localeCompare(endOf(a)))
+  const summaries = ended.map((pod) => summaryOf(pod, evidence.job.uid))
+  return {
+    ...evidence,
+    success: summaries.find((summary) => summary?.final === true && summary.status === 'success'),
+    last: ended[0],
+    lastSummary: summaries[0],
+  }
+}
+
+function endOf({ terminated, createdAt }: CachedPod): string {
+  return terminated?.finishedAt ?? createdAt
+}
+
+/** The run's own words: only if they are about this Job. */
+function summaryOf({ terminated }: CachedPod, jobUid: string): RunSummary | undefined {
+  const summary = decodeRunSummary(terminated?.message ?? '')
+  return summary?.runKey === jobUid ? summary : undefined
+}
+
+// ── Checks, in order ────────────────────────────────────────────────────────────────────────────────────────────
+
+type Check = (facts: Facts) => Outcome | undefined
+
+const finishedRun: Check = ({ success }) => (success === undefined ? undefined : fromSummary(success))
+
+const withoutRecord: Check = ({ job, pods, last }) => {
+  if (job.end.type !== 'Complete' || pods.length === 0) return undefined
+  return errored(
+    'NoRunRecord',
+    `the Job succeeded, but its pod left ${whatInstead(last, job.uid)}; nobody can say that there are results. ` +
+      'Check that the image is the one of this release, and look at the log of the pod',
+  )
+}
+
+const summaryLost: Check = ({ job }) => {
+  if (job.end.type !== 'Complete') return undefined
+  return {
+    verdict: 'Unknown',
+    reason: 'SummaryLost',
+    message: `the Job succeeded, but its pod is gone, and with it what the run said; "rapidrmf runs list" has the outcome (run key ${job.uid})`,
+  }
+}
+
+const outOfTime: Check = ({ job, lastSeen }) => {
+  if (job.end.reason !== 'DeadlineExceeded') return undefined
+  const stuck =
+    lastSeen === undefined
+      ? 'raise spec.job.activeDeadlineSeconds if the run needs longer'
+      : plainText(`it never got on: ${lastSeen.reason}: ${lastSeen.message}`, MAX_MESSAGE / 2)
+  return errored('DeadlineExceeded', `the Job ran into its deadline; ${stuck}`)
+}
+
+const MORE_MEMORY = 'raise spec.job.pod.resources.limits.memory'
+
+const outOfMemory: Check = ({ last }) =>
+  last?.terminated?.reason === 'OOMKilled'
+    ? errored('OutOfMemory', `the container went out of memory and was killed; ${MORE_MEMORY}`)
+    : undefined
+
+/** V8 aborts (134) or crashes (139) when its heap is full, and Kubernetes calls that Error. */
+const HEAP_EXHAUSTED = new Set([134, 139])
+
+const outOfHeap: Check = ({ last }) => {
+  const code = last?.terminated?.exitCode ?? 0
+  if (!HEAP_EXHAUSTED.has(code)) return undefined
+  return errored('OutOfMemory', `the process went out of memory (exit code ${code}); ${MORE_MEMORY}`)
+}
+
+const KILLED = 137
+
+const killed: Check = ({ last }) =>
+  last?.terminated?.exitCode === KILLED
+    ? errored(
+        'Killed',
+        `the container was killed (exit code ${KILLED}), most likely because its node went out of memory or the pod ` +
+          `did not stop in time; ${MORE_MEMORY} if it happens again`,
+      )
+    : undefined
+
+/** The last try could still say why. */
+const toldFailure: Check = ({ lastSummary }) =>
+  lastSummary === undefined || lastSummary.verdict !== 'Errored' ? undefined : fromSummary(lastSummary)
+
+const USAGE = 2
+
+const wrongConfiguration: Check = ({ job, last }) =>
+  last?.terminated?.exitCode === USAGE || (last === undefined && job.end.reason === 'PodFailurePolicy')
+    ? errored(
+        'InvalidInput',
+        'the job refused its configuration (exit code 2) and could not say why; look at the log of the pod',
+      )
+    : undefined
+
+const CHECKS: readonly Check[] = [
+  withoutRecord,
+  summaryLost,
+  outOfTime,
+  outOfMemory,
+  outOfHeap,
+  killed,
+  toldFailure,
+  wrongConfiguration,
+]
+
+function otherFailure({ job, last, lastSeen }: Facts): Outcome {
+  const { reason, message } = job.end
+  const words = [
+    plainText(message, MAX_MESSAGE / 2) || 'the Job failed',
+    last?.terminated && `the last pod ended with exit code ${last.terminated.exitCode}`,
+    lastSeen && plainText(`${lastSeen.reason}: ${lastSeen.message}`, MAX_MESSAGE / 4),
+  ]
+  return errored(reasonWord(reason, 'JobFailed'), words.filter((part) => part !== undefined).join('; '))
+}
+
+// ── Words ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function errored(reason: string, message: string): Outcome {
+  return { verdict: 'Errored', reason, message }
+}
+
+function fromSummary({ verdict, reason, message, runId, counts, final }: RunSummary): Outcome {
+  return {
+    verdict,
+    reason: reasonWord(reason, 'RunReported'),
+    message: plainText(message, MAX_MESSAGE),
+    ...(runId === null ? {} : { runId: String(runId) }),
+    // Before the end they are those of a moment.
+    ...(final ? { counts } : {}),
+  }
+}
+
+/** A message without a usable summary, in a few words; none of its own, which may be anything. */
+function whatInstead(pod: CachedPod | undefined, jobUid: string): string {
+  const text = pod?.terminated?.message ?? ''
+  if (text === '') return 'no summary'
+  const summary = decodeRunSummary(text)
+  if (summary === undefined) return 'a text that is not a summary'
+  return summary.runKey === jobUid ? 'the summary of an unfinished run' : 'the summary of another run'
+}

@@ -1,0 +1,44 @@
+import type { CachedCronJob, CachedJob, CachedPod, Words } from '../model.ts'
+
+/*
+ * Decisions are made from caches. These are the questions that a cache cannot answer, each because it may be behind, or
+ * because nothing watches what is asked for. The plan names them, reconcile asks, and the plan is made again.
+ */
+export type LiveRead =
+  /** The name is taken: by whom? */
+  | { readonly kind: 'cronJob'; readonly name: string }
+  /** A Job has ended without a summary: has its pod none, or has its event not come yet? */
+  | { readonly kind: 'podsOfJob'; readonly uid: string; readonly name: string }
+  /** The status knows an active Job that the cache does not: is it deleted, or is the cache older than the status? */
+  | { readonly kind: 'job'; readonly uid: string; readonly name: string }
+  /** A Job has no pod: quota, admission, …? Only its events say. */
+  | { readonly kind: 'warningsOfJob'; readonly uid: string; readonly name: string }
+
+export type Learned = {
+  /** null: there is none of this name. */
+  readonly cronJob: CachedCronJob | null | undefined
+  readonly write: CronJobWrite | undefined
+  /** By Job UID. */
+  readonly pods: ReadonlyMap<string, readonly CachedPod[]>
+  /** By the UID asked for; undefined: it is gone. */
+  readonly jobs: ReadonlyMap<string, CachedJob | undefined>
+  /** By Job UID, the newest first. */
+  readonly warnings: ReadonlyMap<string, readonly Words[]>
+}
+
+/** What became of writing the CronJob in this reconcile. */
+export type CronJobWrite =
+  | { readonly kind: 'done' }
+  /** A person must change the spec. */
+  | { readonly kind: 'refused'; readonly message: string }
+  /** A person must change something else: a role, a quota. */
+  | { readonly kind: 'forbidden'; readonly message: string; readonly recheckAt: number }
+  | { readonly kind: 'namespaceTerminating' }
+
+export const NOTHING_LEARNED: Learned = {
+  cronJob: undefined,
+  write: undefined,
+  pods: new Map(),
+  jobs: new Map(),
+  warnings: new Map(),
+}

@@ -1,0 +1,223 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { deletedJobOutcome, jobOutcome } from '../../../../operator/plan/job-outcome.ts'
+import type { Evidence } from '../../../../operator/plan/job-outcome.ts'
+import type { CachedPod, JobEnd } from '../../../../operator/model.ts'
+import { at, endedPod, pod, summary } from '../fixtures.ts'
+
+const complete: JobEnd = { type: 'Complete', reason: '', message: '', at: at(0) }
+const failed = (
+  reason = 'BackoffLimitExceeded',
+  message = 'Job has reached the specified backoff limit',
+): JobEnd => ({
+  type: 'Failed',
+  reason,
+  message,
+  at: at(0),
+})
+const judge = (end: JobEnd, pods: readonly CachedPod[], more: Partial<Evidence> = {}) =>
+  jobOutcome({ job: { uid: 'j', name: 'job', end }, pods, live: true, ...more })
+const word = (outcome: ReturnType<typeof judge>) => outcome && `${outcome.verdict}/${outcome.reason}`
+
+const failure = {
+  final: false,
+  status: 'failed',
+  verdict: 'Errored',
+  reason: 'InvalidInput',
+  runId: null,
+} as const
+
+describe('how a run ended', () => {
+  it.each<[what: string, end: JobEnd, pods: CachedPod[], expected: string, message: RegExp]>([
+    ['a summary', complete, [endedPod('j', summary('j'))], 'Findings/ControlsNotPassed', /^4 of 12/],
+    [
+      'a summary that says Passed',
+      complete,
+      [endedPod('j', summary('j', { verdict: 'Passed', reason: 'AllControlsPassed' }))],
+      'Passed/AllControlsPassed',
+      /./,
+    ],
+    [
+      'success after a failed try',
+      complete,
+      [endedPod('j', summary('j', failure), 1), endedPod('j', summary('j'))],
+      'Findings/ControlsNotPassed',
+      /./,
+    ],
+    [
+      'a Job that failed after its run was closed',
+      failed(),
+      [endedPod('j', summary('j'), 143)],
+      'Findings/ControlsNotPassed',
+      /./,
+    ],
+    [
+      'success without a word',
+      complete,
+      [endedPod('j', '')],
+      'Errored/NoRunRecord',
+      /left no summary; nobody can say/,
+    ],
+    [
+      'another run’s summary',
+      complete,
+      [endedPod('j', summary('k'))],
+      'Errored/NoRunRecord',
+      /the summary of another run/,
+    ],
+    [
+      'a cut summary',
+      complete,
+      [endedPod('j', summary('j').slice(0, 100))],
+      'Errored/NoRunRecord',
+      /a text that is not a summary/,
+    ],
+    [
+      'an unfinished one',
+      complete,
+      [endedPod('j', summary('j', { final: false }))],
+      'Errored/NoRunRecord',
+      /an unfinished run/,
+    ],
+    ['4 KiB of HTML', complete, [endedPod('j', '<b>'.repeat(1365))], 'Errored/NoRunRecord', /not a summary/],
+    [
+      'a pod that is gone',
+      complete,
+      [],
+      'Unknown/SummaryLost',
+      /"rapidrmf runs list" has the outcome \(run key j\)/,
+    ],
+    [
+      'a deadline',
+      failed('DeadlineExceeded'),
+      [],
+      'Errored/DeadlineExceeded',
+      /raise spec.job.activeDeadlineSeconds/,
+    ],
+    [
+      'memory',
+      failed(),
+      [endedPod('j', '', 137, 'OOMKilled')],
+      'Errored/OutOfMemory',
+      /out of memory.*limits.memory/,
+    ],
+    [
+      'a full heap, aborted',
+      failed(),
+      [endedPod('j', '', 134, 'Error')],
+      'Errored/OutOfMemory',
+      /exit code 134/,
+    ],
+    [
+      'a full heap, crashed',
+      failed(),
+      [endedPod('j', '', 139, 'Error')],
+      'Errored/OutOfMemory',
+      /exit code 139/,
+    ],
+    ['a kill', failed(), [endedPod('j', '', 137, 'Error')], 'Errored/Killed', /was killed \(exit code 137\)/],
+    [
+      'configuration, in the job’s words',
+      failed('PodFailurePolicy'),
+      [endedPod('j', summary('j', { ...failure, message: 'no environment "x"' }), 2)],
+      'Errored/InvalidInput',
+      /^no environment "x"$/,
+    ],
+    [
+      'configuration without words',
+      failed('PodFailurePolicy'),
+      [endedPod('j', '', 2)],
+      'Errored/InvalidInput',
+      /look at the log/,
+    ],
+    [
+      'configuration, pod deleted by FailJob',
+      failed('PodFailurePolicy'),
+      [],
+      'Errored/InvalidInput',
+      /exit code 2/,
+    ],
+    [
+      'what the last try said',
+      failed(),
+      [endedPod('j', summary('j', { ...failure, reason: 'RunBroke', message: 'database is away' }), 1)],
+      'Errored/RunBroke',
+      /^database is away$/,
+    ],
+    ['too many tries', failed(), [], 'Errored/BackoffLimitExceeded', /reached the specified backoff limit/],
+    [
+      'an exit code',
+      failed(),
+      [endedPod('j', '', 1)],
+      'Errored/BackoffLimitExceeded',
+      /the last pod ended with exit code 1$/,
+    ],
+    ['a Job that failed for no reason', failed('', ''), [], 'Errored/JobFailed', /^the Job failed$/],
+    ['a pod of another container', complete, [pod('j')], 'Errored/NoRunRecord', /no summary/],
+  ])('%s', (_what, end, pods, expected, message) => {
+    const outcome = judge(end, pods)
+    expect(word(outcome)).toBe(expected)
+    expect(outcome?.message).toMatch(message)
+  })
+
+  it('asks for a live answer before it concludes anything from what is not there', () => {
+    expect(judge(complete, [], { live: false })).toBeUndefined()
+    expect(judge(complete, [endedPod('j', '')], { live: false })).toBeUndefined()
+    expect(judge(failed(), [endedPod('j', summary('j', failure), 1)], { live: false })).toBeUndefined()
+    expect(word(judge(complete, [endedPod('j', summary('j'))], { live: false }))).toBe(
+      'Findings/ControlsNotPassed',
+    )
+  })
+
+  it('keeps what held the run up, which the deadline deletes with the pod', () => {
+    const lastSeen = { reason: 'ImagePullBackOff', message: 'no such image' }
+    expect(judge(failed('DeadlineExceeded'), [], { lastSeen })?.message).toMatch(
+      /never got on: ImagePullBackOff: no such image/,
+    )
+  })
+
+  it('takes the last of several tries', () => {
+    const early = endedPod('j', '', 137, 'OOMKilled')
+    const late = pod('j', { terminated: { exitCode: 1, reason: '', message: '', finishedAt: at(-1) } })
+    expect(word(judge(failed(), [early, late]))).toBe('Errored/BackoffLimitExceeded')
+  })
+
+  it('has the counts and the number of the run', () => {
+    expect(judge(complete, [endedPod('j', summary('j'))])).toMatchObject({
+      runId: '1207',
+      counts: { pass: 8, notPass: 4 },
+    })
+    expect(judge(failed(), [endedPod('j', summary('j', failure), 1)])).not.toHaveProperty('counts')
+  })
+})
+
+it('an active Job that is gone was deleted, unless its pod knows better', () => {
+  expect(word(deletedJobOutcome('j', []))).toBe('Errored/JobDeleted')
+  expect(word(deletedJobOutcome('j', [endedPod('j', summary('k'))]))).toBe('Errored/JobDeleted')
+  expect(word(deletedJobOutcome('j', [endedPod('j', summary('j'))]))).toBe('Findings/ControlsNotPassed')
+})
+
+describe('a hostile message', () => {
+  it('loses what a terminal would obey, and what is too long', () => {
+    const message = `\u001B]0;x\u0007a\u202Eb\r\nc\u0000 ${'d'.repeat(2000)}`
+    const outcome = judge(complete, [endedPod('j', summary('j', { message, reason: 'no\u001Bword' }))])
+    expect(outcome?.reason).toBe('RunReported')
+    expect(outcome?.message).toMatch(/^\]0;x a b c d+…$/)
+    expect(outcome?.message.length).toBeLessThanOrEqual(1024)
+  })
+
+  it('never throws, and never says what Kubernetes refuses', () => {
+    const text = fc.oneof(fc.string({ unit: 'binary', maxLength: 4096 }), fc.json())
+    fc.assert(
+      fc.property(text, text, fc.integer({ min: 0, max: 255 }), (message, words, code) => {
+        for (const end of [complete, failed(words, words)]) {
+          for (const text of [message, summary('j', { message: words, reason: words })]) {
+            const outcome = judge(end, [endedPod('j', text, code, words)])
+            expect(outcome?.reason).toMatch(/^[A-Za-z][A-Za-z0-9]*$/)
+            expect(outcome?.message).not.toMatch(/\p{Cc}/u)
+          }
+        }
+      }),
+    )
+  })
+})

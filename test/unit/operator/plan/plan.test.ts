@@ -1,0 +1,482 @@
+import { describe, expect, it } from 'vitest'
+import { NOTHING_LEARNED } from '../../../../operator/plan/live-reads.ts'
+import { runNowName } from '../../../../operator/plan/names.ts'
+import { plan } from '../../../../operator/plan/plan.ts'
+import type { PlanInput } from '../../../../operator/plan/plan.ts'
+import {
+  DEFAULTS,
+  NOW,
+  at,
+  condition,
+  ended,
+  endedPod,
+  input,
+  job,
+  liveCronJob,
+  pod,
+  schedule,
+  summary,
+} from '../fixtures.ts'
+import type { Raw } from '../fixtures.ts'
+import { carryOut } from '../simulation.ts'
+
+const reasons = (events: readonly { reason: string }[]) => events.map(({ reason }) => reason)
+/** `nightly` with its CronJob and a status that says so. */
+function settledWorld(change: Partial<PlanInput> = {}): PlanInput {
+  const of = change.schedule ?? schedule()
+  return carryOut(input({ schedule: of, cronJob: liveCronJob(of), ...change })).after
+}
+
+describe('a schedule', () => {
+  it('gets its CronJob by one write, and one status', () => {
+    const { plans, settled, events } = carryOut(input())
+    expect(plans.map(({ kind }) => kind)).toEqual(['write', 'settled'])
+    expect(reasons(events)).toEqual(['CronJobCreated'])
+    expect(condition(settled?.status, 'Accepted')).toBe('True/Valid')
+    expect(condition(settled?.status, 'Ready')).toBe('True/CronJobReady')
+    expect(condition(settled?.status, 'Stalled')).toBe('False/NotStalled')
+    expect(condition(settled?.status, 'RunSucceeded')).toBe('Unknown/NoRunYet')
+    expect(condition(settled?.status, 'Compliant')).toBe('Unknown/NoRunYet')
+    expect(settled?.status).toMatchObject({
+      observedGeneration: 1,
+      cronJobName: liveCronJob(schedule()).name,
+      nextScheduleTime: '2026-11-25T02:00:00Z',
+    })
+  })
+
+  it('leaves nothing to do when nothing changes', () => {
+    const world = settledWorld()
+    const { settled, events, plans } = carryOut(world)
+    expect(plans).toHaveLength(1)
+    expect(settled?.status).toBeUndefined()
+    expect(events).toEqual([])
+  })
+
+  it('changes its CronJob with the spec', () => {
+    const world = settledWorld()
+    const changed = {
+      ...schedule({ schedule: '0 5 * * *' }, { generation: 2 }),
+      status: world.schedule.status,
+    }
+    const { settled, events } = carryOut({ ...world, schedule: changed })
+    expect(events).toMatchObject([
+      { reason: 'CronJobUpdated', note: expect.stringContaining('spec.schedule') },
+    ])
+    expect(settled?.status).toMatchObject({ observedGeneration: 2, nextScheduleTime: '2026-11-24T05:00:00Z' })
+  })
+
+  it('that is being deleted is left alone, also without a CronJob', () => {
+    expect(plan(input({ schedule: schedule({}, { deleting: true }) }))).toEqual({ kind: 'nothing' })
+  })
+
+  it('that is suspended is ready, and has no next slot', () => {
+    const { settled } = carryOut(input({ schedule: schedule({ suspend: true }) }))
+    expect(condition(settled?.status, 'Ready')).toBe('True/Suspended')
+    expect(settled?.status).not.toHaveProperty('nextScheduleTime')
+    expect(settled?.requeueAt).toBeUndefined()
+  })
+
+  it('that never fires says so', () => {
+    const { settled } = carryOut(input({ schedule: schedule({ schedule: '0 0 30 2 *' }) }))
+    expect(condition(settled?.status, 'Accepted')).toBe('True/NeverFires')
+  })
+
+  it.each(['Factory', 'posix/Europe/Berlin', 'localtime'])(
+    'in a zone that only Go knows (%s) says so',
+    (timeZone) => {
+      const { settled } = carryOut(input({ schedule: schedule({ timeZone }) }))
+      expect(condition(settled?.status, 'Accepted')).toBe('True/NextRunUnknown')
+      expect(settled?.status).not.toHaveProperty('nextScheduleTime')
+    },
+  )
+
+  it('keeps the time of a transition while nothing but words change', () => {
+    const world = settledWorld()
+    const later = { ...world, now: NOW + 60_000, schedule: { ...world.schedule, generation: 2 } }
+    const { settled } = carryOut(later)
+    const accepted = settled?.status?.conditions?.find(({ type }) => type === 'Accepted')
+    expect(accepted).toMatchObject({ observedGeneration: 2, lastTransitionTime: at(0) })
+  })
+})
+
+describe('a spec that is refused', () => {
+  const refused = (message = 'spec.schedule: end of range (25) above maximum (23)') => ({
+    ...NOTHING_LEARNED,
+    write: { kind: 'refused', message } as const,
+  })
+
+  it('leaves the last good CronJob, and says why in the API server’s words', () => {
+    const world = settledWorld()
+    const bad = { ...schedule({ schedule: '0 25 * * *' }, { generation: 2 }), status: world.schedule.status }
+    const { settled, events } = carryOut({ ...world, schedule: bad, learned: refused() })
+    expect(condition(settled?.status, 'Accepted')).toBe('False/InvalidSpec')
+    expect(condition(settled?.status, 'Ready')).toBe('False/InvalidSpec')
+    expect(condition(settled?.status, 'Stalled')).toBe('True/InvalidSpec')
+    expect(settled?.status?.conditions?.[0]?.message).toContain('end of range (25)')
+    expect(settled?.status?.cronJobName).toBe(world.cronJob?.name)
+    expect(reasons(events)).toEqual(['InvalidSpec'])
+  })
+
+  it('is not tried again until it changes', () => {
+    const { after } = carryOut(input({ learned: refused() }))
+    const again = { ...after, learned: NOTHING_LEARNED }
+    expect(carryOut(again).plans).toMatchObject([{ kind: 'settled', status: undefined }])
+    const corrected = { ...again.schedule, generation: 2 }
+    expect(carryOut({ ...again, schedule: corrected }).plans[0]).toMatchObject({ kind: 'write' })
+  })
+
+  it('by the operator’s limits is not even tried', () => {
+    const own = schedule({ job: { pod: { image: 'evil.example/x' } } })
+    const defaults = { ...DEFAULTS, allowedImages: ['registry.example/*'] }
+    const { plans, settled } = carryOut(input({ schedule: own, defaults }))
+    expect(plans).toHaveLength(1)
+    expect(condition(settled?.status, 'Stalled')).toBe('True/NotAllowed')
+  })
+})
+
+describe('a CronJob', () => {
+  const world = settledWorld()
+
+  it('that was edited is repaired, at the version that was seen', () => {
+    const cronJob = liveCronJob(schedule(), (object) => (object.spec.suspend = true))
+    const first = plan({ ...world, cronJob })
+    expect(first).toMatchObject({
+      kind: 'write',
+      step: {
+        kind: 'replace',
+        why: 'repaired',
+        difference: 'spec.suspend',
+        body: { metadata: { resourceVersion: '200', uid: 'cron-job-uid' } },
+      },
+    })
+    expect(reasons(carryOut({ ...world, cronJob }).events)).toEqual(['CronJobRepaired'])
+  })
+
+  it('that was deleted is made again', () => {
+    const { events, settled } = carryOut({ ...world, cronJob: undefined })
+    expect(reasons(events)).toEqual(['CronJobRepaired'])
+    expect(settled?.status).toBeUndefined()
+  })
+
+  it('that lost its label is found by its name, and gets it back', () => {
+    const cronJob = liveCronJob(schedule(), (object) => (object.metadata.labels = { mine: 'x' }))
+    const learned = { ...NOTHING_LEARNED, cronJob }
+    expect(plan({ ...world, cronJob: undefined, learned })).toMatchObject({
+      kind: 'write',
+      step: {
+        kind: 'replace',
+        body: { metadata: { labels: { mine: 'x', 'rapidrmf.io/schedule-uid': 'schedule-uid' } } },
+      },
+    })
+  })
+
+  it('without an owner that has our label is taken over', () => {
+    const cronJob = liveCronJob(schedule(), ({ metadata }) => {
+      metadata.ownerReferences = undefined
+      metadata.labels['rapidrmf.io/schedule-uid'] = 'an older uid'
+    })
+    expect(plan({ ...world, cronJob })).toMatchObject({ kind: 'write', step: { why: 'adopted' } })
+  })
+
+  it('of a deleted schedule of the same name is waited for', () => {
+    const cronJob = liveCronJob(schedule({}, { uid: 'older' }))
+    const { settled, plans } = carryOut({ ...world, cronJob })
+    expect(plans).toHaveLength(1)
+    expect(condition(settled?.status, 'Ready')).toBe('False/WaitingForCleanup')
+    expect(settled?.requeueAt).toBe(NOW + 5000)
+  })
+
+  it.each<[string, (object: Raw) => unknown]>([
+    ['of nobody', (object) => Object.assign(object.metadata, { ownerReferences: undefined, labels: {} })],
+    [
+      'of somebody else',
+      (object) => Object.assign(object.metadata.ownerReferences[0], { uid: 'x', kind: 'App', name: 'shop' }),
+    ],
+  ])('%s is a conflict and stays untouched', (_what, change) => {
+    const cronJob = liveCronJob(schedule(), change)
+    const conflict = carryOut({ ...world, cronJob })
+    expect(conflict.plans).toHaveLength(1)
+    expect(condition(conflict.settled?.status, 'Stalled')).toBe('True/Conflict')
+    expect(condition(conflict.settled?.status, 'Accepted')).toBe('True/Valid')
+    expect(reasons(conflict.events)).toEqual(['Conflict'])
+    // Once known, it is looked at and not collided with.
+    expect(plan({ ...conflict.after, cronJob: undefined })).toMatchObject({
+      kind: 'read',
+      reads: [{ kind: 'cronJob' }],
+    })
+    const gone = carryOut({ ...conflict.after, cronJob: undefined })
+    expect(condition(gone.settled?.status, 'Ready')).toBe('True/CronJobReady')
+  })
+})
+
+describe('a run', () => {
+  const world = settledWorld()
+
+  it('that starts is one change, and none while it goes on', () => {
+    const started = carryOut({
+      ...world,
+      jobs: [job('1', { startTime: undefined, activePods: 0, createdAt: at(-1), slot: at(-1) })],
+    })
+    expect(started.settled?.status?.active).toEqual([
+      { jobUID: '1', job: job('1').name, trigger: 'Schedule', scheduledTime: at(-1), startTime: at(-1) },
+    ])
+    expect(started.settled?.status?.lastScheduleTime).toBe(at(-1))
+    expect(reasons(started.events)).toEqual(['RunStarted'])
+    const later = carryOut({
+      ...started.after,
+      jobs: [job('1', { startTime: at(1), createdAt: at(-1), slot: at(-1) })],
+      pods: [pod('1')],
+    })
+    expect(later.settled?.status).toBeUndefined()
+    expect(later.events).toEqual([])
+  })
+
+  it('that ends is mirrored in one change, and survives its Job', () => {
+    const running = carryOut({ ...world, jobs: [job('1')], pods: [pod('1')] }).after
+    const over = carryOut({ ...running, jobs: [job('1', ended())], pods: [endedPod('1', summary('1'))] })
+    expect(over.plans).toHaveLength(1)
+    expect(reasons(over.events)).toEqual(['RunFoundFailures'])
+    expect(over.settled?.status).toMatchObject({
+      lastRun: {
+        jobUID: '1',
+        runId: '1207',
+        verdict: 'Findings',
+        completionTime: at(-3000),
+        late: false,
+        counts: { notPass: 4 },
+      },
+      recentRuns: [{ jobUID: '1', verdict: 'Findings', pass: 8, notPass: 4 }],
+      lastCompletedTime: at(-3000),
+    })
+    expect(over.settled?.status).not.toHaveProperty('active')
+    expect(condition(over.settled?.status, 'RunSucceeded')).toBe('True/RunCompleted')
+    expect(condition(over.settled?.status, 'Compliant')).toBe('False/ControlsNotPassed')
+    const { settled, events } = carryOut({ ...over.after, jobs: [], pods: [] })
+    expect(settled?.status).toBeUndefined()
+    expect(events).toEqual([])
+  })
+
+  it('of which no summary is seen is asked for once', () => {
+    const over = carryOut({ ...world, jobs: [job('1', ended())] })
+    expect(over.plans.map(({ kind }) => kind)).toEqual(['read', 'settled'])
+    expect(over.settled?.status?.lastRun).toMatchObject({ verdict: 'Unknown', reason: 'SummaryLost' })
+    expect(condition(over.settled?.status, 'RunSucceeded')).toBe('Unknown/RunUnknown')
+    expect(carryOut(over.after).plans.map(({ kind }) => kind)).toEqual(['settled'])
+  })
+
+  it('whose Job vanishes was deleted, if it is really gone', () => {
+    const running = carryOut({ ...world, jobs: [job('1')], pods: [pod('1')] }).after
+    const gone = carryOut({ ...running, jobs: [], pods: [] })
+    expect(gone.plans.map(({ kind }) => kind)).toEqual(['read', 'settled'])
+    expect(gone.settled?.status?.lastRun).toMatchObject({
+      jobUID: '1',
+      verdict: 'Errored',
+      reason: 'JobDeleted',
+      completionTime: at(0),
+    })
+    const stale = {
+      ...running,
+      jobs: [],
+      pods: [],
+      learned: { ...NOTHING_LEARNED, jobs: new Map([['1', job('1')]]) },
+    }
+    const waited = carryOut(stale)
+    expect(waited.settled?.status).toBeUndefined()
+    expect(waited.settled?.requeueAt).toBe(NOW + 5000)
+  })
+
+  it('that is not ours is not mirrored', () => {
+    const { apiVersion, kind } = { apiVersion: 'batch/v1', kind: 'CronJob' }
+    const strangers = [
+      job('1', { controller: undefined }),
+      job('2', { controller: { apiVersion, kind, name: 'other', uid: 'x', controller: true } }),
+      job('3', { scheduleUid: 'other' }),
+      job('4', { namespace: 'elsewhere' }),
+    ]
+    expect(carryOut({ ...world, jobs: strangers }).settled?.status).toBeUndefined()
+  })
+
+  it('of a Job made by kubectl is Manual', () => {
+    expect(
+      carryOut({ ...world, jobs: [job('1', { slot: undefined })] }).settled?.status?.active,
+    ).toMatchObject([{ trigger: 'Manual' }])
+  })
+
+  it.each([
+    [0, false],
+    [9, false],
+    [10, true],
+    [250, true],
+  ])('%d s after its slot: late is %j', (seconds, late) => {
+    const over = job('1', { ...ended(), slot: at(-3600), createdAt: at(-3600 + seconds) })
+    const { settled } = carryOut({ ...world, jobs: [over], pods: [endedPod('1', summary('1'))] })
+    expect(settled?.status?.lastRun?.late).toBe(late)
+  })
+
+  it('reads a slot that is written in another zone', () => {
+    const { settled } = carryOut({ ...world, jobs: [job('1', { slot: '2026-11-24T03:00:00+01:00' })] })
+    expect(settled?.status?.lastScheduleTime).toBe('2026-11-24T02:00:00Z')
+  })
+})
+
+describe('a run that does not get on', () => {
+  const world = settledWorld()
+  const stuckPod = (reason: string, message: string) =>
+    pod('1', { phase: 'Pending', waiting: { reason, message } })
+
+  it('says why, once', () => {
+    const first = carryOut({ ...world, jobs: [job('1')], pods: [stuckPod('ErrImagePull', 'not found')] })
+    expect(first.settled?.status?.active).toMatchObject([
+      { reason: 'ImagePullBackOff', message: 'not found' },
+    ])
+    expect(reasons(first.events)).toEqual(['RunStarted', 'RunStuck'])
+    const second = carryOut({ ...first.after, pods: [stuckPod('ImagePullBackOff', 'back-off 20s')] })
+    expect(second.settled?.status).toBeUndefined()
+    const third = carryOut({ ...second.after, pods: [pod('1')] })
+    expect(third.settled?.status?.active?.[0]).not.toHaveProperty('reason')
+    const dead = carryOut({
+      ...first.after,
+      jobs: [job('1', ended('Failed', -1, 'DeadlineExceeded'))],
+      pods: [],
+    })
+    expect(dead.settled?.status?.lastRun?.message).toContain('ImagePullBackOff: not found')
+  })
+
+  it('names the missing node', () => {
+    const pods = [
+      pod('1', { phase: 'Pending', unschedulable: { reason: 'Unschedulable', message: '0/3 nodes' } }),
+    ]
+    expect(carryOut({ ...world, jobs: [job('1')], pods }).settled?.status?.active).toMatchObject([
+      { reason: 'Unschedulable' },
+    ])
+  })
+
+  it('is queued while its Job is suspended', () => {
+    const { settled, events } = carryOut({
+      ...world,
+      jobs: [job('1', { suspended: true, activePods: 0, startTime: undefined })],
+    })
+    expect(settled?.status?.active).toMatchObject([{ reason: 'Queued' }])
+    expect(settled?.status?.active?.[0]).not.toHaveProperty('startTime')
+    expect(reasons(events)).toEqual(['RunStarted'])
+  })
+
+  it('without any pod asks the Job’s events after a while', () => {
+    const fresh = { ...world, jobs: [job('1', { activePods: 0, startTime: at(-5) })] }
+    expect(carryOut(fresh).plans.map(({ kind }) => kind)).toEqual(['settled'])
+    expect(carryOut(fresh).settled?.requeueAt).toBe(NOW + 5000)
+    const old = { ...world, jobs: [job('1', { activePods: 0 })] }
+    expect(carryOut(old).plans[0]).toMatchObject({
+      kind: 'read',
+      reads: [{ kind: 'warningsOfJob', uid: '1' }],
+    })
+    const warnings = new Map([['1', [{ reason: 'FailedCreate', message: 'exceeded quota' }]]])
+    const told = carryOut({ ...old, learned: { ...NOTHING_LEARNED, warnings } })
+    expect(told.settled?.status?.active).toMatchObject([
+      { reason: 'FailedCreate', message: 'exceeded quota' },
+    ])
+    const later = { ...told.after, learned: NOTHING_LEARNED }
+    expect(carryOut(later).settled?.status).toBeUndefined()
+    expect(carryOut({ ...later, pods: [pod('1')] }).settled?.status?.active?.[0]).not.toHaveProperty('reason')
+  })
+})
+
+describe('a run request', () => {
+  const world = settledWorld()
+  const asking = (token: string, more: Partial<PlanInput> = {}) => ({
+    ...world,
+    ...more,
+    schedule: { ...(more.schedule ?? world.schedule), runRequest: token },
+  })
+
+  it('makes one Job and is acknowledged with its run', () => {
+    const { plans, settled, after } = carryOut(asking('a'))
+    expect(plans.map(({ kind }) => kind)).toEqual(['run', 'settled'])
+    expect(settled?.status).toMatchObject({
+      lastHandledRunRequest: 'a',
+      active: [{ trigger: 'Manual', job: runNowName(world.schedule, 'a') }],
+    })
+    expect(carryOut(after).plans).toMatchObject([{ kind: 'settled', status: undefined }])
+  })
+
+  it('whose Job is there already is only acknowledged', () => {
+    const made = carryOut(asking('a')).after.jobs
+    const { plans, settled } = carryOut(asking('a', { jobs: made }))
+    expect(plans.map(({ kind }) => kind)).toEqual(['settled'])
+    expect(settled?.status?.lastHandledRunRequest).toBe('a')
+  })
+
+  it('waits while a run goes on', () => {
+    const waiting = carryOut(asking('a', { jobs: [job('1')], pods: [pod('1')] }))
+    expect(waiting.plans.map(({ kind }) => kind)).toEqual(['settled'])
+    expect(waiting.settled?.status).not.toHaveProperty('lastHandledRunRequest')
+    const free = carryOut({
+      ...waiting.after,
+      jobs: [job('1', ended())],
+      pods: [endedPod('1', summary('1'))],
+    })
+    expect(free.plans.map(({ kind }) => kind)).toEqual(['run', 'settled'])
+  })
+
+  it('works while suspended', () => {
+    const suspended = settledWorld({ schedule: schedule({ suspend: true }) }).schedule
+    const cronJob = liveCronJob(suspended)
+    expect(carryOut(asking('a', { schedule: suspended, cronJob })).plans[0]).toMatchObject({ kind: 'run' })
+  })
+
+  it('is refused, and stays open, while the spec is', () => {
+    const learned = { ...NOTHING_LEARNED, write: { kind: 'refused', message: 'no' } as const }
+    const { plans, settled } = carryOut(asking('a', { learned }))
+    expect(plans.map(({ kind }) => kind)).toEqual(['settled'])
+    expect(settled?.status).not.toHaveProperty('lastHandledRunRequest')
+  })
+
+  it('has its old Jobs pruned once they are told, those of the CronJob not', () => {
+    const controller = {
+      apiVersion: 'rapidrmf.io/v1alpha1',
+      kind: 'ValidationSchedule',
+      name: 'nightly',
+      uid: 'schedule-uid',
+    }
+    const jobs = [1, 2, 3, 4, 5].flatMap((n) => [
+      job(`m${n}`, {
+        ...ended('Complete', -100 * n),
+        slot: undefined,
+        controller: { ...controller, controller: true },
+      }),
+      job(`s${n}`, ended('Complete', -100 * n - 50)),
+    ])
+    const pods = jobs.map(({ uid }) => endedPod(uid, summary(uid)))
+    const first = carryOut({ ...world, jobs, pods })
+    expect(first.settled?.prune).toEqual([])
+    const second = carryOut({ ...first.after, jobs, pods })
+    expect(second.settled?.prune.map(({ uid }) => uid)).toEqual(['m4', 'm5'])
+  })
+})
+
+describe('the history', () => {
+  const world = settledWorld()
+  const over = (n: number) => job(String(n), { ...ended('Complete', -100 * n), slot: undefined })
+  const podsOf = (jobs: readonly { uid: string }[]) => jobs.map(({ uid }) => endedPod(uid, summary(uid)))
+
+  it('holds the ten newest runs, newest first, and none twice', () => {
+    const jobs = [5, 3, 12, 1, 7, 2, 9, 11, 4, 6, 8, 10].map(over)
+    const all = carryOut({ ...world, jobs, pods: podsOf(jobs) })
+    const uids = (outcome: typeof all) =>
+      (outcome.settled?.status ?? outcome.after.schedule.status).recentRuns?.map(({ jobUID }) =>
+        Number(jobUID),
+      )
+    expect(uids(all)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9, 10])
+    expect(all.settled?.status?.lastRun?.jobUID).toBe('1')
+    const again = carryOut(all.after)
+    expect(again.settled?.status).toBeUndefined()
+    expect(again.events).toEqual([])
+  })
+
+  it('puts a run that is seen late into its place, and leaves lastRun', () => {
+    const first = carryOut({ ...world, jobs: [over(1), over(3)], pods: podsOf([over(1), over(3)]) })
+    const second = carryOut({ ...first.after, jobs: [over(1), over(2), over(3)], pods: podsOf([over(2)]) })
+    expect(second.settled?.status?.recentRuns?.map(({ jobUID }) => jobUID)).toEqual(['1', '2', '3'])
+    expect(second.settled?.status?.lastRun?.jobUID).toBe('1')
+  })
+})

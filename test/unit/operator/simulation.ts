@@ -1,0 +1,82 @@
+import { projectCronJob, projectJob } from '../../../operator/model.ts'
+import type { KubeObject } from '../../../operator/kube/object.ts'
+import type { Learned } from '../../../operator/plan/live-reads.ts'
+import type { PlannedEvent } from '../../../operator/plan/events.ts'
+import { plan } from '../../../operator/plan/plan.ts'
+import type { Plan, PlanInput, Settled } from '../../../operator/plan/plan.ts'
+
+export type Outcome = {
+  readonly plans: readonly Plan[]
+  readonly settled: Settled | undefined
+  readonly events: readonly PlannedEvent[]
+  /** The world as it is afterwards, with nothing learned. */
+  readonly after: PlanInput
+}
+
+/** Does what the plans say, on data alone, until nothing is left to do. */
+export function carryOut(start: PlanInput): Outcome {
+  const plans: Plan[] = []
+  const events: PlannedEvent[] = []
+  let input = start
+  for (let round = 0; round < 10; round += 1) {
+    const next = plan(input)
+    plans.push(next)
+    if (next.kind === 'nothing') return { plans, settled: undefined, events, after: input }
+    if (next.kind === 'settled') {
+      events.push(...next.events)
+      const schedule = next.status === undefined ? input.schedule : { ...input.schedule, status: next.status }
+      const pruned = new Set(next.prune.map(({ uid }) => uid))
+      const jobs = input.jobs.filter(({ uid }) => !pruned.has(uid))
+      return { plans, settled: next, events, after: { ...input, schedule, jobs, learned: start.learned } }
+    }
+    if (next.kind === 'write') events.push(...next.events)
+    input = step(input, next)
+  }
+  throw new Error(`no end: ${JSON.stringify(plans.map(({ kind }) => kind))}`)
+}
+
+function step(input: PlanInput, next: Exclude<Plan, { kind: 'nothing' | 'settled' }>): PlanInput {
+  const { learned } = input
+  if (next.kind === 'write') {
+    const cronJob = projectCronJob(stored(next.step.body, `cron-job-uid`, input.now))
+    return { ...input, cronJob, learned: { ...learned, cronJob, write: { kind: 'done' } } }
+  }
+  if (next.kind === 'run') {
+    const made = projectJob(stored(next.job, `uid-of-${next.job.metadata.name}`, input.now))
+    return { ...input, jobs: [...input.jobs, made] }
+  }
+  return next.reads.reduce((known, read) => ({ ...known, learned: answer(known, read) }), input)
+}
+
+/** The caches are the whole truth here. */
+function answer(
+  { learned, pods, jobs, cronJob }: PlanInput,
+  read: Extract<Plan, { kind: 'read' }>['reads'][number],
+): Learned {
+  switch (read.kind) {
+    case 'cronJob':
+      return { ...learned, cronJob: cronJob ?? null }
+    case 'podsOfJob': {
+      const found = pods.filter(({ jobUid }) => jobUid === read.uid)
+      return { ...learned, pods: new Map([...learned.pods, [read.uid, found]]) }
+    }
+    case 'job': {
+      const found = jobs.find(({ uid }) => uid === read.uid)
+      return { ...learned, jobs: new Map([...learned.jobs, [read.uid, found]]) }
+    }
+    case 'warningsOfJob':
+      return { ...learned, warnings: new Map([...learned.warnings, [read.uid, []]]) }
+  }
+}
+
+function stored(object: KubeObject, uid: string, now: number): KubeObject {
+  return {
+    ...object,
+    metadata: {
+      ...object.metadata,
+      uid,
+      resourceVersion: '1000',
+      creationTimestamp: `${new Date(now).toISOString().slice(0, 19)}Z`,
+    },
+  }
+}
