@@ -54,6 +54,16 @@ const importCommand = command({
     databaseUrl: databaseUrlOption,
     json: jsonFlag,
   },
+  examples: [
+    {
+      description: 'NIST SP 800-53 and its baselines, without a file',
+      command: 'rapidrmf catalog import --builtin nist-800-53-rev5',
+    },
+    {
+      description: 'What a profile of your own would change',
+      command: 'rapidrmf catalog import ours.json --name ours --dry-run',
+    },
+  ],
   handler:
     (args): Action =>
     async (io) => {
@@ -85,6 +95,10 @@ const listCommand = command({
   name: 'list',
   description: 'List the catalogs and baselines of the database',
   args: { config: configOption, env: envOption, databaseUrl: databaseUrlOption, json: jsonFlag },
+  examples: [
+    { description: 'What production is judged by', command: 'rapidrmf catalog list --env production' },
+    { description: 'For a script', command: 'rapidrmf catalog list --json' },
+  ],
   handler:
     (args): Action =>
     async (io) => {

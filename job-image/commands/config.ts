@@ -24,6 +24,10 @@ const show = command({
   description:
     'Print the configuration as commands use it, without secrets, and where database URLs come from',
   args: options,
+  examples: [
+    { description: 'All environments', command: 'rapidrmf config show' },
+    { description: 'One of them, for a script', command: 'rapidrmf config show --env production --json' },
+  ],
   handler:
     ({ config: path, json, ...which }): Action =>
     async (io) => {
@@ -42,6 +46,10 @@ const check = command({
   name: 'check',
   description: 'Report everything that is wrong with the configuration and the files it names',
   args: options,
+  examples: [
+    { description: 'Before a change goes live', command: 'rapidrmf config check --config config.yaml' },
+    { description: 'In a pipeline', command: 'rapidrmf config check --json' },
+  ],
   handler:
     ({ config: path, json, ...which }): Action =>
     async (io) => {

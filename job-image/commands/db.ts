@@ -1,4 +1,5 @@
 import { command, flag, subcommands } from 'cmd-ts'
+import type { IdSpace } from '../db/id-space.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action } from '../io.ts'
 import { withDatabase } from './connection.ts'
@@ -34,6 +35,10 @@ const statusCommand = command({
   description:
     'Say which migrations are applied and how far the ids of results are used up; exit 2 if any is missing',
   args: { ...target, json: jsonFlag },
+  examples: [
+    { description: 'Before a new version goes live', command: 'rapidrmf db status --env production' },
+    { description: 'For monitoring', command: 'rapidrmf db status --json' },
+  ],
   handler:
     ({ json, ...options }): Action =>
     async (io) => {
@@ -50,7 +55,7 @@ const statusCommand = command({
         await write(
           io.stdout,
           `applied: ${list(applied)}\npending: ${list(pending)}\nfrom a newer version: ${list(unknown)}\n` +
-            `ids of results: ${ids === null ? 'bigint' : `integer, ${(100 * ids.used).toFixed(1)} % used`}\n`,
+            `ids of results: ${ids === null ? 'bigint' : `integer, ${percentUsed(ids)} used`}\n`,
         )
       }
       return pending.length + unknown.length === 0 ? 0 : 2
@@ -66,21 +71,35 @@ const widenIds = command({
       long: 'yes',
       description: 'Do it: without this flag the command only says what it would do',
     }),
+    json: jsonFlag,
   },
+  examples: [
+    { description: 'See how far they are used up', command: 'rapidrmf db widen-ids' },
+    { description: 'In a maintenance window', command: 'rapidrmf db widen-ids --yes' },
+  ],
   handler:
-    ({ yes, ...options }): Action =>
+    ({ yes, json, ...options }): Action =>
     async (io) => {
       const { idSpace, widenIds: widen } = await import('../db/id-space.ts')
-      const message = await withDatabase(options, PURPOSE, io, async (client) => {
+      const { before, widened } = await withDatabase(options, PURPOSE, io, async (client) => {
         const space = await idSpace(client)
-        if (space === undefined) return 'the ids are bigint: nothing to do\n'
-        if (yes) return (await widen(client)) ? 'the ids are bigint now\n' : 'nothing to do\n'
-        return `ids are integer, ${(100 * space.used).toFixed(1)} % used; add --yes to rewrite the table (nobody can read or write it meanwhile)\n`
+        return { before: space, widened: space !== undefined && yes && (await widen(client)) }
       })
-      await write(io.stdout, message)
+      if (json) await writeJson(io.stdout, { widened, result_ids: widened ? null : (before ?? null) })
+      else await write(io.stdout, widenText(before, widened))
       return 0
     },
 })
+
+function widenText(before: IdSpace | undefined, widened: boolean): string {
+  if (widened) return 'the ids are bigint now\n'
+  if (before === undefined) return 'the ids are bigint: nothing to do\n'
+  return `ids are integer, ${percentUsed(before)} used; add --yes to rewrite the table (nobody can read or write it meanwhile)\n`
+}
+
+function percentUsed({ used }: IdSpace): string {
+  return `${(100 * used).toFixed(1)} %`
+}
 
 export const dbCommand = subcommands({
   name: 'db',

@@ -26,6 +26,13 @@ const applyCommand = command({
     env: environmentOption,
     databaseUrl: databaseUrlOption,
   },
+  examples: [
+    { description: 'See what would change', command: 'rapidrmf inventory apply inventory.yaml --dry-run' },
+    {
+      description: 'Also remove the evidence that the file omits',
+      command: 'rapidrmf inventory apply inventory.yaml --prune',
+    },
+  ],
   handler:
     ({ file, json, dryRun, ...options }): Action =>
     async (io) => {

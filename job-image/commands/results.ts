@@ -61,7 +61,10 @@ export const resultsCommand = command({
     csv: flag({ long: 'csv', description: 'Print CSV, safe to open in a spreadsheet' }),
   },
   examples: [
-    { description: 'What is not met now', command: 'rapidrmf results --env production --status fail' },
+    {
+      description: 'What is not met now',
+      command: 'rapidrmf results --env production --status insufficient_evidence',
+    },
     { description: 'One family of one run', command: 'rapidrmf results --run 12 --control "AC-*" --csv' },
   ],
   handler:

@@ -30,21 +30,27 @@ const listArgs = {
   json: jsonFlag,
 }
 
-const listing = {
-  description: 'List the runs, newest first; without --env those of every database in the configuration',
-  args: listArgs,
-  examples: [
-    { description: 'What failed lately', command: 'rapidrmf scheduler runs --status failed --limit 10' },
-    { description: 'For a script', command: 'rapidrmf scheduler runs --env production --json' },
-  ],
-  handler:
-    (options: ListOptions): Action =>
-    (io) =>
-      list(options, io),
-}
+/** The one command under both of its names. */
+const listCommand = (group: string, name: string) =>
+  command({
+    name,
+    description: 'List the runs, newest first; without --env those of every database in the configuration',
+    args: listArgs,
+    examples: [
+      {
+        description: 'What failed lately',
+        command: `rapidrmf ${group} ${name} --status failed --limit 10`,
+      },
+      { description: 'For a script', command: `rapidrmf ${group} ${name} --env production --json` },
+    ],
+    handler:
+      (options: ListOptions): Action =>
+      (io) =>
+        list(options, io),
+  })
 
 /** `rapidrmf scheduler runs` */
-export const runsCommand = command({ name: 'runs', ...listing })
+export const runsCommand = listCommand('scheduler', 'runs')
 
 const showCommand = command({
   name: 'show',
@@ -56,6 +62,13 @@ const showCommand = command({
     databaseUrl: databaseUrlOption,
     json: jsonFlag,
   },
+  examples: [
+    { description: 'Why a run failed', command: 'rapidrmf runs show 12' },
+    {
+      description: 'Every database counts its runs from 1: say which',
+      command: 'rapidrmf runs show 12 --env production --json',
+    },
+  ],
   handler:
     ({ id, json, ...where }): Action =>
     async (io) => {
@@ -75,7 +88,7 @@ const showCommand = command({
 export const runsGroup = subcommands({
   name: 'runs',
   description: 'List the runs, or show one',
-  cmds: { list: command({ name: 'list', ...listing }), show: showCommand },
+  cmds: { list: listCommand('runs', 'list'), show: showCommand },
 })
 
 type ListOptions = WhereOptions & {
