@@ -67,7 +67,7 @@ export function parseDocument<S extends z.ZodType>(
     const key = path.map(String).join('.')
     return { ...at(offsetOf(document, path)), message: key === '' ? message : `${key}: ${message}` }
   }
-  const result = schema.safeParse(plainValue(document, file))
+  const result = schema.safeParse(plainValue(document, file), { error: faultWords })
   if (!result.success)
     throw new InputError(result.error.issues.flatMap((i) => problemsOf(i, schema, problemAt)))
   return { file, value: result.data, problemAt }
@@ -132,6 +132,37 @@ function nodeOffset(document: Document, path: readonly PropertyKey[]): number | 
   }
   const node = document.getIn(path, true)
   return isNode(node) ? node.range?.[0] : undefined
+}
+
+/**
+ * What people are told of a value that does not fit, where its schema has no words of its own. Neither quotes the
+ * value, which may be a secret.
+ */
+export const faultWords: z.core.$ZodErrorMap = (issue) => {
+  if (issue.code === 'invalid_type') {
+    const expected = `expected ${KINDS[issue.expected] ?? issue.expected}`
+    return issue.input === undefined ? `is missing; ${expected}` : `${expected}, found ${kindOf(issue.input)}`
+  }
+  if (issue.code === 'invalid_value') return `expected ${issue.values.map(String).join(' or ')}`
+  return issue.code === 'too_small' && Number(issue.minimum) === 1 ? 'must not be empty' : undefined
+}
+
+/** Types of the schema library, and of JavaScript, as a person who writes YAML calls them. */
+const KINDS: Readonly<Record<string, string>> = {
+  string: 'a text',
+  number: 'a number',
+  int: 'a whole number',
+  bigint: 'a whole number',
+  boolean: 'true or false',
+  array: 'a list',
+  object: 'a map',
+  record: 'a map',
+}
+
+function kindOf(value: unknown): string {
+  if (value === null) return 'nothing'
+  if (typeof value === 'boolean') return String(value)
+  return KINDS[Array.isArray(value) ? 'array' : typeof value] ?? typeof value
 }
 
 function problemsOf(

@@ -1,4 +1,4 @@
-import { parseDocument } from '../document.ts'
+import { faultWords, parseDocument } from '../document.ts'
 import { InputError, asError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
 import { catalogDocument, profileDocument } from './schema.ts'
@@ -78,7 +78,7 @@ function checkedDocument(value: unknown, text: string, file: string): OscalDocum
 }
 
 function checked<S extends z.ZodType>(value: unknown, schema: S, text: string, file: string): z.output<S> {
-  const result = withinDepth(() => schema.safeParse(value), file)
+  const result = withinDepth(() => schema.safeParse(value, { error: faultWords }), file)
   if (result.success) return result.data
   // The YAML parser knows the line of every node; for JSON the path and the nearest id have to do.
   if (!isJson(text, file)) return parseDocument(text, file, schema).value

@@ -150,8 +150,8 @@ describe('a bad configuration', () => {
     [
       'wrong types',
       'environments:\n  a:\n    description: []\n    database_url: 1\ncatalogs:\n  b: 1\n  c: {pth: x}\n  d: ""\nrule_packs: x',
-      ':3:5: environments.a.description: Invalid input: expected string, received array',
-      ':4:5: environments.a.database_url: Invalid input: expected string, received number',
+      ':3:5: environments.a.description: expected a text, found a list',
+      ':4:5: environments.a.database_url: expected a text, found a number',
       ':6:3: catalogs.b: expected a path, or a map with the key path',
       ':7:3: catalogs.c.path: expected a path',
       ':7:7: catalogs.c.pth: unknown key; did you mean "path"?',

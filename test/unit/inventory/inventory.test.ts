@@ -78,7 +78,7 @@ describe('a bad inventory', () => {
     [
       'a misspelt key',
       system('nmae: s'),
-      ':3:5: systems.0.name: Invalid input: expected string, received undefined',
+      ':3:5: systems.0.name: is missing; expected a text',
       ':3:7: systems.0.nmae: unknown key; did you mean "name"?',
     ],
     [

@@ -109,7 +109,7 @@ test.each([
 test('names the member and the control that is wrong', () => {
   const text = JSON.stringify(LETTERS).replace('"id":"b2","title":"Control b2"', '"id":"b2","title":7')
   expect(() => parseOscal(text, 'a.json')).toThrow(
-    'a.json: catalog.groups[1].controls[1].title (of "b2"): Invalid input: expected string, received number',
+    'a.json: catalog.groups[1].controls[1].title (of "b2"): expected a text, found a number',
   )
 })
 
@@ -121,7 +121,9 @@ test('names the line of a wrong member of a YAML file', () => {
 })
 
 test('refuses a profile without imports', () => {
-  expect(() => parseOscal(JSON.stringify(profile([])), 'a.json')).toThrow('a.json: profile.imports')
+  expect(() => parseOscal(JSON.stringify(profile([])), 'a.json')).toThrow(
+    'a.json: profile.imports: must not be empty',
+  )
 })
 
 test.each([

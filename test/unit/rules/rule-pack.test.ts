@@ -99,14 +99,14 @@ describe('a pack that is wrong says where', () => {
     [
       'wrong type',
       'name: p\ncontrols:\n  AC-2: { required_all: audit-log }\n',
-      'p.yaml:3:11: controls.AC-2.required_all: Invalid input: expected array, received string',
+      'p.yaml:3:11: controls.AC-2.required_all: expected a list, found a text',
     ],
     [
       'evidence type that is no text',
       'name: p\ncontrols:\n  AC-2: { required_all: [12] }\n',
-      'p.yaml:3:26: controls.AC-2.required_all.0: Invalid input: expected string, received number',
+      'p.yaml:3:26: controls.AC-2.required_all.0: expected a text, found a number',
     ],
-    ['no name', 'controls: {}\n', 'p.yaml:1:1: name: Invalid input: expected string, received undefined'],
+    ['no name', 'controls: {}\n', 'p.yaml:1:1: name: is missing; expected a text'],
   ])('%s', (_, text, message) => {
     const [first, ...others] = errorOf(() => parseRulePack(text, 'p.yaml')).split('\n')
     expect(first).toBe(message)
