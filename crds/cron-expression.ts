@@ -95,7 +95,9 @@ function parseFields(fields: string, expression: string, sundaySeven: boolean): 
   const parts = fields.split(/\p{White_Space}+/u).filter((part) => part !== '')
   if (parts.length !== 5) {
     const want = 'minute, hour, day of month, month, day of week'
-    throw new CronError(`"${expression}" has ${parts.length} fields, expected exactly 5 (${want})`)
+    throw new CronError(
+      `"${expression}" has ${parts.length} ${parts.length === 1 ? 'field' : 'fields'}, expected exactly 5 (${want})`,
+    )
   }
   const [minute = '', hour = '', dayOfMonth = '', month = '', dayOfWeek = ''] = parts
   return {

@@ -21,6 +21,7 @@ import type { FileReader } from '../oscal/reference.ts'
 import { renderTable } from '../output/table.ts'
 import type { Column } from '../output/table.ts'
 import type { Config } from '../config/config.ts'
+import { plural } from '../words.ts'
 import { withDatabase } from './connection.ts'
 import { configOption, databaseUrlOption, envOption, jsonFlag } from './options.ts'
 
@@ -203,7 +204,7 @@ function missingWarning({ name, kind, controls, missing }: ImportReport): string
   const some = missing.slice(0, 5).join(', ') + (missing.length > 5 ? ', …' : '')
   const remedy = 'import their catalog too, for example --builtin nist-800-53-rev5'
   return [
-    `baseline "${name}": ${missing.length} of ${controls} controls are in no catalog here (${some}); ${remedy}`,
+    `baseline "${name}": ${missing.length} of ${plural(controls, 'control')} ${missing.length === 1 ? 'is' : 'are'} in no catalog here (${some}); ${remedy}`,
   ]
 }
 

@@ -4,6 +4,7 @@ import type { PruneReport } from '../db/prune.ts'
 import { InputError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
+import { plural } from '../words.ts'
 import { withDatabase } from './connection.ts'
 import { positiveInteger } from './numbers.ts'
 import { configOption, databaseUrlOption, envOption, jsonFlag } from './options.ts'
@@ -97,7 +98,7 @@ function progressLine({ stderr }: Io): { draw(report: PruneReport): void; clear(
     if (stderr.isTTY === true) stderr.write(`${CLEAR_LINE}${text}`)
   }
   return {
-    draw: ({ results, runs }) => show(`${results} results of ${runs} runs`),
+    draw: ({ results, runs }) => show(`${plural(results, 'result')} of ${plural(runs, 'run')}`),
     clear: () => show(''),
   }
 }
@@ -109,7 +110,7 @@ function reportJson({ cutoff, dryRun, runs, results, systemRows, batches }: Prun
 function reportText({ cutoff, dryRun, runs, results, systemRows }: PruneReport): string {
   if (results + systemRows === 0) return `nothing to delete of runs that ended before ${cutoff}\n`
   return (
-    `${dryRun ? 'would delete' : 'deleted'} ${results} results and ${systemRows} rows about systems, ` +
-    `of ${runs} runs that ended before ${cutoff}; the runs themselves stay\n`
+    `${dryRun ? 'would delete' : 'deleted'} ${plural(results, 'result')} and ${plural(systemRows, 'row')} about systems, ` +
+    `of ${plural(runs, 'run')} that ended before ${cutoff}; the runs themselves stay\n`
   )
 }

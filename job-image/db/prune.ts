@@ -1,6 +1,7 @@
 import type { Client } from 'pg'
 import { InterruptedError } from '../errors.ts'
 import { isoTime } from '../run/summary.ts'
+import { plural } from '../words.ts'
 import { inTransaction } from './client.ts'
 import { UTC_NOW } from './job-runs.ts'
 import { planSystem } from './prune-plan.ts'
@@ -128,7 +129,7 @@ class Prune {
     if (answers.length + references.length === 0) return
     if (this.#options.signal?.aborted === true) {
       throw new InterruptedError(
-        `stopped after ${this.#results} results of ${this.#runs.size} runs; the rest is still there: run it again`,
+        `stopped after ${plural(this.#results, 'result')} of ${plural(this.#runs.size, 'run')}; the rest is still there: run it again`,
       )
     }
     this.#answers = []

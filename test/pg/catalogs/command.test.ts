@@ -85,7 +85,7 @@ test('imports JSON and YAML alike, and several files at once', async () => {
     await run('import', 'letters.json', 'mine.json', '--map', `${UUID}=builtin:nist-800-53-rev5`),
   ).toMatchObject({
     code: 0,
-    err: expect.stringContaining('baseline "mine": 1 of 1 controls are in no catalog here (AC-2)') as string,
+    err: expect.stringContaining('baseline "mine": 1 of 1 control is in no catalog here (AC-2)') as string,
   })
   expect(await list()).toMatchObject({
     catalogs: [{ name: 'letters', controls: 11, source: 'letters.json' }],

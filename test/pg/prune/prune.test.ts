@@ -203,7 +203,7 @@ describe('rapidrmf db prune', () => {
     const dry = await runCli(['db', 'prune', '--older-than', '18mo', '--dry-run'], { env })
     expect(dry).toMatchObject({ code: 0, stderr: '' })
     expect(dry.stdout).toMatch(
-      /^would delete 4 results and 1 rows about systems, of 1 runs that ended before /,
+      /^would delete 4 results and 1 row about systems, of 1 run that ended before /,
     )
     const { code, stdout } = await runCli(['db', 'prune', '--older-than', '18mo', '--json'], { env })
     expect(code).toBe(0)
@@ -246,7 +246,7 @@ describe('rapidrmf db prune', () => {
     const stop = new AbortController()
     const onProgress = (): void => stop.abort()
     const pruning = pruneResults(client, { ...LIMIT, batchSize: 1, signal: stop.signal, onProgress })
-    await expect(pruning).rejects.toThrow(/stopped after 4 results of 1 runs/)
+    await expect(pruning).rejects.toThrow(/stopped after 4 results of 1 run;/)
     expect(await all('SELECT FROM validation_results')).toHaveLength(3 * controls.length)
   })
 })

@@ -113,6 +113,7 @@ describe('messages', () => {
       '0 0 2 * * *',
       '"0 0 2 * * *" has 6 fields, expected exactly 5 (minute, hour, day of month, month, day of week)',
     ],
+    ['2', '"2" has 1 field, expected exactly 5 (minute, hour, day of month, month, day of week)'],
     ['0 25 * * *', 'hour "25": 25 is above the maximum of 23'],
     ['0 2 0 * *', 'day of month "0": 0 is below the minimum of 1'],
     ['0 2 * * 7', 'day of week "7": 7 is above the maximum of 6 (Sunday is 0)'],
