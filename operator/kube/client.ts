@@ -90,24 +90,35 @@ export class KubeClient {
     return new KubeClient(this.#config, { ...this.#options, guard })
   }
 
-  list<T extends KubeObject>(resource: Resource, options: ListOptions = {}): Promise<ObjectList<T>> {
+  list<T extends KubeObject = KubeObject>(
+    resource: Resource,
+    options: ListOptions = {},
+  ): Promise<ObjectList<T>> {
     const { namespace, query } = options
     return this.#read(pathOf(resource, { namespace }), options, query)
   }
 
-  get<T extends KubeObject>(resource: Resource, at: Location, options: CallOptions = {}): Promise<T> {
+  get<T extends KubeObject = KubeObject>(
+    resource: Resource,
+    at: Location,
+    options: CallOptions = {},
+  ): Promise<T> {
     return this.#read(pathOf(resource, at), options)
   }
 
   /** POST: never takes over what somebody else made. */
-  create<T extends KubeObject>(resource: Resource, object: T, options: CallOptions = {}): Promise<T> {
+  create<T extends KubeObject = KubeObject>(
+    resource: Resource,
+    object: NoInfer<T>,
+    options: CallOptions = {},
+  ): Promise<T> {
     const { namespace } = object.metadata
     return this.#write('POST', pathOf(resource, { namespace }), options, { body: object })
   }
 
-  replace<T extends KubeObject>(
+  replace<T extends KubeObject = KubeObject>(
     resource: Resource,
-    object: T & Update,
+    object: NoInfer<T> & Update,
     options: CallOptions = {},
   ): Promise<T> {
     const { namespace, name } = object.metadata
@@ -115,9 +126,9 @@ export class KubeClient {
   }
 
   /** Only `status` of the object counts, with the names and the version in its metadata; the rest of it may be left out. */
-  replaceStatus<T extends KubeObject>(
+  replaceStatus<T extends KubeObject = KubeObject>(
     resource: Resource,
-    object: T & Update,
+    object: NoInfer<T> & Update,
     options: CallOptions = {},
   ): Promise<T> {
     const { namespace, name } = object.metadata
@@ -129,7 +140,7 @@ export class KubeClient {
    * Changes the paths named and nothing else, only if the object is still at that version: else 409, as for a PUT. (An
    * operation `test` would do the same, but its failure is a 422.)
    */
-  patch<T extends KubeObject>(
+  patch<T extends KubeObject = KubeObject>(
     resource: Resource,
     at: Location & { readonly resourceVersion: string },
     operations: JsonPatch,

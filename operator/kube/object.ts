@@ -9,7 +9,7 @@ export type KubeObject = {
 
 export type ObjectMeta = {
   readonly name: string
-  readonly namespace?: string
+  readonly namespace?: string | undefined
   readonly uid?: string
   readonly resourceVersion?: string
   readonly generation?: number
@@ -70,7 +70,7 @@ export function pathOf(resource: Resource, { namespace, name, subresource }: Loc
 }
 
 /** "namespace/name": how stores and the queue name an object. */
-export function keyOf({ namespace = '', name }: { namespace?: string; name: string }): string {
+export function keyOf({ namespace = '', name }: { namespace?: string | undefined; name: string }): string {
   return `${namespace}/${name}`
 }
 
