@@ -2,6 +2,8 @@ import { JOB_UID_LABEL, RUN_REQUEST_ANNOTATION, SCHEDULE_UID_LABEL, SLOT_ANNOTAT
 import type { ValidationScheduleSpec, ValidationScheduleStatus } from '../crds/validation-schedule.ts'
 import { controllerOf } from './kube/object.ts'
 import type { KubeObject, ManagedFields, OwnerReference } from './kube/object.ts'
+import { list, number, record, text } from './raw.ts'
+import type { Raw } from './raw.ts'
 
 /*
  * What the operator remembers of each object: the fields that a decision looks at and nothing else, because thousands
@@ -72,6 +74,7 @@ export type CachedJob = Identity & {
 export type Words = { readonly reason: string; readonly message: string }
 
 export type CachedPod = Identity & {
+  readonly scheduleUid: string
   readonly jobUid: string
   readonly createdAt: string
   readonly phase: string
@@ -138,23 +141,17 @@ export function projectJob(object: KubeObject): CachedJob {
 
 export function projectPod(object: KubeObject): CachedPod {
   const { metadata } = object
+  const { labels = {} } = metadata
   const status = record(object['status'])
-  const containers = list(status['containerStatuses'])
-  const job = containers.find(({ name }) => name === JOB_CONTAINER)
-  const states = [...list(status['initContainerStatuses']), ...containers].map(({ state }) => record(state))
-  const waiting = states.map(({ waiting }) => waiting).find((state) => state !== undefined)
-  const terminated = record(job?.['state'])['terminated']
-  const unschedulable = list(status['conditions']).find(
-    ({ type, status, reason }) => type === 'PodScheduled' && status === 'False' && reason === 'Unschedulable',
-  )
   return {
     ...identityOf(object),
-    jobUid: metadata.labels?.[JOB_UID_LABEL] ?? controllerOf(object)?.uid ?? '',
+    scheduleUid: labels[SCHEDULE_UID_LABEL] ?? '',
+    jobUid: labels[JOB_UID_LABEL] ?? '',
     createdAt: metadata.creationTimestamp ?? '',
     phase: text(status['phase']) ?? '',
-    waiting: waiting === undefined ? undefined : words(record(waiting)),
-    unschedulable: unschedulable === undefined ? undefined : words(unschedulable),
-    terminated: terminated === undefined ? undefined : terminatedState(record(terminated)),
+    waiting: waitingState(status),
+    unschedulable: unschedulable(status),
+    terminated: terminatedState(status),
   }
 }
 
@@ -173,7 +170,25 @@ function jobEnd(status: Raw): JobEnd | undefined {
   }
 }
 
-function terminatedState(state: Raw): CachedPod['terminated'] {
+/** Of any container: those that are injected can hold the pod up as well. */
+function waitingState(status: Raw): Words | undefined {
+  const states = [...list(status['initContainerStatuses']), ...list(status['containerStatuses'])]
+  const waiting = states.map(({ state }) => record(state)['waiting']).find((state) => state !== undefined)
+  return waiting === undefined ? undefined : words(record(waiting))
+}
+
+function unschedulable(status: Raw): Words | undefined {
+  const condition = list(status['conditions']).find(
+    ({ type, status, reason }) => type === 'PodScheduled' && status === 'False' && reason === 'Unschedulable',
+  )
+  return condition && words(condition)
+}
+
+function terminatedState(status: Raw): CachedPod['terminated'] {
+  const container = list(status['containerStatuses']).find(({ name }) => name === JOB_CONTAINER)
+  const terminated = record(container?.['state'])['terminated']
+  if (terminated === undefined) return undefined
+  const state = record(terminated)
   return { ...words(state), exitCode: number(state['exitCode']), finishedAt: text(state['finishedAt']) }
 }
 
@@ -184,26 +199,6 @@ function identityOf({ metadata }: KubeObject): Identity {
 
 function ownsSpec({ fieldsV1, subresource }: ManagedFields): boolean {
   return (subresource ?? '') === '' && fieldsV1?.['f:spec'] !== undefined
-}
-
-// ── Reading JSON that may be anything ───────────────────────────────────────────────────────────────────────────
-
-type Raw = Readonly<Record<string, unknown>>
-
-function record(value: unknown): Raw {
-  return typeof value === 'object' && value !== null ? (value as Raw) : {}
-}
-
-function list(value: unknown): Raw[] {
-  return Array.isArray(value) ? value.map(record) : []
-}
-
-function text(value: unknown): string | undefined {
-  return typeof value === 'string' ? value : undefined
-}
-
-function number(value: unknown): number {
-  return typeof value === 'number' ? value : 0
 }
 
 function words(value: Raw): Words {

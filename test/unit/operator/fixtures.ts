@@ -104,6 +104,7 @@ export function pod(jobUid: string, change: Partial<CachedPod> = {}): CachedPod 
     name: `pod-of-${jobUid}`,
     uid: `pod-of-${jobUid}`,
     resourceVersion: '400',
+    scheduleUid: 'schedule-uid',
     jobUid,
     createdAt: at(-3600),
     phase: 'Running',

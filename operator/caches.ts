@@ -1,0 +1,92 @@
+import type { Logger } from 'pino'
+import {
+  API_VERSION,
+  KIND,
+  MANAGED_BY,
+  MANAGED_BY_LABEL,
+  SCHEDULE_NAME_ANNOTATION,
+  SCHEDULE_UID_LABEL,
+} from '../crds/validation-schedule.ts'
+import type { Clock } from './clock.ts'
+import type { KubeClient } from './kube/client.ts'
+import { RESOURCES, keyOf } from './kube/object.ts'
+import type { Change } from './kube/reflector.ts'
+import { ResourceCache } from './kube/resource-cache.ts'
+import { Store } from './kube/store.ts'
+import { projectCronJob, projectJob, projectPod, projectSchedule } from './model.ts'
+import type { CachedCronJob, CachedJob, CachedPod, CachedSchedule } from './model.ts'
+
+export type Caches = {
+  readonly schedules: ResourceCache<CachedSchedule, 'uid'>
+  readonly cronJobs: ResourceCache<CachedCronJob>
+  readonly jobs: ResourceCache<CachedJob, 'schedule'>
+  readonly pods: ResourceCache<CachedPod, 'schedule'>
+}
+
+export type CachesOptions = {
+  readonly client: KubeClient
+  /** Undefined: all. */
+  readonly namespaces: readonly string[] | undefined
+  readonly clock: Clock
+  readonly log: Logger
+  /** Something about this schedule has changed. */
+  readonly onChange: (scheduleKey: string) => void
+}
+
+/** Schedules, and what carries their mark. kubectl-made Jobs have it from the template. */
+const OURS = `${MANAGED_BY_LABEL}=${MANAGED_BY},${SCHEDULE_UID_LABEL}`
+
+export function createCaches({ onChange, ...options }: CachesOptions): Caches {
+  const schedules = new Store<CachedSchedule, 'uid'>({ uid: ({ uid }) => [uid] })
+  const jobs = new Store<CachedJob, 'schedule'>({ schedule: ({ scheduleUid }) => [scheduleUid] })
+  const pods = new Store<CachedPod, 'schedule'>({ schedule: ({ scheduleUid }) => [scheduleUid] })
+  const byUid = ({ before, after }: Change<{ readonly scheduleUid: string }>): void => {
+    for (const uid of new Set([before?.scheduleUid, after?.scheduleUid])) {
+      for (const schedule of uid === undefined ? [] : schedules.by('uid', uid)) onChange(keyOf(schedule))
+    }
+  }
+  const ours = { ...options, labelSelector: OURS }
+  return {
+    schedules: new ResourceCache({
+      ...options,
+      resource: RESOURCES.schedules,
+      store: schedules,
+      project: projectSchedule,
+      onChange: ({ key }) => onChange(key),
+    }),
+    cronJobs: new ResourceCache({
+      ...ours,
+      resource: RESOURCES.cronJobs,
+      store: new Store<CachedCronJob>(),
+      project: projectCronJob,
+      onChange: ({ before, after }) => {
+        for (const key of new Set([before, after].flatMap(scheduleKeys))) onChange(key)
+      },
+    }),
+    jobs: new ResourceCache({
+      ...ours,
+      resource: RESOURCES.jobs,
+      store: jobs,
+      project: projectJob,
+      onChange: byUid,
+    }),
+    pods: new ResourceCache({
+      ...ours,
+      resource: RESOURCES.pods,
+      store: pods,
+      project: projectPod,
+      onChange: byUid,
+    }),
+  }
+}
+
+/** By name and not by UID: a CronJob may still be that of an earlier schedule of this name, which waits for it to go. */
+function scheduleKeys(cronJob: CachedCronJob | undefined): string[] {
+  if (cronJob === undefined) return []
+  const { namespace, controller, annotations } = cronJob
+  const owner =
+    controller?.apiVersion === API_VERSION && controller.kind === KIND ? controller.name : undefined
+  return [owner, annotations[SCHEDULE_NAME_ANNOTATION]]
+    .filter((name) => name !== undefined)
+    .map((name) => keyOf({ namespace, name }))
+}

@@ -1,0 +1,109 @@
+import { parseArgs } from 'node:util'
+import { z } from 'zod'
+
+/** A flag or a variable cannot be used; the message names it and says what is expected. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError'
+}
+
+export type Config = z.output<typeof configSchema>
+
+/** Flag, its environment variable, what it is for. In the order of `--help`. */
+const FLAGS = {
+  image: ['RAPIDRMF_IMAGE', 'image of the jobs (required); a schedule may name another one'],
+  'image-pull-policy': ['RAPIDRMF_IMAGE_PULL_POLICY', 'Always, IfNotPresent or Never; default: by the tag'],
+  'allowed-images': [
+    'RAPIDRMF_ALLOWED_IMAGES',
+    'images a schedule may name, separated by commas, with *; default: any',
+  ],
+  'allowed-service-accounts': ['RAPIDRMF_ALLOWED_SERVICE_ACCOUNTS', 'the same for service accounts of pods'],
+  namespaces: ['RAPIDRMF_NAMESPACES', 'namespaces to look after, separated by commas; default: all'],
+  'lease-namespace': ['POD_NAMESPACE', 'where the Lease of the leader is; default: default'],
+  'lease-name': ['RAPIDRMF_LEASE_NAME', 'its name; default: rapidrmf-operator'],
+  identity: ['POD_NAME', 'name of this replica; default: the host'],
+  workers: ['RAPIDRMF_WORKERS', 'schedules worked on at the same time; default: 16'],
+  host: ['RAPIDRMF_HOST', 'address for /healthz, /readyz and /metrics; default: all'],
+  port: ['RAPIDRMF_PORT', 'port for them, 0 for any; default: 8080'],
+  kubeconfig: [
+    'RAPIDRMF_KUBECONFIG',
+    'default: $KUBECONFIG, ~/.kube/config, or the service account of the pod',
+  ],
+  context: ['RAPIDRMF_CONTEXT', 'context within it; default: the current one'],
+  'log-level': ['RAPIDRMF_LOG_LEVEL', 'debug, info, warn or error; default: info'],
+} as const satisfies Record<string, readonly [variable: string, description: string]>
+
+type Flag = keyof typeof FLAGS
+
+const list = z
+  .string()
+  .transform((text) =>
+    text
+      .split(',')
+      .map((part) => part.trim())
+      .filter((part) => part !== ''),
+  )
+  .optional()
+
+const whole = (max: number) => z.coerce.number('expected a number').int('expected a whole number').max(max)
+
+const configSchema = z.object({
+  image: z
+    .string({ error: 'is required: the image that runs "rapidrmf", such as registry.example/rapidrmf:1.0' })
+    .regex(/^\S+$/, 'an image reference holds no spaces'),
+  'image-pull-policy': z.enum(['Always', 'IfNotPresent', 'Never']).optional(),
+  'allowed-images': list,
+  'allowed-service-accounts': list,
+  namespaces: list.refine((names) => names?.length !== 0, 'names no namespace'),
+  'lease-namespace': z.string().default('default'),
+  'lease-name': z.string().default('rapidrmf-operator'),
+  identity: z.string().optional(),
+  workers: whole(1000).min(1).default(16),
+  host: z.string().optional(),
+  port: whole(65_535).min(0).default(8080),
+  kubeconfig: z.string().optional(),
+  context: z.string().optional(),
+  'log-level': z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+})
+
+/** Flags, then variables, then defaults; all that is wrong in one error. An empty variable is none. */
+export function readConfig(
+  argv: readonly string[],
+  env: Readonly<Record<string, string | undefined>>,
+): Readonly<Config> | 'help' {
+  const { flags, help } = readFlags(argv)
+  if (help) return 'help'
+  const given = Object.fromEntries(
+    (Object.keys(FLAGS) as Flag[]).map((flag) => [flag, flags[flag] ?? (env[FLAGS[flag][0]] || undefined)]),
+  )
+  const parsed = configSchema.safeParse(given)
+  if (parsed.success) return Object.freeze(parsed.data)
+  throw new ConfigError(
+    parsed.error.issues
+      .map(({ path, message }) => {
+        const flag = String(path[0]) as Flag
+        return `--${flag} (${FLAGS[flag][0]}): ${message}`
+      })
+      .join('\n'),
+  )
+}
+
+export function helpText(): string {
+  const lines = Object.entries(FLAGS).map(
+    ([flag, [variable, description]]) => `  --${flag}\n      ${description} [${variable}]`,
+  )
+  return `The operator for ValidationSchedules.\n\n${lines.join('\n')}\n`
+}
+
+function readFlags(argv: readonly string[]): { flags: Partial<Record<Flag, string>>; help: boolean } {
+  const options = Object.fromEntries(Object.keys(FLAGS).map((flag) => [flag, { type: 'string' as const }]))
+  try {
+    const { values } = parseArgs({
+      args: [...argv],
+      options: { ...options, help: { type: 'boolean', short: 'h' } },
+    })
+    const { help = false, ...flags } = values
+    return { flags, help }
+  } catch (error) {
+    throw new ConfigError(error instanceof Error ? error.message : String(error), { cause: error })
+  }
+}

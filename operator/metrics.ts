@@ -1,0 +1,98 @@
+import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
+import type { Caches } from './caches.ts'
+import type { Clock } from './clock.ts'
+import { ExpectedSlots } from './expected-slots.ts'
+import { scheduleMetrics } from './schedule-metrics.ts'
+
+export type MetricsOptions = {
+  readonly caches: Caches
+  readonly clock: Clock
+  readonly isLeader: () => boolean
+  readonly queueDepth: () => number
+  readonly droppedEvents: () => number
+}
+
+/** The operator's own metrics; and those of the schedules from the leader only, or each would be counted twice. */
+export class Metrics {
+  readonly #options: MetricsOptions
+  readonly #registry = new Registry()
+  readonly #slots = new ExpectedSlots()
+  readonly #duration: Histogram
+  readonly #errors: Counter<'result'>
+
+  constructor(options: MetricsOptions) {
+    this.#options = options
+    const registers = [this.#registry]
+    collectDefaultMetrics({ register: this.#registry })
+    this.#duration = new Histogram({
+      name: 'rapidrmf_operator_reconcile_duration_seconds',
+      help: 'How long it took to bring one schedule to where it should be.',
+      buckets: [0.001, 0.005, 0.025, 0.1, 0.5, 2, 10],
+      registers,
+    })
+    this.#errors = new Counter({
+      name: 'rapidrmf_operator_reconcile_errors_total',
+      help: 'Reconciles that have to be done again, by what came of them.',
+      labelNames: ['result'],
+      registers,
+    })
+    for (const result of ['again', 'backOff', 'bug']) this.#errors.inc({ result }, 0)
+    this.#gauges()
+  }
+
+  reconciled(seconds: number, result: 'done' | 'again' | 'backOff' | 'drop' | 'bug'): void {
+    this.#duration.observe(seconds)
+    if (result !== 'done' && result !== 'drop') this.#errors.inc({ result })
+  }
+
+  async scrape(): Promise<{ readonly contentType: string; readonly text: string }> {
+    const own = await this.#registry.metrics()
+    return { contentType: this.#registry.contentType, text: `${own}${this.#schedules()}` }
+  }
+
+  #schedules(): string {
+    const { isLeader, caches, clock } = this.#options
+    if (!isLeader()) return ''
+    const { store } = caches.schedules
+    const now = clock.date().getTime()
+    this.#slots.keepOnly((uid) => store.by('uid', uid).length > 0)
+    return scheduleMetrics(store.values(), (schedule) => this.#slots.of(schedule, now))
+  }
+
+  #gauges(): void {
+    const { isLeader, queueDepth, droppedEvents, caches } = this.#options
+    const values: readonly (readonly [name: string, help: string, read: () => number])[] = [
+      ['leader', 'Whether this replica leads.', () => Number(isLeader())],
+      ['queue_depth', 'Schedules that wait for a worker.', queueDepth],
+      ['schedules', 'Schedules that this replica knows.', () => caches.schedules.store.size],
+      ['events_dropped', 'Events that could not be sent.', droppedEvents],
+    ]
+    for (const [name, help, read] of values) {
+      this.#registry.registerMetric(
+        new Gauge({
+          name: `rapidrmf_operator_${name}`,
+          help,
+          registers: [],
+          collect() {
+            this.set(read())
+          },
+        }),
+      )
+    }
+    const restarts = new Gauge({
+      name: 'rapidrmf_operator_watch_restarts',
+      help: 'Connections of a watch after its first, since the start.',
+      labelNames: ['resource'],
+      registers: [],
+      collect() {
+        for (const [resource, { reflectors }] of Object.entries(caches)) {
+          this.set(
+            { resource },
+            reflectors.reduce((sum, { restarts }) => sum + restarts, 0),
+          )
+        }
+      },
+    })
+    this.#registry.registerMetric(restarts)
+  }
+}

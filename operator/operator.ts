@@ -1,0 +1,176 @@
+import type { Logger } from 'pino'
+import { createCaches } from './caches.ts'
+import type { Caches } from './caches.ts'
+import type { Clock } from './clock.ts'
+import type { Config } from './config.ts'
+import { KubeClient } from './kube/client.ts'
+import type { PooledConfig } from './kube/connection.ts'
+import { EventRecorder } from './kube/events.ts'
+import { LeaderElector } from './kube/leader.ts'
+import { Metrics } from './metrics.ts'
+import { FIELD_MANAGER } from './model.ts'
+import type { JobDefaults } from './plan/job-defaults.ts'
+import { WorkQueue } from './queue.ts'
+import { Reconciler } from './reconcile.ts'
+import { startServer } from './server.ts'
+import type { Check } from './server.ts'
+
+export type OperatorOptions = {
+  readonly config: Readonly<Config>
+  readonly kube: PooledConfig
+  /** Different for each process. */
+  readonly identity: string
+  readonly clock: Clock
+  readonly log: Logger
+  /** Aborted: stop taking work, finish what is at hand, give the Lease back. */
+  readonly signal: AbortSignal
+}
+
+/** Events are told after everything else, but not for long: what they say is in the statuses. */
+const LAST_EVENTS_MS = 2_000
+
+/** Runs until the signal aborts. */
+export async function runOperator(options: OperatorOptions): Promise<void> {
+  const { config, kube, clock, log, signal } = options
+  const client = new KubeClient(kube, { fieldManager: FIELD_MANAGER })
+  const watching = new AbortController()
+  const leading = new AbortController()
+  const queue: WorkQueue = new WorkQueue({
+    workers: config.workers,
+    clock,
+    handle: (key) => work(key),
+    onError: (key, error) => {
+      metrics.reconciled(0, 'bug')
+      log.error({ schedule: key, err: error }, 'a reconcile failed unexpectedly; trying again')
+    },
+  })
+  const caches = createCaches({
+    client,
+    namespaces: config.namespaces,
+    clock,
+    log,
+    onChange: (key) => queue.add(key),
+  })
+  const elector = new LeaderElector({
+    client,
+    namespace: config['lease-namespace'],
+    name: config['lease-name'],
+    identity: options.identity,
+    log,
+    clock,
+    // Whatever the last leader left undone, and whatever it did that nobody has looked at since.
+    onChange: (isLeader) => isLeader && addAll(caches, queue),
+  })
+  const guarded = client.guarded(elector.assertLeader)
+  const events = new EventRecorder({
+    client: guarded,
+    controller: 'rapidrmf.io/operator',
+    instance: options.identity,
+    log,
+    clock,
+  })
+  const reconciler = new Reconciler({
+    client: guarded,
+    caches,
+    events,
+    defaults: jobDefaults(config),
+    clock,
+    log,
+    isBusy: () => queue.depth > config.workers,
+  })
+  const metrics = new Metrics({
+    caches,
+    clock,
+    isLeader: () => elector.isLeader(),
+    queueDepth: () => queue.depth,
+    droppedEvents: () => events.dropped,
+  })
+  const work = async (key: string): Promise<void> => {
+    if (!elector.isLeader()) return
+    const startedAt = clock.now()
+    const result = await reconciler.reconcile(key)
+    metrics.reconciled((clock.now() - startedAt) / 1000, result.kind)
+    if (result.kind === 'backOff') {
+      queue.retry(key, result.atLeast)
+      return
+    }
+    queue.forget(key)
+    if (result.kind === 'again') queue.addAfter(key, result.after)
+    else if (result.kind === 'done' && result.requeueAt !== undefined) {
+      queue.addAfter(key, Math.max(result.requeueAt - clock.date().getTime(), 1))
+    }
+  }
+
+  const server = await startServer({
+    ...(config.host === undefined ? {} : { host: config.host }),
+    port: config.port,
+    health: { watches: watchesAlive(caches) },
+    readiness: { caches: cachesSynced(caches) },
+    metrics: () => metrics.scrape(),
+  })
+  log.info({ port: server.port, namespaces: config.namespaces ?? 'all', image: config.image }, 'started')
+  const watches = Promise.all(Object.values(caches).map((cache) => cache.run(watching.signal)))
+  const election = elector.run(leading.signal)
+  const synced = Promise.all(Object.values(caches).map((cache) => cache.synced))
+  await Promise.race([synced, aborted(signal)])
+  if (!signal.aborted) {
+    log.info({ schedules: caches.schedules.store.size }, 'caches are full')
+    queue.start()
+  }
+  await aborted(signal)
+
+  log.info('stopping')
+  await queue.drain()
+  await events.drain(LAST_EVENTS_MS)
+  leading.abort()
+  await election
+  watching.abort()
+  await watches
+  await server.close()
+  await kube.destroy()
+  log.info('stopped')
+}
+
+function addAll({ schedules }: Caches, queue: WorkQueue): void {
+  for (const key of schedules.store.keys()) queue.add(key)
+}
+
+function jobDefaults(config: Readonly<Config>): JobDefaults {
+  const {
+    image,
+    'image-pull-policy': imagePullPolicy,
+    'allowed-images': allowedImages,
+    'allowed-service-accounts': allowedServiceAccounts,
+  } = config
+  return {
+    image,
+    ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }),
+    ...(allowedImages === undefined ? {} : { allowedImages }),
+    ...(allowedServiceAccounts === undefined ? {} : { allowedServiceAccounts }),
+  }
+}
+
+function cachesSynced(caches: Caches): Check {
+  return () => {
+    const missing = Object.entries(caches)
+      .filter(([, { reflectors }]) => reflectors.some(({ isSynced }) => !isSynced))
+      .map(([resource]) => resource)
+    return missing.length === 0 ? undefined : `still reading ${missing.join(', ')}`
+  }
+}
+
+function watchesAlive(caches: Caches): Check {
+  return () => {
+    const dead = Object.entries(caches)
+      .filter(([, { reflectors }]) => reflectors.some(({ isAlive }) => !isAlive))
+      .map(([resource]) => resource)
+    return dead.length === 0 ? undefined : `no sign of life from the watch of ${dead.join(', ')}`
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve()
+    else signal.addEventListener('abort', () => resolve(), { once: true })
+  })
+}

@@ -1,0 +1,301 @@
+import type { Logger } from 'pino'
+import { API_VERSION, KIND } from '../crds/validation-schedule.ts'
+import type { ValidationScheduleStatus } from '../crds/validation-schedule.ts'
+import type { Caches } from './caches.ts'
+import type { Clock } from './clock.ts'
+import type { KubeClient } from './kube/client.ts'
+import { failureOf } from './kube/errors.ts'
+import type { EventRecorder } from './kube/events.ts'
+import { RESOURCES, keyOf } from './kube/object.ts'
+import type { KubeObject, ObjectMeta } from './kube/object.ts'
+import { readLive } from './live-reads.ts'
+import { projectCronJob, projectJob } from './model.ts'
+import type { CachedJob, CachedSchedule } from './model.ts'
+import { firstDifference } from './plan/drift.ts'
+import type { PlannedEvent } from './plan/events.ts'
+import type { JobDefaults } from './plan/job-defaults.ts'
+import { NOTHING_LEARNED } from './plan/live-reads.ts'
+import { childName } from './plan/names.ts'
+import { plan } from './plan/plan.ts'
+import type { Plan, PlanInput, Settled } from './plan/plan.ts'
+import { consequenceOf } from './write-failure.ts'
+import type { Consequence } from './write-failure.ts'
+
+/** What to do with the key when the reconcile is over. */
+export type Result =
+  | { readonly kind: 'done'; readonly requeueAt?: number | undefined }
+  | Extract<Consequence, { kind: 'again' | 'backOff' | 'drop' }>
+
+export type ReconcilerOptions = {
+  /** Guarded by the leadership. */
+  readonly client: Pick<KubeClient, 'get' | 'list' | 'create' | 'replace' | 'replaceStatus' | 'remove'>
+  readonly caches: Caches
+  readonly events: Pick<EventRecorder, 'record'>
+  readonly defaults: JobDefaults
+  readonly clock: Clock
+  readonly log: Logger
+  /** Whether many schedules wait for their turn: then CronJobs come before words about them. */
+  readonly isBusy: () => boolean
+}
+
+/** Reads, write, write again, settle: four rounds, and as many again for what changes under our hands. */
+const MOST_ROUNDS = 8
+/** The echo of an own write comes by itself; this is for the case that a watch is down. */
+const ECHO_PAUSE_MS = 1000
+/** The creation times of Jobs are cut to seconds, and their events take a moment. */
+const TOLD_MARGIN_MS = 5_000
+/** What was decided while nobody looked is told if it is no older than this. */
+const UNSEEN_MS = 600_000
+
+/** Thrown out of a step to end the reconcile with this result. */
+class Stop extends Error {
+  readonly result: Result
+  constructor(result: Result) {
+    super(result.kind)
+    this.result = result
+  }
+}
+
+/** Brings one schedule to where it should be: gather, plan, do, and again until nothing is left to do. */
+export class Reconciler {
+  readonly #options: ReconcilerOptions
+  readonly #plannedAt = new Map<string, number>()
+  /** CronJobs that the API server does not keep as they were sent: writing them again would change nothing. */
+  readonly #settled = new Map<string, string>()
+
+  constructor(options: ReconcilerOptions) {
+    this.#options = options
+  }
+
+  async reconcile(key: string): Promise<Result> {
+    const { caches, clock } = this.#options
+    const schedule = caches.schedules.store.get(key)
+    if (schedule === undefined) {
+      this.#plannedAt.delete(key)
+      this.#settled.delete(key)
+      return { kind: 'done' }
+    }
+    // A cache older than our last write would make us do it again.
+    const current = [caches.schedules, caches.cronJobs, caches.jobs].every(({ echo }) => echo.caughtUp(key))
+    if (!current) return { kind: 'again', after: ECHO_PAUSE_MS }
+    const now = clock.date().getTime()
+    try {
+      return await this.#work(key, this.#gather(key, schedule, now))
+    } catch (error) {
+      if (error instanceof Stop) return error.result
+      return this.#failed(key, error, now)
+    }
+  }
+
+  #gather(key: string, schedule: CachedSchedule, now: number): PlanInput {
+    const { caches, defaults } = this.#options
+    const { namespace, name, uid, generation } = schedule
+    const cronJob = caches.cronJobs.store.get(keyOf({ namespace, name: childName(name) }))
+    const settled =
+      cronJob !== undefined && this.#settled.get(key) === `${cronJob.resourceVersion} ${generation}`
+    return {
+      schedule,
+      cronJob,
+      jobs: caches.jobs.store.by('schedule', uid),
+      pods: caches.pods.store.by('schedule', uid),
+      learned: settled ? { ...NOTHING_LEARNED, write: { kind: 'done' } } : NOTHING_LEARNED,
+      defaults,
+      now,
+      plannedAt: this.#plannedAt.get(key) ?? now - UNSEEN_MS,
+    }
+  }
+
+  async #work(key: string, start: PlanInput): Promise<Result> {
+    let input = start
+    for (let round = 0; round < MOST_ROUNDS; round += 1) {
+      const next = plan(input)
+      if (next.kind === 'nothing') return { kind: 'done' }
+      if (next.kind === 'settled') return this.#settle(key, input, next)
+      input = await this.#step(key, input, next)
+    }
+    // Somebody changes things as fast as we look at them.
+    return { kind: 'backOff', atLeast: 0 }
+  }
+
+  async #step(
+    key: string,
+    input: PlanInput,
+    next: Exclude<Plan, { kind: 'nothing' | 'settled' }>,
+  ): Promise<PlanInput> {
+    const { client } = this.#options
+    if (next.kind === 'write') return this.#writeCronJob(key, input, next)
+    if (next.kind === 'run') return this.#createJob(key, input, next.job)
+    let { learned } = input
+    for (const read of next.reads) {
+      learned = await readLive(client, input.schedule.namespace, read, learned)
+    }
+    return { ...input, learned }
+  }
+
+  async #writeCronJob(
+    key: string,
+    input: PlanInput,
+    { step, events }: Extract<Plan, { kind: 'write' }>,
+  ): Promise<PlanInput> {
+    const { client, caches, log, isBusy } = this.#options
+    const { learned, schedule } = input
+    const sent = await attempt(() =>
+      step.kind === 'create'
+        ? client.create(RESOURCES.cronJobs, step.body)
+        : client.replace(RESOURCES.cronJobs, versioned(step.body)),
+    )
+    if ('error' in sent) {
+      const consequence = this.#consequence(key, sent.error, input.now)
+      if (consequence.kind === 'learn') {
+        log.warn({ schedule: key, err: sent.error }, 'the CronJob was refused')
+        return { ...input, learned: { ...learned, write: consequence.write } }
+      }
+      const read = { kind: 'cronJob', name: step.body.metadata.name } as const
+      return { ...input, learned: await readLive(client, schedule.namespace, read, learned) }
+    }
+    const cronJob = projectCronJob(sent.value)
+    caches.cronJobs.echo.wrote(key, cronJob.resourceVersion)
+    log.info(
+      { schedule: key, cronJob: cronJob.name, events: events.map(({ reason }) => reason) },
+      'wrote the CronJob',
+    )
+    this.#record(schedule, events)
+    this.#noteStubborn(key, step.body, cronJob, schedule)
+    if (isBusy()) throw new Stop({ kind: 'again', after: 0 })
+    return { ...input, cronJob, learned: { ...learned, cronJob, write: { kind: 'done' } } }
+  }
+
+  #noteStubborn(
+    key: string,
+    body: KubeObject,
+    cronJob: ReturnType<typeof projectCronJob>,
+    { generation }: CachedSchedule,
+  ): void {
+    const difference = firstDifference(body, cronJob)
+    if (difference === undefined) {
+      this.#settled.delete(key)
+      return
+    }
+    this.#settled.set(key, `${cronJob.resourceVersion} ${generation}`)
+    const { log } = this.#options
+    log.warn(
+      { schedule: key, field: difference },
+      'the API server stores this field of the CronJob differently',
+    )
+  }
+
+  async #createJob(key: string, input: PlanInput, job: KubeObject): Promise<PlanInput> {
+    const { client, caches, log } = this.#options
+    const made = await attempt(() => client.create(RESOURCES.jobs, job))
+    if ('value' in made) {
+      caches.jobs.echo.wrote(key, made.value.metadata.resourceVersion)
+      log.info({ schedule: key, job: job.metadata.name }, 'made the Job of a run request')
+      return withJob(input, projectJob(made.value))
+    }
+    const consequence = this.#consequence(key, made.error, input.now)
+    if (consequence.kind === 'learn') {
+      // Nothing to be acknowledged; it is tried again as a CronJob would be.
+      log.warn({ schedule: key, err: made.error }, 'the Job of a run request was refused')
+      const { write } = consequence
+      throw new Stop(
+        write.kind === 'forbidden'
+          ? { kind: 'done', requeueAt: write.recheckAt }
+          : { kind: 'backOff', atLeast: 0 },
+      )
+    }
+    const { namespace, name } = job.metadata
+    const found = projectJob(await client.get(RESOURCES.jobs, { namespace, name }))
+    if (found.controller?.uid === input.schedule.uid) return withJob(input, found)
+    log.warn({ schedule: key, job: name }, 'a Job of somebody else has the name of the requested run')
+    throw new Stop({ kind: 'backOff', atLeast: 0 })
+  }
+
+  async #settle(key: string, { schedule, now }: PlanInput, settled: Settled): Promise<Result> {
+    if (settled.status !== undefined) await this.#writeStatus(key, schedule, settled.status)
+    this.#record(schedule, settled.events)
+    this.#plannedAt.set(key, now - TOLD_MARGIN_MS)
+    for (const job of settled.prune) await this.#prune(job)
+    return { kind: 'done', requeueAt: settled.requeueAt }
+  }
+
+  async #writeStatus(key: string, schedule: CachedSchedule, status: ValidationScheduleStatus): Promise<void> {
+    const { client, caches } = this.#options
+    const { namespace, name, uid, resourceVersion } = schedule
+    const written = await client.replaceStatus(RESOURCES.schedules, {
+      apiVersion: API_VERSION,
+      kind: KIND,
+      metadata: { namespace, name, uid, resourceVersion },
+      status,
+    })
+    caches.schedules.echo.wrote(key, written.metadata.resourceVersion)
+  }
+
+  async #prune({ namespace, name, uid }: CachedJob): Promise<void> {
+    const { client, log } = this.#options
+    const removed = await attempt(() => client.remove(RESOURCES.jobs, { namespace, name }, { uid }))
+    if ('value' in removed) return
+    const { kind } = failureOf(removed.error)
+    // Gone already, or another Job by now.
+    if (kind !== 'notFound' && kind !== 'conflict')
+      log.warn({ err: removed.error, job: name }, 'cannot delete an old Job')
+  }
+
+  #record({ namespace, name, uid }: CachedSchedule, events: readonly PlannedEvent[]): void {
+    for (const event of events) {
+      this.#options.events.record({
+        ...event,
+        regarding: { apiVersion: API_VERSION, kind: KIND, namespace, name, uid },
+      })
+    }
+  }
+
+  /** What the step itself has to deal with; everything else ends the reconcile. */
+  #consequence(key: string, error: unknown, now: number): Extract<Consequence, { kind: 'learn' | 'look' }> {
+    const consequence = consequenceOf(failureOf(error), wordsOf(error), now)
+    if (consequence.kind === 'learn' || consequence.kind === 'look') return consequence
+    this.#log(key, error, consequence)
+    throw new Stop(consequence)
+  }
+
+  /** Of a read, or of the status. */
+  #failed(key: string, error: unknown, now: number): Result {
+    const failure = failureOf(error)
+    // The schedule itself is gone, or its namespace is going.
+    if (failure.kind === 'notFound' || failure.kind === 'namespaceTerminating') return { kind: 'drop' }
+    const consequence = consequenceOf(failure, wordsOf(error), now)
+    this.#log(key, error, consequence)
+    if (consequence.kind === 'learn' || consequence.kind === 'look') return { kind: 'backOff', atLeast: 0 }
+    return consequence
+  }
+
+  #log(key: string, error: unknown, { kind }: Consequence): void {
+    const { log } = this.#options
+    if (kind === 'backOff' || kind === 'learn') log.warn({ schedule: key, err: error }, 'trying again later')
+    else log.debug({ schedule: key, reason: wordsOf(error) }, 'read something out of date')
+  }
+}
+
+function withJob(input: PlanInput, job: CachedJob): PlanInput {
+  return { ...input, jobs: [...input.jobs.filter(({ uid }) => uid !== job.uid), job] }
+}
+
+/** The plan puts the version in: an update without one would overwrite what nobody has seen. */
+function versioned(body: KubeObject): KubeObject & { metadata: ObjectMeta & { resourceVersion: string } } {
+  const { resourceVersion } = body.metadata
+  if (resourceVersion === undefined) throw new Error(`${body.metadata.name}: an update without a version`)
+  return { ...body, metadata: { ...body.metadata, resourceVersion } }
+}
+
+async function attempt<T>(
+  write: () => Promise<T>,
+): Promise<{ readonly value: T } | { readonly error: unknown }> {
+  try {
+    return { value: await write() }
+  } catch (error) {
+    return { error }
+  }
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}

@@ -1,0 +1,117 @@
+import { runVerdicts } from '../crds/validation-schedule.ts'
+import type { CachedSchedule } from './model.ts'
+import { instant } from './plan/time.ts'
+
+/*
+ * One set of series for each schedule, written out at each scrape from what the cache holds: nothing to keep in step,
+ * nothing left of a schedule that is gone, and no second copy of five thousand schedules in a metrics library.
+ */
+
+type Labels = Readonly<Record<string, string>>
+type Sample = readonly [value: number, labels?: Labels]
+type Family = {
+  readonly name: string
+  readonly help: string
+  readonly samples: (schedule: CachedSchedule, expectedSlot: number) => readonly Sample[]
+}
+
+const seconds = (time: string | undefined): number => (time === undefined ? 0 : instant(time) / 1000)
+
+/** A value for every schedule from its first scrape on: an alert on a missing series is hard to write. */
+const FAMILIES: readonly Family[] = [
+  {
+    name: 'rapidrmf_schedule_suspended',
+    help: 'Whether the schedule is suspended.',
+    samples: ({ spec }) => [[Number(spec.suspend)]],
+  },
+  {
+    name: 'rapidrmf_schedule_ready',
+    help: 'Whether the CronJob is what the schedule asks for.',
+    samples: ({ status }) => [
+      [Number(status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false)],
+    ],
+  },
+  {
+    name: 'rapidrmf_schedule_active_runs',
+    help: 'Runs that have not ended.',
+    samples: ({ status }) => [[status.active?.length ?? 0]],
+  },
+  {
+    name: 'rapidrmf_schedule_last_run_timestamp_seconds',
+    help: 'When the last run ended; 0 before the first.',
+    samples: ({ status }) => [[seconds(status.lastRun?.completionTime)]],
+  },
+  {
+    name: 'rapidrmf_schedule_last_passed_timestamp_seconds',
+    help: 'When a run last ended with Passed; 0 before the first.',
+    samples: ({ status }) => [[seconds(status.lastPassedTime)]],
+  },
+  {
+    name: 'rapidrmf_schedule_last_run_duration_seconds',
+    help: 'How long the last run took.',
+    samples: ({ status: { lastRun } }) => [
+      [lastRun?.startTime === undefined ? 0 : seconds(lastRun.completionTime) - seconds(lastRun.startTime)],
+    ],
+  },
+  {
+    name: 'rapidrmf_schedule_last_run_verdict',
+    help: 'How the last run ended: 1 for its verdict, 0 for the others.',
+    samples: ({ status }) =>
+      runVerdicts.map((verdict) => [Number(status.lastRun?.verdict === verdict), { verdict }]),
+  },
+  {
+    name: 'rapidrmf_schedule_last_run_results',
+    help: 'Results of the last run by status; 0 where they are not known.',
+    samples: ({ status: { lastRun } }) => {
+      const { pass = 0, fail = 0, insufficientEvidence = 0, unknown = 0 } = lastRun?.counts ?? {}
+      return Object.entries({ pass, fail, insufficient_evidence: insufficientEvidence, unknown }).map(
+        ([status, count]) => [count, { status }],
+      )
+    },
+  },
+  {
+    name: 'rapidrmf_schedule_last_run_errors',
+    help: 'Systems and controls that the last run could not judge.',
+    samples: ({ status }) => [[status.lastRun?.counts?.errors ?? 0]],
+  },
+  {
+    name: 'rapidrmf_schedule_last_slot_timestamp_seconds',
+    help: 'The newest slot for which there was a Job; 0 before the first.',
+    samples: ({ status }) => [[seconds(status.lastScheduleTime)]],
+  },
+  {
+    name: 'rapidrmf_schedule_expected_slot_timestamp_seconds',
+    help: 'The newest slot that should have a run by now; 0 without one. Schedules have no one interval to alert on.',
+    samples: (_schedule, expected) => [[expected / 1000]],
+  },
+  {
+    name: 'rapidrmf_schedule_next_slot_timestamp_seconds',
+    help: 'The next slot; 0 without one.',
+    samples: ({ status }) => [[seconds(status.nextScheduleTime)]],
+  },
+]
+
+/** In Prometheus' text format. */
+export function scheduleMetrics(
+  schedules: Iterable<CachedSchedule>,
+  expectedSlot: (schedule: CachedSchedule) => number,
+): string {
+  const known = [...schedules].map((schedule) => ({
+    schedule,
+    labels: `namespace=${quoted(schedule.namespace)},name=${quoted(schedule.name)}`,
+    expected: expectedSlot(schedule),
+  }))
+  return FAMILIES.map(({ name, help, samples }) => {
+    const lines = known.flatMap(({ schedule, labels, expected }) =>
+      samples(schedule, expected).map(([value, more = {}]) => {
+        const others = Object.entries(more).map(([label, text]) => `,${label}=${quoted(text)}`)
+        return `${name}{${labels}${others.join('')}} ${value}\n`
+      }),
+    )
+    return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${lines.join('')}`
+  }).join('')
+}
+
+function quoted(text: string): string {
+  return `"${text.replaceAll('\\', '\\\\').replaceAll('"', '\\"').replaceAll('\n', '\\n')}"`
+}

@@ -1,0 +1,46 @@
+import type { Failure } from './kube/errors.ts'
+import type { CronJobWrite } from './plan/live-reads.ts'
+
+/** What a write that failed leads to. */
+export type Consequence =
+  /** The plan has to know: it goes into the status. */
+  | { readonly kind: 'learn'; readonly write: CronJobWrite }
+  /** The name is taken: look whose it is. */
+  | { readonly kind: 'look' }
+  /** What was planned from is out of date: the watch will tell, or has told already. */
+  | { readonly kind: 'again'; readonly after: number }
+  /** Later, each time later still; not before `atLeast`. */
+  | { readonly kind: 'backOff'; readonly atLeast: number }
+  /** Nothing to be done, or not by this replica. */
+  | { readonly kind: 'drop' }
+
+/** Long enough for the watch event of the other write to be here, short enough not to be noticed. */
+const CONFLICT_PAUSE_MS = 100
+
+/** Error kinds to behaviour, for the writes that make or change an object. `now`: milliseconds since the epoch. */
+export function consequenceOf(failure: Failure, message: string, now: number): Consequence {
+  switch (failure.kind) {
+    case 'terminal':
+      return { kind: 'learn', write: refusal(message, failure.recheck, now) }
+    case 'namespaceTerminating':
+      return { kind: 'learn', write: { kind: 'namespaceTerminating' } }
+    case 'alreadyExists':
+      return { kind: 'look' }
+    case 'conflict':
+      return { kind: 'again', after: CONFLICT_PAUSE_MS }
+    case 'wait':
+      return { kind: 'backOff', atLeast: failure.after }
+    case 'notFound':
+    case 'expired':
+    case 'transient':
+      return { kind: 'backOff', atLeast: 0 }
+    case 'notLeader':
+      return { kind: 'drop' }
+  }
+}
+
+function refusal(message: string, recheck: number | undefined, now: number): CronJobWrite {
+  return recheck === undefined
+    ? { kind: 'refused', message }
+    : { kind: 'forbidden', message, recheckAt: now + recheck }
+}
