@@ -213,36 +213,36 @@ function width({ stdout }: Io): { width: number | undefined } {
 }
 
 const REPORT_COLUMNS: readonly Column<ImportReport>[] = [
-  { title: 'Kind', value: ({ kind }) => kind },
+  { title: 'Kind', value: ({ kind }) => kind, minWidth: 8 },
   { title: 'Name', value: ({ name }) => name, minWidth: 16 },
-  { title: 'Version', value: ({ version }) => version },
-  { title: 'Controls', value: ({ controls }) => controls, align: 'right' },
-  { title: 'Withdrawn', value: ({ withdrawn }) => withdrawn, align: 'right' },
+  { title: 'Version', value: ({ version }) => version, minWidth: 7, showFrom: 80 },
+  { title: 'Controls', value: ({ controls }) => controls, align: 'right', showFrom: 60 },
+  { title: 'Withdrawn', value: ({ withdrawn }) => withdrawn, align: 'right', showFrom: 80 },
   { title: 'Added', value: ({ added }) => added, align: 'right' },
   { title: 'Changed', value: ({ changed }) => changed, align: 'right' },
   { title: 'Removed', value: ({ removed }) => removed, align: 'right' },
-  { title: 'Unchanged', value: ({ unchanged }) => unchanged, align: 'right' },
+  { title: 'Unchanged', value: ({ unchanged }) => unchanged, align: 'right', showFrom: 60 },
 ]
 
 const CATALOG_COLUMNS: readonly Column<CatalogSummary>[] = [
   { title: 'Catalog', value: ({ name }) => name, minWidth: 16 },
-  { title: 'Framework', value: ({ framework }) => framework },
-  { title: 'Version', value: ({ version }) => version },
+  { title: 'Framework', value: ({ framework }) => framework, minWidth: 12, showFrom: 100 },
+  { title: 'Version', value: ({ version }) => version, minWidth: 7, showFrom: 50 },
   { title: 'Controls', value: ({ controls }) => controls, align: 'right' },
   { title: 'Active', value: ({ active }) => active, align: 'right' },
   { title: 'Withdrawn', value: ({ withdrawn }) => withdrawn, align: 'right' },
-  { title: 'Removed', value: ({ removed }) => removed, align: 'right' },
-  { title: 'Loaded', value: ({ loadedAt }) => loadedAt },
-  { title: 'Source', value: ({ source }) => source, minWidth: 12 },
+  { title: 'Removed', value: ({ removed }) => removed, align: 'right', showFrom: 80 },
+  { title: 'Loaded', value: ({ loadedAt }) => loadedAt, minWidth: 11, showFrom: 80 },
+  { title: 'Source', value: ({ source }) => source, minWidth: 12, showFrom: 80 },
 ]
 
 const BASELINE_COLUMNS: readonly Column<BaselineSummary>[] = [
-  { title: 'Baseline', value: ({ name }) => name, minWidth: 16 },
-  { title: 'Framework', value: ({ framework }) => framework },
-  { title: 'Version', value: ({ version }) => version },
+  { title: 'Baseline', value: ({ name }) => name, minWidth: 25 },
+  { title: 'Framework', value: ({ framework }) => framework, minWidth: 12, showFrom: 100 },
+  { title: 'Version', value: ({ version }) => version, minWidth: 7, showFrom: 50 },
   { title: 'Controls', value: ({ controls }) => controls, align: 'right' },
-  { title: 'Loaded', value: ({ loadedAt }) => loadedAt },
-  { title: 'Source', value: ({ source }) => source, minWidth: 12 },
+  { title: 'Loaded', value: ({ loadedAt }) => loadedAt, minWidth: 11, showFrom: 80 },
+  { title: 'Source', value: ({ source }) => source, minWidth: 12, showFrom: 80 },
 ]
 
 function reportJson({ removedIds, ...report }: ImportReport): Record<string, unknown> {

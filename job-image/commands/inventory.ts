@@ -86,11 +86,11 @@ function totalsOf(changes: readonly SystemChange[]): Totals {
 
 const COLUMNS: readonly Column<SystemChange>[] = [
   { title: 'System', value: ({ system }) => system, minWidth: 12 },
-  { title: 'Env', value: ({ environment }) => environment, minWidth: 10 },
-  { title: 'State', value: ({ state }) => state },
+  { title: 'Env', value: ({ environment }) => environment, minWidth: 10, showFrom: 50 },
+  { title: 'State', value: ({ state }) => state, minWidth: 9 },
   { title: 'Added', value: ({ added }) => added, align: 'right' },
   { title: 'Changed', value: ({ changed }) => changed, align: 'right' },
-  { title: 'Unchanged', value: ({ unchanged }) => unchanged, align: 'right' },
+  { title: 'Unchanged', value: ({ unchanged }) => unchanged, align: 'right', showFrom: 50 },
   { title: 'Removed', value: ({ removed }) => removed, align: 'right' },
 ]
 

@@ -78,7 +78,7 @@ async function results(options: ResultsOptions, io: Io): Promise<number> {
   const { resultWriter } = await import('../output/result-formats.ts')
   return withDatabases(options, io, async (databases) => {
     const sources = await sourcesOf(databases, options, io)
-    const writer = await resultWriter(formatOf(options), io.stdout)
+    const writer = await resultWriter(formatOf(options), io.stdout, { catalogs: manyCatalogs(sources) })
     let written = 0
     for (const source of sources) {
       for await (const page of pages(source, options.limit, written)) {
@@ -103,6 +103,16 @@ type Source = {
   readonly database: OpenDatabase
   readonly filter: ResultFilter
   readonly names: ReadonlyMap<number, ControlName>
+}
+
+/** AC-2 may be a control of several catalogs; only of those that are asked for. */
+function manyCatalogs(sources: readonly Source[]): boolean {
+  const catalogs = sources.flatMap(({ filter: { controlIds }, names }) =>
+    controlIds === undefined
+      ? [...names.values()].map(({ catalog }) => catalog)
+      : controlIds.map((id) => names.get(id)?.catalog),
+  )
+  return new Set(catalogs).size > 1
 }
 
 async function* pages({ database, filter, names }: Source, limit: number | undefined, written: number) {

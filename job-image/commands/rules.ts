@@ -140,7 +140,7 @@ const COLUMNS: readonly Column<ListedRule>[] = [
     value: (rule) => rule.prerequisites.map(prerequisiteText).join(', '),
     minWidth: 13,
   },
-  { title: 'Pack', value: (rule) => rule.pack, minWidth: 8 },
+  { title: 'Pack', value: (rule) => rule.pack, minWidth: 8, showFrom: 50 },
 ]
 
 function explanationText(explanation: Explanation, packsText: string): string {

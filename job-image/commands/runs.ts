@@ -133,8 +133,11 @@ async function recentRuns({ status, limit, ...where }: Omit<ListOptions, 'json'>
     .map(({ run }) => run)
 }
 
-/** Below this width RapidRMF's own columns fill the line; the verdict is then left to `runs show`. */
-const VERDICT_FROM_WIDTH = 100
+/**
+ * From 80 columns on RapidRMF's own; there is room for the verdict from 100 on. On less than 80 the time of the end
+ * goes first: `runs show` has all.
+ */
+const SHOW_FROM = { verdict: 100, finished: 80, error: 50 } as const
 
 async function runTable(runs: readonly JobRun[], width: number | undefined): Promise<string> {
   const { renderTable } = await import('../output/table.ts')
@@ -143,13 +146,11 @@ async function runTable(runs: readonly JobRun[], width: number | undefined): Pro
     { title: 'ID', value: ({ id }) => id },
     { title: 'Env', value: ({ environment }) => environment, minWidth: 6 },
     { title: 'Status', value: ({ status }) => status },
-    { title: 'Started', value: (run) => tableTime(run.started_at) },
-    { title: 'Finished', value: (run) => tableTime(run.finished_at) },
-    { title: 'Error', value: ({ error }) => error, minWidth: 5 },
+    { title: 'Started', value: (run) => tableTime(run.started_at), minWidth: 19 },
+    { title: 'Finished', value: (run) => tableTime(run.finished_at), showFrom: SHOW_FROM.finished },
+    { title: 'Verdict', value: ({ verdict }) => verdict, showFrom: SHOW_FROM.verdict },
+    { title: 'Error', value: ({ error }) => error, minWidth: 5, showFrom: SHOW_FROM.error },
   ]
-  if (width === undefined || width >= VERDICT_FROM_WIDTH) {
-    columns.splice(5, 0, { title: 'Verdict', value: ({ verdict }) => verdict })
-  }
   return renderTable(columns, runs, { width })
 }
 

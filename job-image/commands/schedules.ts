@@ -74,8 +74,9 @@ export const schedulesCommand = subcommands({
 
 function columnsFor(timeZone: string): readonly Column<PreviewedRun>[] {
   return [
-    { title: 'UTC', value: ({ utc }) => utc },
-    { title: timeZone, value: ({ local }) => local },
+    // The local time says its offset: on a narrow terminal it is enough.
+    { title: 'UTC', value: ({ utc }) => utc, showFrom: 60 },
+    { title: timeZone, value: ({ local }) => local, minWidth: 25 },
     // Of the local date, whatever zone this process is in.
     {
       title: 'Day',

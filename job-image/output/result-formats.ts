@@ -13,9 +13,14 @@ export type ResultWriter = {
 
 export type ResultFormat = 'table' | 'json' | 'csv'
 
-export async function resultWriter(format: ResultFormat, output: Output): Promise<ResultWriter> {
+/** `catalogs`: whether a table needs them to tell controls apart; JSON and CSV always have them. */
+export async function resultWriter(
+  format: ResultFormat,
+  output: Output,
+  { catalogs }: { readonly catalogs: boolean },
+): Promise<ResultWriter> {
   if (format === 'json') return jsonWriter(output)
-  return format === 'csv' ? csvWriter(output) : tableWriter(output)
+  return format === 'csv' ? csvWriter(output) : tableWriter(output, catalogs)
 }
 
 /** A result as scripts see it, in the order of the columns. */
@@ -104,10 +109,10 @@ const TABLE_ROWS = 100
 /** From this width on there is room for more than what was decided and why. */
 const WIDE = 160
 
-async function tableWriter(output: Output): Promise<ResultWriter> {
+async function tableWriter(output: Output, catalogs: boolean): Promise<ResultWriter> {
   const { renderTable } = await import('./table.ts')
   const width = output.isTTY === true ? output.columns : undefined
-  const columns = width === undefined || width >= WIDE ? ALL_COLUMNS : NARROW_COLUMNS
+  const columns = catalogs ? COLUMNS.toSpliced(CATALOG_AT, 0, CATALOG_COLUMN) : COLUMNS
   let waiting: ResultRow[] = []
   const flush = async (): Promise<void> => {
     if (waiting.length > 0) await write(output, renderTable(columns, waiting, { width }))
@@ -124,20 +129,20 @@ async function tableWriter(output: Output): Promise<ResultWriter> {
   }
 }
 
-const NARROW_COLUMNS: readonly Column<ResultRow>[] = [
+const COLUMNS: readonly Column<ResultRow>[] = [
   { title: 'Run', value: ({ runId }) => runId },
   { title: 'System', value: ({ system }) => system, minWidth: 12 },
   { title: 'Control', value: ({ control }) => control },
   { title: 'Status', value: ({ status }) => status, minWidth: 8 },
-  { title: 'Message', value: ({ message }) => message, minWidth: 12 },
+  { title: 'Message', value: ({ message }) => message, minWidth: 12, showFrom: 50 },
+  { title: 'Evidence', value: ({ evidenceKeys }) => keysText(evidenceKeys), minWidth: 12, showFrom: WIDE },
+  { title: 'Remediation', value: ({ remediation }) => remediation, minWidth: 12, showFrom: WIDE },
+  { title: 'Validated', value: ({ validatedAt }) => isoTime(validatedAt), minWidth: 11, showFrom: WIDE },
 ]
 
-const ALL_COLUMNS: readonly Column<ResultRow>[] = [
-  ...NARROW_COLUMNS,
-  { title: 'Evidence', value: ({ evidenceKeys }) => keysText(evidenceKeys), minWidth: 12 },
-  { title: 'Remediation', value: ({ remediation }) => remediation, minWidth: 12 },
-  { title: 'Validated', value: ({ validatedAt }) => isoTime(validatedAt), minWidth: 10 },
-]
+const CATALOG_COLUMN: Column<ResultRow> = { title: 'Catalog', value: ({ catalog }) => catalog, minWidth: 8 }
+/** After the control. */
+const CATALOG_AT = 3
 
 function keysText(keys: unknown): string {
   return Array.isArray(keys) ? keys.map(String).join(', ') : JSON.stringify(keys)

@@ -1,60 +1,92 @@
 import Table from 'cli-table3'
 import displayWidth from 'string-width'
 
-/** One column: its heading, how to show a row in it, and how many columns it may shrink to on a narrow terminal. */
+/** One column: its heading, how to show a row in it, and how it gives way on a narrow terminal. */
 export type Column<Row> = {
   readonly title: string
   readonly value: (row: Row) => string | number | null | undefined
   readonly align?: 'left' | 'right'
-  /** Columns with a minimum give way when the table is wider than the terminal; the others keep their width. */
+  /** How far its texts may be cut with comfort. Texts of a column without a minimum are never cut. */
   readonly minWidth?: number
+  /** The narrowest terminal that shows this column. Without a terminal all columns are shown. */
+  readonly showFrom?: number
 }
 
 const PADDING = 2
 
+/** What is left of a text or of a heading when the terminal has no room for comfort. */
+const LEAST_WIDTH = 4
+
 /**
  * A box table. Cells are one line each: line breaks and control characters (also terminal escapes that a name in the
- * database may hold) are shown as symbols. With `width` (terminal columns) it is fitted by cutting the columns that may shrink.
+ * database may hold) are shown as symbols. With `width` (terminal columns) it is fitted by cutting the columns that may
+ * shrink; a number is never cut.
  */
 export function renderTable<Row>(
-  columns: readonly Column<Row>[],
+  allColumns: readonly Column<Row>[],
   rows: readonly Row[],
   options: { readonly width?: number | undefined } = {},
 ): string {
+  // A terminal of 0 columns is one that does not say how wide it is.
+  const width = options.width === 0 ? undefined : options.width
+  const columns = allColumns.filter(({ showFrom = 0 }) => width === undefined || width >= showFrom)
   const cells = rows.map((row) => columns.map((column) => printable(String(column.value(row) ?? ''))))
   const table = new Table({
     head: columns.map(({ title }) => title),
     colAligns: columns.map(({ align }) => align ?? 'left'),
     style: { head: [], border: [], compact: true },
-    ...(options.width === undefined ? {} : { colWidths: fittedWidths(columns, cells, options.width) }),
+    ...(width === undefined ? {} : { colWidths: fittedWidths(columns, cells, width) }),
   })
   table.push(...cells)
   return `${table.toString()}\n`
 }
 
-/** Takes the excess from the shrinkable columns, widest first, until the table fits or none can give more. */
+/**
+ * Texts give way first, down to their columns' comfortable minimum; when that is not enough, the headings of numbers;
+ * and then texts once more.
+ */
 function fittedWidths<Row>(
   columns: readonly Column<Row>[],
   cells: readonly string[][],
   width: number,
 ): number[] {
-  const widths = columns.map(
-    ({ title }, index) =>
-      PADDING + Math.max(displayWidth(title), ...cells.map((row) => displayWidth(row[index] ?? ''))),
-  )
-  const borders = columns.length + 1
-  let excess = widths.reduce((sum, each) => sum + each, borders) - width
+  const measured = columns.map(({ title, align, minWidth }, index) => {
+    const content = Math.max(0, ...cells.map((row) => displayWidth(row[index] ?? '')))
+    const natural = Math.max(displayWidth(title), content)
+    const comfortable = Math.min(natural, minWidth ?? natural)
+    const number = align === 'right' && minWidth === undefined
+    return {
+      natural,
+      comfortable,
+      withoutHeading: number ? Math.min(natural, Math.max(content, LEAST_WIDTH)) : comfortable,
+      least: number || minWidth === undefined ? undefined : Math.min(comfortable, LEAST_WIDTH),
+    }
+  })
+  const room = width - (columns.length + 1) - columns.length * PADDING
+  const stages = [
+    measured.map(({ comfortable }) => comfortable),
+    measured.map(({ withoutHeading }) => withoutHeading),
+    measured.map(({ withoutHeading, least }) => least ?? withoutHeading),
+  ]
+  const natural = measured.map((each) => each.natural)
+  return stages
+    .reduce((widths, minima) => shrunk(widths, minima, room), natural)
+    .map((each) => each + PADDING)
+}
+
+/** Takes what is too much from those that have most to spare, until all fit or none can give more. */
+function shrunk(widths: number[], minima: readonly number[], room: number): number[] {
+  const result = [...widths]
+  let excess = result.reduce((sum, each) => sum + each, 0) - room
   while (excess > 0) {
-    const spare = columns.map(({ minWidth }, index) =>
-      minWidth === undefined ? 0 : (widths[index] ?? 0) - minWidth - PADDING,
-    )
+    const spare = result.map((each, index) => each - (minima[index] ?? 0))
     const most = Math.max(...spare)
     if (most <= 0) break
     const widest = spare.indexOf(most)
-    widths[widest] = (widths[widest] ?? 0) - 1
+    result[widest] = (result[widest] ?? 0) - 1
     excess -= 1
   }
-  return widths
+  return result
 }
 
 const CONTROL = /\p{Cc}|\p{Cf}/gu
