@@ -202,9 +202,7 @@ describe('rapidrmf db prune', () => {
     await addRun(client, { daysAgo: 1, answers: [{ systemId: a, controlIds: controls }] })
     const dry = await runCli(['db', 'prune', '--older-than', '18mo', '--dry-run'], { env })
     expect(dry).toMatchObject({ code: 0, stderr: '' })
-    expect(dry.stdout).toMatch(
-      /^would delete 4 results and 1 row about systems, of 1 run that ended before /,
-    )
+    expect(dry.stdout).toMatch(/^would delete 4 results and 1 row about systems, of 1 run that ended before /)
     const { code, stdout } = await runCli(['db', 'prune', '--older-than', '18mo', '--json'], { env })
     expect(code).toBe(0)
     expect(JSON.parse(stdout)).toMatchObject({
