@@ -100,4 +100,14 @@ describe('the echo of an own write', () => {
     seen = 15
     expect(echo.caughtUp('n/a')).toBe(true)
   })
+
+  test('of keys that nobody asks about again is not kept for ever', () => {
+    let seen = 0
+    const echo = new WriteEcho((_key, version) => seen >= Number(version))
+    for (let version = 1; version <= 5_000; version++) echo.wrote(`n/${version}`, String(version))
+    expect(echo.size).toBe(5_000)
+    seen = 10_000
+    for (let version = 5_001; version <= 10_000; version++) echo.wrote(`n/${version}`, String(version))
+    expect(echo.size).toBeLessThan(2_000)
+  })
 })
