@@ -1,0 +1,304 @@
+import type { Client } from 'pg'
+import { afterAll, describe, expect, it } from 'vitest'
+import {
+  beginAttempt,
+  endAttempt,
+  evictSilentAttempts,
+  findAbandonedRuns,
+  listAttempts,
+  sessionName,
+} from '../../../job-image/db/attempts.ts'
+import { connect, disconnect, inTransaction } from '../../../job-image/db/client.ts'
+import { LOCK_NOT_AVAILABLE } from '../../../job-image/db/errors.ts'
+import {
+  closeDecidedRun,
+  finishJobRun,
+  getJobRun,
+  markPlanned,
+  startJobRun,
+} from '../../../job-image/db/job-runs.ts'
+import type { JobRun } from '../../../job-image/db/job-runs.ts'
+import { addValidationResults } from '../../../job-image/db/results.ts'
+import { claimSystems, queueSystems, settleSystems } from '../../../job-image/db/run-systems.ts'
+import type { SystemOutcome } from '../../../job-image/db/run-systems.ts'
+import { closeAbandonedRun, leaveRun } from '../../../job-image/run/close.ts'
+import { createDatabase } from '../../support/database.ts'
+import { seedWorld } from '../../support/world.ts'
+
+const { client, url } = await createDatabase()
+const neighbour = await createDatabase()
+const systems = await seedWorld(client, { systems: 4, controls: ['AC-1'] })
+const peer = await connect({ url, applicationName: 'peer' })
+afterAll(() => disconnect(peer))
+
+const SUCCESS = { status: 'success', verdict: 'Passed', metrics: { pass: 1 } } as const
+const FAILURE = { status: 'failed', verdict: 'Errored', metrics: {}, error: 'closed by a peer' } as const
+/** ms */
+const ABANDON_AFTER = 60_000
+
+let keys = 0
+/** A run as it is between its insertion and its planning. */
+async function insertedRun(): Promise<JobRun> {
+  keys += 1
+  return startJobRun(client, {
+    jobType: 'validation',
+    environment: 'production',
+    attributes: {},
+    runKey: `key-${keys}`,
+  })
+}
+
+async function plannedRun(): Promise<JobRun> {
+  const run = await insertedRun()
+  await queueSystems(client, run.id, 'production')
+  await markPlanned(client, run.id, {}, {})
+  return run
+}
+
+const done = (systemId: number): SystemOutcome => ({
+  systemId,
+  pass: 1,
+  fail: 0,
+  insufficientEvidence: 0,
+  unknown: 0,
+  error: null,
+})
+
+async function statusOf(run: JobRun): Promise<string | undefined> {
+  return (await getJobRun(client, run.id))?.status
+}
+
+/** Work in a transaction that is left open, so that others meet its locks; ended by ROLLBACK. */
+async function held(session: Client, work: () => Promise<void>): Promise<void> {
+  await session.query('BEGIN')
+  try {
+    await work()
+  } finally {
+    await session.query('ROLLBACK')
+  }
+}
+
+/** Resolves when the peer's session waits for a lock, or its work is done. */
+async function peerWaits(work: Promise<unknown>): Promise<void> {
+  let settled = false
+  const note = (): void => void (settled = true)
+  work.then(note, note)
+  await expect
+    .poll(async () => {
+      const { rows } = await client.query(
+        `SELECT FROM pg_stat_activity
+          WHERE datname = current_database() AND wait_event_type = 'Lock' AND application_name = 'peer'`,
+      )
+      return settled || rows.length > 0
+    })
+    .toBe(true)
+}
+
+async function silence(run: JobRun, attempt: number): Promise<void> {
+  await client.query(
+    `UPDATE job_run_attempts SET heartbeat_at = heartbeat_at - interval '1 hour'
+      WHERE job_run_id = $1 AND attempt = $2`,
+    [run.id, attempt],
+  )
+}
+
+describe('closing a run', () => {
+  it('as decided waits for its planning: a run without a queue yet is not an empty one', async () => {
+    const run = await insertedRun()
+    expect(await closeDecidedRun(client, run.id, SUCCESS)).toBeUndefined()
+    expect(await statusOf(run)).toBe('running')
+    await markPlanned(client, run.id, {}, {})
+    expect(await closeDecidedRun(client, run.id, SUCCESS)).toMatchObject({ status: 'success' })
+  })
+
+  it('as decided waits for the last pending system', async () => {
+    const run = await plannedRun()
+    const [last, ...others] = systems.toReversed() as [number, ...number[]]
+    expect(await settleSystems(client, run.id, others.map(done))).toBe(true)
+    expect(await closeDecidedRun(client, run.id, SUCCESS)).toBeUndefined()
+    expect(await settleSystems(client, run.id, [done(last)])).toBe(true)
+    expect(await closeDecidedRun(client, run.id, SUCCESS)).toMatchObject({ status: 'success' })
+  })
+
+  it.each([
+    ['as decided', closeDecidedRun],
+    ['for any reason', finishJobRun],
+  ])('%s happens once: who comes second changes nothing', async (_, close) => {
+    const run = await insertedRun()
+    await markPlanned(client, run.id, {}, {})
+    const first = await finishJobRun(client, run.id, FAILURE)
+    expect(first).toMatchObject({ status: 'failed', error: 'closed by a peer' })
+    expect(await close(client, run.id, SUCCESS)).toBeUndefined()
+    expect(await getJobRun(client, run.id)).toEqual(first)
+  })
+
+  it('as abandoned spares a run that came back to life between the look and the lock', async () => {
+    const run = await plannedRun()
+    const attempt = await beginAttempt(client, run.id, 'worker', 'host')
+    await inTransaction(client, () => closeAbandonedRun(client, run.id, ABANDON_AFTER))
+    expect(await statusOf(run)).toBe('running')
+    await silence(run, attempt)
+    await inTransaction(client, () => closeAbandonedRun(client, run.id, ABANDON_AFTER))
+    expect(await statusOf(run)).toBe('failed')
+  })
+
+  it('falls to the second of two attempts that end together', async () => {
+    const run = await plannedRun()
+    const first = await beginAttempt(client, run.id, 'first', 'host')
+    const second = await beginAttempt(client, run.id, 'second', 'host')
+    const leave = (session: Client, attempt: number): Promise<unknown> =>
+      leaveRun(session, run.id, attempt, 'interrupted', 'interrupted: stopped', ABANDON_AFTER)
+    const other = await connect({ url })
+    await other.query('BEGIN')
+    await leave(other, first)
+    const leaving = inTransaction(peer, () => leave(peer, second))
+    await peerWaits(leaving)
+    await other.query('COMMIT')
+    await leaving
+    await disconnect(other)
+    expect(await statusOf(run)).toBe('failed')
+  })
+})
+
+describe('settling a batch', () => {
+  it('of a closed run is refused, and its systems stay pending', async () => {
+    const run = await plannedRun()
+    await finishJobRun(client, run.id, FAILURE)
+    expect(await settleSystems(client, run.id, systems.map(done))).toBe(false)
+    const { rows } = await client.query<{ state: string }>(
+      'SELECT DISTINCT state FROM job_run_systems WHERE job_run_id = $1',
+      [run.id],
+    )
+    expect(rows).toEqual([{ state: 'pending' }])
+  })
+
+  it('keeps the run from being closed until the batch is committed', async () => {
+    const run = await plannedRun()
+    await held(client, async () => {
+      expect(await settleSystems(client, run.id, systems.map(done))).toBe(true)
+      await peer.query(`SET lock_timeout TO '100ms'`)
+      const closing = finishJobRun(peer, run.id, FAILURE)
+      await expect(closing).rejects.toMatchObject({ code: LOCK_NOT_AVAILABLE })
+      await peer.query('SET lock_timeout TO 0')
+    })
+    expect(await finishJobRun(peer, run.id, FAILURE)).toMatchObject({ status: 'failed' })
+  })
+
+  it('takes no system that has left the queue', async () => {
+    const run = await plannedRun()
+    const [one, two] = systems as [number, number]
+    expect(await settleSystems(client, run.id, [done(one)])).toBe(true)
+    expect(await settleSystems(client, run.id, [done(one), done(two)])).toBe(false)
+  })
+})
+
+it('a claim passes over what a peer has claimed, without waiting', async () => {
+  const run = await plannedRun()
+  const claim = async (session: Client): Promise<number[]> => {
+    const claimed = await claimSystems(session, run.id, 2, null)
+    return claimed?.systems.map(({ systemId }) => systemId) ?? []
+  }
+  await peer.query(`SET lock_timeout TO '1s'`)
+  await held(client, async () => {
+    expect(await claim(client)).toEqual(systems.slice(0, 2))
+    await held(peer, async () => expect(await claim(peer)).toEqual(systems.slice(2)))
+  })
+  await peer.query('SET lock_timeout TO 0')
+})
+
+describe('an attempt', () => {
+  it('is found again by its worker, and a new one is begun once it has ended', async () => {
+    const run = await plannedRun()
+    expect(await beginAttempt(client, run.id, 'worker', 'host')).toBe(1)
+    expect(await beginAttempt(client, run.id, 'worker', 'host')).toBe(1)
+    expect(await beginAttempt(client, run.id, 'other', 'host')).toBe(2)
+    await endAttempt(client, run.id, 1, 'failed', 'first')
+    expect(await beginAttempt(client, run.id, 'worker', 'host')).toBe(3)
+  })
+
+  it('that has ended keeps its outcome', async () => {
+    const run = await plannedRun()
+    const attempt = await beginAttempt(client, run.id, 'worker', 'host')
+    await silence(run, attempt)
+    await endAttempt(client, run.id, attempt, 'failed', 'the reason')
+    const before = await listAttempts(client, run.id)
+    expect(before).toMatchObject([{ outcome: 'failed', error: 'the reason' }])
+    await endAttempt(client, run.id, attempt, 'success', null)
+    await evictSilentAttempts(client, run.id, ABANDON_AFTER)
+    expect(await listAttempts(client, run.id)).toEqual(before)
+  })
+
+  it('that is silent loses its session, and a run of the same number in another database does not', async () => {
+    const run = await plannedRun()
+    const attempt = await beginAttempt(client, run.id, 'worker', 'host')
+    await beginAttempt(client, run.id, 'alive', 'host')
+    await silence(run, attempt)
+    const applicationName = sessionName(run.id, attempt)
+    const frozen = await connect({ url, applicationName })
+    const alive = await connect({ url, applicationName: sessionName(run.id, attempt + 1) })
+    const elsewhere = await connect({ url: neighbour.url, applicationName })
+    expect(await evictSilentAttempts(client, run.id, ABANDON_AFTER)).toBe(1)
+    await expect(frozen.query('SELECT 1')).rejects.toThrow(/terminat|not queryable/)
+    await alive.query('SELECT 1')
+    await elsewhere.query('SELECT 1')
+    await Promise.all([frozen, alive, elsewhere].map(disconnect))
+    expect(await listAttempts(client, run.id)).toMatchObject([{ outcome: 'abandoned' }, { outcome: null }])
+  })
+
+  it('at the run of the key itself is no reason to close that run', async () => {
+    const mine = await plannedRun()
+    const other = await plannedRun()
+    const found = await findAbandonedRuns(
+      client,
+      { environment: 'production', scheduleUid: null },
+      mine.run_key ?? '',
+      ABANDON_AFTER,
+    )
+    expect(found).toContain(other.id)
+    expect(found).not.toContain(mine.id)
+  })
+})
+
+it.each([
+  ['a carriage return', '\r'],
+  ['a line feed', '\n'],
+  ['a tab', '\t'],
+  ['a backslash', '\\'],
+  ['a backslash before a letter', '\\n'],
+  ['what COPY reads as null', '\\N'],
+  ['what COPY reads as its end', '\\.'],
+])('%s in the texts of a result comes back as it was', async (_, text) => {
+  const { id: jobRunId } = await plannedRun()
+  const control = await client.query<{ id: number }>('SELECT id FROM controls')
+  const decision = (message: string) => ({
+    status: 'pass' as const,
+    message,
+    evidenceKeys: [message],
+    remediation: message,
+    attributes: { key: message },
+  })
+  const texts = [text, `${text}after`, `before${text}`, `in ${text} between`]
+  await addValidationResults(
+    client,
+    texts.map((each, index) => ({
+      systemId: systems[index] ?? 0,
+      controlId: control.rows[0]?.id ?? 0,
+      decision: decision(each),
+      jobRunId,
+      validatedAt: '2026-01-01 00:00:00',
+    })),
+  )
+  const { rows } = await client.query(
+    `SELECT message, evidence_keys, remediation, attributes FROM validation_results
+      WHERE job_run_id = $1 ORDER BY system_id`,
+    [jobRunId],
+  )
+  expect(rows).toEqual(
+    texts.map((each) => ({
+      message: each,
+      evidence_keys: [each],
+      remediation: each,
+      attributes: { key: each },
+    })),
+  )
+})
