@@ -3,11 +3,11 @@ import { request } from 'undici'
 import type { Dispatcher } from 'undici'
 import { serverOf } from './connection.ts'
 import type { PooledConfig } from './connection.ts'
-import { KubeError, parseRetryAfter, SilenceError, UnreachableError } from './errors.ts'
-import type { Status } from './errors.ts'
+import { SilenceError } from './errors.ts'
 import { readJsonLines } from './json-lines.ts'
 import { pathOf } from './object.ts'
 import type { KubeObject, Location, Resource } from './object.ts'
+import { parseAnswer, refusal, unreachable } from './response.ts'
 
 export type ObjectList<T extends KubeObject = KubeObject> = {
   readonly metadata: { readonly resourceVersion: string; readonly continue?: string }
@@ -59,17 +59,11 @@ type Outgoing = {
   readonly silence?: number
 }
 
-/** Half of the Lease's renew deadline is 5 s, and the API server itself gives up after 60 s. */
+/** Admission webhooks may take 10 s by default; the API server itself gives up after 60 s. */
 const DEFAULT_TIMEOUT = 15_000
 
 /** Credentials are looked up again this often: tokens in pods rotate, and the file is cheap to read, but not for every call. */
 const CREDENTIALS_AGE = 5_000
-
-/** undici's codes for headers or a body that do not come. */
-const SILENCE = new Set<unknown>(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
-
-/** A refusal's body is quoted in logs and conditions: a proxy's error page must not fill them. */
-const LONGEST_FOREIGN_TEXT = 300
 
 /**
  * The Kubernetes API in plain JSON, over the pool of the configuration. No typed models: those turn times into Date and
@@ -174,23 +168,25 @@ export class KubeClient {
     return readJsonLines<WatchEvent>(body, (error) => unreachable('WATCH', path, error))
   }
 
-  async #read<T>(path: string, options: CallOptions, query: Query = {}): Promise<T> {
-    const { signal } = limit(options)
-    const { body } = await this.#send('GET', path, { query, signal })
-    return parse<T>(body, 'GET', path)
+  #read<T>(path: string, options: CallOptions, query: Query = {}): Promise<T> {
+    return withLimit(options, async (signal) => {
+      const { body } = await this.#send('GET', path, { query, signal })
+      return parseAnswer<T>(body, 'GET', path)
+    })
   }
 
-  async #write<T>(
+  #write<T>(
     method: Dispatcher.HttpMethod,
     path: string,
     options: CallOptions,
     { body, contentType = 'application/json' }: { body: unknown; contentType?: string },
   ): Promise<T> {
-    const { signal } = limit(options)
     const { fieldManager } = this.#options
     const query = method === 'DELETE' ? {} : { fieldManager }
-    const response = await this.#send(method, path, { query, body, contentType, signal })
-    return parse<T>(response.body, method, path)
+    return withLimit(options, async (signal) => {
+      const response = await this.#send(method, path, { query, body, contentType, signal })
+      return parseAnswer<T>(response.body, method, path)
+    })
   }
 
   async #send(
@@ -237,9 +233,22 @@ export class KubeClient {
   }
 }
 
-function limit({ timeout = DEFAULT_TIMEOUT, signal }: CallOptions): { signal: AbortSignal } {
-  const deadline = AbortSignal.timeout(timeout)
-  return { signal: signal === undefined ? deadline : AbortSignal.any([signal, deadline]) }
+/** Not AbortSignal.any: what it makes from a signal that lives as long as the operator stays in memory (0.8 kB a call). */
+async function withLimit<T>(
+  { timeout = DEFAULT_TIMEOUT, signal }: CallOptions,
+  call: (signal: AbortSignal) => Promise<T>,
+): Promise<T> {
+  const abort = new AbortController()
+  const timer = setTimeout(() => abort.abort(new SilenceError(`no answer within ${timeout} ms`)), timeout)
+  const stop = (): void => abort.abort(signal?.reason)
+  if (signal?.aborted === true) stop()
+  signal?.addEventListener('abort', stop, { once: true })
+  try {
+    return await call(abort.signal)
+  } finally {
+    clearTimeout(timer)
+    signal?.removeEventListener('abort', stop)
+  }
 }
 
 function search(query: Query): string {
@@ -253,50 +262,4 @@ function search(query: Query): string {
 /** A token file may end in a newline, which no header may hold. */
 function trimmed(headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.trim()]))
-}
-
-async function parse<T>(body: Dispatcher.ResponseData['body'], method: string, path: string): Promise<T> {
-  const text = await body.text().catch((error: unknown) => {
-    throw unreachable(method, path, error)
-  })
-  try {
-    return JSON.parse(text) as T
-  } catch (error) {
-    throw new UnreachableError(`${method} ${path}: the answer is not JSON: ${excerpt(text)}`, {
-      cause: error,
-    })
-  }
-}
-
-async function refusal(
-  { statusCode, headers, body }: Dispatcher.ResponseData,
-  method: string,
-  path: string,
-): Promise<KubeError> {
-  const text = await body.text().catch(() => '')
-  const retryAfter = headers['retry-after']
-  return new KubeError(
-    statusCode,
-    statusIn(text) ?? { message: `${method} ${path}: HTTP ${statusCode} ${excerpt(text)}`.trimEnd() },
-    parseRetryAfter(Array.isArray(retryAfter) ? retryAfter[0] : retryAfter, new Date()),
-  )
-}
-
-function statusIn(text: string): Status | undefined {
-  try {
-    const body = JSON.parse(text) as (Status & { kind?: unknown }) | null
-    return body?.kind === 'Status' ? body : undefined
-  } catch {
-    return undefined
-  }
-}
-
-function excerpt(text: string): string {
-  return text.slice(0, LONGEST_FOREIGN_TEXT).replaceAll(/\s+/g, ' ')
-}
-
-function unreachable(method: string, path: string, cause: unknown): UnreachableError {
-  const words = cause instanceof Error ? cause.message : String(cause)
-  const kind = SILENCE.has((cause as { code?: unknown } | null)?.code) ? SilenceError : UnreachableError
-  return new kind(`${method} ${path}: ${words}`, { cause })
 }

@@ -1,3 +1,4 @@
+import { getEventListeners } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -101,6 +102,24 @@ describe('the client', () => {
     expect(failureOf(error)).toEqual({ kind: 'transient' })
     await client.get(RESOURCES.pods, at)
     expect(api.connections()).toBe(2)
+  })
+
+  test('leaves nothing on the signal of a caller who lives long', async () => {
+    const api = await startFakeApi(serve(pod('a', 3)))
+    const client = api.client()
+    const { signal } = new AbortController()
+    for (let call = 0; call < 20; call++) await client.get(RESOURCES.pods, at, { signal })
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
+  test('ends when its caller does', async () => {
+    const api = await startFakeApi(silence)
+    const client = api.client()
+    const abort = new AbortController()
+    const call = client.get(RESOURCES.pods, at, { signal: abort.signal })
+    setTimeout(() => abort.abort(), 20)
+    await expect(call).rejects.toThrow(UnreachableError)
+    await expect(client.get(RESOURCES.pods, at, { signal: abort.signal })).rejects.toThrow(UnreachableError)
   })
 
   test('an answer that stops in its middle, or is not JSON, is no answer', async () => {

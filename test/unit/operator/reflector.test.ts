@@ -288,6 +288,12 @@ describe('the reflector', () => {
     expect(api.calls[0]?.path).toBe('/api/v1/namespaces/ns/pods')
   })
 
+  test('lists in pages when it is told to', async () => {
+    const { api, become } = await reflect([page(10, [pod('a', 3)]), stream([])], { streaming: false })
+    await become('a@3')
+    expect(api.calls[0]?.query.get('limit')).toBe('500')
+  })
+
   test('an abort ends it at once', async () => {
     const { reflector, abort, done } = await reflect([stream(initial(10))])
     await reflector.synced
