@@ -52,8 +52,9 @@ export function startHeartbeat({
   const failed = (error: unknown, pid: number | undefined): void => {
     if (client !== undefined) void disconnect(client)
     client = undefined
-    // A refusal (too many connections) is an answer.
-    if (sqlState(error) !== undefined) answered = performance.now()
+    // A refusal (too many connections) is an answer; `connect` keeps the server's as the cause.
+    const refusal = sqlState(error) ?? sqlState(asError(error).cause)
+    if (refusal !== undefined) answered = performance.now()
     if (pid !== undefined && performance.now() - answered > patience) worker.sever(pid)
     if (!stopped) onError(asError(error))
   }
