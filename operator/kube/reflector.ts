@@ -41,6 +41,9 @@ export type ReflectorOptions<T extends Cached> = {
 
 const PAGE = 500
 
+/** After a minute or so of refusals: the version may be one that the server does not know yet, and never will. */
+const LIST_AFTER = 8
+
 /** client-go's list of reasons is the same: 400 and 422 are how servers without the feature refuse its parameters. */
 const STREAMING_REFUSED = new Set([400, 422])
 
@@ -294,13 +297,19 @@ export class Reflector<T extends Cached> {
 
   #noteFailure(error: unknown, failures: number): Failure {
     const failure = failureOf(error)
-    if (failure.kind === 'expired' || error instanceof GarbledWatchError) this.#resume = undefined
+    if (this.#needsList(error, failure, failures)) this.#resume = undefined
     this.#trouble = error instanceof Error ? error.message : String(error)
     const details = { resource: this.#name, reason: this.#trouble, failures }
     // One broken connection is daily business; what lasts should be seen.
     if (failures > 2) this.#options.log.warn(details, 'cannot watch; trying again')
     else this.#options.log.debug(details, 'watch ended')
     return failure
+  }
+
+  /** A list is always safe, only dear. 404: the CRD is gone, its objects with it, and nobody may have said so. */
+  #needsList(error: unknown, { kind }: Failure, failures: number): boolean {
+    if (kind === 'expired' || kind === 'notFound' || kind === 'terminal') return true
+    return error instanceof GarbledWatchError || (error instanceof KubeError && failures >= LIST_AFTER)
   }
 
   #turn(): number {

@@ -191,6 +191,19 @@ describe('the reflector', () => {
     expect(api.calls[2]?.query.has('resourceVersion')).toBe(false)
   })
 
+  test.each([
+    ['404: the CRD was away', [refuse(404, 'NotFound')]],
+    ['400: that is no version', [refuse(400, 'BadRequest')]],
+    ['eight times "too large a version"', Array.from({ length: 8 }, () => refuse(504, 'Timeout'))],
+  ])('%s: it lists again', async (_name, refusals) => {
+    const { become } = await reflect([
+      stream(initial(10, pod('a', 3)), 'end'),
+      ...refusals,
+      stream(initial(30, pod('b', 25))),
+    ])
+    await become('b@25')
+  })
+
   test('deleted and made again while nobody watched: one change, from the old to the new', async () => {
     const seen: Change<Cached>[] = []
     const { become } = await reflect(
