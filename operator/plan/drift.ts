@@ -90,6 +90,8 @@ const DEFAULTS: Readonly<Record<string, readonly unknown[]>> = {
   apiVersion: ['v1'],
   divisor: ['0'],
   volumeMode: ['Filesystem'],
+  expirationSeconds: [3600],
+  iscsiInterface: ['default'],
 }
 
 function isDefault(key: string, value: unknown, siblings: Fields): boolean {
