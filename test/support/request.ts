@@ -3,6 +3,9 @@ import { DEFAULT_BATCH_SIZE } from '../../job-image/run/request.ts'
 import type { RunRequest } from '../../job-image/run/request.ts'
 import { newRunKey } from '../../job-image/run/summary.ts'
 
+/** Silence after which tests take a worker for dead, in ms: longer than a loaded machine stops a process for. */
+export const ABANDON_AFTER = 3_000
+
 /** A request for a run of `production` with the built-in rules and short times. */
 export function runRequest(databaseUrl: string, changes: Partial<RunRequest> = {}): RunRequest {
   return {
@@ -13,7 +16,7 @@ export function runRequest(databaseUrl: string, changes: Partial<RunRequest> = {
     runKey: newRunKey(),
     triggeredBy: 'test',
     batchSize: DEFAULT_BATCH_SIZE,
-    timing: { heartbeat: 200, abandonAfter: 1_000, outage: 5_000, poll: 50 },
+    timing: { heartbeat: 200, abandonAfter: ABANDON_AFTER, outage: 5_000, poll: 50 },
     ...changes,
   }
 }

@@ -5,7 +5,7 @@ import { executeRun } from '../../../job-image/run/job.ts'
 import type { RunRequest } from '../../../job-image/run/request.ts'
 import { createDatabase } from '../../support/database.ts'
 import { startProxy } from '../../support/proxy.ts'
-import { runRequest } from '../../support/request.ts'
+import { ABANDON_AFTER, runRequest } from '../../support/request.ts'
 import { expectExactlyOnce, runSessions, storedRun } from '../../support/run-check.ts'
 import { watchRun } from '../../support/watch-run.ts'
 import { seedWorld } from '../../support/world.ts'
@@ -83,7 +83,7 @@ describe('a connection that is lost', () => {
       message: expect.stringMatching(/next run closes it/) as string,
     })
     expect(await storedRun(client, runKey)).toMatchObject({ status: 'running' })
-    await sleep(1_000)
+    await sleep(ABANDON_AFTER)
     await executeRun(runRequest(url))
     expect(await storedRun(client, runKey)).toMatchObject({ status: 'failed', finished: true })
     await executeRun(runRequest(url, { runKey }))
