@@ -120,14 +120,16 @@ async function validate(
 ): Promise<RunSummary> {
   const { requestFromConfig } = await import('../run/from-config.ts')
   const { executeRun } = await import('../run/job.ts')
+  const { isInJob, requireSources } = await import('../run/pod.ts')
   const { runReporter } = await import('../output/progress.ts')
+  requireSources(options, io)
   const reporter = runReporter(io.stderr)
-  const schedule = await scheduleIdentity(options)
+  const schedule = await scheduleIdentity(options, io)
   const request: RunRequest = requestFromConfig(
     options,
     {
       runKey: options.runKey,
-      triggeredBy: 'cli',
+      triggeredBy: isInJob(io) ? 'kubernetes' : 'cli',
       ...(schedule === undefined ? {} : { schedule }),
       signal: io.signal,
       observer: (event) => {
@@ -158,12 +160,14 @@ export async function migrateFirst(
   if (applied.length > 0) stderr.write(`migrated: ${applied.join(', ')}\n`)
 }
 
-async function scheduleIdentity(options: OnceOptions): Promise<ScheduleIdentity | undefined> {
+async function scheduleIdentity(options: OnceOptions, io: Io): Promise<ScheduleIdentity | undefined> {
+  const { slotOfJob } = await import('../run/pod.ts')
   const { parseTimestamp } = await import('../time.ts')
   const { isoTime } = await import('../run/summary.ts')
-  const { scheduleUid, schedule, slot } = options
+  const { scheduleUid, schedule, slot = slotOfJob(io, new Date()) } = options
   if (scheduleUid === undefined || scheduleUid === '') {
-    if (slot !== undefined) throw new InputError('--slot needs --schedule-uid: a slot is one of a schedule')
+    if (options.slot !== undefined)
+      throw new InputError('--slot needs --schedule-uid: a slot is one of a schedule')
     return undefined
   }
   const identity = { uid: scheduleUid, name: schedule ?? scheduleUid }

@@ -1,0 +1,53 @@
+import { existsSync } from 'node:fs'
+import { resolve } from 'node:path'
+import { InputError } from '../errors.ts'
+import type { Io } from '../io.ts'
+
+/*
+ * What the operator tells a run by its pod's environment (operator/plan/pod.ts). Nobody else sets these variables, so
+ * that without them all of this is silent.
+ */
+
+const MINUTE_MS = 60_000
+/** A CronJob's Jobs are named after their slot: minutes since the epoch. */
+const SLOT_SUFFIX = /-(\d{8,9})$/
+
+/** Whether a pod of a Job is what this process runs in. */
+export function isInJob({ env }: Pick<Io, 'env'>): boolean {
+  return (env['JOB_NAME'] ?? '') !== ''
+}
+
+/**
+ * The slot that the name of the Job tells, ISO-8601. A Job made by hand may have a name that ends in digits too: they are
+ * a slot only if one could have been started now, so neither in the future nor longer ago than the starting deadline.
+ */
+export function slotOfJob({ env }: Pick<Io, 'env'>, now: Date): string | undefined {
+  const [, minutes] = SLOT_SUFFIX.exec(env['JOB_NAME'] ?? '') ?? []
+  const deadline = Number(env['STARTING_DEADLINE_SECONDS'] ?? Number.NaN) * 1000
+  if (minutes === undefined || Number.isNaN(deadline)) return undefined
+  const slot = Number(minutes) * MINUTE_MS
+  const age = now.getTime() - slot
+  return age >= 0 && age <= deadline ? new Date(slot).toISOString() : undefined
+}
+
+/**
+ * The operator lets a pod start without its ConfigMap or Secret, because a pod that waits for one says nothing for hours.
+ * Here it is said. Without this check, a URL that is missing would give way to another database, that of the file.
+ */
+export function requireSources(
+  { config }: { readonly config: string },
+  { env, cwd }: Pick<Io, 'env' | 'cwd'>,
+): void {
+  const configSource = env['CONFIG_SOURCE'] ?? ''
+  if (configSource !== '' && !existsSync(resolve(cwd, config))) {
+    throw new InputError(missing('the configuration', configSource, 'spec.config'))
+  }
+  const urlSource = env['DATABASE_URL_SOURCE'] ?? ''
+  if (urlSource !== '' && (env['DATABASE_URL'] ?? '') === '') {
+    throw new InputError(missing("the database's URL", urlSource, 'spec.database'))
+  }
+}
+
+function missing(what: string, source: string, field: string): string {
+  return `${what} is not there: no ${source}; create it, or correct ${field} of the ValidationSchedule`
+}
