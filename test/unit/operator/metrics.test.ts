@@ -1,0 +1,68 @@
+import { describe, expect, it } from 'vitest'
+import { ExpectedSlots } from '../../../operator/expected-slots.ts'
+import { scheduleMetrics } from '../../../operator/schedule-metrics.ts'
+import { NOW, at, endedPod, ended, input, job, schedule, summary } from './fixtures.ts'
+import { carryOut } from './simulation.ts'
+
+describe('the metrics of a schedule', () => {
+  const values = (text: string) =>
+    Object.fromEntries(
+      text
+        .split('\n')
+        .filter((line) => line !== '' && !line.startsWith('#'))
+        .map((line) => {
+          const space = line.lastIndexOf(' ')
+          return [line.slice('rapidrmf_schedule_'.length, space), Number(line.slice(space + 1))]
+        }),
+    )
+
+  it('are all there before its first run', () => {
+    const text = scheduleMetrics([schedule()], () => 0)
+    const found = values(text)
+    expect(Object.keys(found)).toHaveLength(19)
+    expect(new Set(Object.values(found))).toEqual(new Set([0]))
+    expect(text).toContain('# TYPE rapidrmf_schedule_suspended gauge')
+  })
+
+  it('tell of its last run', () => {
+    const world = input({ jobs: [job('1', ended())], pods: [endedPod('1', summary('1'))] })
+    const found = values(scheduleMetrics([carryOut(world).after.schedule], () => NOW))
+    const of = 'namespace="compliance",name="nightly"'
+    expect(found).toMatchObject({
+      [`ready{${of}}`]: 1,
+      [`last_run_timestamp_seconds{${of}}`]: NOW / 1000 - 3000,
+      [`last_run_duration_seconds{${of}}`]: 600,
+      [`last_run_verdict{${of},verdict="Findings"}`]: 1,
+      [`last_run_verdict{${of},verdict="Passed"}`]: 0,
+      [`last_run_results{${of},status="insufficient_evidence"}`]: 2,
+      [`last_slot_timestamp_seconds{${of}}`]: NOW / 1000 - 3600,
+      [`expected_slot_timestamp_seconds{${of}}`]: NOW / 1000,
+    })
+  })
+})
+
+describe('the slot that should have a run', () => {
+  const slot = (time: number) => (time === 0 ? undefined : at((time - NOW) / 1000))
+  const minutely = schedule({ schedule: '* * * * *', startingDeadlineSeconds: 30 })
+
+  it.each([
+    ['every minute', minutely, at(-60)],
+    ['every night', schedule(), at(-3600)],
+    ['a schedule that is younger than its slot', { ...schedule(), createdAt: at(-60) }, undefined],
+    ['a suspended one', schedule({ suspend: true }), undefined],
+    ['one that never fires', schedule({ schedule: '0 0 30 2 *' }), undefined],
+    ['a zone that is not known here', schedule({ timeZone: 'Factory' }), undefined],
+  ])('%s', (_what, of, expected) => {
+    expect(slot(new ExpectedSlots().of(of, NOW))).toBe(expected)
+  })
+
+  it('goes on with time, starts anew with another spec, and is forgotten with the schedule', () => {
+    const slots = new ExpectedSlots()
+    slots.of(minutely, NOW)
+    expect(slot(slots.of(minutely, NOW + 600_000))).toBe(at(540))
+    expect(slots.of({ ...minutely, generation: 2 }, NOW + 600_000)).toBe(0)
+    expect(slot(slots.of({ ...minutely, generation: 2 }, NOW + 700_000))).toBe(at(660))
+    slots.keepOnly(() => false)
+    expect(slot(slots.of(minutely, NOW))).toBe(at(-60))
+  })
+})

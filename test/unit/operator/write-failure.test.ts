@@ -1,0 +1,27 @@
+import { expect, it } from 'vitest'
+import type { Failure } from '../../../operator/kube/errors.ts'
+import { consequenceOf } from '../../../operator/write-failure.ts'
+
+it.each<[Failure, object]>([
+  [
+    { kind: 'terminal', message: 'no' },
+    { kind: 'learn', write: { kind: 'refused', message: 'words' } },
+  ],
+  [
+    { kind: 'terminal', message: 'no', recheck: 5 },
+    { kind: 'learn', write: { kind: 'forbidden', message: 'words', recheckAt: 1005 } },
+  ],
+  [{ kind: 'namespaceTerminating' }, { kind: 'learn', write: { kind: 'namespaceTerminating' } }],
+  [{ kind: 'alreadyExists' }, { kind: 'look' }],
+  [{ kind: 'conflict' }, { kind: 'again', after: 100 }],
+  [
+    { kind: 'wait', after: 7 },
+    { kind: 'backOff', atLeast: 7 },
+  ],
+  [{ kind: 'transient' }, { kind: 'backOff', atLeast: 0 }],
+  [{ kind: 'expired' }, { kind: 'backOff', atLeast: 0 }],
+  [{ kind: 'notFound' }, { kind: 'backOff', atLeast: 0 }],
+  [{ kind: 'notLeader' }, { kind: 'drop' }],
+])('%j', (failure, consequence) => {
+  expect(consequenceOf(failure, 'words', 1000)).toEqual(consequence)
+})
