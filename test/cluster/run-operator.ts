@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -18,16 +19,10 @@ export const IMAGE = 'registry.example/rapidrmf:test'
 export function startOperator(
   cluster: ClusterAccess,
   namespace: string,
-  flags: readonly string[] = [],
+  more: readonly string[] = [],
 ): () => Promise<void> {
-  const folder = mkdtempSync(join(tmpdir(), 'rapidrmf-operator-'))
-  const file = join(folder, 'kubeconfig')
-  writeFileSync(file, kubeconfig(cluster, OPERATOR))
-  const own = ['--image', IMAGE, '--namespaces', namespace, '--lease-namespace', namespace]
-  const config = readConfig(
-    [...own, '--kubeconfig', file, '--port', '0', '--host', '127.0.0.1', ...flags],
-    {},
-  )
+  const { file, flags, remove } = prepare(cluster, namespace)
+  const config = readConfig([...flags, ...more], {})
   if (config === 'help') throw new Error('help is not an operator')
   const stop = new AbortController()
   const running = runOperator({
@@ -41,6 +36,41 @@ export function startOperator(
   return async () => {
     stop.abort()
     await running
-    rmSync(folder, { recursive: true })
+    remove()
+  }
+}
+
+/** The same as a process of its own, as users start it. */
+export function startOperatorProcess(
+  cluster: ClusterAccess,
+  namespace: string,
+): { readonly pid: number; stop(signal?: NodeJS.Signals): Promise<number | null> } {
+  const { flags, remove } = prepare(cluster, namespace)
+  const main = join(import.meta.dirname, '../../operator/main.ts')
+  const child = spawn(process.execPath, [main, ...flags], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  return {
+    pid: child.pid ?? 0,
+    stop: async (signal = 'SIGTERM') => {
+      child.kill(signal)
+      const code = await ended
+      remove()
+      return code
+    },
+  }
+}
+
+function prepare(
+  cluster: ClusterAccess,
+  namespace: string,
+): { readonly file: string; readonly flags: readonly string[]; readonly remove: () => void } {
+  const folder = mkdtempSync(join(tmpdir(), 'rapidrmf-operator-'))
+  const file = join(folder, 'kubeconfig')
+  writeFileSync(file, kubeconfig(cluster, OPERATOR))
+  const where = ['--namespaces', namespace, '--lease-namespace', namespace, '--kubeconfig', file]
+  return {
+    file,
+    flags: ['--image', IMAGE, ...where, '--port', '0', '--host', '127.0.0.1'],
+    remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }

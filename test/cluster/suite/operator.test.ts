@@ -4,6 +4,7 @@ import { encodeRunSummary } from '../../../crds/run-summary.ts'
 import type { ValidationScheduleStatus } from '../../../crds/validation-schedule.ts'
 import type { KubeClient } from '../../../operator/kube/client.ts'
 import { failureOf } from '../../../operator/kube/errors.ts'
+import type { Lease } from '../../../operator/kube/leader.ts'
 import { RESOURCES } from '../../../operator/kube/object.ts'
 import type { KubeObject } from '../../../operator/kube/object.ts'
 import { childName } from '../../../operator/plan/names.ts'
@@ -12,7 +13,7 @@ import { kubeconfig } from '../access.ts'
 import { installCrd } from '../crd.ts'
 import { kubeClient } from '../kube-client.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'
-import { IMAGE, OPERATOR, startOperator } from '../run-operator.ts'
+import { IMAGE, OPERATOR, startOperator, startOperatorProcess } from '../run-operator.ts'
 import { until } from '../until.ts'
 
 type Schedule = KubeObject & { readonly status?: ValidationScheduleStatus }
@@ -20,13 +21,15 @@ type Schedule = KubeObject & { readonly status?: ValidationScheduleStatus }
 describeWithCluster('the operator', () => {
   const here = useNamespace('operator')
   let client: KubeClient
-  let stop: () => Promise<void>
+  let stop: () => Promise<unknown>
 
   beforeAll(async () => {
     await installCrd(here.admin)
     // Not the operator's own name, or what the tests set would be taken for its own.
     client = kubeClient(kubeconfig(here.cluster), { fieldManager: 'a-person' })
     stop = startOperator(here.cluster, here.name)
+    // Its slot comes while the others are tested.
+    await apply('minutely', { schedule: '* * * * *', concurrencyPolicy: 'Forbid' })
   })
   afterAll(async () => {
     await stop()
@@ -92,9 +95,10 @@ describeWithCluster('the operator', () => {
     (await client.get(RESOURCES.jobs, at(job))).metadata.uid ?? ''
 
   /** What the operator wrote since then, but its Lease and events. */
-  const writes = async (since: number): Promise<string[]> =>
+  const writes = async (since: number, name = ''): Promise<string[]> =>
     (await auditedWrites(here.cluster.auditLog, { since, namespace: here.name, user: OPERATOR.name }))
       .filter(({ resource }) => resource !== 'leases' && resource !== 'events')
+      .filter((write) => write.name?.startsWith(name))
       .map(({ verb, resource, subresource, name }) =>
         [verb, resource, subresource, name].filter(Boolean).join(' '),
       )
@@ -107,7 +111,7 @@ describeWithCluster('the operator', () => {
     expect(nextScheduleTime).toMatch(/T02:00:00Z$/)
     const { spec } = await cronJobOf('plain')
     expect(JSON.stringify(spec)).toContain(IMAGE)
-    expect(await writes(position)).toEqual([
+    expect(await writes(position, 'plain')).toEqual([
       `create cronjobs ${childName('plain')}`,
       'update validationschedules status plain',
     ])
@@ -186,7 +190,7 @@ describeWithCluster('the operator', () => {
     expect(recentRuns).toMatchObject([{ jobUID: uid, pass: 12, notPass: 0 }])
     expect(active).toBeUndefined()
     await status('manual', 'Compliant', is('Compliant', 'True'))
-    expect(await writes(position)).toEqual([
+    expect(await writes(position, 'manual')).toEqual([
       `create jobs ${job}`,
       'update validationschedules status manual',
       'update validationschedules status manual',
@@ -336,16 +340,67 @@ describeWithCluster('the operator', () => {
     await client.remove({ group: '', version: 'v1', plural: 'resourcequotas' }, at('no-pods'))
   })
 
+  it('mirrors a run of the schedule, with its slot', async () => {
+    const { active = [] } = await status('minutely', 'a run', ({ active = [] }) => active.length > 0)
+    const [run] = active
+    expect(run).toMatchObject({
+      trigger: 'Schedule',
+      scheduledTime: expect.stringMatching(/:00Z$/) as string,
+    })
+    const uid = run?.jobUID ?? ''
+    await here.kubelet.finish(run?.job ?? '', { exitCode: 0, message: summary(uid) })
+    const { lastRun, lastScheduleTime } = await status(
+      'minutely',
+      'lastRun',
+      ({ lastRun }) => lastRun !== undefined,
+    )
+    expect(lastRun).toMatchObject({ jobUID: uid, trigger: 'Schedule', late: false, verdict: 'Passed' })
+    expect(lastScheduleTime).toBe(run?.scheduledTime)
+    await patch('minutely', [{ op: 'replace', path: '/spec/suspend', value: true }])
+    const suspended = await status(
+      'minutely',
+      'Suspended',
+      ({ observedGeneration }) => observedGeneration === 2,
+    )
+    expect(suspended).not.toHaveProperty('nextScheduleTime')
+  }, 90_000)
+
+  it('tells each transition in one event', async () => {
+    const { metadata } = await read('manual')
+    const query = { fieldSelector: `regarding.uid=${metadata.uid}` }
+    const events = await until('the events', async () => {
+      const { items } = await client.list(RESOURCES.events, { namespace: here.name, query })
+      return items.length >= 3 ? items : undefined
+    })
+    expect(events.map(({ reason }) => reason as string).sort()).toEqual([
+      'CronJobCreated',
+      'RunPassed',
+      'RunStarted',
+    ])
+  })
+
   it('writes nothing when it starts again', async () => {
     await stop()
     const position = auditPosition(here.cluster.auditLog)
     stop = startOperator(here.cluster, here.name)
+    // When this one is done, all have been looked at.
     await apply('last')
     await status('last', 'Ready', is('Ready', 'True'))
     expect(await writes(position)).toEqual([
       `create cronjobs ${childName('last')}`,
       'update validationschedules status last',
     ])
+  })
+
+  it('as a process of its own takes over at once, and leaves with exit code 0 when told to', async () => {
+    await stop()
+    const operator = startOperatorProcess(here.cluster, here.name)
+    stop = () => operator.stop()
+    await apply('by-process')
+    await status('by-process', 'Ready', is('Ready', 'True'))
+    expect(await operator.stop()).toBe(0)
+    const lease = await client.get<Lease>(RESOURCES.leases, at('rapidrmf-operator'))
+    expect(lease.spec?.holderIdentity).toBe('')
   })
 })
 
