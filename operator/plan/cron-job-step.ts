@@ -92,7 +92,7 @@ const different: Check = ({ schedule, cronJob, defaults }) => {
   const desired = desiredCronJob(schedule, defaults)
   const difference = firstDifference(desired, cronJob)
   if (difference === undefined) return undefined
-  const why = whyDifferent(schedule, cronJob)
+  const why = whyDifferent(schedule, cronJob, difference)
   return { kind: 'replace', body: replacement(desired, cronJob), why, difference }
 }
 
@@ -121,9 +121,15 @@ function conflictBefore({ status }: CachedSchedule): boolean {
   return stalled?.status === 'True' && stalled.reason === 'Conflict'
 }
 
-function whyDifferent(schedule: CachedSchedule, cronJob: CachedCronJob): 'updated' | 'repaired' | 'adopted' {
-  if (cronJob.controller?.uid !== schedule.uid) return 'adopted'
-  return schedule.status.observedGeneration === schedule.generation ? 'repaired' : 'updated'
+function whyDifferent(
+  schedule: CachedSchedule,
+  { controller, foreignManagers }: CachedCronJob,
+  difference: string,
+): 'updated' | 'repaired' | 'adopted' {
+  if (controller?.uid !== schedule.uid) return 'adopted'
+  if (schedule.status.observedGeneration !== schedule.generation) return 'updated'
+  // Else it is the operator that wants something else than before: a new release, other flags.
+  return foreignManagers.length > 0 || difference.startsWith('metadata.') ? 'repaired' : 'updated'
 }
 
 /** A full update: the spec as it should be, our metadata, and what others keep on the object. */

@@ -122,7 +122,7 @@ function writeEvent(
     return event(
       'CronJobUpdated',
       'WriteCronJob',
-      String(generation),
+      `${generation} ${version}`,
       `updated the CronJob ${name}: ${step.difference}`,
     )
   }

@@ -138,7 +138,10 @@ describe('a CronJob', () => {
   const world = settledWorld()
 
   it('that was edited is repaired, at the version that was seen', () => {
-    const cronJob = liveCronJob(schedule(), (object) => (object.spec.suspend = true))
+    const cronJob = liveCronJob(schedule(), ({ spec, metadata }) => {
+      spec.suspend = true
+      metadata.managedFields.push({ manager: 'kubectl-edit', fieldsV1: { 'f:spec': { 'f:suspend': {} } } })
+    })
     const first = plan({ ...world, cronJob })
     expect(first).toMatchObject({
       kind: 'write',
@@ -150,6 +153,13 @@ describe('a CronJob', () => {
       },
     })
     expect(reasons(carryOut({ ...world, cronJob }).events)).toEqual(['CronJobRepaired'])
+  })
+
+  it('is updated, not repaired, when the operator itself wants something else', () => {
+    const { events } = carryOut({ ...world, defaults: { image: 'registry.example/rapidrmf:1.2.4' } })
+    expect(events).toMatchObject([
+      { reason: 'CronJobUpdated', note: expect.stringContaining('image') as string },
+    ])
   })
 
   it('that was deleted is made again', () => {

@@ -1,0 +1,237 @@
+import { pino } from 'pino'
+import { describe, expect, it } from 'vitest'
+import type { Caches } from '../../../operator/caches.ts'
+import { createCaches } from '../../../operator/caches.ts'
+import { systemClock } from '../../../operator/clock.ts'
+import { KubeError, NotLeaderError, UnreachableError } from '../../../operator/kube/errors.ts'
+import type { KubeClient } from '../../../operator/kube/client.ts'
+import type { EventInput } from '../../../operator/kube/events.ts'
+import type { KubeObject } from '../../../operator/kube/object.ts'
+import type { CachedSchedule } from '../../../operator/model.ts'
+import { Reconciler } from '../../../operator/reconcile.ts'
+import { DEFAULTS, NOW, at, liveCronJob, schedule } from './fixtures.ts'
+
+const KEY = 'compliance/nightly'
+const log = pino({ enabled: false })
+const clock = { ...systemClock, date: () => new Date(NOW) }
+
+const refused = (status: number, reason = '') => new KubeError(status, { message: 'the words', reason })
+
+/** The calls made, and what is answered to them; a write is answered with what was sent. */
+function fakeApi(answers: Partial<Record<string, (object: KubeObject) => unknown>> = {}) {
+  const calls: { call: string; object: KubeObject }[] = []
+  let version = 1000
+  const call = (verb: string) => async (resource: { plural: string }, object: KubeObject) => {
+    const name = `${verb} ${resource.plural}`
+    calls.push({ call: name, object })
+    const answer = answers[name]?.(object)
+    if (answer instanceof Error) throw answer
+    version += 1
+    return (
+      answer ?? {
+        ...object,
+        metadata: {
+          ...object.metadata,
+          uid: 'new-uid',
+          resourceVersion: String(version),
+          creationTimestamp: at(0),
+        },
+      }
+    )
+  }
+  const client = {
+    create: call('create'),
+    replace: call('replace'),
+    replaceStatus: call('status'),
+    remove: call('remove'),
+    get: call('get'),
+    list: call('list'),
+  } as unknown as KubeClient
+  return { client, calls, names: () => calls.map(({ call }) => call) }
+}
+
+type World = { schedule?: CachedSchedule; busy?: boolean; cronJob?: boolean }
+
+function reconciler(
+  api: ReturnType<typeof fakeApi>,
+  { schedule: given = schedule(), busy = false, cronJob = false }: World = {},
+) {
+  const caches: Caches = createCaches({
+    client: api.client,
+    namespaces: undefined,
+    clock,
+    log,
+    onChange: () => undefined,
+  })
+  caches.schedules.store.set(given)
+  if (cronJob) caches.cronJobs.store.set(liveCronJob(given))
+  // These watches never run: each write has come back at once.
+  for (const cache of Object.values(caches)) cache.hasSeen = () => true
+  const events: EventInput[] = []
+  const made = new Reconciler({
+    client: api.client,
+    caches,
+    events: { record: (event) => events.push(event) },
+    defaults: DEFAULTS,
+    clock,
+    log,
+    isBusy: () => busy,
+  })
+  return { reconcile: () => made.reconcile(KEY), caches, events }
+}
+
+describe('a reconcile', () => {
+  it('writes the CronJob, then the status at the version it was made from, then tells', async () => {
+    const api = fakeApi()
+    const { reconcile, events } = reconciler(api)
+    expect(await reconcile()).toMatchObject({ kind: 'done', requeueAt: Date.parse('2026-11-25T02:00:10Z') })
+    expect(api.names()).toEqual(['create cronjobs', 'status validationschedules'])
+    expect(api.calls[1]?.object.metadata).toEqual({
+      namespace: 'compliance',
+      name: 'nightly',
+      uid: 'schedule-uid',
+      resourceVersion: '100',
+    })
+    expect(events).toMatchObject([{ reason: 'CronJobCreated', regarding: { uid: 'schedule-uid' } }])
+  })
+
+  it('of a schedule that is gone does nothing', async () => {
+    const api = fakeApi()
+    const { reconcile, caches } = reconciler(api)
+    caches.schedules.store.delete(KEY)
+    expect(await reconcile()).toEqual({ kind: 'done' })
+    expect(api.calls).toEqual([])
+  })
+
+  it('makes CronJobs first while many schedules wait', async () => {
+    const api = fakeApi()
+    expect(await reconciler(api, { busy: true }).reconcile()).toEqual({ kind: 'again', after: 0 })
+    expect(api.names()).toEqual(['create cronjobs'])
+  })
+
+  it('waits until the cache has its last write', async () => {
+    const api = fakeApi()
+    const { reconcile, caches } = reconciler(api)
+    caches.cronJobs.hasSeen = () => false
+    caches.cronJobs.echo.wrote(KEY, '5')
+    expect(await reconcile()).toEqual({ kind: 'again', after: 1000 })
+    expect(api.calls).toEqual([])
+  })
+
+  it('writes once a CronJob that the API server does not keep as it was sent', async () => {
+    const api = fakeApi({
+      'create cronjobs': (object) => ({
+        ...object,
+        metadata: { ...object.metadata, uid: 'u', resourceVersion: '7' },
+        spec: { ...(object['spec'] as object), schedule: 'other' },
+      }),
+    })
+    const { reconcile, caches } = reconciler(api)
+    await reconcile()
+    const stored = {
+      ...liveCronJob(schedule(), ({ spec }) => (spec.schedule = 'other')),
+      resourceVersion: '7',
+    }
+    caches.cronJobs.store.set(stored)
+    await reconcile()
+    expect(api.names().filter((name) => name.endsWith('cronjobs'))).toEqual(['create cronjobs'])
+  })
+})
+
+describe('a CronJob that cannot be written', () => {
+  const create = (error: Error) => fakeApi({ 'create cronjobs': () => error })
+
+  it('because of the spec: says so in the status', async () => {
+    const api = create(refused(422, 'Invalid'))
+    const { reconcile, events } = reconciler(api)
+    expect((await reconcile()).kind).toBe('done')
+    expect(api.names()).toEqual(['create cronjobs', 'status validationschedules'])
+    expect(JSON.stringify(api.calls[1]?.object['status'])).toContain('the words')
+    expect(events).toMatchObject([{ reason: 'InvalidSpec' }])
+  })
+
+  it('because it may not: says so, and looks again later', async () => {
+    const api = create(refused(403, 'Forbidden'))
+    expect(await reconciler(api).reconcile()).toEqual({ kind: 'done', requeueAt: NOW + 300_000 })
+    expect(JSON.stringify(api.calls[1]?.object['status'])).toContain('cannot be written: the words')
+  })
+
+  it('because the name is taken: looks whose it is', async () => {
+    const api = fakeApi({
+      'create cronjobs': () => refused(409, 'AlreadyExists'),
+      'get cronjobs': () => ({ metadata: { name: 'x', namespace: 'compliance', uid: 'foreign' } }),
+    })
+    const { reconcile, events } = reconciler(api)
+    await reconcile()
+    expect(api.names()).toEqual(['create cronjobs', 'get cronjobs', 'status validationschedules'])
+    expect(events).toMatchObject([{ reason: 'Conflict' }])
+  })
+
+  it.each([
+    ['the API server is away', new UnreachableError('no answer'), { kind: 'backOff', atLeast: 0 }],
+    ['the API server is busy', new KubeError(429, {}, 3000), { kind: 'backOff', atLeast: 3000 }],
+    ['another replica leads', new NotLeaderError('x'), { kind: 'drop' }],
+  ])('because %s: says nothing', async (_why, error, result) => {
+    const api = create(error)
+    expect(await reconciler(api).reconcile()).toEqual(result)
+    expect(api.calls).toHaveLength(1)
+  })
+})
+
+describe('a status that cannot be written', () => {
+  it.each([
+    ['it has changed', refused(409, 'Conflict'), { kind: 'again', after: 100 }],
+    ['the schedule is gone', refused(404, 'NotFound'), { kind: 'drop' }],
+    ['the API server is away', new UnreachableError('x'), { kind: 'backOff', atLeast: 0 }],
+    ['the CRD refuses it', refused(422, 'Invalid'), { kind: 'backOff', atLeast: 0 }],
+  ])('because %s: tells no events about it', async (_why, error, result) => {
+    const api = fakeApi({ 'status validationschedules': () => error })
+    const { reconcile, events } = reconciler(api, {
+      cronJob: true,
+      schedule: schedule({}, { runRequest: '' }),
+    })
+    expect(await reconcile()).toEqual(result)
+    expect(events).toEqual([])
+  })
+})
+
+describe('a run request', () => {
+  const asked = schedule({}, { runRequest: 'now' })
+
+  it('makes the Job, then acknowledges it', async () => {
+    const api = fakeApi()
+    await reconciler(api, { schedule: asked, cronJob: true }).reconcile()
+    expect(api.names()).toEqual(['create jobs', 'status validationschedules'])
+    expect(api.calls[1]?.object['status']).toMatchObject({
+      lastHandledRunRequest: 'now',
+      active: [{ trigger: 'Manual' }],
+    })
+  })
+
+  it('whose Job was made before a crash is acknowledged', async () => {
+    let made: KubeObject | undefined
+    const api = fakeApi({
+      'create jobs': (object) => {
+        made = { ...object, metadata: { ...object.metadata, uid: 'j', creationTimestamp: at(-1) } }
+        return refused(409, 'AlreadyExists')
+      },
+      'get jobs': () => made,
+    })
+    await reconciler(api, { schedule: asked, cronJob: true }).reconcile()
+    expect(api.names()).toEqual(['create jobs', 'get jobs', 'status validationschedules'])
+  })
+
+  it.each([
+    ['somebody else’s Job has the name', 'get jobs'],
+    ['the Job is refused', 'create jobs'],
+  ])('is tried again when %s', async (_why, call) => {
+    const api = fakeApi({
+      'create jobs': () => (call === 'create jobs' ? refused(422) : refused(409, 'AlreadyExists')),
+      'get jobs': () => ({ metadata: { name: 'x', namespace: 'compliance' } }),
+    })
+    expect(await reconciler(api, { schedule: asked, cronJob: true }).reconcile()).toEqual({
+      kind: 'backOff',
+      atLeast: 0,
+    })
+  })
+})
