@@ -121,7 +121,7 @@ describe('two schedulers', () => {
       }),
     )
     await Promise.all(schedulers.map(({ said }) => said(/cannot be checked now/)))
-    await Promise.all(schedulers.map(({ said }) => said(/retrying/)))
+    await Promise.all(schedulers.map(({ said }) => said(/trying again/)))
     await server.start()
     await Promise.all(schedulers.map(({ said }) => said(/"verdict":"Findings"/)))
     for (const { kill } of schedulers) kill('SIGTERM')
