@@ -39,6 +39,9 @@ export const RESERVED_ENV = [
   'JOB_COMPLETION_INDEX',
   'SCHEDULE_UID',
   'SCHEDULE_NAME',
+  'STARTING_DEADLINE_SECONDS',
+  'CONFIG_SOURCE',
+  'DATABASE_URL_SOURCE',
 ] as const
 /** The operator's own volumes have names that begin so. */
 export const RESERVED_VOLUME_PREFIX = 'rapidrmf-'

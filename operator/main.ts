@@ -9,8 +9,7 @@ import type { Config } from './config.ts'
 import { loadConfig } from './kube/connection.ts'
 import { runOperator } from './operator.ts'
 
-// What a reconcile or a watch event makes is dead when it ends, so the nursery need not grow: 1,000 new schedules at once
-// take a third less memory, and no longer.
+// What a reconcile or a watch event makes is dead when it ends, so the nursery need not grow.
 setFlagsFromString('--semi-space-growth-factor=1')
 
 const EXIT = { ok: 0, failed: 1, usage: 2 } as const
