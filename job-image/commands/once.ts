@@ -148,16 +148,14 @@ async function validate(
 }
 
 /** For `--migrate`: what `rapidrmf db migrate` does, told on stderr. */
-export async function migrateFirst(
-  url: string,
-  { stderr, signal }: Pick<Io, 'stderr' | 'signal'>,
-): Promise<void> {
-  const { withClient } = await import('../db/client.ts')
+export async function migrateFirst(url: string, io: Io): Promise<void> {
   const { migrate } = await import('../db/schema.ts')
-  const applied = await withClient({ url, applicationName: 'rapidrmf migrate', signal }, (client) =>
-    migrate(client, { onWait: (message) => void stderr.write(`${message}\n`) }),
+  const { withDatabase } = await import('./connection.ts')
+  const onWait = (message: string): void => void io.stderr.write(`${message}\n`)
+  const applied = await withDatabase({ url }, { name: 'migrate' }, io, (client) =>
+    migrate(client, { onWait }),
   )
-  if (applied.length > 0) stderr.write(`migrated: ${applied.join(', ')}\n`)
+  if (applied.length > 0) io.stderr.write(`migrated: ${applied.join(', ')}\n`)
 }
 
 async function scheduleIdentity(options: OnceOptions, io: Io): Promise<ScheduleIdentity | undefined> {
