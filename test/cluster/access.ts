@@ -13,6 +13,8 @@ export type ClusterAccess = {
   /** Signs the API server's certificate, and whatever a test's own proxy needs to be believed. */
   readonly authority: Certificate
   readonly adminToken: string
+  /** Of the user that the operator is in tests; a token passes through a TLS proxy. */
+  readonly operatorToken: string
   /** For audit-log.ts. */
   readonly auditLog: string
 }
@@ -27,6 +29,14 @@ export function kubeconfig(access: ClusterAccess, user?: User): string {
     'client-certificate-data': base64(own.certificate),
     'client-key-data': base64(own.key),
   })
+}
+
+/** By which name the audit log knows the operator's writes. */
+export const OPERATOR = 'operator'
+
+/** Of the operator, which may do anything: RBAC is not what these tests are about. */
+export function operatorKubeconfig(access: ClusterAccess): string {
+  return withUser(access, { token: access.operatorToken })
 }
 
 /** Of a service account, as a pod would have it. A token, unlike a client certificate, passes through a TLS proxy. */

@@ -5,7 +5,7 @@ import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createNamespace, isReady, kubeconfig, serviceAccountKubeconfig } from './access.ts'
+import { createNamespace, isReady, kubeconfig, OPERATOR, serviceAccountKubeconfig } from './access.ts'
 import type { ClusterAccess, User } from './access.ts'
 import { AUDIT_POLICY, auditedWrites, auditPosition } from './audit-log.ts'
 import type { AuditedWrite, AuditFilter } from './audit-log.ts'
@@ -123,6 +123,7 @@ function writeFiles({ directory, apiServerPort }: Layout): ClusterAccess {
     server: `https://127.0.0.1:${apiServerPort}`,
     authority,
     adminToken: randomBytes(24).toString('base64url'),
+    operatorToken: randomBytes(24).toString('base64url'),
     auditLog: join(directory, FILES.auditLog),
   }
   const { privateKey } = generateKeyPairSync('rsa', {
@@ -135,11 +136,16 @@ function writeFiles({ directory, apiServerPort }: Layout): ClusterAccess {
   write('servingCertificate', serving.certificate)
   write('servingKey', serving.key)
   write('serviceAccountKey', privateKey)
-  write('tokens', `${access.adminToken},admin,admin,"system:masters"\n`)
+  write('tokens', tokens(access))
   write('auditPolicy', AUDIT_POLICY)
   write('auditLog', '')
   write('kubeconfig', kubeconfig(access))
   return access
+}
+
+function tokens({ adminToken, operatorToken }: ClusterAccess): string {
+  const line = (token: string, user: string): string => `${token},${user},${user},"system:masters"\n`
+  return line(adminToken, 'admin') + line(operatorToken, OPERATOR)
 }
 
 type Servers = {

@@ -3,33 +3,40 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
+import { afterAll } from 'vitest'
 import { systemClock } from '../../operator/clock.ts'
+import type { Clock } from '../../operator/clock.ts'
 import { readConfig } from '../../operator/config.ts'
 import { loadConfig } from '../../operator/kube/connection.ts'
 import { runOperator } from '../../operator/operator.ts'
-import { kubeconfig } from './access.ts'
+import { operatorKubeconfig } from './access.ts'
 import type { ClusterAccess } from './access.ts'
-
-/** By which the audit log knows its writes. */
-export const OPERATOR = { name: 'operator', groups: ['system:masters'] }
+import { freePorts } from './ports.ts'
 
 export const IMAGE = 'registry.example/rapidrmf:test'
 
-/** The operator within the test's process, for one namespace; the returned function stops it as SIGTERM would. */
-export function startOperator(
-  cluster: ClusterAccess,
-  namespace: string,
-  more: readonly string[] = [],
-): () => Promise<void> {
-  const { file, flags, remove } = prepare(cluster, namespace)
-  const config = readConfig([...flags, ...more], {})
+export type OperatorSetup = {
+  /** A proxy's, to go through the proxy. */
+  readonly cluster: ClusterAccess
+  /** The one that it looks after, and where its Lease is. */
+  readonly namespace: string
+  readonly flags?: readonly string[]
+}
+
+/** The operator within the test's process; the returned function stops it as SIGTERM would. */
+export function startOperator({
+  clock = systemClock,
+  ...setup
+}: OperatorSetup & { readonly clock?: Clock }): () => Promise<void> {
+  const { file, flags, remove } = prepare(setup, 0)
+  const config = readConfig(flags, {})
   if (config === 'help') throw new Error('help is not an operator')
   const stop = new AbortController()
   const running = runOperator({
     config,
     kube: loadConfig({ kubeconfig: file }),
     identity: 'test',
-    clock: systemClock,
+    clock,
     log: pino({ level: process.env['RAPIDRMF_TEST_LOG'] ?? 'silent' }),
     signal: stop.signal,
   })
@@ -40,37 +47,53 @@ export function startOperator(
   }
 }
 
-/** The same as a process of its own, as users start it. */
-export function startOperatorProcess(
-  cluster: ClusterAccess,
-  namespace: string,
-): { readonly pid: number; stop(signal?: NodeJS.Signals): Promise<number | null> } {
-  const { flags, remove } = prepare(cluster, namespace)
+export type OperatorProcess = {
+  readonly pid: number
+  /** http://127.0.0.1:PORT, with /healthz, /readyz and /metrics. */
+  readonly url: string
+  signal(signal: NodeJS.Signals): void
+  readonly ended: Promise<number | null>
+  /** Sends the signal and waits for the end; the exit code is null when the signal ended it. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>
+}
+
+/** The same as a process of its own, as users start it; killed with the test file if it is still there. */
+export async function startOperatorProcess(setup: OperatorSetup): Promise<OperatorProcess> {
+  const [port = 0] = await freePorts(1)
+  const { flags, remove } = prepare(setup, port)
   const main = join(import.meta.dirname, '../../operator/main.ts')
-  const child = spawn(process.execPath, [main, ...flags], { stdio: ['ignore', 'ignore', 'inherit'] })
+  const output = process.env['RAPIDRMF_TEST_LOG'] === undefined ? 'ignore' : 'inherit'
+  const child = spawn(process.execPath, [main, ...flags], { stdio: ['ignore', output, 'inherit'] })
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
+  const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> => {
+    child.kill(signal)
+    const code = await ended
+    remove()
+    return code
+  }
+  afterAll(async () => {
+    if (child.exitCode === null && child.signalCode === null) await stop('SIGKILL')
+  })
   return {
     pid: child.pid ?? 0,
-    stop: async (signal = 'SIGTERM') => {
-      child.kill(signal)
-      const code = await ended
-      remove()
-      return code
-    },
+    url: `http://127.0.0.1:${port}`,
+    signal: (signal) => void child.kill(signal),
+    ended,
+    stop,
   }
 }
 
 function prepare(
-  cluster: ClusterAccess,
-  namespace: string,
+  { cluster, namespace, flags = [] }: OperatorSetup,
+  port: number,
 ): { readonly file: string; readonly flags: readonly string[]; readonly remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), 'rapidrmf-operator-'))
   const file = join(folder, 'kubeconfig')
-  writeFileSync(file, kubeconfig(cluster, OPERATOR))
+  writeFileSync(file, operatorKubeconfig(cluster))
   const where = ['--namespaces', namespace, '--lease-namespace', namespace, '--kubeconfig', file]
   return {
     file,
-    flags: ['--image', IMAGE, ...where, '--port', '0', '--host', '127.0.0.1'],
+    flags: ['--image', IMAGE, ...where, '--port', String(port), '--host', '127.0.0.1', ...flags],
     remove: () => rmSync(folder, { recursive: true, force: true }),
   }
 }

@@ -1,0 +1,187 @@
+// What a person does with the schedules of a namespace, and sees of them: the words in which the operator's tests speak.
+import { encodeRunSummary } from '../../crds/run-summary.ts'
+import type { RunSummary } from '../../crds/run-summary.ts'
+import type { Condition, ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
+import type { KubeClient, JsonPatch } from '../../operator/kube/client.ts'
+import { failureOf } from '../../operator/kube/errors.ts'
+import { RESOURCES } from '../../operator/kube/object.ts'
+import type { KubeObject, Resource } from '../../operator/kube/object.ts'
+import { childName } from '../../operator/plan/names.ts'
+import { kubeconfig, OPERATOR } from './access.ts'
+import { auditedWrites } from './audit-log.ts'
+import { kubeClient } from './kube-client.ts'
+import type { TestNamespace } from './namespace.ts'
+import { until } from './until.ts'
+import type { UntilOptions } from './until.ts'
+
+export type Schedule = KubeObject & {
+  readonly spec: Record<string, unknown>
+  readonly status?: ValidationScheduleStatus
+}
+export type CronJob = KubeObject & { readonly spec: Record<string, unknown> }
+type Holds = (status: ValidationScheduleStatus) => boolean
+
+export type Schedules = {
+  /** Not the operator's own manager, or what the tests set would be taken for its own. */
+  readonly client: KubeClient
+  /** A schedule of `0 2 * * *`, with what `spec` says otherwise. */
+  create(name: string, spec?: object, metadata?: object): Promise<Schedule>
+  read(name: string): Promise<Schedule>
+  /** Undefined: there is none. */
+  find<T extends KubeObject>(resource: Resource, name: string): Promise<T | undefined>
+  /** By the name of the schedule. */
+  cronJobOf(name: string): Promise<CronJob>
+  jobsOf(name: string): Promise<KubeObject[]>
+  /** The status as soon as it is so; an error that shows it when that takes too long. */
+  status(name: string, what: string, holds: Holds, options?: UntilOptions): Promise<ValidationScheduleStatus>
+  /** Tried again while others write to it. */
+  patch(name: string, operations: JsonPatch): Promise<void>
+  patchCronJob(name: string, operations: JsonPatch): Promise<void>
+  /** Sets the annotation that asks for a run. */
+  request(name: string, token: string): Promise<void>
+  /** Asks, and waits for the acknowledgement. */
+  runNow(name: string, token: string): Promise<{ readonly job: string; readonly uid: string }>
+  remove(name: string, propagation?: 'Background' | 'Foreground' | 'Orphan'): Promise<void>
+  /** The operator's writes since that position of the audit log, but for its Lease and events: `update cronjobs x-1a2b`. */
+  writes(since: number, name?: string): Promise<string[]>
+  /** The reasons of the events about this schedule, sorted. */
+  eventsOf(name: string): Promise<string[]>
+}
+
+export function schedulesIn(here: TestNamespace): Schedules {
+  const client = kubeClient(kubeconfig(here.cluster), { fieldManager: 'a-person' })
+  const at = (name: string) => ({ namespace: here.name, name })
+  const read = (name: string) => client.get<Schedule>(RESOURCES.schedules, at(name))
+  const find = <T extends KubeObject>(resource: Resource, name: string): Promise<T | undefined> =>
+    client.get<T>(resource, at(name)).catch((error: unknown) => {
+      if (failureOf(error).kind !== 'notFound') throw error
+      return undefined
+    })
+  const list = async (resource: Resource, query: Record<string, string>): Promise<KubeObject[]> =>
+    (await client.list(resource, { namespace: here.name, query })).items as KubeObject[]
+  const uidOf = async (name: string): Promise<string> => (await read(name)).metadata.uid ?? ''
+
+  const status: Schedules['status'] = (name, what, holds, options) => {
+    let last: ValidationScheduleStatus = {}
+    return until(
+      `${name}: ${what}`,
+      async () => {
+        last = (await read(name)).status ?? {}
+        return holds(last) ? last : undefined
+      },
+      options,
+    ).catch((error: unknown) => {
+      throw new Error(`${name}: not ${what}; the status is ${JSON.stringify(last, null, 2)}`, {
+        cause: error,
+      })
+    })
+  }
+
+  const patchAt = async (resource: Resource, name: string, operations: JsonPatch): Promise<void> => {
+    await until(`${name}: changed`, async () => {
+      const { metadata } = await client.get(resource, at(name))
+      const { resourceVersion = '' } = metadata
+      return client.patch(resource, { ...at(name), resourceVersion }, operations).catch((error: unknown) => {
+        if (failureOf(error).kind !== 'conflict') throw error
+        return undefined
+      })
+    })
+  }
+
+  const request = (name: string, token: string): Promise<void> =>
+    patchAt(RESOURCES.schedules, name, [
+      { op: 'add', path: '/metadata/annotations', value: { 'rapidrmf.io/run-requested-at': token } },
+    ])
+
+  return {
+    client,
+    read,
+    find,
+    status,
+    request,
+    create: (name, spec = {}, metadata = {}) =>
+      client.create<Schedule>(RESOURCES.schedules, {
+        apiVersion: 'rapidrmf.io/v1alpha1',
+        kind: 'ValidationSchedule',
+        metadata: { ...at(name), ...metadata },
+        spec: {
+          environment: 'production',
+          schedule: '0 2 * * *',
+          config: { configMapKeyRef: { name: 'rapidrmf', key: 'config.yaml' } },
+          ...spec,
+        },
+      }),
+    cronJobOf: (name) => client.get<CronJob>(RESOURCES.cronJobs, at(childName(name))),
+    jobsOf: async (name) =>
+      list(RESOURCES.jobs, { labelSelector: `rapidrmf.io/schedule-uid=${await uidOf(name)}` }),
+    patch: (name, operations) => patchAt(RESOURCES.schedules, name, operations),
+    patchCronJob: (name, operations) => patchAt(RESOURCES.cronJobs, childName(name), operations),
+    runNow: async (name, token) => {
+      await request(name, token)
+      const { active = [] } = await status(
+        name,
+        `acknowledging the request ${token}`,
+        ({ lastHandledRunRequest }) => lastHandledRunRequest === token,
+      )
+      const { job = '', jobUID: uid = '' } = active[0] ?? {}
+      return { job, uid }
+    },
+    remove: async (name, propagation = 'Background') => {
+      await client.remove(RESOURCES.schedules, at(name), { propagation })
+    },
+    writes: async (since, name = '') => {
+      const filter = { since, namespace: here.name, user: OPERATOR }
+      return (await auditedWrites(here.cluster.auditLog, filter))
+        .filter(({ resource }) => resource !== 'leases' && resource !== 'events')
+        .filter((write) => write.name?.startsWith(name))
+        .map(({ verb, resource, subresource, name }) =>
+          [verb, resource, subresource, name].filter(Boolean).join(' '),
+        )
+    },
+    eventsOf: async (name) => {
+      const events = await list(RESOURCES.events, { fieldSelector: `regarding.uid=${await uidOf(name)}` })
+      return events.map(({ reason }) => String(reason)).sort()
+    },
+  }
+}
+
+/** A predicate for `status`. */
+export function is(type: string, value: 'True' | 'False' | 'Unknown', reason?: string): Holds {
+  return (status) => {
+    const found = conditionOf(status, type)
+    return found?.status === value && (reason === undefined || found.reason === reason)
+  }
+}
+
+export function conditionOf(status: ValidationScheduleStatus, type: string): Condition | undefined {
+  return status.conditions?.find((condition) => condition.type === type)
+}
+
+/** What the container of a run leaves behind when all has passed; with what `more` says otherwise. */
+export function summaryText(runKey: string, more: Partial<RunSummary> = {}): string {
+  return encodeRunSummary({
+    version: 1,
+    runKey,
+    runId: 7,
+    environment: 'production',
+    final: true,
+    status: 'success',
+    verdict: 'Passed',
+    reason: 'AllControlsPassed',
+    message: 'all 12 results pass',
+    startedAt: null,
+    finishedAt: null,
+    counts: {
+      systems: 3,
+      controls: 4,
+      results: 12,
+      pass: 12,
+      notPass: 0,
+      fail: 0,
+      insufficientEvidence: 0,
+      unknown: 0,
+      errors: 0,
+    },
+    ...more,
+  })
+}
