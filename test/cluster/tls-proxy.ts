@@ -42,8 +42,8 @@ export type TlsProxy = {
   /** All that has come in since the start or `forget`. */
   readonly requests: ProxiedRequest[]
   forget(): void
-  /** Looked at for each request; undefined passes it on. */
-  fault: ((request: ProxiedRequest) => Fault | undefined) | undefined
+  /** Looked at for each request; undefined passes it on. Waiting holds it back, whatever its sender does meanwhile. */
+  fault: ((request: ProxiedRequest) => Fault | undefined | Promise<Fault | undefined>) | undefined
   line: LineFilter | undefined
   /** Ends the connections on which watches run, in the middle of the answer. */
   breakWatches(): void
@@ -83,7 +83,7 @@ export async function startTlsProxy(cluster: ClusterAccess): Promise<TlsProxy> {
   const serve = async (incoming: IncomingMessage, response: ServerResponse): Promise<void> => {
     const seen = await read(incoming)
     requests.push(seen)
-    const fault = proxy.fault?.(seen)
+    const fault = await proxy.fault?.(seen)
     if (fault === undefined) return pass(incoming, response, seen)
     if (fault === 'dropAfter' || fault === 'hangAfter') {
       const answer = await send(cluster.server, agent, incoming, seen)
