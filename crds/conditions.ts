@@ -15,7 +15,7 @@ export const conditions = {
         'False: the API server refused the CronJob; the message is its own. The last good CronJob goes on. Correct the spec.',
       NotAllowed:
         'False: the operator was started with limits (images, service accounts) that this spec exceeds. Change the spec or the limits.',
-      Pending: 'Unknown: not tried yet, or the API server did not answer; the operator tries again.',
+      Pending: 'Unknown: the API server has not judged it yet. `Ready` says what is in the way.',
     },
   },
   Ready: {
@@ -28,7 +28,9 @@ export const conditions = {
       WaitingForCleanup:
         'False: the CronJob of a deleted schedule of the same name is still there; goes away by itself.',
       NamespaceTerminating: 'False: the namespace is being deleted.',
-      Progressing: 'False or Unknown: the operator is about to write it, or could not and tries again.',
+      Forbidden:
+        'False: the API server does not let the operator write it (a role, a quota, a policy). See `Stalled`.',
+      Progressing: 'False: the API server fails to write it, again and again; the operator tries on.',
     },
   },
   Stalled: {
@@ -37,6 +39,8 @@ export const conditions = {
       InvalidSpec: 'True: correct the spec; the message of `Accepted` says what is wrong.',
       NotAllowed: "True: change the spec or the operator's limits; the message of `Accepted` says which.",
       Conflict: 'True: rename the schedule, or delete the CronJob that the message names.',
+      Forbidden:
+        'True: a role, a quota or an admission policy is in the way; the message is its own. Once it is put right, the operator goes on within five minutes.',
       NotStalled: 'False.',
     },
   },
@@ -101,6 +105,10 @@ export const events = {
     type: 'Warning',
     meaning: "A CronJob with the needed name is somebody else's. Delete it, or rename the schedule.",
   },
+  Forbidden: {
+    type: 'Warning',
+    meaning: 'The CronJob may not be written: a role, a quota or an admission policy is in the way.',
+  },
   RunStarted: { type: 'Normal', meaning: 'A run began: by its slot, or because it was asked for.' },
   RunPassed: { type: 'Normal', meaning: 'A run ended, and everything passed.' },
   RunFoundFailures: {
@@ -113,7 +121,8 @@ export const events = {
   },
   RunStuck: {
     type: 'Warning',
-    meaning: 'The pod of a run cannot start (image, quota, no node). The run waits until its deadline.',
+    meaning:
+      'The pod of a run cannot start (image, quota, no node), or the Job of a requested run cannot be made. It is waited for, or tried on.',
   },
   SlotSkipped: {
     type: 'Warning',

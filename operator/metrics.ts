@@ -32,17 +32,17 @@ export class Metrics {
     })
     this.#errors = new Counter({
       name: 'rapidrmf_operator_reconcile_errors_total',
-      help: 'Reconciles that have to be done again, by what came of them.',
+      help: 'Reconciles that failed and are done again: `backOff` by what the API server said, `bug` by a fault of the operator.',
       labelNames: ['result'],
       registers,
     })
-    for (const result of ['again', 'backOff', 'bug']) this.#errors.inc({ result }, 0)
+    for (const result of ['backOff', 'bug']) this.#errors.inc({ result }, 0)
     this.#gauges()
   }
 
   reconciled(seconds: number, result: 'done' | 'again' | 'backOff' | 'drop' | 'bug'): void {
     this.#duration.observe(seconds)
-    if (result !== 'done' && result !== 'drop') this.#errors.inc({ result })
+    if (result === 'backOff' || result === 'bug') this.#errors.inc({ result })
   }
 
   async scrape(): Promise<{ readonly contentType: string; readonly text: string }> {

@@ -38,7 +38,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   const queue: WorkQueue = new WorkQueue({
     workers: config.workers,
     clock,
-    handle: (key) => work(key),
+    handle: (key, failures) => work(key, failures),
     onError: (key, error) => {
       metrics.reconciled(0, 'bug')
       log.error({ schedule: key, err: error }, 'a reconcile failed unexpectedly; trying again')
@@ -85,10 +85,10 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     queueDepth: () => queue.depth,
     droppedEvents: () => events.dropped,
   })
-  const work = async (key: string): Promise<void> => {
+  const work = async (key: string, failures: number): Promise<void> => {
     if (!elector.isLeader()) return
     const startedAt = clock.now()
-    const result = await reconciler.reconcile(key)
+    const result = await reconciler.reconcile(key, failures)
     metrics.reconciled((clock.now() - startedAt) / 1000, result.kind)
     if (result.kind === 'backOff') {
       queue.retry(key, result.atLeast)

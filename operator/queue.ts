@@ -3,8 +3,8 @@ import type { Backoff, Clock } from './clock.ts'
 
 export type WorkQueueOptions = {
   readonly workers: number
-  /** The work for one key. What it throws is a bug: it is reported and the key tried again later. */
-  readonly handle: (key: string) => Promise<void>
+  /** The work for one key, which has failed so often in a row. What it throws is a bug: it is reported and the key tried again later. */
+  readonly handle: (key: string, failures: number) => Promise<void>
   readonly onError: (key: string, error: unknown) => void
   readonly clock?: Clock
   readonly random?: () => number
@@ -120,7 +120,7 @@ export class WorkQueue {
     try {
       // Not within `add`: a watch must not wait for what a reconcile does first, nor fail with it.
       await Promise.resolve()
-      await this.#options.handle(key)
+      await this.#options.handle(key, this.#failures.get(key) ?? 0)
     } catch (error) {
       this.#options.onError(key, error)
       this.retry(key)

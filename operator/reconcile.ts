@@ -14,7 +14,7 @@ import type { CachedJob, CachedSchedule } from './model.ts'
 import { firstDifference } from './plan/drift.ts'
 import type { PlannedEvent } from './plan/events.ts'
 import type { JobDefaults } from './plan/job-defaults.ts'
-import { NOTHING_LEARNED } from './plan/live-reads.ts'
+import { NOTHING_LEARNED, isFailing, withRefusedRun } from './plan/live-reads.ts'
 import { childName } from './plan/names.ts'
 import { plan } from './plan/plan.ts'
 import type { Plan, PlanInput, Settled } from './plan/plan.ts'
@@ -47,6 +47,9 @@ const TOLD_MARGIN_MS = 5_000
 /** What was decided while nobody looked is told if it is no older than this. */
 const UNSEEN_MS = 600_000
 
+/** A key, and how often in a row it has failed before. */
+type Attempt = { readonly key: string; readonly failures: number }
+
 /** Thrown out of a step to end the reconcile with this result. */
 class Stop extends Error {
   readonly result: Result
@@ -67,7 +70,8 @@ export class Reconciler {
     this.#options = options
   }
 
-  async reconcile(key: string): Promise<Result> {
+  /** `failures`: how often in a row this key has failed. */
+  async reconcile(key: string, failures = 0): Promise<Result> {
     const { caches, clock } = this.#options
     const schedule = caches.schedules.store.get(key)
     if (schedule === undefined) {
@@ -80,7 +84,7 @@ export class Reconciler {
     if (!current) return { kind: 'again', after: ECHO_PAUSE_MS }
     const now = clock.date().getTime()
     try {
-      return await this.#work(key, this.#gather(key, schedule, now))
+      return await this.#work({ key, failures }, this.#gather(key, schedule, now))
     } catch (error) {
       if (error instanceof Stop) return error.result
       return this.#failed(key, error, now)
@@ -105,26 +109,26 @@ export class Reconciler {
     }
   }
 
-  async #work(key: string, start: PlanInput): Promise<Result> {
+  async #work(attempt: Attempt, start: PlanInput): Promise<Result> {
     let input = start
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
       const next = plan(input)
       if (next.kind === 'nothing') return { kind: 'done' }
-      if (next.kind === 'settled') return this.#settle(key, input, next)
-      input = await this.#step(key, input, next)
+      if (next.kind === 'settled') return this.#settle(attempt.key, input, next)
+      input = await this.#step(attempt, input, next)
     }
     // Somebody changes things as fast as we look at them.
     return { kind: 'backOff', atLeast: 0 }
   }
 
   async #step(
-    key: string,
+    attempt: Attempt,
     input: PlanInput,
     next: Exclude<Plan, { kind: 'nothing' | 'settled' }>,
   ): Promise<PlanInput> {
     const { client } = this.#options
-    if (next.kind === 'write') return this.#writeCronJob(key, input, next)
-    if (next.kind === 'run') return this.#createJob(key, input, next.job)
+    if (next.kind === 'write') return this.#writeCronJob(attempt, input, next)
+    if (next.kind === 'run') return this.#createJob(attempt, input, next.job)
     let { learned } = input
     for (const read of next.reads) {
       learned = await readLive(client, input.schedule.namespace, read, learned)
@@ -133,19 +137,19 @@ export class Reconciler {
   }
 
   async #writeCronJob(
-    key: string,
+    { key, failures }: Attempt,
     input: PlanInput,
     { step, events }: Extract<Plan, { kind: 'write' }>,
   ): Promise<PlanInput> {
     const { client, caches, log, isBusy } = this.#options
     const { learned, schedule } = input
-    const sent = await attempt(() =>
+    const sent = await outcomeOf(() =>
       step.kind === 'create'
         ? client.create(RESOURCES.cronJobs, step.body)
         : client.replace(RESOURCES.cronJobs, versioned(step.body)),
     )
     if ('error' in sent) {
-      const consequence = this.#consequence(key, sent.error, input.now)
+      const consequence = this.#consequence({ key, failures }, sent.error, input.now)
       if (consequence.kind === 'learn') {
         log.warn({ schedule: key, err: sent.error }, 'the CronJob was refused')
         return { ...input, learned: { ...learned, write: consequence.write } }
@@ -184,37 +188,34 @@ export class Reconciler {
     )
   }
 
-  async #createJob(key: string, input: PlanInput, job: KubeObject): Promise<PlanInput> {
+  async #createJob({ key, failures }: Attempt, input: PlanInput, job: KubeObject): Promise<PlanInput> {
     const { client, caches, log } = this.#options
-    const made = await attempt(() => client.create(RESOURCES.jobs, job))
+    const { learned, now } = input
+    const made = await outcomeOf(() => client.create(RESOURCES.jobs, job))
     if ('value' in made) {
       caches.jobs.echo.wrote(key, made.value.metadata.resourceVersion)
       log.info({ schedule: key, job: job.metadata.name }, 'made the Job of a run request')
       return withJob(input, projectJob(made.value))
     }
-    const consequence = this.#consequence(key, made.error, input.now)
+    const consequence = this.#consequence({ key, failures }, made.error, now)
     if (consequence.kind === 'learn') {
-      // Nothing to be acknowledged; it is tried again as a CronJob would be.
       log.warn({ schedule: key, err: made.error }, 'the Job of a run request was refused')
-      const { write } = consequence
-      throw new Stop(
-        write.kind === 'forbidden'
-          ? { kind: 'done', requeueAt: write.recheckAt }
-          : { kind: 'backOff', atLeast: 0 },
-      )
+      return { ...input, learned: withRefusedRun(learned, consequence.write, now) }
     }
     const { namespace, name } = job.metadata
     const found = projectJob(await client.get(RESOURCES.jobs, { namespace, name }))
     if (found.controller?.uid === input.schedule.uid) return withJob(input, found)
     log.warn({ schedule: key, job: name }, 'a Job of somebody else has the name of the requested run')
-    throw new Stop({ kind: 'backOff', atLeast: 0 })
+    const message = `a Job ${name} exists, and is not this schedule's`
+    return { ...input, learned: withRefusedRun(learned, { kind: 'refused', message }, now) }
   }
 
-  async #settle(key: string, { schedule, now }: PlanInput, settled: Settled): Promise<Result> {
+  async #settle(key: string, { schedule, now, learned }: PlanInput, settled: Settled): Promise<Result> {
     if (settled.status !== undefined) await this.#writeStatus(key, schedule, settled.status)
     this.#record(schedule, settled.events)
     this.#plannedAt.set(key, now - TOLD_MARGIN_MS)
     for (const job of settled.prune) await this.#prune(job)
+    if (isFailing(learned)) return { kind: 'backOff', atLeast: 0 }
     return { kind: 'done', requeueAt: settled.requeueAt }
   }
 
@@ -232,7 +233,7 @@ export class Reconciler {
 
   async #prune({ namespace, name, uid }: CachedJob): Promise<void> {
     const { client, log } = this.#options
-    const removed = await attempt(() => client.remove(RESOURCES.jobs, { namespace, name }, { uid }))
+    const removed = await outcomeOf(() => client.remove(RESOURCES.jobs, { namespace, name }, { uid }))
     if ('value' in removed) return
     const { kind } = failureOf(removed.error)
     // Gone already, or another Job by now.
@@ -250,8 +251,12 @@ export class Reconciler {
   }
 
   /** What the step itself has to deal with; everything else ends the reconcile. */
-  #consequence(key: string, error: unknown, now: number): Extract<Consequence, { kind: 'learn' | 'look' }> {
-    const consequence = consequenceOf(failureOf(error), wordsOf(error), now)
+  #consequence(
+    { key, failures }: Attempt,
+    error: unknown,
+    now: number,
+  ): Extract<Consequence, { kind: 'learn' | 'look' }> {
+    const consequence = consequenceOf(failureOf(error), wordsOf(error), now, failures)
     if (consequence.kind === 'learn' || consequence.kind === 'look') return consequence
     this.#log(key, error, consequence)
     throw new Stop(consequence)
@@ -286,7 +291,7 @@ function versioned(body: KubeObject): KubeObject & { metadata: ObjectMeta & { re
   return { ...body, metadata: { ...body.metadata, resourceVersion } }
 }
 
-async function attempt<T>(
+async function outcomeOf<T>(
   write: () => Promise<T>,
 ): Promise<{ readonly value: T } | { readonly error: unknown }> {
   try {

@@ -17,8 +17,14 @@ export type Consequence =
 /** Long enough for the watch event of the other write to be here, short enough not to be noticed. */
 const CONFLICT_PAUSE_MS = 100
 
-/** Error kinds to behaviour, for the writes that make or change an object. `now`: milliseconds since the epoch. */
-export function consequenceOf(failure: Failure, message: string, now: number): Consequence {
+/** A failure that lasts has to be told: a webhook that is down answers each write with 500, for hours. */
+const TOLD_AFTER = 3
+
+/**
+ * Error kinds to behaviour, for the writes that make or change an object. `now`: milliseconds since the epoch; `failures`:
+ * attempts in a row that came to nothing before this one.
+ */
+export function consequenceOf(failure: Failure, message: string, now: number, failures = 0): Consequence {
   switch (failure.kind) {
     case 'terminal':
       return { kind: 'learn', write: refusal(message, failure.recheck, now) }
@@ -33,7 +39,9 @@ export function consequenceOf(failure: Failure, message: string, now: number): C
     case 'notFound':
     case 'expired':
     case 'transient':
-      return { kind: 'backOff', atLeast: 0 }
+      return failures < TOLD_AFTER
+        ? { kind: 'backOff', atLeast: 0 }
+        : { kind: 'learn', write: { kind: 'failing', message } }
     case 'notLeader':
       return { kind: 'drop' }
   }

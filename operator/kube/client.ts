@@ -52,7 +52,7 @@ export type ClientOptions = {
 }
 
 type Outgoing = {
-  readonly query?: Query
+  readonly query?: Query | undefined
   readonly body?: unknown
   readonly contentType?: string
   readonly signal: AbortSignal
@@ -61,6 +61,9 @@ type Outgoing = {
 
 /** Admission webhooks may take 10 s by default; the API server itself gives up after 60 s. */
 const DEFAULT_TIMEOUT = 15_000
+
+/** What the API server does not know is refused: it would drop a misspelt `affinity` without a word, and with it what a person relies on. */
+const STRICT: Query = { fieldValidation: 'Strict' }
 
 /** Credentials are looked up again this often: tokens in pods rotate, and the file is cheap to read, but not for every call. */
 const CREDENTIALS_AGE = 5_000
@@ -107,7 +110,7 @@ export class KubeClient {
     options: CallOptions = {},
   ): Promise<T> {
     const { namespace } = object.metadata
-    return this.#write('POST', pathOf(resource, { namespace }), options, { body: object })
+    return this.#write('POST', pathOf(resource, { namespace }), options, { query: STRICT, body: object })
   }
 
   replace<T extends KubeObject = KubeObject>(
@@ -116,7 +119,10 @@ export class KubeClient {
     options: CallOptions = {},
   ): Promise<T> {
     const { namespace, name } = object.metadata
-    return this.#write('PUT', pathOf(resource, { namespace, name }), options, { body: object })
+    return this.#write('PUT', pathOf(resource, { namespace, name }), options, {
+      query: STRICT,
+      body: object,
+    })
   }
 
   /** Only `status` of the object counts, with the names and the version in its metadata; the rest of it may be left out. */
@@ -179,12 +185,12 @@ export class KubeClient {
     method: Dispatcher.HttpMethod,
     path: string,
     options: CallOptions,
-    { body, contentType = 'application/json' }: { body: unknown; contentType?: string },
+    { query, body, contentType = 'application/json' }: Pick<Outgoing, 'query' | 'body' | 'contentType'>,
   ): Promise<T> {
     const { fieldManager } = this.#options
-    const query = method === 'DELETE' ? {} : { fieldManager }
+    const all = method === 'DELETE' ? {} : { fieldManager, ...query }
     return withLimit(options, async (signal) => {
-      const response = await this.#send(method, path, { query, body, contentType, signal })
+      const response = await this.#send(method, path, { query: all, body, contentType, signal })
       return parseAnswer<T>(response.body, method, path)
     })
   }

@@ -63,12 +63,12 @@ export type Failure =
   | { readonly kind: 'transient' }
 
 /**
- * 400: a field that the CRD passes through untyped does not fit its Kubernetes type; 413: larger than etcd takes;
- * 422: validation, and the default of a ValidatingAdmissionPolicy.
+ * 400: a field that the CRD passes through untyped is not one of Kubernetes', or of another type; 413: larger than etcd
+ * takes; 422: validation.
  */
 const USER_MUST_ACT = new Set([400, 405, 406, 413, 415, 422])
 
-/** Missing permissions, quotas and webhooks are put right without our object changing, and nobody tells us. */
+/** Missing permissions, quotas, admission policies and webhooks are put right without our object changing, and nobody tells us. */
 const FORBIDDEN_RECHECK = 5 * 60_000
 
 const LONGEST_WAIT = 5 * 60_000
@@ -85,6 +85,10 @@ export function failureOf(error: unknown): Failure {
     if (error.causes.some(({ reason }) => reason === 'NamespaceTerminating')) {
       return { kind: 'namespaceTerminating' }
     }
+    return { kind: 'terminal', message, recheck: FORBIDDEN_RECHECK }
+  }
+  // A ValidatingAdmissionPolicy denies with 422 by default; only validation names fields.
+  if (status === 422 && !error.causes.some(({ field = '' }) => field !== '')) {
     return { kind: 'terminal', message, recheck: FORBIDDEN_RECHECK }
   }
   if (USER_MUST_ACT.has(status)) return { kind: 'terminal', message }

@@ -16,7 +16,8 @@ export type CronJobState =
   | { readonly kind: 'conflict'; readonly name: string; readonly owner: string }
   | { readonly kind: 'leaving'; readonly name: string }
   | { readonly kind: 'terminating' }
-  | { readonly kind: 'failed'; readonly message: string }
+  | { readonly kind: 'forbidden'; readonly message: string }
+  | { readonly kind: 'failing'; readonly message: string }
 
 export type ConditionFacts = {
   readonly generation: number
@@ -59,7 +60,8 @@ function accepted({ cronJob, next }: ConditionFacts): Answer<'Accepted'> {
       return { status: 'False', reason: 'InvalidSpec', message: cronJob.message }
     case 'notAllowed':
       return { status: 'False', reason: 'NotAllowed', message: cronJob.message }
-    case 'failed':
+    case 'forbidden':
+    case 'failing':
     case 'terminating':
     case 'leaving':
       return { status: 'Unknown', reason: 'Pending', message: 'the API server has not judged this spec yet' }
@@ -106,8 +108,10 @@ function ready({ cronJob, next }: ConditionFacts): Answer<'Ready'> {
       )
     case 'terminating':
       return no('NamespaceTerminating', 'the namespace is being deleted')
-    case 'failed':
-      return no('Progressing', `the CronJob cannot be written: ${cronJob.message}`)
+    case 'forbidden':
+      return no('Forbidden', `the CronJob may not be written: ${cronJob.message}`)
+    case 'failing':
+      return no('Progressing', `the CronJob cannot be written for now: ${cronJob.message}`)
   }
 }
 
@@ -121,10 +125,14 @@ function stalled({ cronJob }: ConditionFacts): Answer<'Stalled'> {
       const message = `the CronJob ${cronJob.name} exists and belongs to ${cronJob.owner}; delete it, or rename this schedule`
       return { status: 'True', reason: 'Conflict', message }
     }
+    case 'forbidden': {
+      const message = `allow it, and it is tried again within five minutes: ${cronJob.message}`
+      return { status: 'True', reason: 'Forbidden', message }
+    }
     case 'ready':
     case 'leaving':
     case 'terminating':
-    case 'failed':
+    case 'failing':
       return { status: 'False', reason: 'NotStalled', message: 'nobody has to act' }
   }
 }

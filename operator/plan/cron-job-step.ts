@@ -46,7 +46,9 @@ const written: Check = ({ schedule, cronJob, learned: { write }, now }) => {
     case 'refused':
       return settled({ kind: 'invalid', message: write.message, hasOld: isOurs(schedule, cronJob) })
     case 'forbidden':
-      return settled({ kind: 'failed', message: write.message }, Math.max(write.recheckAt, now))
+      return settled({ kind: 'forbidden', message: write.message }, Math.max(write.recheckAt, now))
+    case 'failing':
+      return settled({ kind: 'failing', message: write.message })
     case 'namespaceTerminating':
       return settled({ kind: 'terminating' })
   }

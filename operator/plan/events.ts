@@ -8,6 +8,7 @@ import type {
 } from '../../crds/validation-schedule.ts'
 import type { CachedSchedule } from '../model.ts'
 import { QUEUED } from './active.ts'
+import type { RunRequest } from './run-request.ts'
 import type { SkippedSlots } from './slot-skipped.ts'
 import { isoTime } from './time.ts'
 
@@ -61,6 +62,13 @@ export function skippedEvent({ skipped }: SkippedSlots): PlannedEvent[] {
   return [event('SlotSkipped', 'Mirror', slot, `the slot ${slot}${others} has no run: ${why}`)]
 }
 
+export function failedRequestEvent(request: RunRequest): PlannedEvent[] {
+  if (request.kind !== 'failed') return []
+  const { token, message } = request
+  const note = `the Job of the requested run cannot be made, and is tried again: ${message}`
+  return [event('RunStuck', 'Mirror', `${token} ${message}`, note)]
+}
+
 const END_REASONS: Readonly<Record<RunVerdict, EventReason>> = {
   Passed: 'RunPassed',
   Findings: 'RunFoundFailures',
@@ -74,6 +82,7 @@ const REFUSALS: Readonly<Record<string, EventReason>> = {
   InvalidSpec: 'InvalidSpec',
   NotAllowed: 'InvalidSpec',
   Conflict: 'Conflict',
+  Forbidden: 'Forbidden',
 }
 
 function refusals(

@@ -24,15 +24,22 @@ export type Learned = {
   readonly jobs: ReadonlyMap<string, CachedJob | undefined>
   /** By Job UID, the newest first. */
   readonly warnings: ReadonlyMap<string, readonly Words[]>
+  /** Why the Job of the run request could not be made. */
+  readonly run: RunRefusal | undefined
 }
+
+/** Without a time, it is tried again with growing pauses. */
+export type RunRefusal = { readonly message: string; readonly recheckAt?: number }
 
 /** What became of writing the CronJob in this reconcile. */
 export type CronJobWrite =
   | { readonly kind: 'done' }
   /** A person must change the spec. */
   | { readonly kind: 'refused'; readonly message: string }
-  /** A person must change something else: a role, a quota. */
+  /** A person must change something else: a role, a quota, a policy. */
   | { readonly kind: 'forbidden'; readonly message: string; readonly recheckAt: number }
+  /** Nothing is known to be wrong, but it has not worked for a while; it is tried on. */
+  | { readonly kind: 'failing'; readonly message: string }
   | { readonly kind: 'namespaceTerminating' }
 
 export const NOTHING_LEARNED: Learned = {
@@ -41,4 +48,20 @@ export const NOTHING_LEARNED: Learned = {
   pods: new Map(),
   jobs: new Map(),
   warnings: new Map(),
+  run: undefined,
+}
+
+/** A quota, a policy or another Job in the way goes without a word to us. */
+const RUN_RECHECK_MS = 60_000
+
+/** The spec has been accepted, so whatever refused its Job may change its mind. */
+export function withRefusedRun(known: Learned, write: CronJobWrite, now: number): Learned {
+  const message = 'message' in write ? write.message : 'the namespace is being deleted'
+  const run = write.kind === 'failing' ? { message } : { message, recheckAt: now + RUN_RECHECK_MS }
+  return { ...known, run }
+}
+
+/** Told, and tried again with growing pauses. */
+export function isFailing({ write, run }: Learned): boolean {
+  return write?.kind === 'failing' || (run !== undefined && run.recheckAt === undefined)
 }

@@ -3,13 +3,14 @@ import type { KubeObject } from '../kube/object.ts'
 import type { CachedCronJob, CachedJob, CachedPod, CachedSchedule } from '../model.ts'
 import { cronJobStep } from './cron-job-step.ts'
 import type { CronJobStep } from './cron-job-step.ts'
-import { event, skippedEvent, transitions } from './events.ts'
+import { event, failedRequestEvent, skippedEvent, transitions } from './events.ts'
 import type { PlannedEvent } from './events.ts'
 import type { JobDefaults } from './job-defaults.ts'
 import type { Learned, LiveRead } from './live-reads.ts'
 import { SLOT_GRACE_MS, nextSlot } from './next-slot.ts'
 import { jobsToPrune } from './prune.ts'
 import { runRequest } from './run-request.ts'
+import type { RunRequest } from './run-request.ts'
 import { readRuns } from './runs.ts'
 import { skippedSlots } from './slot-skipped.ts'
 import { assembleStatus, sameJson } from './status.ts'
@@ -70,21 +71,22 @@ export function plan(input: PlanInput): Plan {
     jobs: runs.jobs,
     accepted: step.state.kind === 'ready' || step.state.kind === 'conflict',
     busy: runs.active.length > 0,
+    refusal: learned.run,
     defaults: input.defaults,
   })
   if (request.kind === 'create') return { kind: 'run', job: request.job }
-  return settle(input, step, runs, request.kind === 'handled' ? request.token : undefined, learned)
+  return settle(input, step, runs, request)
 }
 
 function settle(
-  { schedule, cronJob, jobs, now, plannedAt }: PlanInput,
+  { schedule, cronJob, jobs, learned, now, plannedAt }: PlanInput,
   { state, requeueAt }: Extract<CronJobStep, { kind: 'settled' }>,
   runs: ReturnType<typeof readRuns>,
-  handledRunRequest: string | undefined,
-  learned: Learned,
+  request: RunRequest,
 ): Settled {
   const since = state.kind === 'ready' ? ((learned.cronJob ?? cronJob)?.specSince ?? '') : ''
   const next = nextSlot(schedule, since, now)
+  const handledRunRequest = request.kind === 'handled' ? request.token : undefined
   const status = assembleStatus({ schedule, cronJob: state, next, runs, handledRunRequest, now })
   const slots = skippedSlots({ schedule, since, jobs: runs.jobs, now, toldUntil: plannedAt })
   const untold = new Set(runs.finished.map(({ jobUID }) => jobUID))
@@ -92,10 +94,15 @@ function settle(
     kind: 'settled',
     status: sameJson(status, schedule.status) ? undefined : status,
     prune: jobsToPrune(schedule, jobs, untold),
-    events: [...transitions(schedule, status, runs.finished), ...skippedEvent(slots)],
+    events: [
+      ...transitions(schedule, status, runs.finished),
+      ...skippedEvent(slots),
+      ...failedRequestEvent(request),
+    ],
     requeueAt: earliest(
       requeueAt,
       runs.requeueAt,
+      learned.run?.recheckAt,
       slots.decidedAt === undefined ? undefined : slots.decidedAt + 1000,
       state.kind === 'ready' && next.kind === 'at' ? next.time + SLOT_GRACE_MS : undefined,
     ),

@@ -1,6 +1,7 @@
 import type { KubeObject } from '../kube/object.ts'
 import type { CachedJob, CachedSchedule } from '../model.ts'
 import type { JobDefaults } from './job-defaults.ts'
+import type { RunRefusal } from './live-reads.ts'
 import { runNowJob } from './job.ts'
 import { runNowName } from './names.ts'
 
@@ -10,6 +11,8 @@ export type RunRequestInput = {
   readonly jobs: readonly CachedJob[]
   readonly accepted: boolean
   readonly busy: boolean
+  /** Why it could not be made just now. */
+  readonly refusal: RunRefusal | undefined
   readonly defaults: JobDefaults
 }
 
@@ -18,6 +21,8 @@ export type RunRequest =
   | { readonly kind: 'none' }
   /** Stays open: a spec that cannot be used makes no Job. */
   | { readonly kind: 'refused' }
+  /** Stays open, and is tried again. */
+  | { readonly kind: 'failed'; readonly token: string; readonly message: string }
   /** Forbid does not see Jobs made by hand, so that runs would overlap. */
   | { readonly kind: 'waiting' }
   | { readonly kind: 'create'; readonly job: KubeObject }
@@ -39,7 +44,10 @@ const notAccepted: Check = ({ accepted }) => (accepted ? undefined : { kind: 're
 
 const occupied: Check = ({ busy }) => (busy ? { kind: 'waiting' } : undefined)
 
-const CHECKS: readonly Check[] = [notAsked, alreadyMade, notAccepted, occupied]
+const notMade: Check = ({ schedule, refusal }) =>
+  refusal && { kind: 'failed', token: schedule.runRequest, message: refusal.message }
+
+const CHECKS: readonly Check[] = [notAsked, alreadyMade, notAccepted, occupied, notMade]
 
 export function runRequest(input: RunRequestInput): RunRequest {
   for (const check of CHECKS) {

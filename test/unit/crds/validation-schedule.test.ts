@@ -71,7 +71,7 @@ test('types: defaults are there for whoever reads, and what may be missing says 
   expectTypeOf<FinishedRun['counts']>().toEqualTypeOf<RunCounts | undefined>()
   expectTypeOf<RecentRun['verdict']>().toEqualTypeOf<RunVerdict>()
   expectTypeOf<ConditionReason<'Stalled'>>().toEqualTypeOf<
-    'InvalidSpec' | 'NotAllowed' | 'Conflict' | 'NotStalled'
+    'InvalidSpec' | 'NotAllowed' | 'Conflict' | 'Forbidden' | 'NotStalled'
   >()
 })
 

@@ -49,8 +49,8 @@ describe('the client', () => {
     ])
     await client.remove(RESOURCES.pods, at, { uid: 'u', propagation: 'Foreground' })
     expect(api.calls.map(({ method, path, query }) => `${method} ${path}?${query.toString()}`)).toEqual([
-      'POST /api/v1/namespaces/ns/pods?fieldManager=us',
-      'PUT /api/v1/namespaces/ns/pods/a?fieldManager=us',
+      'POST /api/v1/namespaces/ns/pods?fieldManager=us&fieldValidation=Strict',
+      'PUT /api/v1/namespaces/ns/pods/a?fieldManager=us&fieldValidation=Strict',
       'PUT /api/v1/namespaces/ns/pods/a/status?fieldManager=us',
       'PATCH /api/v1/namespaces/ns/pods/a?fieldManager=us',
       'DELETE /api/v1/namespaces/ns/pods/a?',
@@ -187,8 +187,17 @@ describe('what a failure means', () => {
   const cases: [string, KubeError, object][] = [
     [
       'a bad zone',
-      new KubeError(422, { reason: 'Invalid', message: 'spec.timeZone' }),
-      { kind: 'terminal', message: 'spec.timeZone' },
+      new KubeError(422, {
+        reason: 'Invalid',
+        message: 'the words',
+        details: { causes: [{ field: 'spec.timeZone' }] },
+      }),
+      { kind: 'terminal', message: 'the words' },
+    ],
+    [
+      'an admission policy',
+      new KubeError(422, { reason: 'Invalid', message: 'x', details: { causes: [{ message: 'x' }] } }),
+      { kind: 'terminal', message: 'x', recheck: 300_000 },
     ],
     [
       'a field of the wrong type',

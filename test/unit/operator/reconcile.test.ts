@@ -16,6 +16,10 @@ const log = pino({ enabled: false })
 const clock = { ...systemClock, date: () => new Date(NOW) }
 
 const refused = (status: number, reason = '') => new KubeError(status, { message: 'the words', reason })
+const invalid = new KubeError(422, {
+  message: 'the words',
+  details: { causes: [{ field: 'spec.schedule' }] },
+})
 
 /** The calls made, and what is answered to them; a write is answered with what was sent. */
 function fakeApi(answers: Partial<Record<string, (object: KubeObject) => unknown>> = {}) {
@@ -77,7 +81,7 @@ function reconciler(
     log,
     isBusy: () => busy,
   })
-  return { reconcile: () => made.reconcile(KEY), caches, events }
+  return { reconcile: (failures?: number) => made.reconcile(KEY, failures), caches, events }
 }
 
 describe('a reconcile', () => {
@@ -142,7 +146,7 @@ describe('a CronJob that cannot be written', () => {
   const create = (error: Error) => fakeApi({ 'create cronjobs': () => error })
 
   it('because of the spec: says so in the status', async () => {
-    const api = create(refused(422, 'Invalid'))
+    const api = create(invalid)
     const { reconcile, events } = reconciler(api)
     expect((await reconcile()).kind).toBe('done')
     expect(api.names()).toEqual(['create cronjobs', 'status validationschedules'])
@@ -153,7 +157,17 @@ describe('a CronJob that cannot be written', () => {
   it('because it may not: says so, and looks again later', async () => {
     const api = create(refused(403, 'Forbidden'))
     expect(await reconciler(api).reconcile()).toEqual({ kind: 'done', requeueAt: NOW + 300_000 })
-    expect(JSON.stringify(api.calls[1]?.object['status'])).toContain('cannot be written: the words')
+    expect(JSON.stringify(api.calls[1]?.object['status'])).toContain('may not be written: the words')
+  })
+
+  it('because of something that lasts: tries again and again, and says so from the fourth time on', async () => {
+    const api = create(refused(500, 'InternalError'))
+    const { reconcile } = reconciler(api)
+    expect(await reconcile(2)).toEqual({ kind: 'backOff', atLeast: 0 })
+    expect(api.names()).toEqual(['create cronjobs'])
+    expect(await reconcile(3)).toEqual({ kind: 'backOff', atLeast: 0 })
+    expect(api.names().slice(1)).toEqual(['create cronjobs', 'status validationschedules'])
+    expect(JSON.stringify(api.calls[2]?.object['status'])).toContain('for now: the words')
   })
 
   it('because the name is taken: looks whose it is', async () => {
@@ -183,7 +197,7 @@ describe('a status that cannot be written', () => {
     ['it has changed', refused(409, 'Conflict'), { kind: 'again', after: 100 }],
     ['the schedule is gone', refused(404, 'NotFound'), { kind: 'drop' }],
     ['the API server is away', new UnreachableError('x'), { kind: 'backOff', atLeast: 0 }],
-    ['the CRD refuses it', refused(422, 'Invalid'), { kind: 'backOff', atLeast: 0 }],
+    ['the CRD refuses it', invalid, { kind: 'backOff', atLeast: 0 }],
   ])('because %s: tells no events about it', async (_why, error, result) => {
     const api = fakeApi({ 'status validationschedules': () => error })
     const { reconcile, events } = reconciler(api, {
@@ -222,16 +236,23 @@ describe('a run request', () => {
   })
 
   it.each([
-    ['somebody else’s Job has the name', 'get jobs'],
-    ['the Job is refused', 'create jobs'],
-  ])('is tried again when %s', async (_why, call) => {
+    [
+      'somebody else’s Job has the name',
+      refused(409, 'AlreadyExists'),
+      0,
+      { kind: 'done', requeueAt: NOW + 60_000 },
+    ],
+    ['the Job is refused', refused(403, 'Forbidden'), 0, { kind: 'done', requeueAt: NOW + 60_000 }],
+    ['the API server fails for long', refused(500), 3, { kind: 'backOff', atLeast: 0 }],
+  ])('is not acknowledged, told of, and tried again when %s', async (_why, error, failures, result) => {
     const api = fakeApi({
-      'create jobs': () => (call === 'create jobs' ? refused(422) : refused(409, 'AlreadyExists')),
+      'create jobs': () => error,
       'get jobs': () => ({ metadata: { name: 'x', namespace: 'compliance' } }),
     })
-    expect(await reconciler(api, { schedule: asked, cronJob: true }).reconcile()).toEqual({
-      kind: 'backOff',
-      atLeast: 0,
-    })
+    const { reconcile, events } = reconciler(api, { schedule: asked, cronJob: true })
+    expect(await reconcile(failures)).toEqual(result)
+    expect(api.calls.at(-1)?.object['status']).toHaveProperty('conditions')
+    expect(api.calls.at(-1)?.object['status']).not.toHaveProperty('lastHandledRunRequest')
+    expect(events).toMatchObject([{ reason: 'RunStuck' }])
   })
 })

@@ -25,3 +25,9 @@ it.each<[Failure, object]>([
 ])('%j', (failure, consequence) => {
   expect(consequenceOf(failure, 'words', 1000)).toEqual(consequence)
 })
+
+it('tells what does not go away', () => {
+  const told = { kind: 'learn', write: { kind: 'failing', message: 'words' } }
+  expect(consequenceOf({ kind: 'transient' }, 'words', 1000, 2)).toEqual({ kind: 'backOff', atLeast: 0 })
+  expect(consequenceOf({ kind: 'transient' }, 'words', 1000, 3)).toEqual(told)
+})
