@@ -1,0 +1,54 @@
+// For which of the requests that pass a TLS proxy a fault is.
+import type { Fault, ProxiedRequest } from './tls-proxy.ts'
+
+export type Matches = (request: ProxiedRequest) => boolean
+
+/** `POST cronjobs`, `PUT validationschedules/status`, `WATCH jobs`, `LIST pods`; a write about that schedule, if one is named. */
+export function call(method: string, resource: string, schedule?: string): Matches {
+  return (request) =>
+    methodOf(request) === method &&
+    resourceOf(request) === resource &&
+    (schedule === undefined || request.body.includes(`"${schedule}"`))
+}
+
+/** For the first of these requests only. */
+export function once(matches: Matches, fault: Fault): (request: ProxiedRequest) => Fault | undefined {
+  let left = 1
+  return (request) => (matches(request) && left-- > 0 ? fault : undefined)
+}
+
+/** The first of these requests waits for the release, without its sender's knowing; the others pass. */
+export function holdBack(matches: Matches) {
+  const reached = Promise.withResolvers<ProxiedRequest>()
+  const released = Promise.withResolvers<undefined>()
+  let left = 1
+  return {
+    fault: (request: ProxiedRequest): Promise<undefined> | undefined => {
+      if (!matches(request) || left-- <= 0) return undefined
+      reached.resolve(request)
+      return released.promise
+    },
+    /** It is there and waits. */
+    reached: reached.promise,
+    release: (): void => released.resolve(undefined),
+  }
+}
+
+function methodOf({ method, isWatch, path }: ProxiedRequest): string {
+  if (method !== 'GET') return method
+  if (isWatch) return 'WATCH'
+  return namesIn(path)?.['name'] === undefined ? 'LIST' : 'GET'
+}
+
+function resourceOf({ path }: ProxiedRequest): string {
+  const { plural, subresource } = namesIn(path) ?? {}
+  return [plural, subresource].filter(Boolean).join('/')
+}
+
+/** /api/v1/namespaces/NS/pods/NAME, /apis/batch/v1/namespaces/NS/jobs/NAME/status */
+const PATH =
+  /^\/apis?(?:\/[^/]+){1,2}\/namespaces\/[^/]+\/(?<plural>[^/]+)(?:\/(?<name>[^/]+))?(?:\/(?<subresource>[^/]+))?$/
+
+function namesIn(path: string): Record<string, string | undefined> | undefined {
+  return PATH.exec(path)?.groups
+}
