@@ -2,6 +2,7 @@ import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom
 import type { Caches } from './caches.ts'
 import type { Clock } from './clock.ts'
 import { ExpectedSlots } from './expected-slots.ts'
+import { keyOf } from './kube/object.ts'
 import { scheduleMetrics } from './schedule-metrics.ts'
 
 export type MetricsOptions = {
@@ -53,10 +54,14 @@ export class Metrics {
   #schedules(): string {
     const { isLeader, caches, clock } = this.#options
     if (!isLeader()) return ''
-    const { store } = caches.schedules
     const now = clock.date().getTime()
-    this.#slots.keepOnly((uid) => store.by('uid', uid).length > 0)
-    return scheduleMetrics(store.values(), (schedule) => this.#slots.of(schedule, now))
+    const cronJobs = caches.cronJobs.store
+    const uids = new Set([...cronJobs.values()].map(({ uid }) => uid))
+    this.#slots.keepOnly((uid) => uids.has(uid))
+    return scheduleMetrics(caches.schedules.store.values(), ({ namespace, uid, status }) => {
+      const cronJob = cronJobs.get(keyOf({ namespace, name: status.cronJobName ?? '' }))
+      return cronJob?.controller?.uid === uid ? this.#slots.of(cronJob, now) : 0
+    })
   }
 
   #gauges(): void {

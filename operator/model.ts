@@ -1,4 +1,10 @@
-import { JOB_UID_LABEL, RUN_REQUEST_ANNOTATION, SCHEDULE_UID_LABEL, SLOT_ANNOTATION } from '../crds/names.ts'
+import {
+  JOB_UID_LABEL,
+  RUN_REQUEST_ANNOTATION,
+  SCHEDULE_UID_LABEL,
+  SLOTS_SINCE_ANNOTATION,
+  SLOT_ANNOTATION,
+} from '../crds/names.ts'
 import type { ValidationScheduleSpec, ValidationScheduleStatus } from '../crds/validation-schedule.ts'
 import { controllerOf } from './kube/object.ts'
 import type { KubeObject, ManagedFields, OwnerReference } from './kube/object.ts'
@@ -42,8 +48,17 @@ export type CachedCronJob = Identity & {
   readonly spec: string
   /** Who else has set something in the spec. */
   readonly foreignManagers: readonly string[]
-  /** Since when the spec is as it is; ISO-8601. */
-  readonly specSince: string
+  readonly slots: Slots
+}
+
+/** When a CronJob fires. */
+export type Slots = {
+  readonly schedule: string
+  readonly timeZone: string
+  readonly suspend: boolean
+  readonly startingDeadlineSeconds: number
+  /** Since when it fires then; ISO-8601. Slots before that were another schedule's. */
+  readonly since: string
 }
 
 export type JobEnd = {
@@ -103,7 +118,7 @@ export function projectSchedule(object: KubeObject): CachedSchedule {
 
 export function projectCronJob(object: KubeObject): CachedCronJob {
   const { metadata } = object
-  const managers = (metadata.managedFields ?? []).filter(ownsSpec)
+  const spec = record(object['spec'])
   return {
     ...identityOf(object),
     controller: controllerOf(object),
@@ -112,11 +127,18 @@ export function projectCronJob(object: KubeObject): CachedCronJob {
     annotations: metadata.annotations ?? {},
     ownerReferences: metadata.ownerReferences ?? [],
     finalizers: metadata.finalizers ?? [],
-    spec: JSON.stringify(object['spec'] ?? {}),
-    foreignManagers: managers
+    spec: JSON.stringify(spec),
+    foreignManagers: (metadata.managedFields ?? [])
+      .filter(ownsSpec)
       .map(({ manager = '' }) => manager)
       .filter((manager) => manager !== FIELD_MANAGER),
-    specSince: latest([metadata.creationTimestamp, ...managers.map((entry) => text(record(entry)['time']))]),
+    slots: {
+      schedule: text(spec['schedule']) ?? '',
+      timeZone: text(spec['timeZone']) ?? '',
+      suspend: spec['suspend'] === true,
+      startingDeadlineSeconds: number(spec['startingDeadlineSeconds']),
+      since: metadata.annotations?.[SLOTS_SINCE_ANNOTATION] ?? metadata.creationTimestamp ?? '',
+    },
   }
 }
 
@@ -203,9 +225,4 @@ function ownsSpec({ fieldsV1, subresource }: ManagedFields): boolean {
 
 function words(value: Raw): Words {
   return { reason: text(value['reason']) ?? '', message: text(value['message']) ?? '' }
-}
-
-/** ISO-8601 texts of one form sort as the times they name. */
-function latest(times: readonly (string | undefined)[]): string {
-  return times.reduce<string>((newest, time = '') => (time > newest ? time : newest), '')
 }

@@ -1,3 +1,4 @@
+import { SLOTS_SINCE_ANNOTATION } from '../../crds/names.ts'
 import type { KubeObject } from '../kube/object.ts'
 import type { CachedCronJob, CachedSchedule } from '../model.ts'
 import type { CronJobState } from './conditions.ts'
@@ -7,6 +8,7 @@ import type { JobDefaults } from './job-defaults.ts'
 import { notAllowed } from './limits.ts'
 import type { Learned, LiveRead } from './live-reads.ts'
 import { ownershipOf } from './ownership.ts'
+import { isoTime } from './time.ts'
 
 /** Nobody tells when a foreign CronJob goes away: the watch shows ours only. */
 const CONFLICT_RECHECK_MS = 60_000
@@ -89,13 +91,18 @@ const foreign: Check = ({ schedule, cronJob, now }) => {
   return settled({ kind: 'conflict', name, owner: ownership.owner }, now + CONFLICT_RECHECK_MS)
 }
 
-const different: Check = ({ schedule, cronJob, defaults }) => {
+const different: Check = ({ schedule, cronJob, defaults, now }) => {
   if (cronJob === undefined) return undefined
   const desired = desiredCronJob(schedule, defaults)
   const difference = firstDifference(desired, cronJob)
   if (difference === undefined) return undefined
   const why = whyDifferent(schedule, cronJob, difference)
-  return { kind: 'replace', body: replacement(desired, cronJob), why, difference }
+  return {
+    kind: 'replace',
+    body: replacement(desired, cronJob, firesSince(schedule, cronJob, now)),
+    why,
+    difference,
+  }
 }
 
 const CHECKS: readonly Check[] = [written, limited, refusedBefore, absent, foreign, different]
@@ -134,8 +141,15 @@ function whyDifferent(
   return foreignManagers.length > 0 || difference.startsWith('metadata.') ? 'repaired' : 'updated'
 }
 
+/** A slot that was missed stays missed when only the image changes; one of an earlier schedule was not this one's. */
+function firesSince({ spec }: CachedSchedule, { slots }: CachedCronJob, now: number): string {
+  const same =
+    spec.schedule === slots.schedule && spec.timeZone === slots.timeZone && spec.suspend === slots.suspend
+  return same ? slots.since : isoTime(now)
+}
+
 /** A full update: the spec as it should be, our metadata, and what others keep on the object. */
-function replacement(desired: KubeObject, live: CachedCronJob): KubeObject {
+function replacement(desired: KubeObject, live: CachedCronJob, firesSince: string): KubeObject {
   const { metadata } = desired
   const others = live.ownerReferences.filter(
     ({ uid, controller }) =>
@@ -148,7 +162,11 @@ function replacement(desired: KubeObject, live: CachedCronJob): KubeObject {
       uid: live.uid,
       resourceVersion: live.resourceVersion,
       labels: { ...live.labels, ...metadata.labels },
-      annotations: { ...live.annotations, ...metadata.annotations },
+      annotations: {
+        ...live.annotations,
+        ...metadata.annotations,
+        [SLOTS_SINCE_ANNOTATION]: firesSince,
+      },
       ownerReferences: [...(metadata.ownerReferences ?? []), ...others],
       ...(live.finalizers.length === 0 ? {} : { finalizers: live.finalizers }),
     },

@@ -84,7 +84,7 @@ function settle(
   runs: ReturnType<typeof readRuns>,
   request: RunRequest,
 ): Settled {
-  const since = state.kind === 'ready' ? ((learned.cronJob ?? cronJob)?.specSince ?? '') : ''
+  const since = state.kind === 'ready' ? ((learned.cronJob ?? cronJob)?.slots.since ?? '') : ''
   const next = nextSlot(schedule, since, now)
   const handledRunRequest = request.kind === 'handled' ? request.token : undefined
   const status = assembleStatus({ schedule, cronJob: state, next, runs, handledRunRequest, now })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { ExpectedSlots } from '../../../operator/expected-slots.ts'
 import { scheduleMetrics } from '../../../operator/schedule-metrics.ts'
-import { NOW, at, endedPod, ended, input, job, schedule, summary } from './fixtures.ts'
+import { NOW, at, endedPod, ended, input, job, liveCronJob, schedule, summary } from './fixtures.ts'
 import { carryOut } from './simulation.ts'
 
 describe('the metrics of a schedule', () => {
@@ -43,25 +43,27 @@ describe('the metrics of a schedule', () => {
 
 describe('the slot that should have a run', () => {
   const slot = (time: number) => (time === 0 ? undefined : at((time - NOW) / 1000))
-  const minutely = schedule({ schedule: '* * * * *', startingDeadlineSeconds: 30 })
+  const cronJob = (spec = {}) => liveCronJob(schedule(spec))
+  const minutely = cronJob({ schedule: '* * * * *', startingDeadlineSeconds: 30 })
+  const since = (time: string) => ({ ...minutely, slots: { ...minutely.slots, since: time } })
 
   it.each([
     ['every minute', minutely, at(-60)],
-    ['every night', schedule(), at(-3600)],
-    ['a schedule that is younger than its slot', { ...schedule(), createdAt: at(-60) }, undefined],
-    ['a suspended one', schedule({ suspend: true }), undefined],
-    ['one that never fires', schedule({ schedule: '0 0 30 2 *' }), undefined],
-    ['a zone that is not known here', schedule({ timeZone: 'Factory' }), undefined],
+    ['every night', cronJob(), at(-3600)],
+    ['one that is younger than its slot', since(at(-50)), undefined],
+    ['a suspended one', cronJob({ suspend: true }), undefined],
+    ['one that never fires', cronJob({ schedule: '0 0 30 2 *' }), undefined],
+    ['a zone that is not known here', cronJob({ timeZone: 'Factory' }), undefined],
   ])('%s', (_what, of, expected) => {
     expect(slot(new ExpectedSlots().of(of, NOW))).toBe(expected)
   })
 
-  it('goes on with time, starts anew with another spec, and is forgotten with the schedule', () => {
+  it('goes on with time, starts anew with other slots, and is forgotten with the CronJob', () => {
     const slots = new ExpectedSlots()
     slots.of(minutely, NOW)
     expect(slot(slots.of(minutely, NOW + 600_000))).toBe(at(540))
-    expect(slots.of({ ...minutely, generation: 2 }, NOW + 600_000)).toBe(0)
-    expect(slot(slots.of({ ...minutely, generation: 2 }, NOW + 700_000))).toBe(at(660))
+    expect(slots.of(since(at(600)), NOW + 600_000)).toBe(0)
+    expect(slot(slots.of(since(at(600)), NOW + 700_000))).toBe(at(660))
     slots.keepOnly(() => false)
     expect(slot(slots.of(minutely, NOW))).toBe(at(-60))
   })

@@ -155,6 +155,24 @@ describe('a CronJob', () => {
     expect(reasons(carryOut({ ...world, cronJob }).events)).toEqual(['CronJobRepaired'])
   })
 
+  it.each([
+    ['keeps the time since when it fires so, whatever else changes', { backoffLimit: 0 }, {}, at(-86_400)],
+    ['fires anew from now on with another schedule', {}, { schedule: '0 5 * * *' }, at(0)],
+    ['fires anew from now on in another zone', {}, { timeZone: 'Asia/Tokyo' }, at(0)],
+    ['fires anew from now on when it is resumed', {}, { suspend: false }, at(0)],
+  ])('%s', (_what, job, spec, since) => {
+    const before = schedule({ suspend: 'suspend' in spec })
+    const cronJob = liveCronJob(before, ({ metadata }) => {
+      metadata.annotations['rapidrmf.io/slots-since'] = at(-86_400)
+    })
+    const changed = schedule({ suspend: before.spec.suspend, job, ...spec }, { generation: 2 })
+    const annotations = { 'rapidrmf.io/slots-since': since }
+    expect(plan({ ...world, schedule: changed, cronJob })).toMatchObject({
+      kind: 'write',
+      step: { body: { metadata: { annotations } } },
+    })
+  })
+
   it('is updated, not repaired, when the operator itself wants something else', () => {
     const { events } = carryOut({ ...world, defaults: { image: 'registry.example/rapidrmf:1.2.4' } })
     expect(events).toMatchObject([
