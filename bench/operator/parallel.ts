@@ -1,0 +1,41 @@
+/** As many as the operator has workers: both sides of a comparison ask the API server with the same concurrency. */
+export const WORKERS = 16
+
+/** Each item once, `WORKERS` at a time; a terminal sees how far it is. */
+export async function inParallel<T>(
+  what: string,
+  items: readonly T[],
+  work: (item: T) => Promise<unknown>,
+): Promise<void> {
+  const left = items.values()
+  const progress = startProgress(what, items.length)
+  const worker = async (): Promise<void> => {
+    for (const item of left) {
+      await work(item)
+      progress.step()
+    }
+  }
+  try {
+    await Promise.all(Array.from({ length: WORKERS }, worker))
+  } finally {
+    progress.end()
+  }
+}
+
+function startProgress(what: string, total: number): { step(): void; end(): void } {
+  const { stderr } = process
+  if (!stderr.isTTY) return { step: () => {}, end: () => {} }
+  let done = 0
+  const show = (): void => void stderr.write(`\r${what}: ${done} of ${total}\u001b[K`)
+  // Not at each step: the terminal must not take part in what is measured.
+  const timer = setInterval(show, 250)
+  return {
+    step: () => {
+      done += 1
+    },
+    end: () => {
+      clearInterval(timer)
+      stderr.write('\r\u001b[K')
+    },
+  }
+}
