@@ -16,10 +16,19 @@ export type NextSlot =
  */
 export const SLOT_GRACE_MS = 10_000
 
-/** The next slot, or the one of just now whose Job is still to come. `since`: since when the spec is in force. */
-export function nextSlot({ spec, status }: CachedSchedule, since: string, now: number): NextSlot {
+export type NextSlotInput = {
+  readonly spec: CachedSchedule['spec']
+  /** Since when the spec is in force. */
+  readonly since: string
+  /** The newest slot that has a Job. */
+  readonly last: string | undefined
+  readonly now: number
+}
+
+/** The next slot, or the one of just now whose Job is still to come. */
+export function nextSlot({ spec, since, last, now }: NextSlotInput): NextSlot {
   if (spec.suspend) return { kind: 'suspended' }
-  const after = Math.max(now - SLOT_GRACE_MS, timeOr(since, 0), timeOr(status.lastScheduleTime, 0))
+  const after = Math.max(now - SLOT_GRACE_MS, timeOr(since, 0), timeOr(last, 0))
   return readSchedule(spec, ({ schedule, timeZone }) => {
     const next = nextRun(schedule, timeZone, new Date(after))
     return next === undefined ? { kind: 'never' } : { kind: 'at', time: next.getTime() }

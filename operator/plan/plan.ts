@@ -85,7 +85,7 @@ function settle(
   request: RunRequest,
 ): Settled {
   const since = state.kind === 'ready' ? ((learned.cronJob ?? cronJob)?.slots.since ?? '') : ''
-  const next = nextSlot(schedule, since, now)
+  const next = nextSlot({ spec: schedule.spec, since, last: runs.lastScheduleTime, now })
   const handledRunRequest = request.kind === 'handled' ? request.token : undefined
   const status = assembleStatus({ schedule, cronJob: state, next, runs, handledRunRequest, now })
   const slots = skippedSlots({ schedule, since, jobs: runs.jobs, now, toldUntil: plannedAt })

@@ -6,7 +6,7 @@ import type { Outcome } from './job-outcome.ts'
 import type { Learned, LiveRead } from './live-reads.ts'
 import { isRunOf } from './ownership.ts'
 import { mergeRuns } from './recent-runs.ts'
-import { earliest, instant, isoTime, utc } from './time.ts'
+import { earliest, instant, isoTime, newest, utc } from './time.ts'
 
 export type RunsInput = {
   readonly schedule: CachedSchedule
@@ -23,6 +23,8 @@ export type Runs = {
   readonly active: readonly ActiveRun[]
   /** Those that have ended and are not in the status yet. */
   readonly finished: readonly FinishedRun[]
+  /** The newest slot that has had a Job. */
+  readonly lastScheduleTime: string | undefined
   /** What must be read before this can be believed. */
   readonly reads: readonly LiveRead[]
   readonly requeueAt: number | undefined
@@ -55,6 +57,7 @@ export function readRuns(input: RunsInput): Runs {
     jobs,
     active: judged.flatMap(({ active }) => optional(active)).toSorted(byStart),
     finished: judged.flatMap(({ finished }) => optional(finished)),
+    lastScheduleTime: newest(status.lastScheduleTime, ...jobs.map(({ slot }) => utc(slot))),
     reads: judged.flatMap(({ read }) => optional(read)),
     requeueAt: earliest(...judged.map(({ requeueAt }) => requeueAt), unseen(input)),
   }

@@ -6,7 +6,7 @@ import { childName } from './names.ts'
 import type { NextSlot } from './next-slot.ts'
 import { compactRun, mergeRuns } from './recent-runs.ts'
 import type { Runs } from './runs.ts'
-import { isoTime, newest, utc } from './time.ts'
+import { isoTime, newest } from './time.ts'
 
 export type StatusInput = {
   readonly schedule: CachedSchedule
@@ -30,7 +30,7 @@ export function assembleStatus(input: StatusInput): ValidationScheduleStatus {
     ),
     cronJobName: cronJobName(schedule, cronJob),
     nextScheduleTime: cronJob.kind === 'ready' && next.kind === 'at' ? isoTime(next.time) : undefined,
-    lastScheduleTime: newest(before.lastScheduleTime, ...runs.jobs.map(({ slot }) => utc(slot))),
+    lastScheduleTime: runs.lastScheduleTime,
     active: runs.active.length === 0 ? undefined : [...runs.active],
     ...history,
     lastHandledRunRequest: input.handledRunRequest ?? before.lastHandledRunRequest,

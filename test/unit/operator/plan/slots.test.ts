@@ -62,15 +62,15 @@ describe('a slot without a run', () => {
 })
 
 describe('the next slot', () => {
-  const next = (now: number, since = at(-86_400), status = {}) => {
-    const found = nextSlot({ ...everyTenMinutes, status }, since, now)
+  const next = (now: number, since = at(-86_400), last?: string) => {
+    const found = nextSlot({ spec: everyTenMinutes.spec, since, last, now })
     return found.kind === 'at' ? at((found.time - NOW) / 1000) : found.kind
   }
 
   it('stays the one of just now until its Job is there, or ten seconds have passed', () => {
     expect(next(NOW - 1000)).toBe(at(0))
     expect(next(NOW + 5000)).toBe(at(0))
-    expect(next(NOW + 5000, at(-86_400), { lastScheduleTime: at(0) })).toBe(at(600))
+    expect(next(NOW + 5000, at(-86_400), at(0))).toBe(at(600))
     expect(next(NOW + 10_000)).toBe(at(600))
   })
 
