@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pino } from 'pino'
+import type { Logger } from 'pino'
 import { afterAll } from 'vitest'
 import { systemClock } from '../../operator/clock.ts'
 import type { Clock } from '../../operator/clock.ts'
@@ -26,8 +27,9 @@ export type OperatorSetup = {
 /** The operator within the test's process; the returned function stops it as SIGTERM would. */
 export function startOperator({
   clock = systemClock,
+  log = pino({ level: process.env['RAPIDRMF_TEST_LOG'] ?? 'silent' }),
   ...setup
-}: OperatorSetup & { readonly clock?: Clock }): () => Promise<void> {
+}: OperatorSetup & { readonly clock?: Clock; readonly log?: Logger }): () => Promise<void> {
   const { file, flags, remove } = prepare(setup, 0)
   const config = readConfig(flags, {})
   if (config === 'help') throw new Error('help is not an operator')
@@ -37,7 +39,7 @@ export function startOperator({
     kube: loadConfig({ kubeconfig: file }),
     identity: 'test',
     clock,
-    log: pino({ level: process.env['RAPIDRMF_TEST_LOG'] ?? 'silent' }),
+    log,
     signal: stop.signal,
   })
   return async () => {
