@@ -4,7 +4,7 @@ import type { ValidationScheduleStatus } from '../crds/validation-schedule.ts'
 import type { Caches } from './caches.ts'
 import type { Clock } from './clock.ts'
 import type { KubeClient } from './kube/client.ts'
-import { failureOf } from './kube/errors.ts'
+import { failureOf, wordsOf } from './kube/errors.ts'
 import type { EventRecorder } from './kube/events.ts'
 import { RESOURCES, keyOf } from './kube/object.ts'
 import type { KubeObject, ObjectMeta } from './kube/object.ts'
@@ -151,7 +151,7 @@ export class Reconciler {
     if ('error' in sent) {
       const consequence = this.#consequence({ key, failures }, sent.error, input.now)
       if (consequence.kind === 'learn') {
-        log.warn({ schedule: key, err: sent.error }, 'the CronJob was refused')
+        log.warn({ schedule: key, reason: wordsOf(sent.error) }, 'the CronJob was refused')
         return { ...input, learned: { ...learned, write: consequence.write } }
       }
       const read = { kind: 'cronJob', name: step.body.metadata.name } as const
@@ -199,7 +199,7 @@ export class Reconciler {
     }
     const consequence = this.#consequence({ key, failures }, made.error, now)
     if (consequence.kind === 'learn') {
-      log.warn({ schedule: key, err: made.error }, 'the Job of a run request was refused')
+      log.warn({ schedule: key, reason: wordsOf(made.error) }, 'the Job of a run request was refused')
       return { ...input, learned: withRefusedRun(learned, consequence.write, now) }
     }
     const { namespace, name } = job.metadata
@@ -238,7 +238,7 @@ export class Reconciler {
     const { kind } = failureOf(removed.error)
     // Gone already, or another Job by now.
     if (kind !== 'notFound' && kind !== 'conflict')
-      log.warn({ err: removed.error, job: name }, 'cannot delete an old Job')
+      log.warn({ job: name, reason: wordsOf(removed.error) }, 'cannot delete an old Job')
   }
 
   #record({ namespace, name, uid }: CachedSchedule, events: readonly PlannedEvent[]): void {
@@ -275,8 +275,9 @@ export class Reconciler {
 
   #log(key: string, error: unknown, { kind }: Consequence): void {
     const { log } = this.#options
-    if (kind === 'backOff' || kind === 'learn') log.warn({ schedule: key, err: error }, 'trying again later')
-    else log.debug({ schedule: key, reason: wordsOf(error) }, 'read something out of date')
+    const fields = { schedule: key, reason: wordsOf(error) }
+    if (kind === 'backOff' || kind === 'learn') log.warn(fields, 'trying again later')
+    else log.debug(fields, 'read something out of date')
   }
 }
 
@@ -299,8 +300,4 @@ async function outcomeOf<T>(
   } catch (error) {
     return { error }
   }
-}
-
-function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -96,6 +96,11 @@ export function failureOf(error: unknown): Failure {
   return { kind: 'transient' }
 }
 
+/** For logs and conditions: what went wrong, without the stack that only a fault of our own needs. */
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
 /** Retry-After is a number of seconds or a date (RFC 9110, 10.2.3); in milliseconds. */
 export function parseRetryAfter(header: string | undefined, now: Date): number | undefined {
   if (header === undefined || header.trim() === '') return undefined

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { sleep } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import type { KubeClient } from './client.ts'
-import { failureOf, NotLeaderError } from './errors.ts'
+import { failureOf, NotLeaderError, wordsOf } from './errors.ts'
 import { microTime } from './micro-time.ts'
 import { RESOURCES } from './object.ts'
 import type { KubeObject, ObjectMeta } from './object.ts'
@@ -87,7 +87,7 @@ export class LeaderElector {
     const { random = Math.random, log } = this.#options
     while (!signal.aborted) {
       await this.#attempt(signal).catch((error: unknown) => {
-        if (!signal.aborted) log.warn({ err: error }, 'cannot read or renew the lease')
+        if (!signal.aborted) log.warn({ reason: wordsOf(error) }, 'cannot read or renew the lease')
       })
       this.#tell()
       // The waiting replicas spread out, as client-go's do; the leader keeps its beat.
@@ -195,7 +195,7 @@ export class LeaderElector {
       })
       .catch((error: unknown) => {
         const words = 'could not give the lease back; the next leader waits until it expires'
-        this.#options.log.warn({ err: error }, words)
+        this.#options.log.warn({ reason: wordsOf(error) }, words)
       })
   }
 
