@@ -9,6 +9,7 @@ import type { KubeObject, Resource } from '../../operator/kube/object.ts'
 import { childName } from '../../operator/plan/names.ts'
 import { kubeconfig, OPERATOR } from './access.ts'
 import { auditedWrites } from './audit-log.ts'
+import type { AuditedWrite } from './audit-log.ts'
 import { kubeClient } from './kube-client.ts'
 import type { TestNamespace } from './namespace.ts'
 import { until } from './until.ts'
@@ -44,6 +45,8 @@ export type Schedules = {
   remove(name: string, propagation?: 'Background' | 'Foreground' | 'Orphan'): Promise<void>
   /** The operator's writes since that position of the audit log, but for its Lease and events: `update cronjobs x-1a2b`. */
   writes(since: number, name?: string): Promise<string[]>
+  /** Those of them that the API server carried out. */
+  effects(since: number, name?: string): Promise<string[]>
   /** The reasons of the events about this schedule, sorted. */
   eventsOf(name: string): Promise<string[]>
 }
@@ -88,6 +91,20 @@ export function schedulesIn(here: TestNamespace): Schedules {
     })
   }
 
+  const writes = async (
+    since: number,
+    prefix = '',
+    counts: (write: AuditedWrite) => boolean = () => true,
+  ): Promise<string[]> => {
+    const filter = { since, namespace: here.name, user: OPERATOR }
+    return (await auditedWrites(here.cluster.auditLog, filter))
+      .filter(({ resource }) => resource !== 'leases' && resource !== 'events')
+      .filter((write) => write.name?.startsWith(prefix) && counts(write))
+      .map(({ verb, resource, subresource, name }) =>
+        [verb, resource, subresource, name].filter(Boolean).join(' '),
+      )
+  }
+
   const request = (name: string, token: string): Promise<void> =>
     patchAt(RESOURCES.schedules, name, [
       { op: 'add', path: '/metadata/annotations', value: { 'rapidrmf.io/run-requested-at': token } },
@@ -129,15 +146,8 @@ export function schedulesIn(here: TestNamespace): Schedules {
     remove: async (name, propagation = 'Background') => {
       await client.remove(RESOURCES.schedules, at(name), { propagation })
     },
-    writes: async (since, name = '') => {
-      const filter = { since, namespace: here.name, user: OPERATOR }
-      return (await auditedWrites(here.cluster.auditLog, filter))
-        .filter(({ resource }) => resource !== 'leases' && resource !== 'events')
-        .filter((write) => write.name?.startsWith(name))
-        .map(({ verb, resource, subresource, name }) =>
-          [verb, resource, subresource, name].filter(Boolean).join(' '),
-        )
-    },
+    writes,
+    effects: (since, name) => writes(since, name, ({ code }) => code < 300),
     eventsOf: async (name) => {
       const events = await list(RESOURCES.events, { fieldSelector: `regarding.uid=${await uidOf(name)}` })
       return events.map(({ reason }) => String(reason)).sort()
