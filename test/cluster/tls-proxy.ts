@@ -36,6 +36,9 @@ export type LineFilter = (
   request: ProxiedRequest,
 ) => string | undefined | Promise<string | undefined>
 
+/** The events of one watch, in and out: what passes, and when. */
+export type EventFilter = (lines: AsyncIterable<string>, request: ProxiedRequest) => AsyncIterable<string>
+
 export type TlsProxy = {
   /** The cluster, by way of the proxy. Users by client certificate cannot pass: use tokens. */
   readonly access: ClusterAccess
@@ -45,6 +48,8 @@ export type TlsProxy = {
   /** Looked at for each request; undefined passes it on. Waiting holds it back, whatever its sender does meanwhile. */
   fault: ((request: ProxiedRequest) => Fault | undefined | Promise<Fault | undefined>) | undefined
   line: LineFilter | undefined
+  /** Asked once for each watch; `line` sees what it lets through. */
+  events: EventFilter | undefined
   /** Ends the connections on which watches run, in the middle of the answer. */
   breakWatches(): void
 }
@@ -57,7 +62,11 @@ export async function startTlsProxy(cluster: ClusterAccess): Promise<TlsProxy> {
   const agent = new Agent({ keepAlive: true, ca: cluster.authority.certificate })
   const watches = new Set<ServerResponse>()
   const requests: ProxiedRequest[] = []
-  const proxy: Pick<TlsProxy, 'fault' | 'line'> = { fault: undefined, line: undefined }
+  const proxy: Pick<TlsProxy, 'fault' | 'line' | 'events'> = {
+    fault: undefined,
+    line: undefined,
+    events: undefined,
+  }
 
   const pass = async (incoming: IncomingMessage, response: ServerResponse, seen: ProxiedRequest) => {
     const upstream = await send(cluster.server, agent, incoming, seen)
@@ -73,7 +82,8 @@ export async function startTlsProxy(cluster: ClusterAccess): Promise<TlsProxy> {
     // Its length is no longer that of what the server sent.
     response.writeHead(200, { 'content-type': upstream.headers['content-type'] ?? 'application/json' })
     response.flushHeaders()
-    for await (const line of createInterface({ input: upstream })) {
+    const lines = createInterface({ input: upstream })
+    for await (const line of proxy.events?.(lines, seen) ?? lines) {
       const filtered = proxy.line === undefined ? line : await proxy.line(line, seen)
       if (filtered !== undefined) response.write(`${filtered}\n`)
     }
