@@ -1,0 +1,50 @@
+import { RESOURCES } from '../../operator/kube/object.ts'
+import type { ObjectMeta } from '../../operator/kube/object.ts'
+import { childName } from '../../operator/plan/names.ts'
+import type { Schedules } from './schedules.ts'
+
+type PodSpec = { readonly containers: readonly object[] }
+type JobTemplate = {
+  readonly metadata: Pick<ObjectMeta, 'labels' | 'annotations'>
+  readonly spec: { readonly template: { readonly spec: PodSpec } }
+}
+
+export type ByHand = {
+  /** In the place of the CronJob as its controller. */
+  readonly ownerReferences?: ObjectMeta['ownerReferences']
+  readonly labels?: ObjectMeta['labels']
+  /** Beside the job's own, as a webhook of a service mesh would add it. */
+  readonly container?: object
+}
+
+/** The Job that `kubectl create job NAME --from=cronjob/…` makes of a schedule's CronJob, but for what is given. */
+export async function createJobByHand(
+  schedules: Schedules,
+  schedule: string,
+  name: string,
+  { ownerReferences, labels, container }: ByHand = {},
+): Promise<{ readonly job: string; readonly uid: string }> {
+  const { metadata, spec } = await schedules.cronJobOf(schedule)
+  const template = spec['jobTemplate'] as JobTemplate
+  const pod = template.spec.template
+  const containers = [...pod.spec.containers, ...(container === undefined ? [] : [container])]
+  const cronJob = {
+    apiVersion: 'batch/v1',
+    kind: 'CronJob',
+    name: childName(schedule),
+    uid: metadata.uid ?? '',
+  }
+  const made = await schedules.client.create(RESOURCES.jobs, {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: {
+      namespace: metadata.namespace,
+      name,
+      labels: { ...template.metadata.labels, ...labels },
+      annotations: { ...template.metadata.annotations, 'cronjob.kubernetes.io/instantiate': 'manual' },
+      ownerReferences: ownerReferences ?? [{ ...cronJob, controller: true }],
+    },
+    spec: { ...template.spec, template: { ...pod, spec: { ...pod.spec, containers } } },
+  })
+  return { job: name, uid: made.metadata.uid ?? '' }
+}

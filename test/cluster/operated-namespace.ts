@@ -1,0 +1,96 @@
+import { Writable } from 'node:stream'
+import { pino } from 'pino'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import type { Clock } from '../../operator/clock.ts'
+import { auditPosition } from './audit-log.ts'
+import { installCrd } from './crd.ts'
+import { useNamespace } from './namespace.ts'
+import type { TestNamespace } from './namespace.ts'
+import { startOperator } from './run-operator.ts'
+import { is, schedulesIn } from './schedules.ts'
+import type { Schedules } from './schedules.ts'
+
+/** A namespace of the test file's own, and an operator within the test's process that looks after it. */
+export type OperatedNamespace = {
+  readonly here: TestNamespace
+  readonly schedules: Schedules
+  start(): void
+  stop(): Promise<void>
+  /** Where the audit log ends now. */
+  position(): number
+  /** Stops it, lets something happen, starts it again; all that it has written until it had looked at every schedule. */
+  restart(meanwhile?: () => Promise<unknown>): Promise<string[]>
+  /** What the operator has logged as an error: it has none for whatever happens in a cluster. */
+  errors(): readonly string[]
+}
+
+export type Operation = { readonly flags?: () => readonly string[]; readonly clock?: Clock }
+
+/** To be called inside of describeWithCluster; usable from the first beforeAll after it on. */
+export function useOperator(prefix: string, { flags, clock }: Operation = {}): OperatedNamespace {
+  const here = useNamespace(prefix)
+  const errors: string[] = []
+  let schedules: Schedules | undefined
+  let stop = async (): Promise<void> => {}
+  const start = (): void => {
+    stop = startOperator({
+      cluster: here.cluster,
+      namespace: here.name,
+      flags: flags?.() ?? [],
+      ...(process.env['RAPIDRMF_TEST_LOG'] === undefined && { log: pino({ level: 'error' }, into(errors)) }),
+      ...(clock && { clock }),
+    })
+  }
+  const position = (): number => auditPosition(here.cluster.auditLog)
+  let restarts = 0
+  const operated: OperatedNamespace = {
+    here,
+    get schedules() {
+      if (schedules === undefined) throw new Error('the namespace exists only while tests run')
+      return schedules
+    },
+    start,
+    stop: () => stop(),
+    position,
+    restart: async (meanwhile = async () => {}) => {
+      await stop()
+      await meanwhile()
+      const since = position()
+      start()
+      // Its key comes after those of all that the operator finds when it starts.
+      const last = `last-of-restart-${(restarts += 1)}`
+      await becomesReady(operated.schedules, last)
+      return (await operated.schedules.writes(since)).filter((write) => !write.includes(last))
+    },
+    errors: () => errors,
+  }
+  beforeAll(async () => {
+    await installCrd(here.admin)
+    schedules = schedulesIn(here)
+    start()
+  })
+  afterAll(() => stop())
+  return operated
+}
+
+/** A last test: whatever the others did to it, the operator is at work, and nothing took it by surprise. */
+export function itIsStillAtWork(operated: OperatedNamespace): void {
+  it('is still at work in the end', async () => {
+    await becomesReady(operated.schedules, 'in-the-end')
+    expect(operated.errors()).toEqual([])
+  })
+}
+
+async function becomesReady(schedules: Schedules, name: string): Promise<void> {
+  await schedules.create(name)
+  await schedules.status(name, 'Ready', is('Ready', 'True'))
+}
+
+function into(lines: string[]): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(chunk.toString())
+      done()
+    },
+  })
+}
