@@ -64,6 +64,12 @@ export const keyRef = (what: string) =>
 const withoutReserved = RESERVED_PREFIXES.map((prefix) => `!key.startsWith('${prefix}')`).join(' && ')
 const prefixes = RESERVED_PREFIXES.join(' or ')
 
+/** A CronJob is taken whatever metadata its Job template has; its Jobs would be refused, one after the other. */
+const metadataKeys = (what: string): Rule => [
+  String.raw`self.all(key, key.size() <= 253 && key.matches('^([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))`,
+  `the key of ${what} is a name of at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends, and before it perhaps a DNS name and "/", such as example.org/team`,
+]
+
 export const labelMap = () =>
   withRules(
     z
@@ -75,14 +81,30 @@ export const labelMap = () =>
         ]),
       )
       .meta({ maxProperties: 64 }),
+    metadataKeys('a label'),
+    [
+      "self.all(key, !key.contains('/') || key.split('/')[0] == key.split('/')[0].lowerAscii())",
+      'the DNS name before the "/" in the key of a label is in lower case',
+    ],
     [
       `self.all(key, ${withoutReserved} && !(key in [${celList(RESERVED_LABELS)}]))`,
       `labels that begin with ${prefixes}, and ${RESERVED_LABELS.join(', ')}, identify a run and are set by the operator and by Kubernetes; leave them out`,
     ],
   )
 
+/** Kubernetes takes 256 KiB for all annotations of an object, and a character has up to four bytes. */
+const MAX_ANNOTATIONS = 60_000
+
 export const annotationMap = () =>
-  withRules(z.record(z.string(), z.string().max(65_536)).meta({ maxProperties: 64 }), [
-    `self.all(key, ${withoutReserved})`,
-    `annotations that begin with ${prefixes} identify a run and are set by the operator and by Kubernetes; leave them out`,
-  ])
+  withRules(
+    z.record(z.string(), z.string().max(MAX_ANNOTATIONS)).meta({ maxProperties: 64 }),
+    metadataKeys('an annotation'),
+    [
+      `self.map(key, key.size() + self[key].size()).sum() <= ${MAX_ANNOTATIONS}`,
+      `annotations have at most ${MAX_ANNOTATIONS.toLocaleString('en-US')} characters altogether`,
+    ],
+    [
+      `self.all(key, ${withoutReserved})`,
+      `annotations that begin with ${prefixes} identify a run and are set by the operator and by Kubernetes; leave them out`,
+    ],
+  )

@@ -65,6 +65,15 @@ export const ACCEPTED: readonly Accepted[] = [
   ['offset zone', { timeZone: 'Etc/GMT+12' }],
   ['environment of one character', { environment: 'p' }],
   ['environment of fifty letters, none ASCII', { environment: 'é'.repeat(50) }],
+  [
+    'every form of key',
+    {
+      job: {
+        labels: { a: 'x', 'A.b_c-1': 'x', 'a.b-c.d/X': 'x', [`a/${'x'.repeat(63)}`]: 'x' },
+        annotations: { 'Example.org/x': 'é'.repeat(50_000) },
+      },
+    },
+  ],
   ['ConfigMap with dots', { config: { configMapKeyRef: { name: 'a.b', key: '_' } } }],
 ]
 
@@ -91,6 +100,9 @@ const DATA_KEY = 'must be a key of a ConfigMap or Secret: letters, digits'
 const OBJECT_NAME = 'must be the name of a Kubernetes object: lower-case letters, digits'
 const RESERVED = 'identify a run and are set by the operator and by Kubernetes; leave them out'
 const RESERVED_ENV = 'identify the run and are set by the operator; leave them out'
+
+const LABEL_KEY = 'the key of a label is a name of at most 63 letters'
+const ANNOTATION_KEY = 'the key of an annotation is a name of at most 63 letters'
 
 const withConfigMap = (key: object): object => ({ config: { configMapKeyRef: key } })
 const inJob = (job: object): object => ({ job })
@@ -150,6 +162,17 @@ export const REFUSED: readonly Refused[] = [
     inJob({ annotations: { 'batch.kubernetes.io/cronjob-scheduled-timestamp': 'x' } }),
     RESERVED,
   ],
+  ['label key with a space', inJob({ labels: { 'no key!': 'x' } }), LABEL_KEY],
+  ['label key without a prefix', inJob({ labels: { '/x': 'x' } }), LABEL_KEY],
+  ['empty label key', inJob({ labels: { '': 'x' } }), LABEL_KEY],
+  ['long label key', inJob({ labels: { [`a/${'x'.repeat(64)}`]: 'x' } }), LABEL_KEY],
+  ['label prefix in capitals', inJob({ labels: { 'Example.org/x': 'x' } }), 'is in lower case'],
+  ['annotation key', inJob({ annotations: { 'a/b/c': 'x' } }), ANNOTATION_KEY],
+  [
+    'annotations altogether',
+    inJob({ annotations: { a: 'x'.repeat(40_000), b: 'x'.repeat(40_000) } }),
+    'at most 60,000 characters altogether',
+  ],
   ['no time', inJob({ activeDeadlineSeconds: 0 }), 'should be greater than or equal to 1'],
   ['tries without end', inJob({ backoffLimit: 101 }), 'should be less than or equal to 100'],
   ['parallelism', inJob({ parallelism: 2 }), 'unknown field "spec.job.parallelism"'],
@@ -163,6 +186,8 @@ export const REFUSED: readonly Refused[] = [
   ['pull policy', inPod({ imagePullPolicy: 'Often' }), 'supported values: "Always", "IfNotPresent", "Never"'],
   ['service account', inPod({ serviceAccountName: 'Not A Name' }), OBJECT_NAME],
   ["pod's label", inPod({ labels: { 'controller-uid': 'x' } }), 'spec.job.pod.labels: Invalid value: '],
+  ["pod's label key", inPod({ labels: { 'no key!': 'x' } }), LABEL_KEY],
+  ["pod's annotation key", inPod({ annotations: { ' ': 'x' } }), ANNOTATION_KEY],
   ["pod's annotation", inPod({ annotations: { 'rapidrmf.io/schedule': 'x' } }), RESERVED],
   ['run key', inPod({ env: [{ name: 'RUN_KEY', value: 'x' }] }), RESERVED_ENV],
   ["schedule's UID", inPod({ env: [{ name: 'SCHEDULE_UID', value: 'x' }] }), 'spec.job.pod.env[0].name: '],
