@@ -85,6 +85,7 @@ mkdirSync(DIST, { recursive: true })
 cpSync(join(ROOT, 'job-image', 'assets'), join(DIST, 'assets'), { recursive: true })
 cpSync(join(ROOT, 'migrations'), join(DIST, 'migrations'), { recursive: true })
 await buildProgram('rapidrmf', 'job-image/main.ts')
+await buildProgram('operator', 'operator/main.ts')
 if (existsSync(join(ROOT, 'job-image', 'index.ts'))) await buildLibrary('job-image/index.ts')
 for (const file of readdirSync(DIST).filter((name) => /\.[cm]js$/.test(name))) {
   console.log(`${file}: ${Math.ceil(statSync(join(DIST, file)).size / 1024)} KiB`)
