@@ -7,6 +7,7 @@ import { firstDifference } from './drift.ts'
 import type { JobDefaults } from './job-defaults.ts'
 import { notAllowed } from './limits.ts'
 import type { Learned, LiveRead } from './live-reads.ts'
+import { childName } from './names.ts'
 import { ownershipOf } from './ownership.ts'
 import { isoTime } from './time.ts'
 
@@ -39,16 +40,17 @@ export type CronJobInput = {
 type Check = (input: CronJobInput) => CronJobStep | undefined
 
 /** A write of this reconcile has the last word. */
-const written: Check = ({ schedule, cronJob, learned: { write }, now }) => {
+const written: Check = (input) => {
+  const { write } = input.learned
   switch (write?.kind) {
     case undefined:
       return undefined
     case 'done':
       return settled({ kind: 'ready' })
     case 'refused':
-      return settled({ kind: 'invalid', message: write.message, hasOld: isOurs(schedule, cronJob) })
+      return unusable('invalid', write.message, input)
     case 'forbidden':
-      return settled({ kind: 'forbidden', message: write.message }, Math.max(write.recheckAt, now))
+      return settled({ kind: 'forbidden', message: write.message }, Math.max(write.recheckAt, input.now))
     case 'failing':
       return settled({ kind: 'failing', message: write.message })
     case 'namespaceTerminating':
@@ -56,20 +58,18 @@ const written: Check = ({ schedule, cronJob, learned: { write }, now }) => {
   }
 }
 
-const limited: Check = ({ schedule, cronJob, defaults }) => {
-  const message = notAllowed(schedule, defaults)
-  return message === undefined
-    ? undefined
-    : settled({ kind: 'notAllowed', message, hasOld: isOurs(schedule, cronJob) })
+const limited: Check = (input) => {
+  const message = notAllowed(input.schedule, input.defaults)
+  return message === undefined ? undefined : unusable('notAllowed', message, input)
 }
 
 /** What the API server refused, it will refuse again. */
-const refusedBefore: Check = ({ schedule, cronJob }) => {
-  const { status, generation } = schedule
+const refusedBefore: Check = (input) => {
+  const { status, generation } = input.schedule
   const accepted = status.conditions?.find(({ type }) => type === 'Accepted')
   if (accepted?.status !== 'False' || accepted.reason !== 'InvalidSpec') return undefined
   if (accepted.observedGeneration !== generation) return undefined
-  return settled({ kind: 'invalid', message: accepted.message, hasOld: isOurs(schedule, cronJob) })
+  return unusable('invalid', accepted.message, input)
 }
 
 const absent: Check = ({ schedule, cronJob, learned, defaults }) => {
@@ -119,6 +119,18 @@ export function cronJobStep(input: CronJobInput): CronJobStep {
 
 function settled(state: CronJobState, requeueAt?: number): CronJobStep {
   return { kind: 'settled', state, ...(requeueAt === undefined ? {} : { requeueAt }) }
+}
+
+/** The last good CronJob is left alone. It may be there although the cache does not show it: without its label. */
+function unusable(
+  kind: 'invalid' | 'notAllowed',
+  message: string,
+  { schedule, cronJob, learned }: CronJobInput,
+): CronJobStep {
+  const name = childName(schedule.name)
+  const missing = cronJob === undefined && schedule.status.cronJobName === name
+  if (missing && learned.cronJob === undefined) return { kind: 'read', read: { kind: 'cronJob', name } }
+  return settled({ kind, message, hasOld: isOurs(schedule, cronJob) })
 }
 
 function isOurs({ uid }: CachedSchedule, cronJob: CachedCronJob | undefined): boolean {
