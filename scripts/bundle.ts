@@ -1,0 +1,64 @@
+// The programs as one CommonJS file each. The same sources give the same bytes: nothing of the machine or the clock goes in.
+import { chmodSync, cpSync, mkdirSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
+import { build } from 'esbuild'
+import type { BuildOptions, Plugin } from 'esbuild'
+
+export const ROOT = join(import.meta.dirname, '..')
+
+const { version } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as { version: string }
+
+export const SHARED: BuildOptions = {
+  absWorkingDir: ROOT,
+  bundle: true,
+  platform: 'node',
+  target: 'node22',
+  define: { RAPIDRMF_VERSION: JSON.stringify(version) },
+  logLevel: 'warning',
+}
+
+/** A third of the bundle that every start would have to read, and nothing ever uses: */
+const REPLACED: readonly (readonly [path: RegExp, source: string])[] = [
+  // zod's messages in fifty languages,
+  [/\/zod\/v4\/locales\/index\.js$/, `export { default as en } from './en.js'`],
+  // and a compiler for migrations in TypeScript, where node-pg-migrate is given SQL only.
+  [/\/jiti\/lib\/jiti\.mjs$/, 'export const createJiti = () => undefined'],
+]
+
+const REPLACE: Plugin = {
+  name: 'replace',
+  setup: (bundler) => {
+    for (const [filter, contents] of REPLACED) {
+      bundler.onLoad({ filter }, ({ path }) => ({ contents, resolveDir: dirname(path) }))
+    }
+  },
+}
+
+/** The command line, with the files that it looks for beside itself. */
+export async function buildCommandLine(folder: string): Promise<void> {
+  mkdirSync(folder, { recursive: true })
+  cpSync(join(ROOT, 'job-image', 'assets'), join(folder, 'assets'), { recursive: true })
+  cpSync(join(ROOT, 'migrations'), join(folder, 'migrations'), { recursive: true })
+  await buildProgram('job-image/main.ts', join(folder, 'rapidrmf.cjs'))
+}
+
+export function buildOperator(folder: string): Promise<void> {
+  return buildProgram('operator/main.ts', join(folder, 'operator.cjs'))
+}
+
+/** Dynamic imports stay lazy inside the one file: a command pays for what it uses only. */
+async function buildProgram(entry: string, outfile: string): Promise<void> {
+  await build({
+    ...SHARED,
+    entryPoints: [entry],
+    outfile,
+    format: 'cjs',
+    minify: true,
+    // Modules find their files beside the bundle; see job-image/assets.ts.
+    define: { ...SHARED.define, 'import.meta.dirname': '__dirname' },
+    // pg's native binding is optional, and pg asks for it only where NODE_PG_FORCE_NATIVE is set.
+    external: ['pg-native'],
+    plugins: [REPLACE],
+  })
+  chmodSync(outfile, 0o755)
+}
