@@ -11,7 +11,7 @@ import { AUDIT_POLICY, auditedWrites, auditPosition } from './audit-log.ts'
 import type { AuditedWrite, AuditFilter } from './audit-log.ts'
 import { CONTROL_PLANE, findBinaries } from './binaries.ts'
 import { createAuthority, issueCertificate } from './certificates.ts'
-import { compactEtcd } from './etcd.ts'
+import { compactEtcd, putIntoEtcd } from './etcd.ts'
 import { defaultFlags, FILES, toArguments } from './flags.ts'
 import type { Flags, Layout, ProgramFlags, Server } from './flags.ts'
 import { freePorts } from './ports.ts'
@@ -49,6 +49,8 @@ export type Cluster = {
    * only then does a watch from before end with 410.
    */
   compactEtcd(): Promise<void>
+  /** Objects as JSON by their keys in etcd (`/registry/jobs/NAMESPACE/NAME`): thousands in the time of a few requests. */
+  putIntoEtcd(objects: ReadonlyMap<string, string>): Promise<void>
   /** Ends every process and removes the directory. */
   stop(): Promise<void>
 }
@@ -107,6 +109,7 @@ export async function startCluster({ flags = {}, scheduler = false }: ClusterOpt
     resume: (server) => servers.get(server).signal('SIGCONT'),
     pidOf: (server) => servers.get(server).pid,
     compactEtcd: () => compactEtcd(etcdPort),
+    putIntoEtcd: (objects) => putIntoEtcd(etcdPort, objects),
     stop: () => servers.stop(),
   }
 }
