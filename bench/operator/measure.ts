@@ -30,7 +30,7 @@ export async function measure(size: Size, log: (text: string) => void): Promise<
     cluster.pause('kube-controller-manager')
     const bulk = await bulkRounds(plane, { operator: namespace, bare }, size, log)
     log(`${schedules * JOBS} Jobs with pods`)
-    await addHistories(client, namespace)
+    await addHistories(plane, namespace)
     cluster.resume('kube-controller-manager')
     await plane.quiet()
     const restarts: Restart[] = []
