@@ -90,12 +90,12 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     const startedAt = clock.now()
     const result = await reconciler.reconcile(key, failures)
     metrics.reconciled((clock.now() - startedAt) / 1000, result.kind)
-    if (result.kind === 'backOff') {
-      queue.retry(key, result.atLeast)
+    if (result.kind === 'backOff' || result.kind === 'stale') {
+      queue.retry(key, result.kind === 'backOff' ? result.atLeast : 0)
       return
     }
     queue.forget(key)
-    if (result.kind === 'again') queue.addAfter(key, result.after)
+    if (result.kind === 'again') queue.add(key)
     else if (result.kind === 'done' && result.requeueAt !== undefined) {
       queue.addAfter(key, Math.max(result.requeueAt - clock.date().getTime(), 1))
     }

@@ -28,6 +28,8 @@ export class WorkQueue {
   readonly #again = new Set<string>()
   readonly #later = new Map<string, Later>()
   readonly #failures = new Map<string, number>()
+  /** Until when the server wants to hear nothing more of a key, whatever happens to it. */
+  readonly #heldUntil = new Map<string, number>()
   #started = false
   #drained: (() => void) | undefined
   #stopped = false
@@ -59,7 +61,9 @@ export class WorkQueue {
 
   add(key: string): void {
     if (this.#stopped) return
-    if (this.#running.has(key)) this.#again.add(key)
+    const held = (this.#heldUntil.get(key) ?? 0) - this.#clock.now()
+    if (held > 0) this.addAfter(key, held)
+    else if (this.#running.has(key)) this.#again.add(key)
     else this.#waiting.add(key)
     this.#pump()
   }
@@ -82,10 +86,11 @@ export class WorkQueue {
     this.#later.set(key, { at, cancel })
   }
 
-  /** Tries a failed key again, later each time until `forget`, and not before `atLeast` (a server's Retry-After). */
+  /** Tries a failed key again, later each time until `forget`; not before `atLeast` (a server's Retry-After), however often it is added. */
   retry(key: string, atLeast = 0): void {
     const failures = (this.#failures.get(key) ?? 0) + 1
     this.#failures.set(key, failures)
+    if (atLeast > 0) this.#heldUntil.set(key, this.#clock.now() + atLeast)
     const { backoff = BACKOFF, random } = this.#options
     this.addAfter(key, Math.max(backoffDelay(backoff, failures, random), atLeast))
   }
@@ -93,6 +98,7 @@ export class WorkQueue {
   /** The key has succeeded: its next failure is a first one. */
   forget(key: string): void {
     this.#failures.delete(key)
+    this.#heldUntil.delete(key)
   }
 
   /** Drops what waits, takes nothing more, and resolves when the work at hand is done. */
@@ -126,7 +132,7 @@ export class WorkQueue {
       this.retry(key)
     } finally {
       this.#running.delete(key)
-      if (this.#again.delete(key)) this.#waiting.add(key)
+      if (this.#again.delete(key)) this.add(key)
       if (this.#running.size === 0) this.#drained?.()
       this.#pump()
     }

@@ -24,7 +24,9 @@ import type { Consequence } from './write-failure.ts'
 /** What to do with the key when the reconcile is over. */
 export type Result =
   | { readonly kind: 'done'; readonly requeueAt?: number | undefined }
-  | Extract<Consequence, { kind: 'again' | 'backOff' | 'drop' }>
+  /** Others wait for their turn: once more after them. */
+  | { readonly kind: 'again' }
+  | Extract<Consequence, { kind: 'stale' | 'backOff' | 'drop' }>
 
 export type ReconcilerOptions = {
   /** Guarded by the leadership. */
@@ -40,8 +42,6 @@ export type ReconcilerOptions = {
 
 /** Reads, write, write again, settle: four rounds, and as many again for what changes under our hands. */
 const MOST_ROUNDS = 8
-/** The echo of an own write comes by itself; this is for the case that a watch is down. */
-const ECHO_PAUSE_MS = 1000
 /** The creation times of Jobs are cut to seconds, and their events take a moment. */
 const TOLD_MARGIN_MS = 5_000
 /** What was decided while nobody looked is told if it is no older than this. */
@@ -81,7 +81,7 @@ export class Reconciler {
     }
     // A cache older than our last write would make us do it again.
     const current = [caches.schedules, caches.cronJobs, caches.jobs].every(({ echo }) => echo.caughtUp(key))
-    if (!current) return { kind: 'again', after: ECHO_PAUSE_MS }
+    if (!current) return { kind: 'stale' }
     const now = clock.date().getTime()
     try {
       return await this.#work({ key, failures }, this.#gather(key, schedule, now))
@@ -165,7 +165,7 @@ export class Reconciler {
     )
     this.#record(schedule, events)
     this.#noteStubborn(key, step.body, cronJob, schedule)
-    if (isBusy()) throw new Stop({ kind: 'again', after: 0 })
+    if (isBusy()) throw new Stop({ kind: 'again' })
     return { ...input, cronJob, learned: { ...learned, cronJob, write: { kind: 'done' } } }
   }
 
@@ -265,8 +265,7 @@ export class Reconciler {
   /** Of a read, or of the status. */
   #failed(key: string, error: unknown, now: number): Result {
     const failure = failureOf(error)
-    // The schedule itself is gone, or its namespace is going.
-    if (failure.kind === 'notFound' || failure.kind === 'namespaceTerminating') return { kind: 'drop' }
+    if (failure.kind === 'namespaceTerminating') return { kind: 'drop' }
     const consequence = consequenceOf(failure, wordsOf(error), now)
     this.#log(key, error, consequence)
     if (consequence.kind === 'learn' || consequence.kind === 'look') return { kind: 'backOff', atLeast: 0 }

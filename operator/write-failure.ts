@@ -7,15 +7,12 @@ export type Consequence =
   | { readonly kind: 'learn'; readonly write: CronJobWrite }
   /** The name is taken: look whose it is. */
   | { readonly kind: 'look' }
-  /** What was planned from is out of date: the watch will tell, or has told already. */
-  | { readonly kind: 'again'; readonly after: number }
+  /** What was planned from is out of date: the watch will tell, or has told already. Until then, as `backOff`. */
+  | { readonly kind: 'stale' }
   /** Later, each time later still; not before `atLeast`. */
   | { readonly kind: 'backOff'; readonly atLeast: number }
   /** Nothing to be done, or not by this replica. */
   | { readonly kind: 'drop' }
-
-/** Long enough for the watch event of the other write to be here, short enough not to be noticed. */
-const CONFLICT_PAUSE_MS = 100
 
 /** A failure that lasts has to be told: a webhook that is down answers each write with 500, for hours. */
 const TOLD_AFTER = 3
@@ -33,10 +30,10 @@ export function consequenceOf(failure: Failure, message: string, now: number, fa
     case 'alreadyExists':
       return { kind: 'look' }
     case 'conflict':
-      return { kind: 'again', after: CONFLICT_PAUSE_MS }
+    case 'notFound':
+      return { kind: 'stale' }
     case 'wait':
       return { kind: 'backOff', atLeast: failure.after }
-    case 'notFound':
     case 'expired':
     case 'transient':
       return failures < TOLD_AFTER

@@ -89,6 +89,26 @@ describe('the work queue', () => {
     expect(clock.pending()).toBe(0)
   })
 
+  test('what a server wants to be left alone with waits, whatever happens to it meanwhile', async () => {
+    const { clock, queue, keys, finish } = setUp()
+    queue.add('a')
+    await settle()
+    queue.add('a')
+    queue.retry('a', 5_000)
+    await finish(0)
+    queue.add('a')
+    queue.addAfter('a', 1_000)
+    await clock.advance(4_999)
+    expect(keys()).toEqual(['a'])
+    await clock.advance(1)
+    expect(keys()).toEqual(['a', 'a'])
+    queue.forget('a')
+    await finish(1)
+    queue.add('a')
+    await settle()
+    expect(keys()).toEqual(['a', 'a', 'a'])
+  })
+
   test('addAfter of nothing, or of the past, is add', async () => {
     const { queue, keys } = setUp()
     queue.addAfter('a', 0)

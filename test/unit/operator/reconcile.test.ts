@@ -109,7 +109,7 @@ describe('a reconcile', () => {
 
   it('makes CronJobs first while many schedules wait', async () => {
     const api = fakeApi()
-    expect(await reconciler(api, { busy: true }).reconcile()).toEqual({ kind: 'again', after: 0 })
+    expect(await reconciler(api, { busy: true }).reconcile()).toEqual({ kind: 'again' })
     expect(api.names()).toEqual(['create cronjobs'])
   })
 
@@ -118,7 +118,7 @@ describe('a reconcile', () => {
     const { reconcile, caches } = reconciler(api)
     caches.cronJobs.hasSeen = () => false
     caches.cronJobs.echo.wrote(KEY, '5')
-    expect(await reconcile()).toEqual({ kind: 'again', after: 1000 })
+    expect(await reconcile()).toEqual({ kind: 'stale' })
     expect(api.calls).toEqual([])
   })
 
@@ -194,8 +194,8 @@ describe('a CronJob that cannot be written', () => {
 
 describe('a status that cannot be written', () => {
   it.each([
-    ['it has changed', refused(409, 'Conflict'), { kind: 'again', after: 100 }],
-    ['the schedule is gone', refused(404, 'NotFound'), { kind: 'drop' }],
+    ['it has changed', refused(409, 'Conflict'), { kind: 'stale' }],
+    ['the schedule is gone', refused(404, 'NotFound'), { kind: 'stale' }],
     ['the API server is away', new UnreachableError('x'), { kind: 'backOff', atLeast: 0 }],
     ['the CRD refuses it', invalid, { kind: 'backOff', atLeast: 0 }],
   ])('because %s: tells no events about it', async (_why, error, result) => {

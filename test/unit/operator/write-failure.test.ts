@@ -13,14 +13,14 @@ it.each<[Failure, object]>([
   ],
   [{ kind: 'namespaceTerminating' }, { kind: 'learn', write: { kind: 'namespaceTerminating' } }],
   [{ kind: 'alreadyExists' }, { kind: 'look' }],
-  [{ kind: 'conflict' }, { kind: 'again', after: 100 }],
+  [{ kind: 'conflict' }, { kind: 'stale' }],
   [
     { kind: 'wait', after: 7 },
     { kind: 'backOff', atLeast: 7 },
   ],
   [{ kind: 'transient' }, { kind: 'backOff', atLeast: 0 }],
   [{ kind: 'expired' }, { kind: 'backOff', atLeast: 0 }],
-  [{ kind: 'notFound' }, { kind: 'backOff', atLeast: 0 }],
+  [{ kind: 'notFound' }, { kind: 'stale' }],
   [{ kind: 'notLeader' }, { kind: 'drop' }],
 ])('%j', (failure, consequence) => {
   expect(consequenceOf(failure, 'words', 1000)).toEqual(consequence)
