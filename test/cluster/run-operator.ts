@@ -59,6 +59,10 @@ export type OperatorProcess = {
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
+/** Here, and not where one is started: what a hook registers in a hook is never run. */
+const ends = new Set<() => Promise<unknown>>()
+afterAll(() => Promise.all([...ends].map((end) => end())))
+
 /** The same as a process of its own, as users start it; killed with the test file if it is still there. */
 export async function startOperatorProcess(setup: OperatorSetup): Promise<OperatorProcess> {
   const [port = 0] = await freePorts(1)
@@ -71,11 +75,11 @@ export async function startOperatorProcess(setup: OperatorSetup): Promise<Operat
     child.kill(signal)
     const code = await ended
     remove()
+    ends.delete(end)
     return code
   }
-  afterAll(async () => {
-    if (child.exitCode === null && child.signalCode === null) await stop('SIGKILL')
-  })
+  const end = (): Promise<unknown> => stop('SIGKILL')
+  ends.add(end)
   return {
     pid: child.pid ?? 0,
     url: `http://127.0.0.1:${port}`,
