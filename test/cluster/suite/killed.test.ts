@@ -1,0 +1,129 @@
+import { beforeAll, expect, it } from 'vitest'
+import { childName } from '../../../operator/plan/names.ts'
+import { auditPosition } from '../audit-log.ts'
+import { installCrd } from '../crd.ts'
+import { describeWithCluster, useNamespace } from '../namespace.ts'
+import { outcomesOf, toldBy } from '../outcomes.ts'
+import { call } from '../requests.ts'
+import { startOperatorProcess } from '../run-operator.ts'
+import { is, schedulesIn } from '../schedules.ts'
+import type { Schedules } from '../schedules.ts'
+import { startTlsProxy } from '../tls-proxy.ts'
+import type { Fault, TlsProxy } from '../tls-proxy.ts'
+import { until } from '../until.ts'
+
+/** What the operator was killed at, by schedule. */
+const LAST_CALLS: Readonly<Record<string, readonly [method: string, resource: string, fault: Fault]>> = {
+  'cron-job-unsent': ['POST', 'cronjobs', 'hang'],
+  'cron-job-made': ['POST', 'cronjobs', 'hangAfter'],
+  'cron-job-changed': ['PUT', 'cronjobs', 'hangAfter'],
+  'status-unsent': ['PUT', 'validationschedules/status', 'hang'],
+  'status-written': ['PUT', 'validationschedules/status', 'hangAfter'],
+  'job-unsent': ['POST', 'jobs', 'hang'],
+  'job-made': ['POST', 'jobs', 'hangAfter'],
+}
+
+/** Before the kill: the CronJobs of the two statuses, and what hung after it was done. */
+const EFFECTIVE = 2 + 4
+
+describeWithCluster('an operator that was killed in the middle of its writes, and started again', () => {
+  const here = useNamespace('killed')
+  let schedules: Schedules
+  let proxy: TlsProxy
+  /** Of the audit log: when the faults were there, and when the second operator was started. */
+  let before: number
+  let restarted: number
+
+  beforeAll(async () => {
+    await installCrd(here.admin)
+    schedules = schedulesIn(here)
+    proxy = await startTlsProxy(here.cluster)
+    const setup = { cluster: proxy.access, namespace: here.name }
+    const first = await startOperatorProcess(setup)
+    for (const name of ['cron-job-changed', 'job-unsent', 'job-made']) {
+      await schedules.create(name, { suspend: true })
+      await schedules.status(name, 'Ready', is('Ready', 'True'))
+    }
+    await everythingTold(3)
+
+    before = auditPosition(here.cluster.auditLog)
+    const faults = Object.entries(LAST_CALLS).map(([schedule, [method, resource, fault]]) => ({
+      matches: call(method, resource, schedule),
+      fault,
+    }))
+    proxy.fault = (request) => faults.find(({ matches }) => matches(request))?.fault
+    for (const name of ['cron-job-unsent', 'cron-job-made', 'status-unsent', 'status-written']) {
+      await schedules.create(name)
+    }
+    await schedules.patch('cron-job-changed', [{ op: 'replace', path: '/spec/schedule', value: '0 3 * * *' }])
+    for (const name of ['job-unsent', 'job-made']) await schedules.request(name, 'once')
+    await until('all of them to hang', async () => {
+      const { done } = await outcomesOf(here, before)
+      const sent = faults.every(({ matches }) => proxy.requests.some(matches))
+      return sent && done.length === EFFECTIVE ? true : undefined
+    })
+
+    await first.stop('SIGKILL')
+    proxy.fault = undefined
+    proxy.forget()
+    restarted = auditPosition(here.cluster.auditLog)
+    await startOperatorProcess(setup)
+    // All are looked at when the new one leads, and this one with them.
+    await schedules.create('last')
+    await schedules.status('last', 'Ready', is('Ready', 'True'), { timeoutMs: 60_000 })
+  }, 120_000)
+
+  async function everythingTold(count: number): Promise<void> {
+    await until(`${count} events`, async () =>
+      (await toldBy(schedules.client, here.name)).length >= count ? true : undefined,
+    )
+  }
+
+  const status = 'update validationschedules status'
+
+  it.each([
+    ['cron-job-unsent', [], ['create cronjobs CHILD', status]],
+    ['cron-job-made', ['create cronjobs CHILD'], [status]],
+    ['status-unsent', ['create cronjobs CHILD'], [status]],
+    ['status-written', ['create cronjobs CHILD', status], []],
+  ])('%s: has made one CronJob and written one status', async (name, first, second) => {
+    const { nextScheduleTime } = await schedules.status(name, 'Ready', is('Ready', 'True'))
+    expect(nextScheduleTime).toMatch(/T02:00:00Z$/)
+    const inFull = (writes: string[]) =>
+      writes.map((write) =>
+        write === status ? `${status} ${name}` : write.replace('CHILD', childName(name)),
+      )
+    expect(await outcomesOf(here, before, name)).toEqual({ done: inFull([...first, ...second]), refused: [] })
+    expect((await outcomesOf(here, restarted, name)).done).toEqual(inFull(second))
+  })
+
+  it('has changed the CronJob once', async () => {
+    const name = 'cron-job-changed'
+    await schedules.status(name, 'observed', ({ observedGeneration }) => observedGeneration === 2)
+    expect((await schedules.cronJobOf(name)).spec['schedule']).toBe('0 3 * * *')
+    expect(await outcomesOf(here, before, name)).toEqual({
+      done: [`update cronjobs ${childName(name)}`, `${status} ${name}`],
+      refused: [],
+    })
+  })
+
+  it.each(['job-unsent', 'job-made'])('%s: has made one Job', async (name) => {
+    const { active } = await schedules.status(
+      name,
+      'handled',
+      ({ lastHandledRunRequest }) => lastHandledRunRequest === 'once',
+    )
+    const jobs = await schedules.jobsOf(name)
+    expect(jobs.map(({ metadata }) => metadata.uid)).toEqual(active?.map(({ jobUID }) => jobUID))
+    expect(await outcomesOf(here, before, name)).toEqual({
+      done: [`create jobs ${jobs[0]?.metadata.name}`, `${status} ${name}`],
+      refused: [],
+    })
+  })
+
+  it('has told nothing twice', async () => {
+    const told = await toldBy(schedules.client, here.name)
+    expect(told).toContainEqual(expect.stringMatching(/^RunStarted job-made /))
+    expect(told).toEqual([...new Set(told)])
+  })
+})
