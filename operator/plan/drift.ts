@@ -1,3 +1,4 @@
+import { SPEC_HASH_ANNOTATION } from '../../crds/validation-schedule.ts'
 import type { KubeObject } from '../kube/object.ts'
 import type { CachedCronJob } from '../model.ts'
 import { parseQuantity } from './quantity.ts'
@@ -5,16 +6,21 @@ import { parseQuantity } from './quantity.ts'
 /**
  * What sets a CronJob apart from the one that the schedule asks for: the first such field, or undefined. The API server
  * fills in defaults, so a field that only the live object has counts for something only if somebody else has written
- * to the spec, and if it is more than a default.
+ * to the spec, and if it is more than a default. One that was asked for and is not any more shows by the hash.
  */
 export function firstDifference(desired: KubeObject, live: CachedCronJob): string | undefined {
-  const { labels, annotations, ownerReferences } = desired.metadata
+  const {
+    labels,
+    annotations: { [SPEC_HASH_ANNOTATION]: hash, ...annotations } = {},
+    ownerReferences,
+  } = desired.metadata
   const foreign = live.foreignManagers.length > 0
   return (
     difference(labels, live.labels, 'metadata.labels', false) ??
     difference(annotations, live.annotations, 'metadata.annotations', false) ??
     ownerDifference(ownerReferences, live) ??
-    difference(desired['spec'], JSON.parse(live.spec), 'spec', foreign)
+    difference(desired['spec'], JSON.parse(live.spec), 'spec', foreign) ??
+    (hash === live.annotations[SPEC_HASH_ANNOTATION] ? undefined : 'spec')
   )
 }
 

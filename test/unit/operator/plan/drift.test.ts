@@ -106,3 +106,10 @@ it.each<[string, (object: Raw) => unknown, string]>([
 ])('%s is', (_what, change, path) => {
   expect(compare(change)).toBe(path)
 })
+
+it('what is not asked for any more is a difference, though nobody else has set it', () => {
+  const before = liveCronJob(
+    schedule({ job: { pod: { imagePullPolicy: 'Always', nodeSelector: { a: 'b' } } } }),
+  )
+  expect(firstDifference(cronJob(schedule({ job: { pod: {} } }), DEFAULTS), before)).toBe('spec')
+})
