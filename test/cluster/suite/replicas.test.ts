@@ -1,0 +1,188 @@
+import { beforeAll, expect, it } from 'vitest'
+import type { Lease } from '../../../operator/kube/leader.ts'
+import { RESOURCES } from '../../../operator/kube/object.ts'
+import { childName } from '../../../operator/plan/names.ts'
+import { startProxy } from '../../support/proxy.ts'
+import { createNamespace } from '../access.ts'
+import { auditPosition } from '../audit-log.ts'
+import { installCrd } from '../crd.ts'
+import { describeWithCluster, useNamespace } from '../namespace.ts'
+import type { TestNamespace } from '../namespace.ts'
+import { outcomesOf, toldBy } from '../outcomes.ts'
+import { call, holdBack } from '../requests.ts'
+import { startOperatorProcess } from '../run-operator.ts'
+import { is, schedulesIn } from '../schedules.ts'
+import type { Schedules } from '../schedules.ts'
+import { startTlsProxy } from '../tls-proxy.ts'
+import { until } from '../until.ts'
+
+/** The Lease lasts 15 s from when the other replica last saw it renewed. */
+const TAKEOVER = { timeoutMs: 60_000 }
+
+describeWithCluster('two replicas of the operator', () => {
+  const file = useNamespace('replicas')
+  beforeAll(() => installCrd(file.admin))
+
+  /** Each test has its own two, which wait for their Lease beside those of the others. */
+  async function pair() {
+    const name = await createNamespace(file.cluster, 'replicas')
+    const here: TestNamespace = { name, cluster: file.cluster, admin: file.admin, kubelet: file.kubelet }
+    const schedules = schedulesIn(here)
+    const tls = await startTlsProxy(file.cluster)
+    const tcp = await startProxy(Number(new URL(tls.access.server).port))
+    const cluster = { ...tls.access, server: tcp.through(tls.access.server).replace(/\/$/, '') }
+    const leader = await startOperatorProcess({ cluster, namespace: name, flags: ['--identity', 'leader'] })
+    await schedules.create('kept')
+    await schedules.status('kept', 'Ready', is('Ready', 'True'))
+    const other = await startOperatorProcess({
+      cluster: file.cluster,
+      namespace: name,
+      flags: ['--identity', 'other'],
+    })
+    await until('the other to be ready', () => isReady(other.url))
+    await everythingTold(schedules, name, 1)
+    return { here, schedules, tls, tcp, leader, other, position: auditPosition(file.cluster.auditLog) }
+  }
+
+  it.concurrent(
+    'when the leader is killed, the other goes on, once the lease has ended',
+    async () => {
+      const { here, schedules, leader, position } = await pair()
+      await leader.stop('SIGKILL')
+      await change(schedules, '0 3 * * *')
+      expect(await holderOf(here, schedules)).toMatch(/^other_/)
+      expect(await outcomesOf(here, position)).toEqual({ done: ONE_CHANGE, refused: [] })
+    },
+    120_000,
+  )
+
+  it.concurrent(
+    'when the leader is told to end, the other goes on at once',
+    async () => {
+      const { here, schedules, leader, position } = await pair()
+      expect(await leader.stop('SIGTERM')).toBe(0)
+      expect(await holderOf(here, schedules)).not.toMatch(/^leader_/)
+      const startedAt = performance.now()
+      await change(schedules, '0 3 * * *')
+      expect(performance.now() - startedAt).toBeLessThan(12_000)
+      expect(await outcomesOf(here, position)).toEqual({ done: ONE_CHANGE, refused: [] })
+    },
+    120_000,
+  )
+
+  it.concurrent(
+    'what a leader has in hand when it is paused bounces off, and it sends nothing more',
+    async () => {
+      const { here, schedules, tls, leader, other, position } = await pair()
+      // On their way: the update of a CronJob, and an event, which is to be sent again after some seconds.
+      tls.forget()
+      const { fault, reached, release } = holdBack(call('PUT', 'cronjobs', 'kept'))
+      const isEvent = call('POST', 'events', 'new')
+      tls.fault = (request) =>
+        isEvent(request) ? { status: 429, headers: { 'retry-after': '5' } } : fault(request)
+      await schedules.create('new')
+      await until('the event', () => (tls.requests.some(isEvent) ? true : undefined))
+      const changed = change(schedules, '0 3 * * *')
+      await reached
+      leader.signal('SIGSTOP')
+      await changed
+      expect(await holderOf(here, schedules)).toMatch(/^other_/)
+      release()
+      await until('the late write to be judged', async () =>
+        (await outcomesOf(here, position)).refused.length > 0 ? true : undefined,
+      )
+      expect(await outcomesOf(here, position, 'kept')).toEqual({
+        done: ONE_CHANGE,
+        refused: [`409 update cronjobs ${childName('kept')}`],
+      })
+      tls.fault = undefined
+      tls.forget()
+      leader.signal('SIGCONT')
+      await until('the first one to look at the lease again', () =>
+        tls.requests.some(call('GET', 'leases')) ? true : undefined,
+      )
+      await change(schedules, '0 4 * * *')
+      await other.stop('SIGTERM')
+      await untilHeldBy(here, schedules, /^leader_/)
+      const beforeLeading = tls.requests.findIndex(call('PUT', 'leases'))
+      expect(tls.requests.slice(0, beforeLeading).filter(({ method }) => method !== 'GET')).toEqual([])
+      await change(schedules, '0 5 * * *')
+      expect((await outcomesOf(here, position, 'kept')).done).toEqual([
+        ...ONE_CHANGE,
+        ...ONE_CHANGE,
+        ...ONE_CHANGE,
+      ])
+      await everythingTold(schedules, here.name, 4)
+      const told = (await toldBy(schedules.client, here.name)).map((event) => event.split(' ', 2).join(' '))
+      const updated = 'CronJobUpdated kept'
+      expect(told).toEqual(['CronJobCreated kept', updated, updated, updated])
+    },
+    120_000,
+  )
+
+  it.concurrent.each(['cut', 'freeze'] as const)(
+    'a leader whose network is gone (%s) stops before the other starts, and follows when it is back',
+    async (fault) => {
+      const { here, schedules, tls, tcp, leader, other, position } = await pair()
+      tcp[fault]()
+      tls.forget()
+      await change(schedules, '0 3 * * *')
+      expect(await holderOf(here, schedules)).toMatch(/^other_/)
+      expect(await metric(leader.url, 'rapidrmf_operator_leader')).toBe(0)
+      expect(await metric(other.url, 'rapidrmf_operator_leader')).toBe(1)
+      tcp.restore()
+      await until('the first one to look at the lease again', () =>
+        tls.requests.some(call('GET', 'leases')) ? true : undefined,
+      )
+      await change(schedules, '0 4 * * *')
+      expect(await outcomesOf(here, position)).toEqual({ done: [...ONE_CHANGE, ...ONE_CHANGE], refused: [] })
+      expect(tls.requests.filter(({ method }) => method !== 'GET')).toEqual([])
+      expect((await fetch(`${leader.url}/healthz`)).status).toBe(200)
+    },
+    120_000,
+  )
+})
+
+const ONE_CHANGE = [`update cronjobs ${childName('kept')}`, 'update validationschedules status kept']
+
+/** To the schedule `kept`, and waits until it is done. */
+async function change(schedules: Schedules, cron: string): Promise<void> {
+  await schedules.patch('kept', [{ op: 'replace', path: '/spec/schedule', value: cron }])
+  const { metadata } = await schedules.read('kept')
+  await schedules.status(
+    'kept',
+    `observed at ${cron}`,
+    ({ observedGeneration }) => observedGeneration === metadata.generation,
+    TAKEOVER,
+  )
+  expect((await schedules.cronJobOf('kept')).spec['schedule']).toBe(cron)
+}
+
+async function holderOf(here: TestNamespace, { client }: Schedules): Promise<string> {
+  const at = { namespace: here.name, name: 'rapidrmf-operator' }
+  return (await client.get<Lease>(RESOURCES.leases, at)).spec?.holderIdentity ?? ''
+}
+
+async function untilHeldBy(here: TestNamespace, schedules: Schedules, holder: RegExp): Promise<void> {
+  await until(
+    `the lease to be held by ${holder.source}`,
+    async () => (holder.test(await holderOf(here, schedules)) ? true : undefined),
+    TAKEOVER,
+  )
+}
+
+async function everythingTold({ client }: Schedules, namespace: string, count: number): Promise<void> {
+  await until(`${count} events`, async () =>
+    (await toldBy(client, namespace)).length >= count ? true : undefined,
+  )
+}
+
+async function isReady(url: string): Promise<true | undefined> {
+  const answer = await fetch(`${url}/readyz`).catch(() => undefined)
+  return answer?.status === 200 ? true : undefined
+}
+
+async function metric(url: string, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text()
+  return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1])
+}
