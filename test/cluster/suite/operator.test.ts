@@ -1,5 +1,5 @@
 import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { KubeClient } from '../../../operator/kube/client.ts'
 import type { Lease } from '../../../operator/kube/leader.ts'
 import { RESOURCES } from '../../../operator/kube/object.ts'
@@ -24,8 +24,6 @@ describeWithCluster('the operator', () => {
     schedules = schedulesIn(here)
     ;({ client } = schedules)
     stop = startOperator({ cluster: here.cluster, namespace: here.name })
-    // Its slot comes while the others are tested.
-    await schedules.create('minutely', { schedule: '* * * * *', concurrencyPolicy: 'Forbid' })
   })
   afterAll(async () => {
     await stop()
@@ -160,97 +158,6 @@ describeWithCluster('the operator', () => {
     expect(lastRun).toMatchObject({ verdict: 'Errored', reason: 'JobDeleted' })
   })
 
-  describe('puts right what others do to its CronJob', () => {
-    beforeAll(async () => {
-      await schedules.create('edited')
-      await schedules.status('edited', 'Ready', is('Ready', 'True'))
-    })
-
-    it('an owned field', async () => {
-      await schedules.patchCronJob('edited', [{ op: 'replace', path: '/spec/suspend', value: true }])
-      await until('the repair', async () =>
-        (await schedules.cronJobOf('edited')).spec['suspend'] === false ? true : undefined,
-      )
-    })
-
-    it('a field that it does not set', async () => {
-      const path = '/spec/jobTemplate/spec/template/spec/nodeSelector'
-      await schedules.patchCronJob('edited', [{ op: 'add', path, value: { a: 'b' } }])
-      await until('the repair', async () =>
-        JSON.stringify(await schedules.cronJobOf('edited')).includes('"nodeSelector":{') ? undefined : true,
-      )
-    })
-
-    it('a removed label', async () => {
-      await schedules.patchCronJob('edited', [
-        { op: 'remove', path: '/metadata/labels/rapidrmf.io~1schedule-uid' },
-      ])
-      await until('the repair', async () =>
-        (await schedules.cronJobOf('edited')).metadata.labels?.['rapidrmf.io/schedule-uid'] === undefined
-          ? undefined
-          : true,
-      )
-    })
-
-    it('its deletion', async () => {
-      const { metadata } = await schedules.cronJobOf('edited')
-      await client.remove(RESOURCES.cronJobs, at(childName('edited')))
-      await until('a new one', async () =>
-        schedules.cronJobOf('edited').then(
-          (found) => (found.metadata.uid === metadata.uid ? undefined : true),
-          () => undefined,
-        ),
-      )
-    })
-  })
-
-  it('leaves the CronJob of somebody else alone, and takes the name when it is free', async () => {
-    const spec = {
-      schedule: '0 0 1 1 *',
-      jobTemplate: {
-        spec: { template: { spec: { restartPolicy: 'Never', containers: [{ name: 'x', image: 'x' }] } } },
-      },
-    }
-    const name = childName('taken')
-    await client.create(RESOURCES.cronJobs, {
-      apiVersion: 'batch/v1',
-      kind: 'CronJob',
-      metadata: at(name),
-      spec,
-    })
-    await schedules.create('taken')
-    await schedules.status('taken', 'Stalled', is('Stalled', 'True'))
-    expect((await schedules.cronJobOf('taken')).spec['schedule']).toBe('0 0 1 1 *')
-  })
-
-  it('takes over an orphan', async () => {
-    await schedules.create('orphan')
-    await schedules.status('orphan', 'Ready', is('Ready', 'True'))
-    await client.remove(RESOURCES.schedules, at('orphan'), { propagation: 'Orphan' })
-    await until('its end', () =>
-      schedules.read('orphan').then(
-        () => undefined,
-        () => true,
-      ),
-    )
-    const { metadata } = await schedules.create('orphan')
-    await schedules.status('orphan', 'Ready', is('Ready', 'True'))
-    const [owner] = (await schedules.cronJobOf('orphan')).metadata.ownerReferences ?? []
-    expect(owner?.uid).toBe(metadata.uid)
-  })
-
-  it('says in the API server’s words what is wrong with a spec, and recovers', async () => {
-    await schedules.create('wrong')
-    await schedules.status('wrong', 'Ready', is('Ready', 'True'))
-    await schedules.patch('wrong', [{ op: 'replace', path: '/spec/schedule', value: '0 25 * * *' }])
-    const refused = await schedules.status('wrong', 'refused', is('Accepted', 'False'))
-    expect(refused.conditions?.[0]?.message).toMatch(/above maximum \(23\)/)
-    expect((await schedules.cronJobOf('wrong')).spec['schedule']).toBe('0 2 * * *')
-    await schedules.patch('wrong', [{ op: 'replace', path: '/spec/schedule', value: '0 3 * * *' }])
-    await schedules.status('wrong', 'recovered', is('Accepted', 'True'))
-    expect((await schedules.cronJobOf('wrong')).spec['schedule']).toBe('0 3 * * *')
-  })
-
   it('says why there is no pod', async () => {
     await client.create(
       { group: '', version: 'v1', plural: 'resourcequotas' },
@@ -277,35 +184,6 @@ describeWithCluster('the operator', () => {
     ])
     await client.remove({ group: '', version: 'v1', plural: 'resourcequotas' }, at('no-pods'))
   })
-
-  it('mirrors a run of the schedule, with its slot', async () => {
-    const { active = [] } = await schedules.status(
-      'minutely',
-      'a run',
-      ({ active = [] }) => active.length > 0,
-    )
-    const [run] = active
-    expect(run).toMatchObject({
-      trigger: 'Schedule',
-      scheduledTime: expect.stringMatching(/:00Z$/) as string,
-    })
-    const uid = run?.jobUID ?? ''
-    await here.kubelet.finish(run?.job ?? '', { exitCode: 0, message: summaryText(uid) })
-    const { lastRun, lastScheduleTime } = await schedules.status(
-      'minutely',
-      'lastRun',
-      ({ lastRun }) => lastRun !== undefined,
-    )
-    expect(lastRun).toMatchObject({ jobUID: uid, trigger: 'Schedule', late: false, verdict: 'Passed' })
-    expect(lastScheduleTime).toBe(run?.scheduledTime)
-    await schedules.patch('minutely', [{ op: 'replace', path: '/spec/suspend', value: true }])
-    const suspended = await schedules.status(
-      'minutely',
-      'Suspended',
-      ({ observedGeneration }) => observedGeneration === 2,
-    )
-    expect(suspended).not.toHaveProperty('nextScheduleTime')
-  }, 90_000)
 
   it('tells each transition in one event', async () => {
     const { metadata } = await schedules.read('manual')
