@@ -4,9 +4,11 @@ import { join } from 'node:path'
 import { NIST_INDEX_FILE, buildNistIndex, nistDataFolder } from './build-nist-index.ts'
 import {
   API_REFERENCE_FILE,
+  CHART_CRD_FILE,
   CRD_FILE,
   GENERATE_COMMAND,
   generateApiReference,
+  generateChartCrd,
   generateCrd,
 } from './generate-crd.ts'
 
@@ -31,6 +33,7 @@ const GENERATED: readonly Generated[] = [
     unavailable: "NIST's OSCAL files are not here (RAPIDRMF_OSCAL_DATA names their folder)",
   },
   { file: CRD_FILE, command: GENERATE_COMMAND, generate: generateCrd },
+  { file: CHART_CRD_FILE, command: GENERATE_COMMAND, generate: generateChartCrd },
   { file: API_REFERENCE_FILE, command: GENERATE_COMMAND, generate: generateApiReference },
 ]
 

@@ -20,6 +20,7 @@ import { structuralSchema } from './crd-schema.ts'
 const ROOT = join(import.meta.dirname, '..')
 
 export const CRD_FILE = `crds/${CRD_NAME}.yaml`
+export const CHART_CRD_FILE = 'helm/rapidrmf/files/crd.yaml'
 export const API_REFERENCE_FILE = 'docs/api.md'
 export const GENERATE_COMMAND = 'npm run generate'
 
@@ -39,12 +40,12 @@ const COLUMNS = [
   ['Age', 'date', '.metadata.creationTimestamp', 'Age of the schedule'],
 ] as const
 
-function resourceDefinition(): object {
+function resourceDefinition(annotations?: Readonly<Record<string, string>>): object {
   const { properties = {} } = structuralSchema(validationScheduleSchema)
   return {
     apiVersion: 'apiextensions.k8s.io/v1',
     kind: 'CustomResourceDefinition',
-    metadata: { name: CRD_NAME },
+    metadata: { name: CRD_NAME, ...(annotations && { annotations }) },
     spec: {
       group: GROUP,
       scope: 'Namespaced',
@@ -87,10 +88,19 @@ function resourceDefinition(): object {
   }
 }
 
-export async function generateCrd(): Promise<string> {
-  const yaml = stringify(resourceDefinition(), { lineWidth: 100, aliasDuplicateObjects: false })
+export function generateCrd(): Promise<string> {
+  return crdFile(CRD_FILE, resourceDefinition())
+}
+
+/** The same for the chart, which must not take the schedules with it when it is uninstalled. */
+export function generateChartCrd(): Promise<string> {
+  return crdFile(CHART_CRD_FILE, resourceDefinition({ 'helm.sh/resource-policy': 'keep' }))
+}
+
+async function crdFile(file: string, definition: object): Promise<string> {
+  const yaml = stringify(definition, { lineWidth: 100, aliasDuplicateObjects: false })
   return formatted(
-    CRD_FILE,
+    file,
     `# Generated from crds/validation-schedule.ts by "${GENERATE_COMMAND}"; not to be edited.\n${yaml}`,
   )
 }
@@ -112,6 +122,7 @@ async function formatted(file: string, text: string): Promise<string> {
 if (import.meta.main) {
   for (const [file, generate] of [
     [CRD_FILE, generateCrd],
+    [CHART_CRD_FILE, generateChartCrd],
     [API_REFERENCE_FILE, generateApiReference],
   ] as const) {
     const path = join(ROOT, file)

@@ -1,13 +1,26 @@
-// Where the test cluster's programs come from: KUBEBUILDER_ASSETS, else the clone's cache, which is filled by building
-// the module in binaries/ with Go.
+// Where the tests' Go programs come from: KUBEBUILDER_ASSETS, else the clone's cache, which is filled by building a Go
+// module of the project's own. The test cluster's is in binaries/.
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { spawn, spawnSync } from 'node:child_process'
 import { withBuildLock } from './build-lock.ts'
 
-const MODULE = join(import.meta.dirname, 'binaries')
-const CACHE = join(import.meta.dirname, '../../.cache/kubernetes')
+const CACHE = join(import.meta.dirname, '../../.cache')
+
+/** Programs that are built together, with their versions pinned by a go.mod and a go.sum. */
+export type GoModule<Name extends string = string> = {
+  /** Of the cache, and in messages. */
+  readonly name: string
+  readonly folder: string
+  /** The required module whose version all of it has. */
+  readonly versionOf: string
+  /** The oldest Go that builds it. */
+  readonly go: string
+  /** Variables that the linker sets: built outside their own repository, programs do not know their version. */
+  readonly stamps: (version: string) => Readonly<Record<string, string>>
+  readonly packages: Readonly<Record<Name, string>>
+}
 
 const PACKAGES = {
   etcd: 'go.etcd.io/etcd/server/v3',
@@ -18,6 +31,23 @@ const PACKAGES = {
 } as const
 
 export type Program = keyof typeof PACKAGES
+
+const KUBERNETES: GoModule<Program> = {
+  name: 'kubernetes',
+  folder: join(import.meta.dirname, 'binaries'),
+  versionOf: 'k8s.io/kubernetes',
+  go: '1.25',
+  stamps: (version) => {
+    const [major = '', minor = ''] = version.split('.')
+    return {
+      'k8s.io/component-base/version.gitVersion': `v${version}`,
+      'k8s.io/component-base/version.gitMajor': major,
+      'k8s.io/component-base/version.gitMinor': minor,
+      'k8s.io/client-go/pkg/version.gitVersion': `v${version}`,
+    }
+  },
+  packages: PACKAGES,
+}
 
 /** Every cluster needs them, but for the scheduler, which is started on request; one directory has them all. */
 export const CONTROL_PLANE: readonly Program[] = [
@@ -30,8 +60,16 @@ export const CONTROL_PLANE: readonly Program[] = [
 /** The programs lie in `directory` under their own names; or `missing` says why not, and what to do. */
 export type Binaries = { readonly directory: string } | { readonly missing: string }
 
+/** The test cluster's. */
+export function findBinaries(programs: readonly Program[] = CONTROL_PLANE): Promise<Binaries> {
+  return findPrograms(KUBERNETES, programs)
+}
+
 /** The first call on a machine builds them, which takes minutes; progress goes to stderr. */
-export async function findBinaries(programs: readonly Program[] = CONTROL_PLANE): Promise<Binaries> {
+export async function findPrograms<Name extends string>(
+  module: GoModule<Name>,
+  programs: readonly Name[],
+): Promise<Binaries> {
   const given = process.env['KUBEBUILDER_ASSETS'] ?? ''
   const lacking = given === '' ? [] : absent(given, programs)
   if (given !== '' && lacking.length === 0) return { directory: given }
@@ -39,64 +77,62 @@ export async function findBinaries(programs: readonly Program[] = CONTROL_PLANE)
     // Programs of two Kubernetes versions do not mix: a controller manager may not be newer than its API server.
     say(`KUBEBUILDER_ASSETS (${given}) has no ${lacking.join(', ')}: the project's own programs are used`)
   }
-  const directory = join(CACHE, cacheKey())
+  const directory = join(CACHE, module.name, cacheKey(module))
   if (absent(directory, programs).length === 0) return { directory }
   const go = spawnSync('go', ['version'], { encoding: 'utf8' })
   if (go.status !== 0) {
     return {
       missing:
-        `the test cluster needs ${programs.join(', ')}: install Go 1.25 or newer (https://go.dev/doc/install), ` +
+        `needs ${programs.join(', ')}: install Go ${module.go} or newer (https://go.dev/doc/install), ` +
         'which then builds them, or set KUBEBUILDER_ASSETS to a directory that has them all',
     }
   }
   mkdirSync(directory, { recursive: true })
   try {
     await withBuildLock(join(directory, '.building'), say, async () => {
-      for (const program of absent(directory, programs)) await build(program, directory)
+      for (const program of absent(directory, programs)) await build(module, program, directory)
     })
   } catch (error) {
-    return { missing: `the test cluster's programs could not be built: ${(error as Error).message}` }
+    return { missing: `${programs.join(', ')} could not be built: ${(error as Error).message}` }
   }
   return { directory }
 }
 
-function kubernetesVersion(goMod: string): string {
-  const found = /^\s*k8s\.io\/kubernetes v(\S+)$/m.exec(goMod)?.[1]
-  if (found === undefined) throw new Error('test/cluster/binaries/go.mod does not require k8s.io/kubernetes')
-  return found
+function versionOf({ folder, versionOf }: GoModule): string {
+  const file = join(folder, 'go.mod')
+  const words = readFileSync(file, 'utf8').split(/\s+/)
+  const version = words[words.indexOf(versionOf) + 1]
+  if (!words.includes(versionOf) || version === undefined)
+    throw new Error(`${file} does not require ${versionOf}`)
+  return version.replace(/^v/, '')
 }
 
-function cacheKey(): string {
-  const goMod = readFileSync(join(MODULE, 'go.mod'), 'utf8')
+function cacheKey(module: GoModule): string {
   const hash = createHash('sha256')
-    .update(goMod)
-    .update(readFileSync(join(MODULE, 'go.sum')))
-  return `${kubernetesVersion(goMod)}-${hash.digest('hex').slice(0, 8)}`
+  for (const file of ['go.mod', 'go.sum']) hash.update(readFileSync(join(module.folder, file)))
+  return `${versionOf(module)}-${hash.digest('hex').slice(0, 8)}`
 }
 
-function absent(directory: string, programs: readonly Program[]): Program[] {
+function absent<Name extends string>(directory: string, programs: readonly Name[]): Name[] {
   return programs.filter((program) => !existsSync(join(directory, program)))
 }
 
-/** Without these an API server built outside its own repository calls itself v0.0.0-master. */
-function linkerFlags(): string {
-  const version = kubernetesVersion(readFileSync(join(MODULE, 'go.mod'), 'utf8'))
-  const [major, minor] = version.split('.')
-  const stamps = [
-    `k8s.io/component-base/version.gitVersion=v${version}`,
-    `k8s.io/component-base/version.gitMajor=${major}`,
-    `k8s.io/component-base/version.gitMinor=${minor}`,
-    `k8s.io/client-go/pkg/version.gitVersion=v${version}`,
-  ]
-  return ['-s', '-w', ...stamps.map((stamp) => `-X ${stamp}`)].join(' ')
+function linkerFlags(module: GoModule): string {
+  const stamps = Object.entries(module.stamps(versionOf(module)))
+  return ['-s', '-w', ...stamps.map(([variable, value]) => `-X ${variable}=${value}`)].join(' ')
 }
 
-async function build(program: Program, directory: string): Promise<void> {
+async function build<Name extends string>(
+  module: GoModule<Name>,
+  program: Name,
+  directory: string,
+): Promise<void> {
   // Moved into place when it is whole: a process that does not wait for the lock sees all of it or nothing.
   const fresh = join(directory, `.${program}-${process.pid}`)
-  const args = ['build', '-v', '-trimpath', '-ldflags', linkerFlags(), '-o', fresh, PACKAGES[program]]
+  const flags = ['-trimpath', '-ldflags', linkerFlags(module)]
+  const args = ['build', '-v', ...flags, '-o', fresh, module.packages[program]]
   const child = spawn('go', args, {
-    cwd: MODULE,
+    cwd: module.folder,
     // An empty GOFLAGS would fall back to the person's `go env -w`; a workspace or another target would break the build.
     env: { ...process.env, GOFLAGS: '-mod=readonly', GOWORK: 'off', GOOS: '', GOARCH: '', CGO_ENABLED: '0' },
     stdio: ['ignore', 'ignore', 'pipe'],
@@ -130,5 +166,5 @@ function complaints(lines: readonly string[]): string {
 }
 
 function say(text: string): void {
-  process.stderr.write(`test cluster: ${text}\n`)
+  process.stderr.write(`test programs: ${text}\n`)
 }

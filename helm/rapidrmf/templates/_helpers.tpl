@@ -1,0 +1,80 @@
+{{- define "rapidrmf.name" -}}
+{{- .Values.nameOverride | default .Chart.Name | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{/* At most 40 characters: what is made of it stays below the 63 of a label. */}}
+{{- define "rapidrmf.fullname" -}}
+{{- $name := include "rapidrmf.name" . }}
+{{- $own := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
+{{- .Values.fullnameOverride | default $own | trunc 40 | trimSuffix "-" }}
+{{- end }}
+
+{{- define "rapidrmf.operator" -}}
+{{ include "rapidrmf.fullname" . }}-operator
+{{- end }}
+
+{{- define "rapidrmf.serviceAccount" -}}
+{{- $default := ternary (include "rapidrmf.operator" .) "default" .Values.serviceAccount.create }}
+{{- .Values.serviceAccount.name | default $default }}
+{{- end }}
+
+{{- define "rapidrmf.selector" -}}
+app.kubernetes.io/name: {{ include "rapidrmf.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/component: operator
+{{- end }}
+
+{{- define "rapidrmf.labels" -}}
+helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
+app.kubernetes.io/name: {{ include "rapidrmf.name" . }}
+app.kubernetes.io/instance: {{ .Release.Name }}
+app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
+app.kubernetes.io/managed-by: {{ .Release.Service }}
+{{- end }}
+
+{{/* Of an image's values: include "rapidrmf.image" (list . .Values.image) */}}
+{{- define "rapidrmf.image" -}}
+{{- $root := index . 0 }}
+{{- $image := index . 1 }}
+{{- printf "%s:%s" $image.repository ($image.tag | default $root.Chart.AppVersion) }}
+{{- end }}
+
+{{- define "rapidrmf.configMap" -}}
+{{- ternary .Values.config.name .Values.config.existingConfigMap .Values.config.create }}
+{{- end }}
+
+{{/* Pod Security "restricted". No user is named: the images have one, and OpenShift assigns its own. */}}
+{{- define "rapidrmf.podSecurity" -}}
+runAsNonRoot: true
+seccompProfile:
+  type: RuntimeDefault
+{{- end }}
+
+{{- define "rapidrmf.containerSecurity" -}}
+allowPrivilegeEscalation: false
+readOnlyRootFilesystem: true
+capabilities:
+  drop: [ALL]
+{{- end }}
+
+{{/* All that the operator asks of the API server about schedules and their runs. It reads no Secrets. */}}
+{{- define "rapidrmf.rules" -}}
+- apiGroups: [rapidrmf.io]
+  resources: [validationschedules]
+  verbs: [list, watch]
+- apiGroups: [rapidrmf.io]
+  resources: [validationschedules/status]
+  verbs: [update]
+- apiGroups: [batch]
+  resources: [cronjobs]
+  verbs: [get, list, watch, create, update]
+- apiGroups: [batch]
+  resources: [jobs]
+  verbs: [get, list, watch, create, delete]
+- apiGroups: ['']
+  resources: [pods]
+  verbs: [list, watch]
+- apiGroups: [events.k8s.io]
+  resources: [events]
+  verbs: [list, create]
+{{- end }}

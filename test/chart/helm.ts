@@ -1,0 +1,23 @@
+// Helm: of the machine, or built with Go from the module in helm/, once.
+import { spawnSync } from 'node:child_process'
+import { join } from 'node:path'
+import { findPrograms } from '../cluster/binaries.ts'
+import type { GoModule } from '../cluster/binaries.ts'
+
+const MODULE: GoModule<'helm'> = {
+  name: 'helm',
+  folder: join(import.meta.dirname, 'helm'),
+  versionOf: 'helm.sh/helm/v4',
+  go: '1.26',
+  stamps: (version) => ({ 'helm.sh/helm/v4/internal/version.version': `v${version}` }),
+  packages: { helm: 'helm.sh/helm/v4/cmd/helm' },
+}
+
+export type Helm = { readonly program: string } | { readonly missing: string }
+
+/** The program's path; or `missing` says why there is none, and what to do. */
+export async function findHelm(): Promise<Helm> {
+  if (spawnSync('helm', ['version', '--short']).status === 0) return { program: 'helm' }
+  const found = await findPrograms(MODULE, ['helm'])
+  return 'missing' in found ? found : { program: join(found.directory, 'helm') }
+}
