@@ -23,6 +23,8 @@ export type ClusterOptions = {
   /** Over the defaults of flags.ts: `{ 'kube-apiserver': { 'feature-gates': 'WatchList=false' } }`. */
   readonly flags?: ProgramFlags
   readonly scheduler?: boolean
+  /** Done before any controller starts: the garbage collector takes half a minute to notice a kind that comes later. */
+  readonly prepare?: (kubeconfig: string) => Promise<unknown>
 }
 
 export type Cluster = {
@@ -55,7 +57,8 @@ export type Cluster = {
   stop(): Promise<void>
 }
 
-export async function startCluster({ flags = {}, scheduler = false }: ClusterOptions = {}): Promise<Cluster> {
+export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
+  const { flags = {}, scheduler = false, prepare } = options
   const binaries = await findBinaries(CONTROL_PLANE)
   if ('missing' in binaries) throw new Error(binaries.missing)
   const [etcdPort = 0, etcdPeerPort = 0, apiServerPort = 0] = await freePorts(3)
@@ -84,6 +87,7 @@ export async function startCluster({ flags = {}, scheduler = false }: ClusterOpt
   try {
     servers.start('etcd')
     await startApiServer()
+    await prepare?.(kubeconfig(access))
     // Only now: a controller manager that finds no API server within ten seconds gives up.
     servers.start('kube-controller-manager')
     if (scheduler) servers.start('kube-scheduler')

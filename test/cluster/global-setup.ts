@@ -1,7 +1,9 @@
 import type { TestProject } from 'vitest/node'
 import type { ClusterAccess } from './access.ts'
 import { CONTROL_PLANE, findBinaries } from './binaries.ts'
+import { connect } from './client.ts'
 import { startCluster } from './cluster.ts'
+import { installCrd } from './crd.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -18,7 +20,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     project.provide('cluster', binaries)
     return undefined
   }
-  const cluster = await startCluster()
+  const cluster = await startCluster({ prepare: (kubeconfig) => installCrd(connect(kubeconfig)) })
   project.provide('cluster', cluster.access)
   return () => cluster.stop()
 }
