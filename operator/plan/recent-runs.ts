@@ -5,15 +5,16 @@ type Ended = Pick<RecentRun, 'jobUID' | 'startTime' | 'completionTime'>
 
 /**
  * Two histories as one: newest first, each run once (what is told already stays as it is), at most ten. A run that ended
- * before all of ten told ones is not told any more, so that the Jobs which are kept longer do not come back.
+ * before all of ten told ones is not told any more, so that the Jobs which are kept longer do not come back. Times are
+ * whole seconds: of two runs within one, the later is the one that was not told yet.
  */
 export function mergeRuns<Told extends Ended, New extends Ended>(
   told: readonly Told[],
   fresh: readonly New[],
 ): (Told | New)[] {
-  const byUid = new Map<string, Told | New>()
-  for (const run of [...told, ...fresh]) if (!byUid.has(run.jobUID)) byUid.set(run.jobUID, run)
-  return [...byUid.values()].toSorted(newestFirst).slice(0, MAX_RECENT_RUNS)
+  const known = new Set(told.map(({ jobUID }) => jobUID))
+  const untold = fresh.filter(({ jobUID }) => !known.has(jobUID)).toSorted(byUid)
+  return [...untold, ...told].toSorted(newestFirst).slice(0, MAX_RECENT_RUNS)
 }
 
 /** A finished run without its words. */
@@ -36,8 +37,10 @@ export function compactRun(run: FinishedRun): RecentRun {
 
 function newestFirst(a: Ended, b: Ended): number {
   return (
-    b.completionTime.localeCompare(a.completionTime) ||
-    (b.startTime ?? '').localeCompare(a.startTime ?? '') ||
-    b.jobUID.localeCompare(a.jobUID)
+    b.completionTime.localeCompare(a.completionTime) || (b.startTime ?? '').localeCompare(a.startTime ?? '')
   )
+}
+
+function byUid(a: Ended, b: Ended): number {
+  return b.jobUID.localeCompare(a.jobUID)
 }
