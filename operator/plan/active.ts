@@ -45,7 +45,7 @@ export function activeRun({ job, pods, before, warning }: ActiveInput): ActiveRu
     trigger: slot === undefined ? 'Manual' : 'Schedule',
     ...(slot === undefined ? {} : { scheduledTime: slot }),
     ...(startTime === undefined ? {} : { startTime }),
-    ...steady(obstacle(job, pods, warning ?? keptWarning(job, pods, before)), before),
+    ...steady(obstacle(job, pods, warning ?? lastReason(pods, before)), before),
   }
 }
 
@@ -63,13 +63,12 @@ function neverHadPod({ suspended, activePods, endedPods }: CachedJob, pods: read
   return !suspended && activePods + endedPods === 0 && pods.length === 0
 }
 
-/** Why there is no pod was asked once: it holds until one comes. */
-function keptWarning(
-  job: CachedJob,
-  pods: readonly CachedPod[],
-  before: ActiveRun | undefined,
-): Words | undefined {
-  if (before?.reason === undefined || before.reason === QUEUED || !neverHadPod(job, pods)) return undefined
+/**
+ * Why there is no pod was asked once, and why the pod that is gone did not get on is known from it: both hold until
+ * another one comes. The deadline deletes the pod before the Job has failed.
+ */
+function lastReason(pods: readonly CachedPod[], before: ActiveRun | undefined): Words | undefined {
+  if (before?.reason === undefined || before.reason === QUEUED || pods.length > 0) return undefined
   return { reason: before.reason, message: before.message ?? '' }
 }
 

@@ -362,8 +362,11 @@ describe('a run that does not get on', () => {
     expect(second.settled?.status).toBeUndefined()
     const third = carryOut({ ...second.after, pods: [pod('1')] })
     expect(third.settled?.status?.active?.[0]).not.toHaveProperty('reason')
+    // The deadline deletes the pod first.
+    const alone = carryOut({ ...first.after, pods: [] })
+    expect(alone.settled?.status).toBeUndefined()
     const dead = carryOut({
-      ...first.after,
+      ...alone.after,
       jobs: [job('1', ended('Failed', -1, 'DeadlineExceeded'))],
       pods: [],
     })
