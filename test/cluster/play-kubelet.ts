@@ -12,6 +12,8 @@ export type Ending = {
   readonly message?: string
   /** `OOMKilled`, for one; by default what the kubelet says for the exit code. */
   readonly reason?: string
+  /** What the containers beside the first one left in theirs; if given, they have all ended well. */
+  readonly others?: string
 }
 
 export type Kubelet = {
@@ -55,7 +57,7 @@ export function playKubelet({ core, batch }: Client, namespace: string): Kubelet
     patchStatus(pod, {
       phase: ending.exitCode === 0 ? 'Succeeded' : 'Failed',
       conditions: [condition('Ready', 'False')],
-      containerStatuses: everyContainer(pod, terminated(ending)),
+      containerStatuses: everyContainer(pod, terminated(ending), false, othersEnd(ending)),
     })
   return {
     podOf,
@@ -131,15 +133,27 @@ function terminated({ exitCode, message, reason }: Ending): ContainerState {
 /** A strategic merge keeps what is not named, and a container is in one state only. */
 type ContainerState = { readonly [state in keyof V1ContainerState]: V1ContainerState[state] | null }
 
-function everyContainer(pod: V1Pod, state: ContainerState, ready = false): V1ContainerStatus[] {
-  const only = { waiting: null, running: null, terminated: null, ...state } as V1ContainerState
-  return (pod.spec?.containers ?? []).map(({ name, image = '' }) => ({
+function othersEnd({ others }: Ending): ContainerState | undefined {
+  return others === undefined ? undefined : terminated({ exitCode: 0, message: others })
+}
+
+function everyContainer(
+  pod: V1Pod,
+  state: ContainerState,
+  ready = false,
+  ofOthers = state,
+): V1ContainerStatus[] {
+  return (pod.spec?.containers ?? []).map(({ name, image = '' }, index) => ({
     name,
     image,
     imageID: '',
     ready,
     started: ready,
     restartCount: 0,
-    state: only,
+    state: only(index === 0 ? state : ofOthers),
   }))
+}
+
+function only(state: ContainerState): V1ContainerState {
+  return { waiting: null, running: null, terminated: null, ...state } as V1ContainerState
 }
