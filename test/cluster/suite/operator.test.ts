@@ -128,20 +128,6 @@ describeWithCluster('the operator', () => {
     ])
   })
 
-  it.each([
-    ['out-of-memory', { exitCode: 137, reason: 'OOMKilled' }, 'Errored', 'OutOfMemory'],
-    ['full-heap', { exitCode: 139 }, 'Errored', 'OutOfMemory'],
-    ['configuration', { exitCode: 2 }, 'Errored', 'InvalidInput'],
-    ['no-summary', { exitCode: 0 }, 'Errored', 'NoRunRecord'],
-    ['hostile', { exitCode: 0, message: '{"version":1,\u0000<script>' }, 'Errored', 'NoRunRecord'],
-  ])('says how a run ended: %s', async (name, ending, verdict, reason) => {
-    await schedules.create(name, { suspend: true, job: { backoffLimit: 0 } })
-    const { job } = await schedules.runNow(name, 'once')
-    await here.kubelet.finish(job, ending)
-    const { lastRun } = await schedules.status(name, 'lastRun', ({ lastRun }) => lastRun !== undefined)
-    expect(lastRun).toMatchObject({ verdict, reason })
-  })
-
   it('says why a run does not start, and that its Job was deleted', async () => {
     await schedules.create('stuck', { suspend: true })
     const { job } = await schedules.runNow('stuck', 'once')
