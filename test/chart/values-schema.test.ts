@@ -1,0 +1,76 @@
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { expect, it } from 'vitest'
+import { parse } from 'yaml'
+import { CHART, describeWithHelm, render } from './chart.ts'
+
+describeWithHelm('values.schema.json', () => {
+  it.each([
+    ['replica=2', /additional properties 'replica' not allowed/],
+    ['image.repo=x', /image.*additional properties 'repo' not allowed/s],
+    ['job.image.pullpolicy=Never', /additional properties 'pullpolicy' not allowed/],
+    ['metrics.serviceMonitor.enable=true', /additional properties 'enable' not allowed/],
+    ['database.existingsecret=x', /additional properties 'existingsecret' not allowed/],
+    ['replicas=two', /replicas.*got string, want integer/s],
+    ['replicas=-1', /replicas.*minimum: got -1, want 0/s],
+    ['namespaces=compliance', /namespaces.*got string, want array/s],
+    ['namespaces[0]=Team A', /namespaces\/0.*does not match pattern/s],
+    ['image.pullPolicy=always', /pullPolicy.*one of 'Always', 'IfNotPresent', 'Never'/s],
+    ['image.repository=rapidrmf-operator:1.0', /repository.*does not match pattern/s],
+    ['operator.logLevel=verbose', /logLevel.*one of 'debug', 'info', 'warn', 'error'/s],
+    ['limits.allowedImages[0]=a b', /allowedImages\/0.*does not match pattern/s],
+    ['networkPolicy.apiServerPorts[0]=70000', /apiServerPorts\/0.*maximum: got 70,?000, want 65,?535/s],
+    ['config.data.environments=x', /config\/data.*got object, want string/s],
+    ['admissionPolicy.enabled=yes', /admissionPolicy\/enabled.*got string, want boolean/s],
+  ])('refuses --set %s, and says where', async (set, message) => {
+    await expect(render('--set', set)).rejects.toThrow(message)
+  })
+
+  it.each([
+    ['sample.create=true', /a schedule needs a configuration; set config.create=true/],
+    ['sample.create=true,config.create=true,namespaces={elsewhere}', /add it to namespaces/],
+    ['config.create=true,config.existingConfigMap=x', /keep one of them/],
+  ])('refuses %s, which cannot work, and says what to do', async (set, message) => {
+    await expect(render('--set', set)).rejects.toThrow(message)
+  })
+
+  it('knows every value that there is, and each object of ours is closed', () => {
+    const schema = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as Schema
+    const values = parse(readFileSync(join(CHART, 'values.yaml'), 'utf8')) as object
+    expect([...unknownIn(values, schema, '')]).toEqual([])
+    expect([...openIn(schema, '')]).toEqual(OPEN)
+  })
+})
+
+type Schema = {
+  readonly type?: string | readonly string[]
+  readonly additionalProperties?: false | Schema
+  readonly properties?: Readonly<Record<string, Schema>>
+  readonly items?: Schema
+}
+
+/** What is Helm's, Kubernetes' or the job's, and checked there. */
+const OPEN = [
+  '.global',
+  '.resources.requests',
+  '.resources.limits',
+  '.resources.claims[]',
+  '.tolerations[]',
+  '.affinity',
+  '.sample.spec',
+]
+
+function* unknownIn(values: object, schema: Schema, path: string): Generator<string> {
+  for (const [name, value] of Object.entries(values)) {
+    const own = schema.properties?.[name]
+    if (own === undefined) yield `${path}.${name}`
+    else if (own.properties !== undefined) yield* unknownIn(value as object, own, `${path}.${name}`)
+  }
+}
+
+function* openIn(schema: Schema, path: string): Generator<string> {
+  const { type, additionalProperties, properties = {}, items } = schema
+  if ([type].flat().includes('object') && additionalProperties === undefined) yield path
+  for (const [name, own] of Object.entries(properties)) yield* openIn(own, `${path}.${name}`)
+  if (items !== undefined) yield* openIn(items, `${path}[]`)
+}
