@@ -1,0 +1,93 @@
+// What an operator that has never seen a schedule before makes of its spec: the measure for one that has seen a lot.
+import { ApiException } from '@kubernetes/client-node'
+import type { Condition } from '../../../crds/validation-schedule.ts'
+import { RESOURCES } from '../../../operator/kube/object.ts'
+import { projectSchedule } from '../../../operator/model.ts'
+import { cronJob as desiredCronJob } from '../../../operator/plan/cron-job.ts'
+import { childName } from '../../../operator/plan/names.ts'
+import type { TestNamespace } from '../namespace.ts'
+import { IMAGE, startOperator } from '../run-operator.ts'
+import type { CronJob, Schedule, Schedules } from '../schedules.ts'
+import { until } from '../until.ts'
+import { LIMIT_FLAGS } from './spec-model.ts'
+import type { Spec } from './spec-model.ts'
+
+export type Answer = { readonly spec: string; readonly conditions: readonly string[] }
+
+/**
+ * The API server's own: what it would store, with its defaults, or its words. `elsewhere` has no CronJob of that name. A
+ * CronJob may be taken that cannot make a single Job, so that its Job is judged too.
+ */
+export async function judgedByServer(
+  elsewhere: TestNamespace,
+  schedule: Schedule,
+): Promise<{ readonly spec: unknown } | { readonly words: string }> {
+  const { apiVersion, kind, metadata, spec } = desiredCronJob(projectSchedule(schedule), { image: IMAGE })
+  const { jobTemplate } = spec as { jobTemplate: { metadata: object; spec: object } }
+  const at = { namespace: elsewhere.name, name: metadata.name }
+  const wouldStore = async (plural: string, body: object): Promise<CronJob> =>
+    (await elsewhere.admin.custom.createNamespacedCustomObject({
+      group: 'batch',
+      version: 'v1',
+      plural,
+      namespace: elsewhere.name,
+      body: { apiVersion, ...body },
+      dryRun: 'All',
+      fieldValidation: 'Strict',
+    })) as CronJob
+  try {
+    const stored = await wouldStore('cronjobs', { kind, metadata: { ...metadata, ...at }, spec })
+    await wouldStore('jobs', { kind: 'Job', ...jobTemplate, metadata: { ...jobTemplate.metadata, ...at } })
+    return { spec: stored.spec }
+  } catch (error) {
+    if (!(error instanceof ApiException)) throw error
+    return { words: (JSON.parse(String(error.body)) as { message: string }).message }
+  }
+}
+
+/** A new operator's, of a new schedule of the same name. */
+export async function freshAnswer(
+  elsewhere: TestNamespace,
+  schedules: Schedules,
+  name: string,
+  spec: Spec,
+): Promise<Answer> {
+  const { metadata } = await schedules.create(name, spec)
+  const stop = startOperator({ cluster: elsewhere.cluster, namespace: elsewhere.name, flags: LIMIT_FLAGS })
+  try {
+    const { conditions } = await schedules.status(
+      name,
+      'judged by a fresh operator',
+      ({ observedGeneration }) => observedGeneration === metadata.generation,
+    )
+    return answer(await schedules.cronJobOf(name), metadata.uid, conditions)
+  } finally {
+    await stop()
+    const { client } = schedules
+    await client.remove(RESOURCES.cronJobs, { namespace: elsewhere.name, name: childName(name) })
+    await schedules.remove(name)
+    await until('the end of it', async () =>
+      (await schedules.find(RESOURCES.schedules, name)) === undefined ? true : undefined,
+    )
+  }
+}
+
+/** Without what two schedules cannot have in common: their UIDs, and their history. */
+export function answer(cronJob: CronJob, uid = '', conditions: readonly Condition[] = []): Answer {
+  return {
+    spec: JSON.stringify(sorted(cronJob.spec)).replaceAll(uid, 'UID'),
+    conditions: conditions
+      .slice(0, 3)
+      .map(({ type, status, reason, message }) => `${type} ${status} ${reason}: ${message}`),
+  }
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  return Object.fromEntries(
+    Object.entries(value)
+      .toSorted(([a], [b]) => (a < b ? -1 : 1))
+      .map(([key, field]) => [key, sorted(field)]),
+  )
+}

@@ -1,0 +1,246 @@
+// A schedule that a spec campaign works on: what is done to it, and what must hold after each step.
+import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict'
+import { failureOf } from '../../../operator/kube/errors.ts'
+import { RESOURCES } from '../../../operator/kube/object.ts'
+import { childName } from '../../../operator/plan/names.ts'
+import { auditPosition, auditedWrites } from '../audit-log.ts'
+import type { AuditedWrite } from '../audit-log.ts'
+import { OPERATOR } from '../access.ts'
+import type { TestNamespace } from '../namespace.ts'
+import { conditionOf } from '../schedules.ts'
+import type { CronJob, Schedule, Schedules } from '../schedules.ts'
+import { until } from '../until.ts'
+import { answer, freshAnswer, judgedByServer } from './fresh-answer.ts'
+import { SpecModel } from './spec-model.ts'
+import type { Step } from './spec-steps.ts'
+
+export type Place = {
+  readonly here: TestNamespace
+  readonly schedules: Schedules
+  /** Where nothing is but what a comparison needs. */
+  readonly elsewhere: TestNamespace
+  readonly schedulesElsewhere: Schedules
+}
+
+/** So long without a write of the operator's: it has settled. */
+const QUIET_MS = 120
+
+/** A CronJob that has lost its label is found by being in the way. */
+const ALREADY_EXISTS = 409
+
+export class LivingSchedule {
+  readonly name: string
+  readonly model = new SpecModel()
+  readonly #place: Place
+  /** While the spec is no good, the CronJob stays what it was. */
+  #untouched: string | undefined
+  /** Not carried out yet. */
+  #request: string | undefined
+  #since = 0
+
+  constructor(name: string, place: Place) {
+    this.name = name
+    this.#place = place
+  }
+
+  async create(): Promise<void> {
+    this.#since = this.#position()
+    await this.#place.schedules.create(this.name, this.model.spec)
+    await this.check()
+  }
+
+  async take(step: Step): Promise<void> {
+    this.#since = this.#position()
+    switch (step.kind) {
+      case 'change':
+        this.model.change(step.fields)
+        return this.#write()
+      case 'undo':
+        this.model.undo()
+        return this.#write()
+      case 'change that the CRD refuses':
+        return this.#refused(step.change, step.words)
+      case 'edit of the CronJob':
+        if ((await this.#cronJob()) === undefined) return
+        await this.#place.schedules.patchCronJob(this.name, step.operations)
+        return this.#leave()
+      case 'deletion of the CronJob': {
+        const { client } = this.#place.schedules
+        await client.remove(RESOURCES.cronJobs, this.#at(childName(this.name))).catch(unlessGone)
+        return this.#leave()
+      }
+      case 'run request':
+        this.#request = step.token
+        return this.#place.schedules.request(this.name, step.token)
+      case 'nothing':
+    }
+  }
+
+  /** After each step, whatever it was. */
+  async check(): Promise<void> {
+    const { schedules } = this.#place
+    const { generation } = (await schedules.read(this.name)).metadata
+    await schedules.status(this.name, 'settled', (status) => status.observedGeneration === generation)
+    if (this.model.flaw === undefined) await this.#checkGood()
+    else await this.#checkFlawed()
+    await this.#settled()
+    this.#checkWrites(await this.#writes())
+  }
+
+  /** The same as a fresh operator's answer; of a spec that is no good, the last good one's CronJob. */
+  async checkAgainstFresh(): Promise<void> {
+    const { elsewhere, schedulesElsewhere, schedules } = this.#place
+    const fresh = await freshAnswer(elsewhere, schedulesElsewhere, this.name, this.model.acceptedSpec)
+    const { metadata, status } = await schedules.read(this.name)
+    const cronJob = await this.#cronJob()
+    if (this.model.flaw === undefined) {
+      deepEqual(answer(await schedules.cronJobOf(this.name), metadata.uid, status?.conditions), fresh)
+    } else if (cronJob !== undefined && this.#untouched === undefined) {
+      equal(answer(cronJob, metadata.uid).spec, fresh.spec)
+    }
+  }
+
+  // ── What must hold ────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #checkGood(): Promise<void> {
+    const { schedules, elsewhere } = this.#place
+    const schedule = await schedules.read(this.name)
+    const wanted = await judgedByServer(elsewhere, schedule)
+    if (!('spec' in wanted)) throw new Error(`not a good spec: ${wanted.words}`)
+    await until(`${this.name}: the CronJob that the spec asks for`, async () => {
+      const cronJob = await this.#cronJob()
+      return JSON.stringify(cronJob?.spec) === JSON.stringify(wanted.spec) && isMarked(cronJob, schedule)
+        ? true
+        : undefined
+    }).catch(async () => deepEqual((await this.#cronJob())?.spec, wanted.spec))
+    if (this.#request !== undefined) await this.#checkRun(this.#request)
+    await this.#checkConditions(undefined)
+  }
+
+  async #checkFlawed(): Promise<void> {
+    const { schedules, elsewhere } = this.#place
+    await this.#settled()
+    const schedule = await schedules.read(this.name)
+    const judged = await judgedByServer(elsewhere, schedule)
+    if (this.model.flaw === 'refused' && !('words' in judged)) throw new Error('not a bad spec')
+    const cronJob = await this.#cronJob()
+    equal(cronJob?.metadata.resourceVersion, this.#untouched, 'the CronJob was touched')
+    if (this.#request !== undefined) notEqual(schedule.status?.lastHandledRunRequest, this.#request)
+    await this.#checkConditions('words' in judged ? judged.words : undefined, cronJob)
+  }
+
+  async #checkConditions(words: string | undefined, cronJob?: CronJob): Promise<void> {
+    const { schedules } = this.#place
+    const { metadata, status = {} } = await schedules.read(this.name)
+    const first = status.conditions?.slice(0, 3) ?? []
+    const shown = first.map(({ type, status, reason }) => `${type} ${status} ${reason}`)
+    deepEqual(shown, this.model.conditions)
+    ok(first.every(({ observedGeneration }) => observedGeneration === metadata.generation))
+    if (this.model.flaw === undefined) return
+    if (this.model.flaw === 'refused') equal(conditionOf(status, 'Accepted')?.message, words)
+    equal(
+      conditionOf(status, 'Ready')?.message,
+      cronJob === undefined ? 'there is no CronJob' : 'the CronJob is still that of the last good spec',
+    )
+  }
+
+  /** Made once; a person ends it, because what its pod needs is not always there. */
+  async #checkRun(token: string): Promise<void> {
+    const { schedules } = this.#place
+    this.#request = undefined
+    await schedules.status(
+      this.name,
+      `acknowledging ${token}`,
+      ({ lastHandledRunRequest }) => lastHandledRunRequest === token,
+    )
+    const [job, ...others] = await schedules.jobsOf(this.name)
+    deepEqual(others, [])
+    await schedules.client.remove(RESOURCES.jobs, this.#at(job?.metadata.name ?? ''))
+    await schedules.status(
+      this.name,
+      'told of the end of the run',
+      ({ lastRun, active }) => lastRun?.jobUID === job?.metadata.uid && active === undefined,
+    )
+  }
+
+  /** Two for a change, whatever it was, refused ones among them; a run in between has its Job, and its end. */
+  #checkWrites(writes: readonly AuditedWrite[]): void {
+    const of = (resource: string) => writes.filter((write) => write.resource === resource)
+    const [cronJobs, statuses, jobs] = [of('cronjobs'), of('validationschedules'), of('jobs')]
+    const told = writes.map(({ verb, resource, code }) => `${verb} ${resource} ${code}`).join(', ')
+    const attempts = cronJobs.filter(({ code }) => code !== ALREADY_EXISTS).length
+    ok(attempts <= (this.model.flaw === 'notAllowed' ? 0 : 1), told)
+    ok(jobs.length <= 1 && statuses.length <= 1 + jobs.length, told)
+  }
+
+  // ── What is done ──────────────────────────────────────────────────────────────────────────────────────────────
+
+  async #write(): Promise<void> {
+    const wasGood = this.#untouched === undefined
+    if (this.model.flaw === undefined) this.#untouched = undefined
+    else if (wasGood) await this.#leave()
+    const { spec } = this.model
+    await this.#place.schedules.patch(this.name, [{ op: 'replace', path: '/spec', value: spec }])
+  }
+
+  async #refused(change: object, words: string): Promise<void> {
+    const { schedules } = this.#place
+    const before = await schedules.read(this.name)
+    const value = { ...before.spec, ...change }
+    await rejects(
+      schedules.patch(this.name, [{ op: 'replace', path: '/spec', value }]),
+      ({ message }: Error) => message.includes(words),
+    )
+    const after = await schedules.read(this.name)
+    deepEqual([after.metadata.generation, after.spec], [before.metadata.generation, before.spec])
+  }
+
+  /** From now on, as long as the spec is no good, the CronJob is nobody's business but people's. */
+  async #leave(): Promise<void> {
+    if (this.model.flaw === undefined) return
+    this.#untouched = (await this.#cronJob())?.metadata.resourceVersion
+  }
+
+  // ── Reading ───────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #at(name: string): { readonly namespace: string; readonly name: string } {
+    return { namespace: this.#place.here.name, name }
+  }
+
+  #cronJob(): Promise<CronJob | undefined> {
+    return this.#place.schedules.find<CronJob>(RESOURCES.cronJobs, childName(this.name))
+  }
+
+  #position(): number {
+    return auditPosition(this.#place.here.cluster.auditLog)
+  }
+
+  async #writes(): Promise<readonly AuditedWrite[]> {
+    const { here } = this.#place
+    const filter = { since: this.#since, namespace: here.name, user: OPERATOR }
+    const all = await auditedWrites(here.cluster.auditLog, filter)
+    return all.filter(({ resource, name }) => resource !== 'events' && name?.startsWith(this.name))
+  }
+
+  async #settled(): Promise<void> {
+    let [count, at] = [-1, Date.now()]
+    await until(`${this.name}: an operator that has settled`, async () => {
+      const { length } = await this.#writes()
+      if (length !== count) [count, at] = [length, Date.now()]
+      return Date.now() - at >= QUIET_MS ? true : undefined
+    })
+  }
+}
+
+function isMarked(cronJob: CronJob | undefined, { metadata }: Schedule): boolean {
+  const { labels, annotations, ownerReferences } = cronJob?.metadata ?? {}
+  return (
+    labels?.['rapidrmf.io/schedule-uid'] === metadata.uid &&
+    annotations?.['rapidrmf.io/schedule'] === metadata.name &&
+    ownerReferences?.[0]?.uid === metadata.uid
+  )
+}
+
+function unlessGone(error: unknown): void {
+  if (failureOf(error).kind !== 'notFound') throw error
+}

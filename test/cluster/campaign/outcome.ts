@@ -1,0 +1,72 @@
+// What there is in a namespace in the end, and how it came about: without what no two namespaces have in common.
+import type { Resource } from '../../../operator/kube/object.ts'
+import { RESOURCES } from '../../../operator/kube/object.ts'
+import type { KubeObject } from '../../../operator/kube/object.ts'
+import { OPERATOR } from '../access.ts'
+import { auditedWrites } from '../audit-log.ts'
+import type { TestNamespace } from '../namespace.ts'
+import type { Schedules } from '../schedules.ts'
+
+export type Outcome = {
+  /** Schedules, CronJobs and Jobs. */
+  readonly end: readonly string[]
+  /** Each object that the operator has made, as often as it has. */
+  readonly made: readonly string[]
+  /** The reasons of its events, as often as it has told them. */
+  readonly told: readonly string[]
+}
+
+const OBJECTS: readonly Resource[] = [RESOURCES.schedules, RESOURCES.cronJobs, RESOURCES.jobs]
+
+export async function outcomeOf(here: TestNamespace, { client }: Schedules, since: number): Promise<Outcome> {
+  const lists = await Promise.all(OBJECTS.map((resource) => client.list(resource, { namespace: here.name })))
+  const objects = lists.flatMap(({ items }) => items)
+  const same = neutral(here.name, objects)
+  const events = await client.list(RESOURCES.events, {
+    namespace: here.name,
+    query: { fieldSelector: 'reportingController=rapidrmf.io/operator' },
+  })
+  const filter = { since, namespace: here.name, user: OPERATOR, verb: 'create', code: 201 } as const
+  const made = await auditedWrites(here.cluster.auditLog, filter)
+  return {
+    end: objects.map((object) => same(JSON.stringify(essence(object), null, 1))).sort(),
+    made: made
+      .filter(({ resource }) => resource !== 'leases' && resource !== 'events')
+      .map(({ resource, name = '' }) => same(`${resource} ${name}`))
+      .sort(),
+    told: events.items.map(({ reason }) => String(reason)).sort(),
+  }
+}
+
+/** Not the CronJob's status, which is its controller's, nor what the API server counts. */
+function essence({ metadata, spec, status }: KubeObject): object {
+  const { name, labels, annotations, ownerReferences } = metadata
+  const { conditions, ...rest } = (status ?? {}) as { conditions?: readonly { type: string }[] }
+  const isSchedule = 'observedGeneration' in rest
+  return {
+    name,
+    labels,
+    annotations,
+    ownerReferences,
+    spec,
+    status: isSchedule ? status : conditions?.map(({ type }) => type),
+  }
+}
+
+const UID = /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/g
+const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g
+/** The Job of a run request is named after the schedule's UID, which is in the CronJob's spec as well. */
+const REQUESTED = /-m[0-9a-f]{10}\b/g
+const SPEC_HASH = /(?<="rapidrmf\.io\/spec-hash": ")[0-9a-f]{16}/g
+
+/** UIDs become the names of their objects, so that a reference to the wrong one shows. */
+function neutral(namespace: string, objects: readonly KubeObject[]): (text: string) => string {
+  const names = new Map(objects.map(({ metadata }) => [metadata.uid, `UID of ${metadata.name}`]))
+  return (text) =>
+    text
+      .replaceAll(UID, (uid) => names.get(uid) ?? 'UID of nothing that is there')
+      .replaceAll(TIME, 'TIME')
+      .replaceAll(REQUESTED, '-mHASH')
+      .replaceAll(SPEC_HASH, 'HASH')
+      .replaceAll(namespace, 'NAMESPACE')
+}

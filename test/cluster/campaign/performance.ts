@@ -1,0 +1,169 @@
+// A scenario, played on a stage of its own, with one perturbation.
+import { Writable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { pino } from 'pino'
+import { createNamespace, kubeconfig, OPERATOR } from '../access.ts'
+import type { ClusterAccess } from '../access.ts'
+import { auditedWrites, auditPosition } from '../audit-log.ts'
+import { connect } from '../client.ts'
+import type { TestNamespace } from '../namespace.ts'
+import { playKubelet } from '../play-kubelet.ts'
+import { startOperator } from '../run-operator.ts'
+import { schedulesIn } from '../schedules.ts'
+import type { Schedules } from '../schedules.ts'
+import type { Fault, ProxiedRequest } from '../tls-proxy.ts'
+import { until } from '../until.ts'
+import { coalesced } from './event-filters.ts'
+import { lagging, remember } from './memory.ts'
+import type { Memory } from './memory.ts'
+import { outcomeOf } from './outcome.ts'
+import type { Outcome } from './outcome.ts'
+import type { Perturbation } from './perturbations.ts'
+import { isObjectWrite, pluralOf } from './routes.ts'
+import type { Route, Routes } from './routes.ts'
+import type { Scenario } from './scenarios.ts'
+
+/** So long without a write of the operator's. */
+const REST_MS = 300
+/** An operator that sees what is old has this long to act on it. */
+const MISLED_MS = 1_500
+/** Longer than what a kubelet and the Job controller do to a Job that ends. */
+const HIDDEN_MS = 2_500
+
+export class Performance {
+  /** How many the operator has sent through the proxy. */
+  writes = 0
+  rests = 0
+  /** Whether that which was to go wrong did. */
+  struck: boolean
+  /** What the operator has logged as errors. */
+  readonly errors: string[] = []
+  readonly #routes: Routes
+  readonly #here: TestNamespace
+  readonly #schedules: Schedules
+  readonly #perturbation: Perturbation
+  readonly #since: number
+  readonly #stops: (() => Promise<void>)[] = []
+  #memory: Memory = new Map()
+
+  /** In a new namespace. */
+  static async prepare(
+    cluster: ClusterAccess,
+    routes: Routes,
+    perturbation: Perturbation,
+  ): Promise<Performance> {
+    const since = auditPosition(cluster.auditLog)
+    const admin = connect(kubeconfig(cluster))
+    const name = await createNamespace(cluster, 'perturbed')
+    const here = { name, cluster, admin, kubelet: playKubelet(admin, name) }
+    return new Performance(routes, here, perturbation, since)
+  }
+
+  private constructor(routes: Routes, here: TestNamespace, perturbation: Perturbation, since: number) {
+    this.#routes = routes
+    this.#here = here
+    this.#schedules = schedulesIn(here)
+    this.#perturbation = perturbation
+    this.#since = since
+    this.struck = perturbation.kind === 'none' || perturbation.kind === 'hidden'
+  }
+
+  async play({ play }: Scenario): Promise<void> {
+    const { name, kubelet } = this.#here
+    this.#routes.set(name, this.#route())
+    this.#start(this.#routes.access)
+    await play({ namespace: name, schedules: this.#schedules, kubelet, rest: () => this.#rest() })
+  }
+
+  async outcome(): Promise<Outcome> {
+    await this.#quiet()
+    return outcomeOf(this.#here, this.#schedules, this.#since)
+  }
+
+  async end(): Promise<void> {
+    await this.#stop()
+    await this.#here.admin.core.deleteNamespace({ name: this.#here.name })
+  }
+
+  #route(): Route {
+    const perturbation = this.#perturbation
+    if (perturbation.kind === 'crash') return { fault: this.#crash(perturbation) }
+    const fault = (request: ProxiedRequest): undefined => {
+      if (isObjectWrite(request)) this.writes++
+    }
+    if (perturbation.kind !== 'hidden') return { fault }
+    const isHidden = (request: ProxiedRequest) =>
+      perturbation.resources.some((plural) => plural === pluralOf(request))
+    return {
+      fault,
+      events: (lines, request) => (isHidden(request) ? coalesced(lines, HIDDEN_MS) : lines),
+    }
+  }
+
+  /** Cut off for good is as good as dead; what takes over does not pass the proxy. */
+  #crash({
+    write,
+    when,
+  }: Extract<Perturbation, { kind: 'crash' }>): (request: ProxiedRequest) => Fault | undefined {
+    return (request) => {
+      if (this.struck) return 'drop'
+      if (!isObjectWrite(request)) return undefined
+      this.writes++
+      if (this.writes !== write) return undefined
+      this.struck = true
+      this.#start(this.#here.cluster)
+      return when === 'before' ? 'drop' : 'dropAfter'
+    }
+  }
+
+  async #rest(): Promise<void> {
+    await this.#quiet()
+    const rest = this.rests++
+    const perturbation = this.#perturbation
+    if (perturbation.kind !== 'stale') return
+    if (rest === perturbation.seen) this.#memory = await remember(this.#schedules.client, this.#here.name)
+    if (rest === perturbation.restarted) await this.#mislead()
+  }
+
+  async #mislead(): Promise<void> {
+    const truth = Promise.withResolvers<undefined>()
+    const route = lagging(this.#memory, truth.promise)
+    await this.#stop()
+    this.#routes.set(this.#here.name, route)
+    this.#start(this.#routes.access)
+    await until('an operator that has read what is old', () => (route.isBelieved() ? true : undefined))
+    this.struck = true
+    await sleep(MISLED_MS)
+    truth.resolve(undefined)
+  }
+
+  async #quiet(): Promise<void> {
+    const { cluster, name: namespace } = this.#here
+    const filter = { since: this.#since, namespace, user: OPERATOR }
+    let [count, at] = [-1, Date.now()]
+    await until('an operator at rest', async () => {
+      const writes = await auditedWrites(cluster.auditLog, filter)
+      const { length } = writes.filter(({ resource }) => resource !== 'leases')
+      if (length !== count) [count, at] = [length, Date.now()]
+      return Date.now() - at >= REST_MS ? true : undefined
+    })
+  }
+
+  #start(cluster: ClusterAccess): void {
+    const log = pino({ level: 'error' }, into(this.errors))
+    this.#stops.push(startOperator({ cluster, namespace: this.#here.name, log }))
+  }
+
+  async #stop(): Promise<void> {
+    await Promise.all(this.#stops.splice(0).map((stop) => stop()))
+  }
+}
+
+function into(lines: string[]): Writable {
+  return new Writable({
+    write(chunk: Buffer, _encoding, done) {
+      lines.push(chunk.toString())
+      done()
+    },
+  })
+}

@@ -1,0 +1,202 @@
+// What happens to one schedule, from nothing to an end, while an operator looks after it.
+import { RESOURCES } from '../../../operator/kube/object.ts'
+import { childName } from '../../../operator/plan/names.ts'
+import type { Kubelet } from '../play-kubelet.ts'
+import { is, summaryText } from '../schedules.ts'
+import type { Schedules } from '../schedules.ts'
+import { until } from '../until.ts'
+import { QUIET } from './quiet-schedule.ts'
+
+export type Stage = {
+  readonly namespace: string
+  readonly schedules: Schedules
+  readonly kubelet: Kubelet
+  /** A moment at which the operator has done what there was to do: here it can be restarted, and remembered. */
+  rest(): Promise<void>
+}
+
+export type Scenario = { readonly name: string; readonly play: (stage: Stage) => Promise<void> }
+
+/** The schedule that all are about. */
+const IT = 'nightly'
+/** The garbage collector may need half a minute to notice a new kind of objects. */
+const COLLECTED = { timeoutMs: 90_000 }
+
+export const SCENARIOS: readonly Scenario[] = [
+  { name: 'created', play: create },
+  {
+    name: 'deleted and made again',
+    play: async (stage) => {
+      await create(stage)
+      await stage.schedules.remove(IT)
+      await makeAgain(stage)
+    },
+  },
+  {
+    name: 'deleted without its CronJob and made again',
+    play: async (stage) => {
+      const { schedules } = stage
+      await create(stage)
+      await schedules.remove(IT, 'Orphan')
+      await makeAgain(stage)
+    },
+  },
+  {
+    name: 'changed',
+    play: async (stage) => {
+      await create(stage)
+      await change(stage, '/spec/job/backoffLimit', 5)
+      await stage.rest()
+      await change(stage, '/spec/environment', 'staging')
+      await stage.rest()
+    },
+  },
+  {
+    name: 'suspended and resumed',
+    play: async (stage) => {
+      await create(stage)
+      await change(stage, '/spec/suspend', true)
+      await stage.rest()
+      await change(stage, '/spec/suspend', false)
+      await stage.rest()
+    },
+  },
+  {
+    name: 'made invalid and corrected',
+    play: async (stage) => {
+      const { schedules } = stage
+      await create(stage)
+      await schedules.patch(IT, [{ op: 'replace', path: '/spec/timeZone', value: 'Mars/Base' }])
+      await schedules.status(IT, 'refused', is('Accepted', 'False', 'InvalidSpec'))
+      await stage.rest()
+      await change(stage, '/spec/timeZone', 'Europe/Berlin')
+      await stage.rest()
+    },
+  },
+  {
+    name: 'its CronJob deleted',
+    play: async (stage) => {
+      const { schedules, namespace } = stage
+      await create(stage)
+      const { metadata } = await schedules.cronJobOf(IT)
+      await schedules.client.remove(RESOURCES.cronJobs, { namespace, name: childName(IT) })
+      await until('another CronJob', async () => {
+        const found = await schedules.find(RESOURCES.cronJobs, childName(IT))
+        return found === undefined || found.metadata.uid === metadata.uid ? undefined : true
+      })
+      await stage.rest()
+    },
+  },
+  {
+    name: 'run by request',
+    play: async (stage) => {
+      const { schedules, kubelet } = stage
+      await create(stage)
+      const { job, uid } = await schedules.runNow(IT, 'once')
+      await stage.rest()
+      await kubelet.finish(job, { exitCode: 0, message: summaryText(uid) })
+      await ended(stage, uid)
+      await stage.rest()
+    },
+  },
+  {
+    name: 'run by request, and the Job deleted when it had ended',
+    play: async (stage) => {
+      const { schedules, kubelet, namespace } = stage
+      await create(stage)
+      const { job, uid } = await schedules.runNow(IT, 'once')
+      await kubelet.finish(job, { exitCode: 0, message: summaryText(uid) })
+      await ended(stage, uid)
+      await schedules.client.remove(RESOURCES.jobs, { namespace, name: job })
+      await stage.rest()
+    },
+  },
+  {
+    name: 'run by its slot',
+    play: async (stage) => {
+      const { kubelet } = stage
+      await create(stage)
+      const { job, uid } = await jobOfSlot(stage)
+      await stage.schedules.status(IT, 'running', ({ active }) => active?.[0]?.jobUID === uid)
+      await stage.rest()
+      await kubelet.finish(job, { exitCode: 2 })
+      await ended(stage, uid)
+      await stage.rest()
+    },
+  },
+  {
+    name: 'run by its slot, and the Job deleted while it went on',
+    play: async (stage) => {
+      const { schedules, namespace } = stage
+      await create(stage)
+      const { job, uid } = await jobOfSlot(stage)
+      await schedules.status(IT, 'running', ({ active }) => active?.[0]?.jobUID === uid)
+      await schedules.client.remove(RESOURCES.jobs, { namespace, name: job })
+      await ended(stage, uid)
+      await stage.rest()
+    },
+  },
+]
+
+async function create(stage: Stage): Promise<void> {
+  await stage.rest()
+  await stage.schedules.create(IT, { schedule: QUIET })
+  await ready(stage)
+  await stage.rest()
+}
+
+/** As soon as the name is free. */
+async function makeAgain(stage: Stage): Promise<void> {
+  const { schedules } = stage
+  await until(
+    'the end of the first',
+    async () => ((await schedules.find(RESOURCES.schedules, IT)) === undefined ? true : undefined),
+    COLLECTED,
+  )
+  await schedules.create(IT, { schedule: QUIET })
+  await ready(stage)
+  await stage.rest()
+}
+
+async function change(stage: Stage, path: string, value: unknown): Promise<void> {
+  await stage.schedules.patch(IT, [{ op: 'add', path, value }])
+  await ready(stage)
+}
+
+async function ready({ schedules }: Stage): Promise<void> {
+  const { generation } = (await schedules.read(IT)).metadata
+  await schedules.status(
+    IT,
+    'Ready',
+    (status) => status.observedGeneration === generation && is('Ready', 'True')(status),
+    COLLECTED,
+  )
+}
+
+async function ended({ schedules }: Stage, uid: string): Promise<void> {
+  await schedules.status(IT, 'told of the end', ({ lastRun }) => lastRun?.jobUID === uid)
+}
+
+/** As the CronJob controller makes it, which would let us wait for its slot. */
+async function jobOfSlot({ schedules, namespace }: Stage): Promise<{ job: string; uid: string }> {
+  const { metadata, spec } = await schedules.cronJobOf(IT)
+  const template = spec['jobTemplate'] as { metadata: object & { annotations: object }; spec: object }
+  const slot = `${new Date().toISOString().slice(0, 19)}Z`
+  const { name, uid = '' } = metadata
+  const made = await schedules.client.create(RESOURCES.jobs, {
+    apiVersion: 'batch/v1',
+    kind: 'Job',
+    metadata: {
+      ...template.metadata,
+      namespace,
+      name: `${name}-1`,
+      annotations: {
+        ...template.metadata.annotations,
+        'batch.kubernetes.io/cronjob-scheduled-timestamp': slot,
+      },
+      ownerReferences: [{ apiVersion: 'batch/v1', kind: 'CronJob', name, uid, controller: true }],
+    },
+    spec: template.spec,
+  })
+  return { job: `${name}-1`, uid: made.metadata.uid ?? '' }
+}

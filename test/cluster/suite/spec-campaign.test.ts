@@ -1,0 +1,87 @@
+// After Acto (SOSP '23): an operator must bring about what is declared, whatever was before; recover from what was wrong
+// once the declaration is good again; and survive a bad one, which harms nothing.
+import fc from 'fast-check'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { LivingSchedule } from '../campaign/living-schedule.ts'
+import type { Place } from '../campaign/living-schedule.ts'
+import { campaignSeed, isLong, told } from '../campaign/seed.ts'
+import { LIMIT_FLAGS } from '../campaign/spec-model.ts'
+import { anyStep } from '../campaign/spec-steps.ts'
+import type { Step } from '../campaign/spec-steps.ts'
+import { installCrd } from '../crd.ts'
+import { describeWithCluster, useNamespace } from '../namespace.ts'
+import { startOperator } from '../run-operator.ts'
+import { schedulesIn } from '../schedules.ts'
+
+const CHANGES = isLong ? 300 : 40
+/** A fresh operator is asked after each so many steps, and of all schedules in the end. */
+const FRESH_EVERY = isLong ? 5 : 10
+
+describeWithCluster('after any change of the spec, of whatever the spec was before', () => {
+  const here = useNamespace('spec-campaign')
+  const elsewhere = useNamespace('spec-campaign-fresh')
+  const seed = campaignSeed('spec campaign')
+  let schedules: readonly LivingSchedule[]
+  let stop: () => Promise<void>
+  const start = () => {
+    stop = startOperator({ cluster: here.cluster, namespace: here.name, flags: LIMIT_FLAGS })
+  }
+
+  beforeAll(async () => {
+    await installCrd(here.admin)
+    const place: Place = {
+      here,
+      schedules: schedulesIn(here),
+      elsewhere,
+      schedulesElsewhere: schedulesIn(elsewhere),
+    }
+    schedules = ['alpha', 'beta', 'gamma'].map((name) => new LivingSchedule(name, place))
+    start()
+    await Promise.all(schedules.map((schedule) => schedule.create()))
+  })
+  afterAll(() => stop())
+
+  const take = async (schedule: LivingSchedule, step: Step) => {
+    if (step.unseen) await stop()
+    await schedule.take(step)
+    if (step.unseen) start()
+    await schedule.check()
+  }
+
+  it(
+    'the CronJob is what a fresh operator makes of the last good one, in two writes',
+    async () => {
+      const counts = new Map<string, number>()
+      for (const [index, step] of stepsWith(CHANGES, seed).entries()) {
+        const schedule = schedules[step.which % schedules.length]!
+        const where = `step ${index}, on ${schedule.name}: ${JSON.stringify(step)}`
+        await told(where, seed, async () => {
+          await take(schedule, step)
+          if (index % FRESH_EVERY === 0) await schedule.checkAgainstFresh()
+        })
+        const what = `${step.kind}, ${schedule.model.flaw ?? 'good'}`
+        counts.set(what, (counts.get(what) ?? 0) + 1)
+      }
+      process.stdout.write(`${JSON.stringify(Object.fromEntries(counts))}\n`)
+      expect(counts.size).toBeGreaterThan(isLong ? 15 : 6)
+    },
+    isLong ? 900_000 : 120_000,
+  )
+
+  it('every schedule is as good as new when what is wrong is undone', async () => {
+    for (const schedule of schedules) {
+      await told(`in the end, on ${schedule.name}`, seed, async () => {
+        await take(schedule, { kind: 'undo', which: 0, unseen: false })
+        await schedule.checkAgainstFresh()
+      })
+    }
+  })
+})
+
+/** So many changes of a spec, with what else happens between them. */
+function stepsWith(changes: number, seed: number): readonly Step[] {
+  const steps = fc.sample(anyStep, { seed, numRuns: changes * 3 })
+  const isChange = ({ kind }: Step) => kind.startsWith('change')
+  const last = steps.findIndex((_, index) => steps.slice(0, index).filter(isChange).length === changes)
+  return steps.slice(0, last)
+}
