@@ -1,0 +1,67 @@
+import { expect, it } from 'vitest'
+import { RESOURCES } from '../../../operator/kube/object.ts'
+import { createNamespace } from '../access.ts'
+import { auditedWrites } from '../audit-log.ts'
+import { describeWithCluster } from '../namespace.ts'
+import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
+import { OPERATOR } from '../access.ts'
+import { playKubelet } from '../play-kubelet.ts'
+import { is, schedulesIn, summaryText } from '../schedules.ts'
+import { until } from '../until.ts'
+
+describeWithCluster('one of two namespaces', () => {
+  let doomed = ''
+  const operated = useOperator('survivor', {
+    flags: () => ['--namespaces', `${operated.here.name},${doomed}`],
+  })
+  const { here } = operated
+
+  it('is deleted during a run: the operator stops there, and goes on in the other', async () => {
+    await operated.stop()
+    doomed = await createNamespace(here.cluster, 'doomed')
+    operated.start()
+    const there = {
+      ...here,
+      name: doomed,
+      cluster: here.cluster,
+      admin: here.admin,
+      kubelet: playKubelet(here.admin, doomed),
+    }
+    const schedules = schedulesIn(there)
+    for (const name of ['one', 'two', 'three', 'four']) {
+      await schedules.create(name, { suspend: true })
+      const { job } = await schedules.runNow(name, 'once')
+      await there.kubelet.running(await there.kubelet.podOf(job))
+    }
+    await operated.schedules.create('elsewhere', { suspend: true })
+    const elsewhere = await operated.schedules.runNow('elsewhere', 'once')
+
+    const position = operated.position()
+    await here.admin.core.deleteNamespace({ name: doomed })
+    await until(
+      'the end of the namespace',
+      async () => {
+        const found = await operated.schedules.find(RESOURCES.namespaces, doomed)
+        return found === undefined ? true : undefined
+      },
+      { timeoutMs: 90_000 },
+    )
+    const end = operated.position()
+
+    // The run of the other namespace ends as if nothing had happened, and a new schedule begins.
+    await here.kubelet.finish(elsewhere.job, { exitCode: 0, message: summaryText(elsewhere.uid) })
+    await operated.schedules.status('elsewhere', 'Passed', is('Compliant', 'True'))
+    await operated.schedules.create('begun-after')
+    await operated.schedules.status('begun-after', 'Ready', is('Ready', 'True'))
+
+    const filter = { namespace: doomed, user: OPERATOR }
+    const { auditLog } = here.cluster
+    const made = (await auditedWrites(auditLog, { ...filter, since: position })).filter(
+      ({ verb, code }) => verb === 'create' && code < 300,
+    )
+    expect(made).toEqual([])
+    expect(await auditedWrites(auditLog, { ...filter, since: end })).toEqual([])
+  }, 120_000)
+
+  itIsStillAtWork(operated)
+})
