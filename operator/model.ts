@@ -10,6 +10,7 @@ import { controllerOf } from './kube/object.ts'
 import type { KubeObject, ManagedFields, OwnerReference } from './kube/object.ts'
 import { list, number, record, text } from './raw.ts'
 import type { Raw } from './raw.ts'
+import { shareWithin, shared } from './shared.ts'
 
 /*
  * What the operator remembers of each object: the fields that a decision looks at and nothing else, because thousands
@@ -111,8 +112,8 @@ export function projectSchedule(object: KubeObject): CachedSchedule {
     createdAt: metadata.creationTimestamp ?? '',
     runRequest: metadata.annotations?.[RUN_REQUEST_ANNOTATION] ?? '',
     // The API server has filled in the defaults and checked the shape.
-    spec: object['spec'] as ValidationScheduleSpec,
-    status: object['status'] ?? {},
+    spec: shareWithin(object['spec'] as ValidationScheduleSpec),
+    status: shareWithin(object['status'] ?? {}),
   }
 }
 
@@ -148,8 +149,8 @@ export function projectJob(object: KubeObject): CachedJob {
   const status = record(object['status'])
   return {
     ...identityOf(object),
-    scheduleUid: metadata.labels?.[SCHEDULE_UID_LABEL] ?? '',
-    controller: controllerOf(object),
+    scheduleUid: shared(metadata.labels?.[SCHEDULE_UID_LABEL] ?? ''),
+    controller: shareWithin(controllerOf(object)),
     deleting: metadata.deletionTimestamp !== undefined,
     createdAt: metadata.creationTimestamp ?? '',
     suspended: spec['suspend'] === true,
@@ -167,7 +168,7 @@ export function projectPod(object: KubeObject): CachedPod {
   const status = record(object['status'])
   return {
     ...identityOf(object),
-    scheduleUid: labels[SCHEDULE_UID_LABEL] ?? '',
+    scheduleUid: shared(labels[SCHEDULE_UID_LABEL] ?? ''),
     jobUid: labels[JOB_UID_LABEL] ?? '',
     createdAt: metadata.creationTimestamp ?? '',
     phase: text(status['phase']) ?? '',
@@ -216,7 +217,7 @@ function terminatedState(status: Raw): CachedPod['terminated'] {
 
 function identityOf({ metadata }: KubeObject): Identity {
   const { namespace = '', name, uid = '', resourceVersion = '' } = metadata
-  return { namespace, name, uid, resourceVersion }
+  return { namespace: shared(namespace), name, uid, resourceVersion }
 }
 
 function ownsSpec({ fieldsV1, subresource }: ManagedFields): boolean {
@@ -224,5 +225,5 @@ function ownsSpec({ fieldsV1, subresource }: ManagedFields): boolean {
 }
 
 function words(value: Raw): Words {
-  return { reason: text(value['reason']) ?? '', message: text(value['message']) ?? '' }
+  return { reason: shared(text(value['reason']) ?? ''), message: shared(text(value['message']) ?? '') }
 }
