@@ -1,7 +1,7 @@
 # Both images from one file:
 #   docker build --target job -t rapidrmf-job:0.1.0 .
 #   docker build --target operator -t rapidrmf-operator:0.1.0 .
-# The runtime image needs Node 24 and nothing else: no shell, no npm. NODE is where its Node is.
+# The runtime image needs Node 24 and nothing else: no shell, no npm.
 ARG BUILD_IMAGE=node:24-bookworm-slim
 ARG RUNTIME_IMAGE=gcr.io/distroless/nodejs24-debian12:nonroot
 
@@ -11,8 +11,10 @@ COPY .npmrc package.json package-lock.json ./
 # Both secrets are optional: settings and authorities of a network that has its own package registry.
 RUN --mount=type=secret,id=npmrc,target=/root/.npmrc \
     --mount=type=secret,id=ca,target=/etc/ssl/certs/ca-certificates.crt \
-    npm ci --ignore-scripts --no-audit --no-fund
+    --mount=type=cache,target=/root/.npm \
+    NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt npm ci --ignore-scripts --no-audit --no-fund
 COPY . .
+# Where the runtime image has its Node.
 ARG NODE=/nodejs/bin/node
 ARG SOURCE_DATE_EPOCH=0
 RUN node scripts/build-images.ts --node "${NODE}" --outdir /out
@@ -37,7 +39,7 @@ LABEL org.opencontainers.image.title="rapidrmf-job" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=build /out/job /
-COPY --from=warm-job /app/cache /app/cache
+COPY --from=warm-job /layer /
 # Node 24 counts the container's memory limit as available memory; the operator's jobs get a heap of the same share.
 ENV NODE_ENV=production \
     NODE_COMPILE_CACHE=/app/cache \
@@ -54,7 +56,7 @@ LABEL org.opencontainers.image.title="rapidrmf-operator" \
       org.opencontainers.image.licenses="Apache-2.0" \
       org.opencontainers.image.version="${VERSION}"
 COPY --from=build /out/operator /
-COPY --from=warm-operator /app/cache /app/cache
+COPY --from=warm-operator /layer /
 ENV NODE_ENV=production \
     NODE_COMPILE_CACHE=/app/cache \
     NODE_OPTIONS=--max-old-space-size-percentage=60

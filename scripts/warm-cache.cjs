@@ -1,24 +1,30 @@
 #!/usr/bin/env node
-// warm-cache.cjs PROGRAM: fills /app/cache with what V8 makes of the program, while an image is built and with the Node
-// that will run it. Plain CommonJS without an extension in the image, because the image holds nothing else to run it with.
+// warm-cache.cjs PROGRAM: makes /layer/app/cache, to be copied to /app/cache: what V8 makes of the program, while an image
+// is built and with the Node that will run it. Plain CommonJS without an extension in the image, because the image holds nothing else to run it with.
 const { spawnSync } = require('node:child_process')
-const { lutimesSync, readdirSync, chmodSync } = require('node:fs')
+const { chmodSync, chownSync, lutimesSync, mkdirSync, readdirSync } = require('node:fs')
 const { join } = require('node:path')
 
-const CACHE = '/app/cache'
+const LAYER = '/layer'
+const CACHE = join(LAYER, 'app/cache')
+/** Of the image. Node reads what was made for the number of its own user only; another one merely starts slower. */
+const USER = 65532
 const [program] = process.argv.slice(2)
+mkdirSync(CACHE, { recursive: true })
+chownSync(CACHE, USER, USER)
 // V8 puts its random seed into the cache, and the layer would never be the same twice.
 const { status } = spawnSync(process.execPath, ['--random-seed=1', program, '--help'], {
   env: { NODE_COMPILE_CACHE: CACHE },
   stdio: ['ignore', 'ignore', 'inherit'],
+  uid: USER,
+  gid: USER,
 })
 if (status !== 0) throw new Error(`${program} --help ended with exit code ${status}`)
 const epoch = Number(process.env.SOURCE_DATE_EPOCH ?? 0)
-for (const entry of readdirSync(CACHE, { withFileTypes: true, recursive: true })) {
+const made = readdirSync(LAYER, { withFileTypes: true, recursive: true })
+for (const entry of made.toReversed()) {
   const path = join(entry.parentPath, entry.name)
-  // Node makes it for its own user only.
+  chownSync(path, 0, 0)
   chmodSync(path, entry.isDirectory() ? 0o755 : 0o644)
   lutimesSync(path, epoch, epoch)
 }
-chmodSync(CACHE, 0o755)
-lutimesSync(CACHE, epoch, epoch)

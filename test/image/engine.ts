@@ -1,0 +1,98 @@
+// Debian's Docker engine, started by hand. What it has built and imported stays in the clone's cache.
+import { spawn } from 'node:child_process'
+import { mkdirSync, rmSync } from 'node:fs'
+import { join } from 'node:path'
+import { until } from '../cluster/until.ts'
+import { installPackages } from './debian.ts'
+import { openSandbox } from './sandbox.ts'
+
+/** The newer client that some machines have insists on a plug-in to build with. */
+const DOCKER = '/usr/bin/docker'
+const CACHE = join(import.meta.dirname, '../../.cache/docker')
+
+export type Output = { readonly code: number | null; readonly out: string; readonly err: string }
+
+export type Docker = {
+  /** Plain text, from which connectDocker makes the same in another process. */
+  readonly host: string
+  /** What `docker …` says, and how it ends. */
+  readonly try: (args: readonly string[]) => Promise<Output>
+  /** Its output; anything but success is an error with what it has said. */
+  readonly docker: (args: readonly string[]) => Promise<string>
+}
+
+export type Engine = Docker & { stop(): Promise<void> }
+
+export const ENGINE_PACKAGES = {
+  'docker.io': '/usr/sbin/dockerd',
+  containerd: '/usr/bin/containerd',
+  runc: '/usr/sbin/runc',
+}
+
+/** Or why there is none. */
+export async function startEngine(): Promise<Engine | { readonly missing: string }> {
+  const missing = installPackages(ENGINE_PACKAGES)
+  if (missing !== undefined) return { missing: `the Docker engine ${missing}` }
+  mkdirSync(CACHE, { recursive: true })
+  const sandbox = openSandbox({ lock: join(CACHE, 'lock') })
+  const client = connectDocker(`unix://${sandbox.directory}/docker.sock`)
+  const data = join(CACHE, 'data')
+  sandbox.start('dockerd', 'dockerd', [
+    `--data-root=${data}`,
+    `--exec-root=${sandbox.directory}/exec`,
+    `--pidfile=${sandbox.directory}/docker.pid`,
+    `--host=${client.host}`,
+    // Containers run in the machine's network.
+    '--bridge=none',
+    '--iptables=false',
+    '--ip-forward=false',
+    `--cgroup-parent=/${sandbox.cgroup}`,
+  ])
+  try {
+    await until(
+      'the Docker engine (another run of these tests may hold its lock)',
+      async () => ((await client.try(['version'])).code === 0 ? true : undefined),
+      { timeoutMs: 300_000, intervalMs: 200 },
+    )
+  } catch (error) {
+    const words = sandbox.lastWords('dockerd')
+    await sandbox.close()
+    throw new Error(`${(error as Error).message}\n${words}`, { cause: error })
+  }
+  return {
+    ...client,
+    stop: async () => {
+      sandbox.end('dockerd')
+      await sandbox.close()
+      // Containers of tests that were interrupted: nobody looks at them any more.
+      rmSync(join(data, 'containers'), { recursive: true, force: true })
+    },
+  }
+}
+
+/** Of an engine that runs. */
+export function connectDocker(host: string): Docker {
+  const attempt = (args: readonly string[]) => command(['--host', host, ...args])
+  return {
+    host,
+    try: attempt,
+    docker: async (args) => {
+      const { code, out, err } = await attempt(args)
+      if (code !== 0) throw new Error(`docker ${args.join(' ')} ended with ${code}:\n${err}`)
+      return out.trim()
+    },
+  }
+}
+
+function command(args: readonly string[]): Promise<Output> {
+  const child = spawn(DOCKER, args, {
+    env: { ...process.env, DOCKER_BUILDKIT: '1' },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  const text = { out: '', err: '' }
+  child.stdout.setEncoding('utf8').on('data', (chunk: string) => (text.out += chunk))
+  child.stderr.setEncoding('utf8').on('data', (chunk: string) => (text.err += chunk))
+  return new Promise((resolve, reject) => {
+    child.once('error', reject).once('close', (code) => resolve({ code, ...text }))
+  })
+}

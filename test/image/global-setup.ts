@@ -1,0 +1,33 @@
+import type { TestProject } from 'vitest/node'
+import { startEngine } from './engine.ts'
+import { buildImages } from './images.ts'
+import type { Images } from './images.ts'
+
+export type BuiltImages = Images & {
+  /** Of the engine that has built them. */
+  readonly host: string
+}
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Or why there are none. */
+    images: BuiltImages | { readonly missing: string }
+  }
+}
+
+export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  const engine = await startEngine()
+  if ('missing' in engine) {
+    const line = '='.repeat(80)
+    process.stderr.write(`\n${line}\nSKIPPED, all tests of the images: ${engine.missing}\n${line}\n\n`)
+    project.provide('images', engine)
+    return undefined
+  }
+  try {
+    project.provide('images', { host: engine.host, ...(await buildImages(engine)) })
+  } catch (error) {
+    await engine.stop()
+    throw error
+  }
+  return () => engine.stop()
+}

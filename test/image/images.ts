@@ -1,0 +1,58 @@
+// Both images, as the Dockerfile makes them, on base images of the machine's own.
+import { existsSync, readFileSync } from 'node:fs'
+import { homedir } from 'node:os'
+import { join } from 'node:path'
+import { makeBaseImages } from './base-images.ts'
+import type { BaseImages } from './base-images.ts'
+import type { Docker } from './engine.ts'
+
+const ROOT = join(import.meta.dirname, '../..')
+
+export const { version: VERSION } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
+  version: string
+}
+
+export type Target = 'job' | 'operator'
+
+export type Images = { readonly base: BaseImages } & Readonly<Record<Target, string>>
+
+/** `name:version` of each; what has not changed since the last time is not built again. */
+export async function buildImages(engine: Docker): Promise<Images> {
+  const base = await makeBaseImages(engine)
+  return {
+    base,
+    job: await buildImage(engine, base, 'job'),
+    operator: await buildImage(engine, base, 'operator'),
+  }
+}
+
+export async function buildImage(
+  engine: Docker,
+  base: BaseImages,
+  target: Target,
+  { image = `rapidrmf-${target}:${VERSION}`, flags = [] }: { image?: string; flags?: readonly string[] } = {},
+): Promise<string> {
+  const settings = { BUILD_IMAGE: base.build, RUNTIME_IMAGE: base.runtime, NODE: base.node, VERSION }
+  await engine.docker([
+    'build',
+    '--network=host',
+    `--target=${target}`,
+    `--tag=${image}`,
+    ...Object.entries(settings).flatMap(([name, value]) => ['--build-arg', `${name}=${value}`]),
+    ...secrets(),
+    ...flags,
+    ROOT,
+  ])
+  return image
+}
+
+/** How this machine reaches a package registry, if it needs more than the defaults. They leave no trace in an image. */
+function secrets(): string[] {
+  const files = {
+    npmrc: process.env['NPM_CONFIG_USERCONFIG'] ?? join(homedir(), '.npmrc'),
+    ca: process.env['NODE_EXTRA_CA_CERTS'] ?? process.env['SSL_CERT_FILE'] ?? '',
+  }
+  return Object.entries(files)
+    .filter(([, file]) => existsSync(file))
+    .flatMap(([id, file]) => ['--secret', `id=${id},src=${file}`])
+}

@@ -1,0 +1,101 @@
+// Programs that mount, start containers and make network links, in Linux namespaces of their own: when the first process
+// of them ends, the kernel ends all the others and takes mounts, links and firewall rules away. That process is a shell
+// which reads its commands from us, so that all of this happens whatever end we come to.
+import { spawn } from 'node:child_process'
+import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { basename, join } from 'node:path'
+
+export type Sandbox = {
+  /** Removed at the end; the programs see it as well, and all other files. */
+  readonly directory: string
+  /** Of a control group of its own, from the root of each hierarchy. */
+  readonly cgroup: string
+  /** A line for the shell inside. Nothing tells when it is done; what it says is in the log `shell`. */
+  run(line: string): void
+  /** In the background; what it says is in the log of its name. */
+  start(name: string, file: string, args: readonly string[]): void
+  /** SIGTERM, and waits for the end within the shell: later lines run after that. */
+  end(name: string): void
+  /** The end of what a program has said. */
+  lastWords(name: string): string
+  /** Ends all that runs inside. */
+  close(): Promise<void>
+}
+
+export type SandboxOptions = {
+  /** A network of its own, too; without it, the machine's. */
+  readonly network?: boolean
+  /** Only one sandbox at a time is inside of this lock; the others wait for it. */
+  readonly lock?: string
+}
+
+/** $1 the directory, $2 the name of the control group, the rest is the command that opens the namespaces. */
+const AROUND = `
+directory=$1 cgroup=$2
+shift 2
+"$@"
+for each in $(find /sys/fs/cgroup -maxdepth 2 -type d -name "$cgroup"); do find "$each" -depth -type d -exec rmdir {} +; done
+exec rm -rf -- "$directory"
+`
+
+/** Version 1 has a hierarchy per controller; in version 2 a group has the controllers that its parent hands down. */
+const MAKE_CGROUP = `
+for each in /sys/fs/cgroup /sys/fs/cgroup/*; do
+  if [ -f "$each/cgroup.procs" ] && [ -w "$each/cgroup.procs" ]; then mkdir -p "$each/$CGROUP"; fi
+done
+if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
+  for each in /sys/fs/cgroup "/sys/fs/cgroup/$CGROUP"; do
+    for controller in $(cat "$each/cgroup.controllers"); do echo "+$controller" > "$each/cgroup.subtree_control"; done
+  done
+fi
+`
+
+/** Needs root. */
+export function openSandbox({ network = false, lock }: SandboxOptions = {}): Sandbox {
+  const directory = mkdtempSync(join(tmpdir(), 'rapidrmf-sandbox-'))
+  const cgroup = basename(directory)
+  const log = (name: string): string => join(directory, `${name}.log`)
+  const spaces = ['--mount', '--pid', '--fork', '--mount-proc', ...(network ? ['--net'] : [])]
+  const unshare = ['unshare', ...spaces, 'sh']
+  const command = lock === undefined ? unshare : ['flock', lock, ...unshare]
+  // A group of its own: the terminal's Ctrl-C must not reach it before an orderly end does.
+  const child = spawn('sh', ['-c', AROUND, 'sandbox', directory, cgroup, ...command], {
+    stdio: ['pipe', 'ignore', 'inherit'],
+    env: { ...process.env, CGROUP: cgroup },
+    detached: true,
+  })
+  const ended = new Promise<void>((resolve) => {
+    child.once('error', () => resolve()).once('exit', () => resolve())
+  })
+  // A write after its end can only come from an end that is under way.
+  child.stdin.on('error', () => {})
+  const run = (line: string): void => void child.stdin.write(`${line}\n`)
+  run(`exec >>${quote(log('shell'))} 2>&1`)
+  run(MAKE_CGROUP)
+  return {
+    directory,
+    cgroup,
+    run,
+    start: (name, file, args) =>
+      run(`${[file, ...args].map(quote).join(' ')} >>${quote(log(name))} 2>&1 & pid_${variable(name)}=$!`),
+    end: (name) => run(`kill -TERM "$pid_${variable(name)}"; wait "$pid_${variable(name)}"`),
+    lastWords: (name) => {
+      const file = log(name)
+      return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(-20).join('\n') : ''
+    },
+    close: async () => {
+      child.stdin.end()
+      await ended
+    },
+  }
+}
+
+/** A word of the shell. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", `'\\''`)}'`
+}
+
+function variable(name: string): string {
+  return name.replaceAll('-', '_')
+}
