@@ -7,7 +7,7 @@ export default defineConfig({
     include: ['test/chart/**/*.test.ts'],
     globalSetup: ['test/chart/global-setup.ts', 'test/cluster/global-setup.ts'],
     reporters: ['default', './test/support/count-reporter.ts'],
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     maxWorkers: 2,
   },
