@@ -7,9 +7,12 @@ import { connect } from '../../test/cluster/client.ts'
 import { startCluster } from '../../test/cluster/cluster.ts'
 import type { Cluster } from '../../test/cluster/cluster.ts'
 import { installCrd } from '../../test/cluster/crd.ts'
+import { bundleOperator } from './program.ts'
 
 export type ControlPlane = {
   readonly cluster: Cluster
+  /** The operator of today's sources as one file, as its image has it: from the sources it takes 70 MB more. */
+  readonly program: string
   /** The administrator's, with the operator's own client: pooled, plain JSON. */
   readonly client: KubeClient
   /** What the operator has written since that position of the audit log, its Lease apart. */
@@ -45,6 +48,7 @@ export async function startControlPlane(): Promise<ControlPlane> {
     )
   return {
     cluster,
+    program: await bundleOperator(cluster.directory),
     client,
     operatorWrites: async (since) => {
       const all = await writes(since, OPERATOR)

@@ -68,7 +68,7 @@ async function bulkRounds(
   { schedules, rounds }: Size,
   log: (text: string) => void,
 ): Promise<BulkRound[]> {
-  const operator = await startOperator(plane.cluster, namespaces.operator)
+  const operator = await startOperator(plane.cluster, plane.program, namespaces.operator)
   const results: BulkRound[] = []
   for (let round = 1; round <= rounds; round += 1) {
     log(`bulk, round ${round}`)

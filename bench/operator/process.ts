@@ -20,10 +20,8 @@ export type Operator = {
   stop(): Promise<void>
 }
 
-const MAIN = join(import.meta.dirname, '..', '..', 'operator', 'main.ts')
-
 /** The operator as a process of its own, for one namespace; resolves when it has looked at all that there is. */
-export async function startOperator(cluster: Cluster, namespace: string): Promise<Operator> {
+export async function startOperator(cluster: Cluster, program: string, namespace: string): Promise<Operator> {
   const [port = 0] = await freePorts(1)
   const kubeconfig = join(cluster.directory, 'operator.kubeconfig')
   writeFileSync(kubeconfig, operatorKubeconfig(cluster.access), { mode: 0o600 })
@@ -34,7 +32,7 @@ export async function startOperator(cluster: Cluster, namespace: string): Promis
   const begin = performance.now()
   const child = spawn(
     process.execPath,
-    [MAIN, '--image', IMAGE, ...where, '--host', '127.0.0.1', '--port', String(port)],
+    [program, '--image', IMAGE, ...where, '--host', '127.0.0.1', '--port', String(port)],
     { stdio: ['ignore', output, output] },
   )
   closeSync(output)

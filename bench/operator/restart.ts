@@ -15,7 +15,7 @@ export async function restart(
   schedules: number,
 ): Promise<Restart & { readonly operator: Operator }> {
   const since = plane.cluster.auditPosition()
-  const operator = await startOperator(plane.cluster, namespace)
+  const operator = await startOperator(plane.cluster, plane.program, namespace)
   const memory = operator.memory()
   const looks = await operator.reconciles()
   if (looks < schedules) throw new Error(`the operator looked ${looks} times at ${schedules} schedules`)
