@@ -2,6 +2,7 @@ import type { Logger } from 'pino'
 import { createCaches } from './caches.ts'
 import type { Caches } from './caches.ts'
 import type { Clock } from './clock.ts'
+import { ClusterClock } from './cluster-clock.ts'
 import type { Config } from './config.ts'
 import { KubeClient } from './kube/client.ts'
 import type { PooledConfig } from './kube/connection.ts'
@@ -31,8 +32,9 @@ const LAST_EVENTS_MS = 2_000
 
 /** Runs until the signal aborts. */
 export async function runOperator(options: OperatorOptions): Promise<void> {
-  const { config, kube, clock, log, signal } = options
-  const client = new KubeClient(kube, { fieldManager: FIELD_MANAGER })
+  const { config, kube, log, signal } = options
+  const clock = new ClusterClock(options.clock)
+  const client = new KubeClient(kube, { fieldManager: FIELD_MANAGER, onDate: (date) => clock.hear(date) })
   const watching = new AbortController()
   const leading = new AbortController()
   const queue: WorkQueue = new WorkQueue({

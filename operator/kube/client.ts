@@ -49,6 +49,8 @@ export type ClientOptions = {
   readonly guard?: () => void
   /** By which name managedFields know the writes; left out, the API server takes the user agent up to its slash. */
   readonly fieldManager?: string
+  /** Hears the `Date` of every answer. */
+  readonly onDate?: (date: string) => void
 }
 
 type Outgoing = {
@@ -221,9 +223,14 @@ export class KubeClient {
     const response = await answer.catch((error: unknown) => {
       throw unreachable(method, path, error)
     })
+    this.#hear(response)
     if (response.statusCode >= 200 && response.statusCode < 300) return response
     if (response.statusCode === 401) this.#credentials = undefined
     throw await refusal(response, method, path)
+  }
+
+  #hear({ headers: { date } }: Dispatcher.ResponseData): void {
+    if (typeof date === 'string') this.#options.onDate?.(date)
   }
 
   #credential(): Promise<RequestContext> {
