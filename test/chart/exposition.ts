@@ -1,0 +1,56 @@
+// What the operator exposes at /metrics in a world that a test describes, by the operator's own code.
+import { pino } from 'pino'
+import { createCaches } from '../../operator/caches.ts'
+import type { KubeClient } from '../../operator/kube/client.ts'
+import { Metrics } from '../../operator/metrics.ts'
+import type { CachedCronJob, CachedSchedule } from '../../operator/model.ts'
+import { fakeClock } from '../unit/operator/fake-clock.ts'
+
+export type Sample = {
+  readonly metric: string
+  readonly labels: Readonly<Record<string, string>>
+  /** As in the text: `NaN` and `+Inf` are no JSON. */
+  readonly value: string
+}
+
+export type World = {
+  /** Milliseconds since the epoch. */
+  readonly now: number
+  readonly schedules?: readonly CachedSchedule[]
+  readonly cronJobs?: readonly CachedCronJob[]
+  readonly leads?: boolean
+}
+
+export async function exposed({
+  now,
+  schedules = [],
+  cronJobs = [],
+  leads = true,
+}: World): Promise<Sample[]> {
+  const clock = fakeClock(new Date(now))
+  const log = pino({ level: 'silent' })
+  // Nothing is asked of the API server: the caches are filled by hand.
+  const client = {} as KubeClient
+  const caches = createCaches({ client, namespaces: undefined, clock, log, onChange: () => {} })
+  for (const schedule of schedules) caches.schedules.store.set(schedule)
+  for (const cronJob of cronJobs) caches.cronJobs.store.set(cronJob)
+  const metrics = new Metrics({
+    caches,
+    clock,
+    isLeader: () => leads,
+    queueDepth: () => 0,
+    droppedEvents: () => 0,
+  })
+  metrics.reconciled(0.01, 'done')
+  const { text } = await metrics.scrape()
+  return text
+    .split('\n')
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map(parseSample)
+}
+
+function parseSample(line: string): Sample {
+  const [, metric = '', labels = '', value = ''] = /^(\w+)(?:\{(.*)\})? (\S+)$/.exec(line) ?? []
+  const pairs = [...labels.matchAll(/(\w+)="((?:[^"\\]|\\.)*)"/g)]
+  return { metric, labels: Object.fromEntries(pairs.map(([, name = '', text = '']) => [name, text])), value }
+}

@@ -1,0 +1,117 @@
+// A schedule in the situations that alerts and dashboard tell of, brought there by the operator's own plan.
+import type { RunSummary } from '../../crds/run-summary.ts'
+import type { ValidationScheduleSpecInput } from '../../crds/validation-schedule.ts'
+import type { PlanInput } from '../../operator/plan/plan.ts'
+import {
+  DEFAULTS,
+  NOW,
+  at,
+  ended,
+  endedPod,
+  input,
+  job,
+  liveCronJob,
+  schedule,
+  summary,
+} from '../unit/operator/fixtures.ts'
+import { carryOut } from '../unit/operator/simulation.ts'
+import { exposed } from './exposition.ts'
+import type { Sample, World } from './exposition.ts'
+
+const DAY = 86_400
+
+type Situation = {
+  readonly spec?: Partial<ValidationScheduleSpecInput>
+  readonly runs?: Pick<PlanInput, 'jobs' | 'pods'>
+  readonly allowedImages?: readonly string[]
+  readonly now?: number
+}
+
+const PASSED: Partial<RunSummary> = {
+  verdict: 'Passed',
+  reason: 'AllControlsPassed',
+  counts: {
+    systems: 3,
+    controls: 4,
+    results: 12,
+    pass: 12,
+    notPass: 0,
+    fail: 0,
+    insufficientEvidence: 0,
+    unknown: 0,
+    errors: 0,
+  },
+}
+
+function run(change: Partial<RunSummary> = PASSED, slot = -3600): Pick<PlanInput, 'jobs' | 'pods'> {
+  const times = { slot: at(slot), createdAt: at(slot), startTime: at(slot) }
+  return {
+    jobs: [job('1', { ...times, ...ended('Complete', slot + 600) })],
+    pods: [endedPod('1', summary('1', change))],
+  }
+}
+
+const broken = (): Pick<PlanInput, 'jobs' | 'pods'> => ({
+  jobs: [job('1', ended('Failed', -3000, 'BackoffLimitExceeded'))],
+  pods: [endedPod('1', '', 1)],
+})
+
+/** What the leader exposes. */
+async function situation({ spec = {}, runs, allowedImages, now = NOW }: Situation): Promise<Sample[]> {
+  const of = schedule(spec)
+  const { schedule: known, cronJob } = carryOut(
+    input({
+      schedule: of,
+      cronJob: liveCronJob(of),
+      ...runs,
+      now,
+      plannedAt: now,
+      defaults: { ...DEFAULTS, ...(allowedImages && { allowedImages }) },
+    }),
+  ).after
+  return leading({ now, schedules: [known], cronJobs: cronJob === undefined ? [] : [cronJob] })
+}
+
+/** As Prometheus stores it, with honorLabels: the labels of the target, and over them those of the series. */
+async function leading(world: World, replica = 'a'): Promise<Sample[]> {
+  const samples = await exposed(world)
+  return samples.map(({ labels, ...sample }) => ({ ...sample, labels: { ...targetOf(replica), ...labels } }))
+}
+
+const targetOf = (replica: string): Record<string, string> => ({
+  job: 'rapidrmf-operator-metrics',
+  namespace: 'rapidrmf-system',
+  pod: `rapidrmf-operator-${replica}`,
+  instance: `replica-${replica}:8080`,
+})
+
+/** The same from another replica, which has taken over; the first one is still there. */
+async function ledByAnother(samples: readonly Sample[]): Promise<Sample[]> {
+  const idle = await leading({ now: NOW, leads: false })
+  return [...idle, ...samples.map((sample) => ({ ...sample, labels: { ...sample.labels, ...replicaB } }))]
+}
+const { pod, instance } = targetOf('b')
+const replicaB = { pod: pod ?? '', instance: instance ?? '' }
+
+const tomorrow = NOW + DAY * 1000
+
+const overdue = (): Promise<Sample[]> => situation({ runs: run(), now: tomorrow })
+
+export const WORLDS = {
+  well: () => situation({ runs: run() }),
+  'never run': () => situation({ now: Date.parse(at(-7 * DAY)) + 60_000 }),
+  overdue,
+  'overdue, led by another replica': async () => ledByAnother(await overdue()),
+  'made up for': () => situation({ runs: run(PASSED, DAY - 3600), now: tomorrow }),
+  suspended: () => situation({ spec: { suspend: true }, runs: run(), now: tomorrow }),
+  errored: () => situation({ runs: broken() }),
+  unknown: () => situation({ runs: { ...run(), pods: [] } }),
+  findings: () => situation({ runs: run({}) }),
+  incomplete: () => situation({ runs: run({ verdict: 'Incomplete', reason: 'NotEvaluated' }) }),
+  'not allowed': () =>
+    situation({ spec: { job: { pod: { image: 'other' } } }, runs: run(), allowedImages: ['none'] }),
+  'nobody leads': () => leading({ now: NOW, leads: false }),
+  'operator gone': () => Promise.resolve([]),
+} as const satisfies Record<string, () => Promise<Sample[]>>
+
+export type Name = keyof typeof WORLDS
