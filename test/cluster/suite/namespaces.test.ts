@@ -1,12 +1,18 @@
-import { expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it } from 'vitest'
 import { RESOURCES } from '../../../operator/kube/object.ts'
-import { createNamespace } from '../access.ts'
+import { childName } from '../../../operator/plan/names.ts'
+import { createNamespace, OPERATOR } from '../access.ts'
 import { auditedWrites } from '../audit-log.ts'
+import { connect } from '../client.ts'
+import { startCluster } from '../cluster.ts'
+import type { Cluster } from '../cluster.ts'
+import { installCrd } from '../crd.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
-import { OPERATOR } from '../access.ts'
 import { playKubelet } from '../play-kubelet.ts'
+import { startOperator } from '../run-operator.ts'
 import { is, schedulesIn, summaryText } from '../schedules.ts'
+import type { Schedules } from '../schedules.ts'
 import { until } from '../until.ts'
 
 describeWithCluster('one of two namespaces', () => {
@@ -64,4 +70,45 @@ describeWithCluster('one of two namespaces', () => {
   }, 120_000)
 
   itIsStillAtWork(operated)
+})
+
+describeWithCluster('a namespace that is being deleted', () => {
+  let cluster: Cluster
+  let schedules: Schedules
+  let namespace: string
+  let stop: () => Promise<void>
+
+  beforeAll(async () => {
+    cluster = await startCluster()
+    const admin = connect(cluster.kubeconfig())
+    await installCrd(admin)
+    namespace = await cluster.createNamespace('closing')
+    const kubelet = playKubelet(admin, namespace)
+    schedules = schedulesIn({ name: namespace, cluster: cluster.access, admin, kubelet })
+    stop = startOperator({ cluster: cluster.access, namespace })
+  })
+  afterAll(async () => {
+    await stop()
+    await cluster.stop()
+  })
+
+  it('is one in which nothing is made any more, and the status says so', async () => {
+    await schedules.create('late', { suspend: true })
+    await schedules.status('late', 'Ready', is('Ready', 'True'))
+    // It would clear the namespace; so the schedule stays to the end.
+    cluster.pause('kube-controller-manager')
+    await connect(cluster.kubeconfig()).core.deleteNamespace({ name: namespace })
+    const position = cluster.auditPosition()
+    await schedules.client.remove(RESOURCES.cronJobs, { namespace, name: childName('late') })
+    await schedules.status('late', 'told', is('Ready', 'False', 'NamespaceTerminating'))
+    await schedules.request('late', 'once')
+
+    cluster.resume('kube-controller-manager')
+    await until(
+      'the end of the namespace',
+      async () => ((await schedules.find(RESOURCES.namespaces, namespace)) === undefined ? true : undefined),
+      { timeoutMs: 90_000 },
+    )
+    expect((await schedules.effects(position)).filter((write) => write.startsWith('create'))).toEqual([])
+  }, 120_000)
 })

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it } from 'vitest'
 import { createJobByHand } from '../job-by-hand.ts'
 import { describeWithCluster } from '../namespace.ts'
@@ -68,6 +69,8 @@ describeWithCluster('the history of runs', () => {
     const { schedules } = operated
     await suspended('crossed')
     const first = await createJobByHand(schedules, 'crossed', 'crossed-first')
+    // Kubernetes' times are in whole seconds.
+    await sleep(1_100)
     const second = await createJobByHand(schedules, 'crossed', 'crossed-second')
     await schedules.status('crossed', 'two runs', ({ active }) => active?.length === 2)
     await finish(second, 2)
