@@ -72,6 +72,8 @@ export class Reflector<T extends Cached> {
   #lastEventAt: number
   #lastTurnAt: number
   #trouble: string | undefined
+  /** The last session ended because its version was too old. */
+  #expired = false
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options
@@ -129,12 +131,19 @@ export class Reflector<T extends Cached> {
       failures = steady ? Number(error !== undefined) : failures + 1
       this.#restarts++
       const failure = error === undefined ? undefined : this.#noteFailure(error, failures)
-      // Old age and compaction happen to healthy watches: they go on at once, unless they happen again and again.
-      const harmless = failure === undefined || failure.kind === 'expired'
-      if (steady && harmless) continue
+      if (this.#goesOnAtOnce(failure, steady)) continue
       const pause = backoffDelay(this.#timing.backoff, failures, random)
       await sleep(clock, failure?.kind === 'wait' ? Math.max(pause, failure.after) : pause, signal)
     }
+  }
+
+  /** Old age and compaction happen to healthy watches: they need no pause, unless they happen again and again. */
+  #goesOnAtOnce(failure: Failure | undefined, steady: boolean): boolean {
+    const expiredBefore = this.#expired
+    this.#expired = failure?.kind === 'expired'
+    // A 410 is often the first answer after an outage, when the pauses have grown long.
+    if (this.#expired && !expiredBefore) return true
+    return steady && (failure === undefined || this.#expired)
   }
 
   /** One connection, after a list where one is needed. */
