@@ -130,7 +130,7 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
   it('runs by its slot: a write for the start, and one for the end', async () => {
     const { schedules } = operated
     const waiting = { timeoutMs: 75_000 }
-    const { active = [] } = await schedules.status(
+    const { active = [], nextScheduleTime = '' } = await schedules.status(
       'minutely',
       'a run',
       ({ active }) => active !== undefined,
@@ -141,6 +141,7 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
       trigger: 'Schedule',
       scheduledTime: expect.stringMatching(/:00Z$/) as string,
     })
+    expect(Date.parse(nextScheduleTime) - Date.parse(run?.scheduledTime ?? '')).toBe(60_000)
     await schedules.patch('minutely', [{ op: 'replace', path: '/spec/suspend', value: true }])
     await schedules.status('minutely', 'Suspended', is('Ready', 'True', 'Suspended'))
     const uid = run?.jobUID ?? ''
