@@ -315,14 +315,15 @@ describe('the reflector', () => {
   })
 })
 
-/** A client whose every call fails, and a clock moved by hand: when does it call? */
+/** A client whose every call fails, and a clock moved by hand: when does it call? `error` may depend on the number of the call. */
 function callTimes(error: unknown, minutes: number, random = 0.5): Promise<number[]> {
   const clock = fakeClock()
   const start = clock.now()
   const times: number[] = []
   const fail = (): Promise<never> => {
     times.push(clock.now() - start)
-    return Promise.reject(error instanceof Error ? error : new Error('odd'))
+    const thrown: unknown = typeof error === 'function' ? error(times.length) : error
+    return Promise.reject(thrown instanceof Error ? thrown : new Error('odd'))
   }
   const client = { list: fail, watch: fail } as unknown as Pick<KubeClient, 'list' | 'watch'>
   const abort = new AbortController()
@@ -354,6 +355,13 @@ describe('the pauses between attempts', () => {
 
   test('an hour of 410 is not an hour of lists', async () => {
     expect((await callTimes(new KubeError(410, { reason: 'Expired' }), 60)).length).toBeLessThan(130)
+  })
+
+  test('there is none after a 410 that ends an outage, and there is after the next', async () => {
+    const gone = new KubeError(410, { reason: 'Expired' })
+    const times = await callTimes((call: number) => (call < 5 ? new UnreachableError('refused') : gone), 2)
+    const pauses = times.slice(1).map((time, index) => time - (times[index] ?? 0))
+    expect(pauses.slice(0, 6)).toEqual([800, 1_600, 3_200, 6_400, 0, 25_600])
   })
 
   test('are as long as Retry-After says', async () => {
