@@ -18,7 +18,7 @@ const HELP = `npm run bench:operator -- [options]
   --quick                 100 schedules, one round, ten seconds of steady state
   --json FILE             writes the figures there as well
 
-Exits with 1 when a budget is missed. 5,000 schedules take about a quarter of an hour.
+Exits with 1 when a budget is missed. Allow half an hour for the default sizes on two cores.
 `
 
 const { values: options } = parseArgs({

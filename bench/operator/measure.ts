@@ -120,6 +120,7 @@ function restFigures(restarts: readonly Restart[], steady: Steady): Figure[] {
       unit: 's',
       budget: { atMost: 10 },
     },
+    { name: 'restart: CPU', value: median(restarts.map(({ cpu }) => cpu)) / 1000, unit: 's' },
     {
       name: 'restart: writes',
       value: worst(({ writes }) => writes.objects),

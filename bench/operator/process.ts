@@ -14,6 +14,8 @@ export const IMAGE = 'registry.example/rapidrmf:1.0'
 export type Operator = {
   /** ms from its start until it had nothing to do, and was ready. */
   readonly started: number
+  /** What it has used of a core by then, in ms: other programs on the machine do not change it much. */
+  readonly startCpu: number
   memory(): Memory
   /** How often it has looked at a schedule. A scrape of everything, as Prometheus does it. */
   reconciles(): Promise<number>
@@ -53,6 +55,7 @@ export async function startOperator(cluster: Cluster, program: string, namespace
   const idle = await idleSince(pid)
   return {
     started: Math.max(ready, idle) - begin,
+    startCpu: cpuOf(pid),
     memory: () => memoryOf(pid),
     reconciles: async () => {
       const text = await (await fetch(`${url}/metrics`)).text()

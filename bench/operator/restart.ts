@@ -6,7 +6,12 @@ import type { Memory } from './usage.ts'
 
 type Writes = { readonly objects: number; readonly events: number }
 
-export type Restart = { readonly ms: number; readonly memory: Memory; readonly writes: Writes }
+export type Restart = {
+  readonly ms: number
+  readonly cpu: number
+  readonly memory: Memory
+  readonly writes: Writes
+}
 
 /** Starts the operator on what is there; it is left running. */
 export async function restart(
@@ -19,7 +24,13 @@ export async function restart(
   const memory = operator.memory()
   const looks = await operator.reconciles()
   if (looks < schedules) throw new Error(`the operator looked ${looks} times at ${schedules} schedules`)
-  return { operator, ms: operator.started, memory, writes: await plane.operatorWrites(since) }
+  return {
+    operator,
+    ms: operator.started,
+    cpu: operator.startCpu,
+    memory,
+    writes: await plane.operatorWrites(since),
+  }
 }
 
 export type Steady = { readonly minutes: number; readonly memory: Memory; readonly writes: Writes }
