@@ -23,6 +23,8 @@ export type ClusterOptions = {
   /** Over the defaults of flags.ts: `{ 'kube-apiserver': { 'feature-gates': 'WatchList=false' } }`. */
   readonly flags?: ProgramFlags
   readonly scheduler?: boolean
+  /** Of this machine, at which a node reaches it; without one there is no node, and it listens on loopback only. */
+  readonly address?: string
   /** Done before any controller starts: the garbage collector takes half a minute to notice a kind that comes later. */
   readonly prepare?: (kubeconfig: string) => Promise<unknown>
 }
@@ -58,7 +60,7 @@ export type Cluster = {
 }
 
 export async function startCluster(options: ClusterOptions = {}): Promise<Cluster> {
-  const { flags = {}, scheduler = false, prepare } = options
+  const { flags = {}, scheduler = false, address, prepare } = options
   const binaries = await findBinaries(CONTROL_PLANE)
   if ('missing' in binaries) throw new Error(binaries.missing)
   const [etcdPort = 0, etcdPeerPort = 0, apiServerPort = 0] = await freePorts(3)
@@ -67,6 +69,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     etcdPort,
     etcdPeerPort,
     apiServerPort,
+    ...(address === undefined ? {} : { address }),
   }
   const access = writeFiles(layout)
   const servers = superviseServers(binaries.directory, layout, flags)
@@ -118,13 +121,13 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   }
 }
 
-function writeFiles({ directory, apiServerPort }: Layout): ClusterAccess {
+function writeFiles({ directory, apiServerPort, address }: Layout): ClusterAccess {
   const write = (name: keyof typeof FILES, text: string): void =>
     writeFileSync(join(directory, FILES[name]), text, { mode: 0o600 })
   const authority = createAuthority('test-cluster')
   const serving = issueCertificate(authority, {
     commonName: 'kube-apiserver',
-    hosts: ['127.0.0.1', 'localhost', 'kubernetes.default.svc', '10.96.0.1'],
+    hosts: [address ?? '127.0.0.1', '127.0.0.1', 'localhost', 'kubernetes.default.svc', '10.96.0.1'],
   })
   const access = {
     server: `https://127.0.0.1:${apiServerPort}`,

@@ -3,7 +3,7 @@ import type { Program } from './binaries.ts'
 /** Without the leading dashes. */
 export type Flags = Readonly<Record<string, string>>
 
-export type Server = Exclude<Program, 'kubectl'>
+export type Server = Exclude<Program, 'kubectl' | 'kubelet' | 'kube-proxy'>
 export type ProgramFlags = { readonly [server in Server]?: Flags }
 
 export type Layout = {
@@ -11,6 +11,8 @@ export type Layout = {
   readonly etcdPort: number
   readonly etcdPeerPort: number
   readonly apiServerPort: number
+  /** Where a node reaches the API server. */
+  readonly address?: string
 }
 
 const LOOPBACK = '127.0.0.1'
@@ -45,10 +47,10 @@ export function defaultFlags(layout: Layout): Record<Server, Flags> {
     },
     'kube-apiserver': {
       'etcd-servers': etcd,
-      'bind-address': LOOPBACK,
+      'bind-address': layout.address === undefined ? LOOPBACK : '0.0.0.0',
       'secure-port': String(layout.apiServerPort),
-      // A loopback address is refused here, and there is no node that would call this one (RFC 5737).
-      'advertise-address': '192.0.2.1',
+      // A loopback address is refused here, and where there is no node, nobody would call this one (RFC 5737).
+      'advertise-address': layout.address ?? '192.0.2.1',
       'service-cluster-ip-range': '10.96.0.0/24',
       'tls-cert-file': file('servingCertificate'),
       'tls-private-key-file': file('servingKey'),

@@ -131,3 +131,17 @@ function command(file: string, args: readonly string[], cwd = '/'): string {
   if (status !== 0) throw new Error(`${[file, ...args].map(quote).join(' ')}: ${error?.message ?? stderr}`)
   return stdout
 }
+
+/** What holds a pod's namespaces: a program that does nothing, for ever. */
+export async function makePauseImage(engine: Docker): Promise<string> {
+  const image = 'rapidrmf-pause:1'
+  if ((await engine.try(['image', 'inspect', image])).code === 0) return image
+  const folder = mkdtempSync(join(tmpdir(), 'rapidrmf-pause-'))
+  try {
+    cpSync('/bin/busybox', join(folder, 'busybox'))
+    await load(engine, folder, image, ['ENTRYPOINT ["/busybox", "sleep", "2147483647"]'])
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+  return image
+}

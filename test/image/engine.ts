@@ -1,6 +1,6 @@
 // Debian's Docker engine, started by hand. What it has built and imported stays in the clone's cache.
 import { spawn } from 'node:child_process'
-import { mkdirSync, rmSync } from 'node:fs'
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from '../cluster/until.ts'
 import { installPackages } from './debian.ts'
@@ -37,11 +37,15 @@ export async function startEngine(): Promise<Engine | { readonly missing: string
   const sandbox = openSandbox({ lock: join(CACHE, 'lock') })
   const client = connectDocker(`unix://${sandbox.directory}/docker.sock`)
   const data = join(CACHE, 'data')
+  const settings = join(sandbox.directory, 'daemon.json')
+  writeFileSync(settings, '{}')
   sandbox.start('dockerd', 'dockerd', [
     `--data-root=${data}`,
     `--exec-root=${sandbox.directory}/exec`,
     `--pidfile=${sandbox.directory}/docker.pid`,
     `--host=${client.host}`,
+    // The one of the machine is for the machine's own engine.
+    `--config-file=${settings}`,
     // Containers run in the machine's network.
     '--bridge=none',
     '--iptables=false',
@@ -49,10 +53,11 @@ export async function startEngine(): Promise<Engine | { readonly missing: string
     `--cgroup-parent=/${sandbox.cgroup}`,
   ])
   try {
+    await sandbox.opened()
     await until(
-      'the Docker engine (another run of these tests may hold its lock)',
+      'the Docker engine',
       async () => ((await client.try(['version'])).code === 0 ? true : undefined),
-      { timeoutMs: 300_000, intervalMs: 200 },
+      { timeoutMs: 60_000, intervalMs: 100 },
     )
   } catch (error) {
     const words = sandbox.lastWords('dockerd')

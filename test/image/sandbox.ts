@@ -5,12 +5,15 @@ import { spawn } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
+import { until } from '../cluster/until.ts'
 
 export type Sandbox = {
-  /** Removed at the end; the programs see it as well, and all other files. */
+  /** Removed at the end; the programs see it as well, and the machine's other files but for /run, /var/lib and /var/log. */
   readonly directory: string
   /** Of a control group of its own, from the root of each hierarchy. */
   readonly cgroup: string
+  /** Resolves when nobody else holds the lock any more. */
+  opened(): Promise<void>
   /** A line for the shell inside. Nothing tells when it is done; what it says is in the log `shell`. */
   run(line: string): void
   /** In the background; what it says is in the log of its name. */
@@ -34,10 +37,15 @@ export type SandboxOptions = {
 const AROUND = `
 directory=$1 cgroup=$2
 shift 2
+# For a link between the machine's network and one inside.
+exec 9</proc/self/ns/net
 "$@"
 for each in $(find /sys/fs/cgroup -maxdepth 2 -type d -name "$cgroup"); do find "$each" -depth -type d -exec rmdir {} +; done
 exec rm -rf -- "$directory"
 `
+
+/** What these programs keep in fixed places goes with them. */
+const OWN_FOLDERS = 'for each in /run /var/lib /var/log; do mount -t tmpfs sandbox "$each"; done'
 
 /** Version 1 has a hierarchy per controller; in version 2 a group has the controllers that its parent hands down. */
 const MAKE_CGROUP = `
@@ -72,10 +80,15 @@ export function openSandbox({ network = false, lock }: SandboxOptions = {}): San
   child.stdin.on('error', () => {})
   const run = (line: string): void => void child.stdin.write(`${line}\n`)
   run(`exec >>${quote(log('shell'))} 2>&1`)
+  run(OWN_FOLDERS)
   run(MAKE_CGROUP)
   return {
     directory,
     cgroup,
+    opened: async () => {
+      const options = { timeoutMs: 600_000, intervalMs: 50 }
+      await until(`the lock ${lock}`, () => existsSync(log('shell')) || undefined, options)
+    },
     run,
     start: (name, file, args) =>
       run(`${[file, ...args].map(quote).join(' ')} >>${quote(log(name))} 2>&1 & pid_${variable(name)}=$!`),

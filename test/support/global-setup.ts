@@ -21,13 +21,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
     settings: { fsync: 'off', full_page_writes: 'off', max_connections: '100' },
   })
   try {
-    const admin = new Client({ connectionString: server.url })
-    await admin.connect()
-    await admin.query('CREATE DATABASE template_migrated')
-    await admin.end()
-    const client = await connect({ url: server.url.replace(/\/postgres$/, '/template_migrated') })
-    await migrate(client)
-    await disconnect(client)
+    await addTemplate(server.url)
     project.provide('postgresUrl', server.url)
   } catch (error) {
     await server.remove()
@@ -36,4 +30,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return async () => {
     await server.remove()
   }
+}
+
+/** The migrated database that createDatabase copies. */
+export async function addTemplate(adminUrl: string): Promise<void> {
+  const admin = new Client({ connectionString: adminUrl })
+  await admin.connect()
+  await admin.query('CREATE DATABASE template_migrated')
+  await admin.end()
+  const client = await connect({ url: adminUrl.replace(/\/postgres$/, '/template_migrated') })
+  await migrate(client)
+  await disconnect(client)
 }

@@ -1,0 +1,127 @@
+// All that a user's installation needs, on this machine: the control plane with a node, both images on it, PostgreSQL
+// where pods reach it, and helm.
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { startLocalPostgres } from '../../scripts/local-postgres.ts'
+import type { LocalPostgres } from '../../scripts/local-postgres.ts'
+import { findHelm } from '../chart/helm.ts'
+import type { ClusterAccess } from '../cluster/access.ts'
+import { CONTROL_PLANE, findBinaries } from '../cluster/binaries.ts'
+import { startCluster } from '../cluster/cluster.ts'
+import { makePauseImage } from '../image/base-images.ts'
+import { installPackages } from '../image/debian.ts'
+import { ENGINE_PACKAGES, startEngine } from '../image/engine.ts'
+import { buildImages } from '../image/images.ts'
+import { NODE_PACKAGES, openLink, startNode } from './node.ts'
+
+const run = promisify(execFile)
+
+/** Plain data, which crosses to test workers. */
+export type Tools = {
+  readonly access: ClusterAccess
+  readonly helm: string
+  readonly kubectl: string
+  /** Of a superuser, at an address that pods reach as well. */
+  readonly postgresUrl: string
+}
+
+export type E2eCluster = Tools & {
+  readonly postgres: LocalPostgres
+  stop(): Promise<void>
+}
+
+/** Or why there is none. `say` is told of each step. */
+export async function startE2eCluster(
+  say: (text: string) => void,
+): Promise<E2eCluster | { readonly missing: string }> {
+  const packages = installPackages({ ...ENGINE_PACKAGES, ...NODE_PACKAGES })
+  if (packages !== undefined) return { missing: `a node ${packages}` }
+  const binaries = await findBinaries([...CONTROL_PLANE, 'kubelet', 'kube-proxy', 'kubectl'])
+  if ('missing' in binaries) return binaries
+  const helm = await findHelm()
+  if ('missing' in helm) return helm
+
+  // In the order in which they were begun; ended from the last to the first.
+  const begun: (() => Promise<unknown>)[] = []
+  const stop = async (): Promise<void> => {
+    for (const end of begun.splice(0).toReversed()) await end()
+  }
+  try {
+    const link = await openLink()
+    begun.push(() => link.sandbox.close())
+    const [{ pause, archive }, cluster, postgres] = await Promise.all([
+      saveImages(join(link.sandbox.directory, 'images.tar'), say),
+      startCluster({
+        scheduler: true,
+        address: link.address,
+        flags: { 'kube-apiserver': { 'kubelet-preferred-address-types': 'InternalIP' } },
+      }).then((cluster) => {
+        begun.push(() => cluster.stop())
+        say(`control plane at ${cluster.access.server}`)
+        return cluster
+      }),
+      startPostgres(link.address).then((postgres) => {
+        begun.push(() => postgres.remove())
+        say(`PostgreSQL at ${link.address}:${postgres.port}`)
+        return postgres
+      }),
+    ])
+    const node = await startNode(link, cluster.access, { programs: binaries.directory, pause })
+    say(`node ${node.name} is ready`)
+    await run('ctr', ['--address', node.containerd, '--namespace', 'k8s.io', 'images', 'import', archive])
+    say('images are on the node')
+    return {
+      access: cluster.access,
+      helm: helm.program,
+      kubectl: join(binaries.directory, 'kubectl'),
+      postgresUrl: postgres.url.replace('127.0.0.1', link.address),
+      postgres,
+      stop,
+    }
+  } catch (error) {
+    await stop()
+    throw error
+  }
+}
+
+/** Builds them; the engine has gone when they are in the archive. */
+async function saveImages(
+  archive: string,
+  say: (text: string) => void,
+): Promise<{ readonly pause: string; readonly archive: string }> {
+  const engine = await startEngine()
+  if ('missing' in engine) throw new Error(engine.missing)
+  try {
+    const pause = await makePauseImage(engine)
+    const { job, operator } = await buildImages(engine)
+    say(`images ${job} and ${operator} are built`)
+    await engine.docker(['save', '--output', archive, pause, job, operator])
+    return { pause, archive }
+  } finally {
+    await engine.stop()
+  }
+}
+
+async function startPostgres(address: string): Promise<LocalPostgres> {
+  const directory = mkdtempSync(join(tmpdir(), 'rapidrmf-e2e-postgres-'))
+  const clients = join(directory, 'pg_hba.conf')
+  writeFileSync(clients, 'host all all 0.0.0.0/0 scram-sha-256\n', { mode: 0o644 })
+  try {
+    return await startLocalPostgres({
+      directory,
+      settings: {
+        listen_addresses: `127.0.0.1,${address}`,
+        hba_file: clients,
+        fsync: 'off',
+        full_page_writes: 'off',
+        max_connections: '100',
+      },
+    })
+  } catch (error) {
+    rmSync(directory, { recursive: true, force: true })
+    throw error
+  }
+}

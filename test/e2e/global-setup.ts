@@ -1,0 +1,39 @@
+import type { TestProject } from 'vitest/node'
+import { installCrd } from '../cluster/crd.ts'
+import { connect } from '../cluster/client.ts'
+import { kubeconfig } from '../cluster/access.ts'
+import { addTemplate } from '../support/global-setup.ts'
+import { startE2eCluster } from './cluster.ts'
+import type { Tools } from './cluster.ts'
+
+declare module 'vitest' {
+  interface ProvidedContext {
+    /** Beside `cluster` and `postgresUrl`. */
+    tools: Pick<Tools, 'helm' | 'kubectl'>
+  }
+}
+
+/** One cluster with a node for the whole run. */
+export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
+  const started = Date.now()
+  const cluster = await startE2eCluster((text) =>
+    process.stderr.write(`e2e: ${text} (${((Date.now() - started) / 1000).toFixed(1)} s)\n`),
+  )
+  if ('missing' in cluster) {
+    const line = '='.repeat(80)
+    process.stderr.write(`\n${line}\nSKIPPED, all end-to-end tests: ${cluster.missing}\n${line}\n\n`)
+    project.provide('cluster', cluster)
+    return undefined
+  }
+  try {
+    const { access, helm, kubectl, postgresUrl } = cluster
+    await Promise.all([addTemplate(postgresUrl), installCrd(connect(kubeconfig(access)))])
+    project.provide('cluster', access)
+    project.provide('tools', { helm, kubectl })
+    project.provide('postgresUrl', postgresUrl)
+  } catch (error) {
+    await cluster.stop()
+    throw error
+  }
+  return () => cluster.stop()
+}

@@ -1,0 +1,106 @@
+// An installation as a user makes it: a namespace, the Secret with the database's URL, and `helm install`.
+import { execFile } from 'node:child_process'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, inject } from 'vitest'
+import { kubeconfig } from '../cluster/access.ts'
+import { useNamespace } from '../cluster/namespace.ts'
+import type { TestNamespace } from '../cluster/namespace.ts'
+import { schedulesIn } from '../cluster/schedules.ts'
+import type { Schedules } from '../cluster/schedules.ts'
+import { createDatabase } from '../support/database.ts'
+import type { TestDatabase } from '../support/database.ts'
+
+const run = promisify(execFile)
+const CHART = join(import.meta.dirname, '../../helm/rapidrmf')
+
+export type ReleaseOptions = {
+  readonly labels?: Readonly<Record<string, string>>
+  /** Over what every test's release has. */
+  readonly values?: object
+  readonly database?: 'migrated' | 'empty'
+}
+
+export type Release = {
+  readonly here: TestNamespace
+  readonly schedules: Schedules
+  readonly database: TestDatabase
+  /** In the release's namespace. */
+  kubectl(...args: readonly string[]): Promise<string>
+  /** `helm upgrade --install`, until it is ready, with further values over those of before. */
+  upgrade(values?: object): Promise<void>
+  uninstall(): Promise<void>
+}
+
+/** To be called inside of describeWithCluster; usable from the first beforeAll after it on. */
+export function useRelease(prefix: string, options: ReleaseOptions = {}): Release {
+  const here = useNamespace(prefix, options.labels)
+  let values: object = options.values ?? {}
+  let made: { database: TestDatabase; schedules: Schedules; folder: string } | undefined
+  const parts = () => {
+    if (made === undefined) throw new Error('the release exists only while tests run')
+    return made
+  }
+  const execute = async (program: 'helm' | 'kubectl', args: readonly string[]): Promise<string> => {
+    const { folder } = parts()
+    const env = { ...process.env, KUBECONFIG: join(folder, 'kubeconfig'), HELM_CACHE_HOME: folder }
+    const { stdout } = await run(inject('tools')[program], ['--namespace', here.name, ...args], { env })
+    return stdout
+  }
+  const release: Release = {
+    here,
+    get schedules() {
+      return parts().schedules
+    },
+    get database() {
+      return parts().database
+    },
+    kubectl: (...args) => execute('kubectl', args),
+    upgrade: async (more = {}) => {
+      values = { ...values, ...more }
+      const file = join(parts().folder, 'values.json')
+      writeFileSync(file, JSON.stringify({ ...defaults(here.name), ...values }))
+      await execute('helm', [
+        'upgrade',
+        '--install',
+        here.name,
+        CHART,
+        '--values',
+        file,
+        '--wait',
+        '--timeout',
+        '2m',
+      ])
+    },
+    uninstall: async () => {
+      await execute('helm', ['uninstall', here.name, '--wait'])
+    },
+  }
+  beforeAll(async () => {
+    const database = await createDatabase(options.database)
+    const folder = mkdtempSync(join(tmpdir(), 'rapidrmf-release-'))
+    writeFileSync(join(folder, 'kubeconfig'), kubeconfig(here.cluster), { mode: 0o600 })
+    made = { database, folder, schedules: schedulesIn(here) }
+    await here.admin.core.createNamespacedSecret({
+      namespace: here.name,
+      body: { metadata: { name: 'rapidrmf-db' }, stringData: { url: database.url } },
+    })
+    await release.upgrade()
+  }, 180_000)
+  afterAll(() => {
+    if (made !== undefined) rmSync(made.folder, { recursive: true, force: true })
+  })
+  return release
+}
+
+/** The CRD is that of the whole cluster, on which many releases are installed side by side. */
+function defaults(namespace: string): object {
+  return {
+    crd: { create: false },
+    namespaces: [namespace],
+    config: { create: true, data: 'environments:\n  production: {}\n  empty: {}\n' },
+    database: { existingSecret: 'rapidrmf-db', migrate: false },
+  }
+}
