@@ -232,9 +232,13 @@ export class Reconciler {
   }
 
   async #prune({ namespace, name, uid }: CachedJob): Promise<void> {
-    const { client, log } = this.#options
+    const { client, caches, log } = this.#options
     const removed = await outcomeOf(() => client.remove(RESOURCES.jobs, { namespace, name }, { uid }))
-    if ('value' in removed) return
+    if ('value' in removed) {
+      // Or the echo of the status, which mostly comes first, would have it deleted once more.
+      caches.jobs.store.delete(keyOf({ namespace, name }))
+      return
+    }
     const { kind } = failureOf(removed.error)
     // Gone already, or another Job by now.
     if (kind !== 'notFound' && kind !== 'conflict')

@@ -42,7 +42,7 @@ describeWithCluster('the history of runs', () => {
     })
     const names = status.recentRuns?.slice(0, 3).map(({ job }) => job)
     expect(new Set(kept.map(({ metadata }) => metadata.name))).toEqual(new Set(names))
-    const writes = await schedules.effects(position, 'twelve')
+    const writes = await schedules.writes(position, 'twelve')
     expect(writes.filter((write) => write.startsWith('create jobs'))).toHaveLength(12)
     expect(writes.filter((write) => write.startsWith('update'))).toHaveLength(24)
     expect(writes.filter((write) => write.startsWith('delete jobs'))).toHaveLength(9)
