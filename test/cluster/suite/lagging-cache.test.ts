@@ -140,7 +140,8 @@ describeWithCluster('an operator whose caches lag behind its own writes', () => 
     expect(lastRun).toMatchObject({ jobUID: uid, verdict: 'Passed' })
     const { done, refused } = await outcomesOf(here, before, 'stale')
     expect(done).toEqual([`update cronjobs ${childName('stale')}`, 'update validationschedules status stale'])
-    expect(refused.length).toBeLessThan(10)
+    // Each event of the Job and its pod is a reason to look at once.
+    expect(refused.length).toBeLessThan(20)
   })
 
   it('makes one Job for each run request, and mirrors each run once', async () => {

@@ -158,7 +158,8 @@ describeWithCluster('an operator whose API server answers badly', () => {
       return times
     }
     const expectOnePause = (times: readonly number[]): void => {
-      expect(times).toHaveLength(2)
+      // A third one if what was touched meanwhile made a conflict of the second.
+      expect(times.length).toBeLessThanOrEqual(3)
       const [refused = 0, again = 0] = times
       // Timers of Node may be early by a millisecond.
       expect(again - refused).toBeGreaterThan(1_995)
