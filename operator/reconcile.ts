@@ -136,6 +136,17 @@ export class Reconciler {
     return { ...input, learned }
   }
 
+  /**
+   * Each kind of objects has a watch of its own, and the schedules' may be the one that lags behind: a CronJob's version
+   * does not keep it from being put back to an older spec, and a name that is free again does not mean that nothing was
+   * made under it. What exists the first time needs no such look, nor do the thousands of a bulk.
+   */
+  async #confirm({ namespace, name, uid, resourceVersion }: CachedSchedule): Promise<void> {
+    const { metadata } = await this.#options.client.get(RESOURCES.schedules, { namespace, name })
+    if (metadata.uid === uid && metadata.resourceVersion === resourceVersion) return
+    throw new Stop({ kind: 'again' })
+  }
+
   async #writeCronJob(
     { key, failures }: Attempt,
     input: PlanInput,
@@ -143,6 +154,7 @@ export class Reconciler {
   ): Promise<PlanInput> {
     const { client, caches, log, isBusy } = this.#options
     const { learned, schedule } = input
+    if (step.kind === 'replace' || step.was === 'deleted') await this.#confirm(schedule)
     const sent = await outcomeOf(() =>
       step.kind === 'create'
         ? client.create(RESOURCES.cronJobs, step.body)
@@ -191,6 +203,7 @@ export class Reconciler {
   async #createJob({ key, failures }: Attempt, input: PlanInput, job: KubeObject): Promise<PlanInput> {
     const { client, caches, log } = this.#options
     const { learned, now } = input
+    await this.#confirm(input.schedule)
     const made = await outcomeOf(() => client.create(RESOURCES.jobs, job))
     if ('value' in made) {
       caches.jobs.echo.wrote(key, made.value.metadata.resourceVersion)

@@ -21,6 +21,9 @@ const invalid = new KubeError(422, {
   details: { causes: [{ field: 'spec.schedule' }] },
 })
 
+/** The schedule has not changed since it was read. */
+const LIVE = { metadata: schedule() }
+
 /** The calls made, and what is answered to them; a write is answered with what was sent. */
 function fakeApi(answers: Partial<Record<string, (object: KubeObject) => unknown>> = {}) {
   const calls: { call: string; object: KubeObject }[] = []
@@ -28,7 +31,7 @@ function fakeApi(answers: Partial<Record<string, (object: KubeObject) => unknown
   const call = (verb: string) => async (resource: { plural: string }, object: KubeObject) => {
     const name = `${verb} ${resource.plural}`
     calls.push({ call: name, object })
-    const answer = answers[name]?.(object)
+    const answer = answers[name]?.(object) ?? (name === 'get validationschedules' ? LIVE : undefined)
     if (answer instanceof Error) throw answer
     version += 1
     return (
@@ -215,8 +218,8 @@ describe('a run request', () => {
   it('makes the Job, then acknowledges it', async () => {
     const api = fakeApi()
     await reconciler(api, { schedule: asked, cronJob: true }).reconcile()
-    expect(api.names()).toEqual(['create jobs', 'status validationschedules'])
-    expect(api.calls[1]?.object['status']).toMatchObject({
+    expect(api.names()).toEqual(['get validationschedules', 'create jobs', 'status validationschedules'])
+    expect(api.calls[2]?.object['status']).toMatchObject({
       lastHandledRunRequest: 'now',
       active: [{ trigger: 'Manual' }],
     })
@@ -232,7 +235,21 @@ describe('a run request', () => {
       'get jobs': () => made,
     })
     await reconciler(api, { schedule: asked, cronJob: true }).reconcile()
-    expect(api.names()).toEqual(['create jobs', 'get jobs', 'status validationschedules'])
+    expect(api.names()).toEqual([
+      'get validationschedules',
+      'create jobs',
+      'get jobs',
+      'status validationschedules',
+    ])
+  })
+
+  it('waits for the cache where the schedule has changed since', async () => {
+    const api = fakeApi({
+      'get validationschedules': () => ({ metadata: { ...schedule(), resourceVersion: '999999' } }),
+    })
+    const { reconcile } = reconciler(api, { schedule: asked, cronJob: true })
+    expect(await reconcile()).toEqual({ kind: 'again' })
+    expect(api.names()).toEqual(['get validationschedules'])
   })
 
   it.each([
