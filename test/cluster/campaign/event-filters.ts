@@ -3,13 +3,18 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 type Event = { readonly type: string; readonly object: { readonly metadata: { readonly name?: string } } }
 
-/** Nothing passes before the gate is open. */
+/** Nothing passes before the gate is open, and all of it then: lines that nobody asks for yet would be lost. */
 export async function* afterGate(
   lines: AsyncIterable<string>,
   gate: Promise<unknown>,
 ): AsyncIterable<string> {
+  const source = lines[Symbol.asyncIterator]()
+  let next = source.next()
   await gate
-  yield* lines
+  for (let turn = await next; turn.done !== true; turn = await next) {
+    next = source.next()
+    yield turn.value
+  }
 }
 
 /**

@@ -12,7 +12,11 @@ import { until } from '../until.ts'
 import { LIMIT_FLAGS } from './spec-model.ts'
 import type { Spec } from './spec-model.ts'
 
-export type Answer = { readonly spec: string; readonly conditions: readonly string[] }
+export type Answer = {
+  /** The CronJob's, if there is one. */
+  readonly spec: string | undefined
+  readonly conditions: readonly string[]
+}
 
 /**
  * The API server's own: what it would store, with its defaults, or its words. `elsewhere` has no CronJob of that name. A
@@ -54,17 +58,20 @@ export async function freshAnswer(
 ): Promise<Answer> {
   const { metadata } = await schedules.create(name, spec)
   const stop = startOperator({ cluster: elsewhere.cluster, namespace: elsewhere.name, flags: LIMIT_FLAGS })
+  const { client } = schedules
+  const at = { namespace: elsewhere.name, name: childName(name) }
   try {
     const { conditions } = await schedules.status(
       name,
       'judged by a fresh operator',
       ({ observedGeneration }) => observedGeneration === metadata.generation,
     )
-    return answer(await schedules.cronJobOf(name), metadata.uid, conditions)
+    return answer(await schedules.find<CronJob>(RESOURCES.cronJobs, at.name), metadata.uid, conditions)
   } finally {
     await stop()
-    const { client } = schedules
-    await client.remove(RESOURCES.cronJobs, { namespace: elsewhere.name, name: childName(name) })
+    if ((await schedules.find(RESOURCES.cronJobs, at.name)) !== undefined) {
+      await client.remove(RESOURCES.cronJobs, at)
+    }
     await schedules.remove(name)
     await until('the end of it', async () =>
       (await schedules.find(RESOURCES.schedules, name)) === undefined ? true : undefined,
@@ -73,9 +80,13 @@ export async function freshAnswer(
 }
 
 /** Without what two schedules cannot have in common: their UIDs, and their history. */
-export function answer(cronJob: CronJob, uid = '', conditions: readonly Condition[] = []): Answer {
+export function answer(
+  cronJob: CronJob | undefined,
+  uid = '',
+  conditions: readonly Condition[] = [],
+): Answer {
   return {
-    spec: JSON.stringify(sorted(cronJob.spec)).replaceAll(uid, 'UID'),
+    spec: cronJob && JSON.stringify(sorted(cronJob.spec)).replaceAll(uid, 'UID'),
     conditions: conditions
       .slice(0, 3)
       .map(({ type, status, reason, message }) => `${type} ${status} ${reason}: ${message}`),

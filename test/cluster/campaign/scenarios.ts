@@ -1,4 +1,5 @@
 // What happens to one schedule, from nothing to an end, while an operator looks after it.
+import { setTimeout as sleep } from 'node:timers/promises'
 import { RESOURCES } from '../../../operator/kube/object.ts'
 import { childName } from '../../../operator/plan/names.ts'
 import type { Kubelet } from '../play-kubelet.ts'
@@ -37,6 +38,8 @@ export const SCENARIOS: readonly Scenario[] = [
     play: async (stage) => {
       const { schedules } = stage
       await create(stage)
+      // The garbage collector orphans what it has seen, and deletes what it sees later.
+      await sleep(2_000)
       await schedules.remove(IT, 'Orphan')
       await makeAgain(stage)
     },

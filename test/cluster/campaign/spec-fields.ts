@@ -84,7 +84,13 @@ const storage = fc
   }))
 const badStorage = one(
   { volumes: [], volumeMounts: [{ name: 'gone', mountPath: '/x' }] },
-  { volumes: [{ name: 'tmp', emptyDir: {} }], volumeMounts: [{ name: 'tmp', mountPath: 'a:b' }] },
+  {
+    volumes: [{ name: 'tmp', emptyDir: {} }],
+    volumeMounts: [
+      { name: 'tmp', mountPath: '/twice' },
+      { name: 'tmp', mountPath: '/twice' },
+    ],
+  },
   { volumes: [{ name: 'two', emptyDir: {}, hostPath: { path: '/x' } }] },
   { volumes: [{ name: 'size', emptyDir: { sizeLimit: 'much' } }] },
   { volumes: [{ name: 'typed', configMap: 'ca' }] },

@@ -39,10 +39,6 @@ export class SpecModel {
     return specOf(this.#fields)
   }
 
-  get acceptedSpec(): Spec {
-    return specOf(this.#accepted)
-  }
-
   /** The first three conditions, each as `type status reason`. */
   get conditions(): readonly string[] {
     switch (this.flaw) {
