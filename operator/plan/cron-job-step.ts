@@ -1,4 +1,4 @@
-import { SLOTS_SINCE_ANNOTATION } from '../../crds/names.ts'
+import { SLOTS_SINCE_ANNOTATION, SPEC_HASH_ANNOTATION } from '../../crds/names.ts'
 import type { KubeObject } from '../kube/object.ts'
 import type { CachedCronJob, CachedSchedule } from '../model.ts'
 import type { CronJobState } from './conditions.ts'
@@ -96,7 +96,7 @@ const different: Check = ({ schedule, cronJob, defaults, now }) => {
   const desired = desiredCronJob(schedule, defaults)
   const difference = firstDifference(desired, cronJob)
   if (difference === undefined) return undefined
-  const why = whyDifferent(schedule, cronJob, difference)
+  const why = whyDifferent(schedule, cronJob, desired)
   return {
     kind: 'replace',
     body: replacement(desired, cronJob, firesSince(schedule, cronJob, now)),
@@ -142,15 +142,15 @@ function conflictBefore({ status }: CachedSchedule): boolean {
   return stalled?.status === 'True' && stalled.reason === 'Conflict'
 }
 
+/** Either something else is asked for than was sent last, by the schedule or by the operator; or others have changed it. */
 function whyDifferent(
-  schedule: CachedSchedule,
-  { controller, foreignManagers }: CachedCronJob,
-  difference: string,
+  { uid }: CachedSchedule,
+  { controller, annotations }: CachedCronJob,
+  desired: KubeObject,
 ): 'updated' | 'repaired' | 'adopted' {
-  if (controller?.uid !== schedule.uid) return 'adopted'
-  if (schedule.status.observedGeneration !== schedule.generation) return 'updated'
-  // Else it is the operator that wants something else than before: a new release, other flags.
-  return foreignManagers.length > 0 || difference.startsWith('metadata.') ? 'repaired' : 'updated'
+  if (controller?.uid !== uid) return 'adopted'
+  const asked = desired.metadata.annotations?.[SPEC_HASH_ANNOTATION]
+  return annotations[SPEC_HASH_ANNOTATION] === asked ? 'repaired' : 'updated'
 }
 
 /** A slot that was missed stays missed when only the image changes; one of an earlier schedule was not this one's. */
