@@ -8,7 +8,7 @@ import type { Words } from './model.ts'
 import type { Learned, LiveRead } from './plan/live-reads.ts'
 import { record, text } from './raw.ts'
 
-/** Past the caches: the API server itself is asked. These are all such reads that a reconcile makes. */
+/** Past the caches: the API server itself is asked. These are all such reads that a plan asks for. */
 export async function readLive(
   client: Pick<KubeClient, 'get' | 'list'>,
   namespace: string,
