@@ -46,19 +46,22 @@ export class Metrics {
     if (result === 'backOff' || result === 'bug') this.#errors.inc({ result })
   }
 
-  async scrape(): Promise<{ readonly contentType: string; readonly text: string }> {
-    const own = await this.#registry.metrics()
-    return { contentType: this.#registry.contentType, text: `${own}${this.#schedules()}` }
+  get contentType(): string {
+    return this.#registry.contentType
   }
 
-  #schedules(): string {
-    const { isLeader, caches, clock } = this.#options
-    if (!isLeader()) return ''
+  async *scrape(): AsyncGenerator<string> {
+    yield await this.#registry.metrics()
+    if (this.#options.isLeader()) yield* this.#schedules()
+  }
+
+  #schedules(): Generator<string> {
+    const { caches, clock } = this.#options
     const now = clock.date().getTime()
     const cronJobs = caches.cronJobs.store
     const uids = new Set([...cronJobs.values()].map(({ uid }) => uid))
     this.#slots.keepOnly((uid) => uids.has(uid))
-    return scheduleMetrics(caches.schedules.store.values(), ({ namespace, uid, status }) => {
+    return scheduleMetrics([...caches.schedules.store.values()], ({ namespace, uid, status }) => {
       const cronJob = cronJobs.get(keyOf({ namespace, name: status.cronJobName ?? '' }))
       return cronJob?.controller?.uid === uid ? this.#slots.of(cronJob, now) : 0
     })

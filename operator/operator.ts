@@ -108,7 +108,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     port: config.port,
     health: { watches: watchesAlive(caches) },
     readiness: { caches: cachesSynced(caches) },
-    metrics: () => metrics.scrape(),
+    metrics,
   })
   log.info({ port: server.port, namespaces: config.namespaces ?? 'all', image: config.image }, 'started')
   const watches = Promise.all(Object.values(caches).map((cache) => cache.run(watching.signal)))

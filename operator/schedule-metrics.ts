@@ -12,7 +12,10 @@ type Sample = readonly [value: number, labels?: Labels]
 type Family = {
   readonly name: string
   readonly help: string
-  readonly samples: (schedule: CachedSchedule, expectedSlot: number) => readonly Sample[]
+  readonly samples: (
+    schedule: CachedSchedule,
+    expectedSlot: (schedule: CachedSchedule) => number,
+  ) => readonly Sample[]
 }
 
 const seconds = (time: string | undefined): number => (time === undefined ? 0 : instant(time) / 1000)
@@ -82,7 +85,7 @@ const FAMILIES: readonly Family[] = [
   {
     name: 'rapidrmf_schedule_expected_slot_timestamp_seconds',
     help: 'The newest slot that should have a run by now; 0 without one. Schedules have no one interval to alert on.',
-    samples: (_schedule, expected) => [[expected / 1000]],
+    samples: (schedule, expectedSlot) => [[expectedSlot(schedule) / 1000]],
   },
   {
     name: 'rapidrmf_schedule_next_slot_timestamp_seconds',
@@ -91,25 +94,35 @@ const FAMILIES: readonly Family[] = [
   },
 ]
 
-/** In Prometheus' text format. */
-export function scheduleMetrics(
-  schedules: Iterable<CachedSchedule>,
+/** So many schedules' lines at a time: a scrape of five thousand is ten megabytes, which need not be there at once. */
+const AT_ONCE = 200
+
+/** In Prometheus' text format, piece by piece. */
+export function* scheduleMetrics(
+  schedules: readonly CachedSchedule[],
   expectedSlot: (schedule: CachedSchedule) => number,
-): string {
-  const known = [...schedules].map((schedule) => ({
-    schedule,
-    labels: `namespace=${quoted(schedule.namespace)},name=${quoted(schedule.name)}`,
-    expected: expectedSlot(schedule),
-  }))
-  return FAMILIES.map(({ name, help, samples }) => {
-    const lines = known.flatMap(({ schedule, labels, expected }) =>
-      samples(schedule, expected).map(([value, more = {}]) => {
-        const others = Object.entries(more).map(([label, text]) => `,${label}=${quoted(text)}`)
-        return `${name}{${labels}${others.join('')}} ${value}\n`
-      }),
-    )
-    return `# HELP ${name} ${help}\n# TYPE ${name} gauge\n${lines.join('')}`
-  }).join('')
+): Generator<string> {
+  for (const { name, help, samples } of FAMILIES) {
+    yield `# HELP ${name} ${help}\n# TYPE ${name} gauge\n`
+    const lines = (schedule: CachedSchedule): string => {
+      const labels = `namespace=${quoted(schedule.namespace)},name=${quoted(schedule.name)}`
+      return samples(schedule, expectedSlot)
+        .map(([value, more = {}]) => `${name}{${labels}${others(more)}} ${value}\n`)
+        .join('')
+    }
+    for (let begin = 0; begin < schedules.length; begin += AT_ONCE) {
+      yield schedules
+        .slice(begin, begin + AT_ONCE)
+        .map(lines)
+        .join('')
+    }
+  }
+}
+
+function others(labels: Labels): string {
+  return Object.entries(labels)
+    .map(([label, text]) => `,${label}=${quoted(text)}`)
+    .join('')
 }
 
 function quoted(text: string): string {

@@ -2,6 +2,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
+import { pipeline } from 'node:stream/promises'
 
 /** Undefined: all is well; else what is wrong, in words. */
 export type Check = () => string | undefined
@@ -11,7 +12,7 @@ export type ServerOptions = {
   readonly port: number
   readonly health: Readonly<Record<string, Check>>
   readonly readiness: Readonly<Record<string, Check>>
-  readonly metrics: () => Promise<{ readonly contentType: string; readonly text: string }>
+  readonly metrics: { readonly contentType: string; scrape(): AsyncGenerator<string> }
 }
 
 export type StatusServer = {
@@ -38,8 +39,7 @@ export async function startServer(options: ServerOptions): Promise<StatusServer>
     if (path === '/healthz') report(response, health)
     else if (path === '/readyz') report(response, options.readiness)
     else if (path === '/metrics') {
-      const { contentType, text } = await options.metrics()
-      send(response, 200, text, contentType)
+      await stream(response, options.metrics)
     } else send(response, 404, 'There is /healthz, /readyz and /metrics.\n')
   }
   const server = createServer((request: IncomingMessage, response) => {
@@ -91,6 +91,16 @@ function send(
     return
   }
   response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' }).end(text)
+}
+
+/** As fast as it is read: what has not been asked for yet is not in memory. */
+async function stream(response: ServerResponse, metrics: ServerOptions['metrics']): Promise<void> {
+  const pieces = metrics.scrape()
+  // A fault shows while there is still time to say so.
+  const first = await pieces.next()
+  response.writeHead(200, { 'content-type': metrics.contentType, 'cache-control': 'no-store' })
+  if (first.done !== true) response.write(first.value)
+  await pipeline(pieces, response)
 }
 
 /** Seconds of delay over the last full window and the present one. */

@@ -81,19 +81,18 @@ export function failureOf(error: unknown): Failure {
   if (status === 409) return { kind: reason === 'AlreadyExists' ? 'alreadyExists' : 'conflict' }
   if (status === 404) return { kind: 'notFound' }
   if (status === 410) return { kind: 'expired' }
-  if (status === 403) {
-    if (error.causes.some(({ reason }) => reason === 'NamespaceTerminating')) {
-      return { kind: 'namespaceTerminating' }
-    }
-    return { kind: 'terminal', message, recheck: FORBIDDEN_RECHECK }
+  if (error.causes.some((cause) => cause.reason === 'NamespaceTerminating')) {
+    return { kind: 'namespaceTerminating' }
   }
-  // A ValidatingAdmissionPolicy denies with 422 by default; only validation names fields.
-  if (status === 422 && !error.causes.some(({ field = '' }) => field !== '')) {
-    return { kind: 'terminal', message, recheck: FORBIDDEN_RECHECK }
-  }
+  if (isDenied(error)) return { kind: 'terminal', message, recheck: FORBIDDEN_RECHECK }
   if (USER_MUST_ACT.has(status)) return { kind: 'terminal', message }
   if (error.retryAfter !== undefined) return { kind: 'wait', after: Math.min(error.retryAfter, LONGEST_WAIT) }
   return { kind: 'transient' }
+}
+
+/** By something other than the object itself. A ValidatingAdmissionPolicy answers 422 by default; only validation names fields. */
+function isDenied({ status, causes }: KubeError): boolean {
+  return status === 403 || (status === 422 && !causes.some(({ field = '' }) => field !== ''))
 }
 
 /** For logs and conditions: what went wrong, without the stack that only a fault of our own needs. */

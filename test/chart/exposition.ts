@@ -1,4 +1,5 @@
 // What the operator exposes at /metrics in a world that a test describes, by the operator's own code.
+import { text } from 'node:stream/consumers'
 import { pino } from 'pino'
 import { createCaches } from '../../operator/caches.ts'
 import type { KubeClient } from '../../operator/kube/client.ts'
@@ -42,8 +43,7 @@ export async function exposed({
     droppedEvents: () => 0,
   })
   metrics.reconciled(0.01, 'done')
-  const { text } = await metrics.scrape()
-  return text
+  return (await text(metrics.scrape()))
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map(parseSample)

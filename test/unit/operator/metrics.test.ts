@@ -17,7 +17,7 @@ describe('the metrics of a schedule', () => {
     )
 
   it('are all there before its first run', () => {
-    const text = scheduleMetrics([schedule()], () => 0)
+    const text = [...scheduleMetrics([schedule()], () => 0)].join('')
     const found = values(text)
     expect(Object.keys(found)).toHaveLength(19)
     expect(new Set(Object.values(found))).toEqual(new Set([0]))
@@ -26,7 +26,7 @@ describe('the metrics of a schedule', () => {
 
   it('tell of its last run', () => {
     const world = input({ jobs: [job('1', ended())], pods: [endedPod('1', summary('1'))] })
-    const found = values(scheduleMetrics([carryOut(world).after.schedule], () => NOW))
+    const found = values([...scheduleMetrics([carryOut(world).after.schedule], () => NOW)].join(''))
     const of = 'namespace="compliance",name="nightly"'
     expect(found).toMatchObject({
       [`ready{${of}}`]: 1,

@@ -2,13 +2,23 @@ import { describe, expect, onTestFinished, test } from 'vitest'
 import { startServer } from '../../../operator/server.ts'
 import type { ServerOptions } from '../../../operator/server.ts'
 
+const metrics = (...pieces: readonly (string | Error)[]): ServerOptions['metrics'] => ({
+  contentType: 'text/plain; version=0.0.4',
+  async *scrape() {
+    for (const piece of pieces) {
+      if (typeof piece !== 'string') throw piece
+      yield piece
+    }
+  },
+})
+
 async function serve(options: Partial<ServerOptions> = {}) {
   const server = await startServer({
     host: '127.0.0.1',
     port: 0,
     health: {},
     readiness: {},
-    metrics: async () => ({ contentType: 'text/plain; version=0.0.4', text: 'up 1\n' }),
+    metrics: metrics('up', ' 1\n'),
     ...options,
   })
   onTestFinished(() => server.close())
@@ -41,8 +51,10 @@ describe('the status server', () => {
   test('metrics, and their failure', async () => {
     const ask = await serve()
     expect(await ask('/metrics')).toEqual({ status: 200, text: 'up 1\n', type: 'text/plain; version=0.0.4' })
-    const broken = await serve({ metrics: () => Promise.reject(new Error('a bug')) })
+    const broken = await serve({ metrics: metrics(new Error('a bug')) })
     expect(await broken('/metrics')).toMatchObject({ status: 500, text: 'a bug\n' })
+    const cut = await serve({ metrics: metrics('up 1\n', new Error('a bug')) })
+    await expect(cut('/metrics')).rejects.toThrow(/terminated|fetch failed/)
   })
 
   test('anything else', async () => {
@@ -57,7 +69,7 @@ describe('the status server', () => {
       port: 0,
       health: {},
       readiness: {},
-      metrics: () => Promise.reject(new Error('no')),
+      metrics: metrics(),
     })
     onTestFinished(() => server.close())
     await expect(serve({ port: server.port })).rejects.toThrow(/EADDRINUSE/)
