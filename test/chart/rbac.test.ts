@@ -21,7 +21,7 @@ describeWithHelm("the chart's roles", () => {
     const written = (rules as Rule[])
       .filter(({ apiGroups }) => apiGroups.includes('rapidrmf.io'))
       .flatMap(({ resources, verbs }) => resources.map((resource) => `${resource}: ${verbs.join(' ')}`))
-    expect(written).toEqual(['validationschedules: list watch', 'validationschedules/status: update'])
+    expect(written).toEqual(['validationschedules: get list watch', 'validationschedules/status: update'])
   })
 
   it('are the same in each of the namespaces as in all of them', async () => {

@@ -34,7 +34,7 @@ export function kubeconfig(access: ClusterAccess, user?: User): string {
 /** By which name the audit log knows the operator's writes. */
 export const OPERATOR = 'operator'
 
-/** Of the operator, which may do anything: RBAC is not what these tests are about. */
+/** Of the operator, with the rights that the chart gives it (operator-role.ts). */
 export function operatorKubeconfig(access: ClusterAccess): string {
   return withUser(access, { token: access.operatorToken })
 }

@@ -1,5 +1,6 @@
 // The API server's own record of who wrote what: what the tests count, in place of what a client believes it did.
 import { openSync, readSync, closeSync, statSync } from 'node:fs'
+import { OPERATOR } from './access.ts'
 import { until } from './until.ts'
 
 /** One write, whatever became of it. */
@@ -19,13 +20,26 @@ export type AuditedWrite = {
 /** Only entries for which all given properties are equal. `since`: a position that `auditPosition` gave. */
 export type AuditFilter = Partial<Omit<AuditedWrite, 'at'>> & { readonly since?: number }
 
-/** Reads are not logged: they are many, and no budget counts them. */
+/** One request that was answered, reads of the operator included, and whether its rights allowed it. */
+export type AuditedRequest = {
+  readonly verb: string
+  readonly user: string
+  readonly group: string
+  readonly resource: string
+  readonly subresource: string | undefined
+  readonly allowed: boolean
+}
+
+/** Reads are many, and no budget counts them; those of the operator tell which of its rights it uses. */
 export const AUDIT_POLICY = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [ResponseStarted]
 rules:
   - level: Metadata
     verbs: [create, update, patch, delete, deletecollection]
+  - level: Metadata
+    users: [${OPERATOR}]
+    omitStages: [RequestReceived]
   - level: None
 `
 
@@ -35,7 +49,9 @@ type Entry = {
   readonly verb: AuditedWrite['verb']
   readonly user: { readonly username: string }
   readonly userAgent?: string
+  readonly annotations?: Readonly<Record<string, string>>
   readonly objectRef?: {
+    readonly apiGroup?: string
     readonly resource: string
     readonly subresource?: string
     readonly namespace?: string
@@ -64,6 +80,16 @@ export async function auditedWrites(file: string, filter: AuditFilter = {}): Pro
   return toWrites(entries).filter((write) =>
     Object.entries(wanted).every(([key, value]) => write[key as keyof AuditedWrite] === value),
   )
+}
+
+/** Of a watch, only when it has ended. */
+export function auditedRequests(file: string): AuditedRequest[] {
+  return readEntries(file, 0).flatMap(({ stage, verb, user, objectRef, annotations }) => {
+    const decision = annotations?.['authorization.k8s.io/decision']
+    if (stage !== 'ResponseComplete' || objectRef === undefined || decision === undefined) return []
+    const { apiGroup: group = '', resource, subresource } = objectRef
+    return [{ verb, user: user.username, group, resource, subresource, allowed: decision === 'allow' }]
+  })
 }
 
 function readEntries(file: string, since: number): Entry[] {

@@ -11,9 +11,11 @@ import { AUDIT_POLICY, auditedWrites, auditPosition } from './audit-log.ts'
 import type { AuditedWrite, AuditFilter } from './audit-log.ts'
 import { CONTROL_PLANE, findBinaries } from './binaries.ts'
 import { createAuthority, issueCertificate } from './certificates.ts'
+import { connect } from './client.ts'
 import { compactEtcd, putIntoEtcd } from './etcd.ts'
 import { defaultFlags, FILES, toArguments } from './flags.ts'
 import type { Flags, Layout, ProgramFlags, Server } from './flags.ts'
+import { grantOperatorRole } from './operator-role.ts'
 import { freePorts } from './ports.ts'
 import { startProcess, startWatchdog } from './process.ts'
 import type { ClusterProcess } from './process.ts'
@@ -90,6 +92,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
   try {
     servers.start('etcd')
     await startApiServer()
+    await grantOperatorRole(connect(kubeconfig(access)))
     await prepare?.(kubeconfig(access))
     // Only now: a controller manager that finds no API server within ten seconds gives up.
     servers.start('kube-controller-manager')
@@ -154,8 +157,7 @@ function writeFiles({ directory, apiServerPort, address }: Layout): ClusterAcces
 }
 
 function tokens({ adminToken, operatorToken }: ClusterAccess): string {
-  const line = (token: string, user: string): string => `${token},${user},${user},"system:masters"\n`
-  return line(adminToken, 'admin') + line(operatorToken, OPERATOR)
+  return `${adminToken},admin,admin,"system:masters"\n${operatorToken},${OPERATOR},${OPERATOR}\n`
 }
 
 type Servers = {

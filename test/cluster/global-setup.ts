@@ -1,9 +1,11 @@
 import type { TestProject } from 'vitest/node'
 import type { ClusterAccess } from './access.ts'
+import { auditedRequests } from './audit-log.ts'
 import { CONTROL_PLANE, findBinaries } from './binaries.ts'
 import { connect } from './client.ts'
 import { startCluster } from './cluster.ts'
 import { installCrd } from './crd.ts'
+import { judgeRole } from './operator-role.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -22,5 +24,21 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   }
   const cluster = await startCluster({ prepare: (kubeconfig) => installCrd(connect(kubeconfig)) })
   project.provide('cluster', cluster.access)
-  return () => cluster.stop()
+  return async () => {
+    const requests = auditedRequests(cluster.access.auditLog)
+    await cluster.stop()
+    const { refused, unused } = judgeRole(requests)
+    if (refused.length > 0) throw new Error(`the operator's role lacks: ${refused.join(', ')}`)
+    if (unused.length > 0 && (await hasRunWhole(project))) {
+      throw new Error(`the operator's role has what no test of the suite uses: ${unused.join(', ')}`)
+    }
+  }
+}
+
+/** Every file of the suite, and every test in them. */
+async function hasRunWhole(project: TestProject): Promise<boolean> {
+  const { testFiles } = await project.globTestFiles()
+  const { state } = project.vitest
+  const run = state.getTestModules().filter((module) => module.project === project)
+  return project.config.testNamePattern === undefined && run.length === testFiles.length
 }

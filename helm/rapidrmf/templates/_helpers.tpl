@@ -61,7 +61,7 @@ capabilities:
 {{- define "rapidrmf.rules" -}}
 - apiGroups: [rapidrmf.io]
   resources: [validationschedules]
-  verbs: [list, watch]
+  verbs: [get, list, watch]
 - apiGroups: [rapidrmf.io]
   resources: [validationschedules/status]
   verbs: [update]

@@ -1,0 +1,66 @@
+// In the test cluster the operator has the rights that the chart gives it. So every test that passes says that they
+// suffice, and what nobody has used by the end of the suite is too much.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { parseAllDocuments } from 'yaml'
+import { OPERATOR } from './access.ts'
+import type { AuditedRequest } from './audit-log.ts'
+import type { Client } from './client.ts'
+
+/** `helm template` of the default values; a test of the chart compares. */
+const RENDERED = join(import.meta.dirname, '../chart/golden/default.yaml')
+
+type Rule = {
+  readonly apiGroups: string[]
+  readonly resources: string[]
+  readonly resourceNames?: string[]
+  readonly verbs: string[]
+}
+type Role = { readonly kind: string; readonly metadata: { readonly name: string }; readonly rules: Rule[] }
+
+/** The ClusterRole, and the Role for the Lease. */
+function rolesOfOperator(): Role[] {
+  return parseAllDocuments(readFileSync(RENDERED, 'utf8'))
+    .map((document) => document.toJS() as Role)
+    .filter(({ kind, metadata: { name } }) => kind.endsWith('Role') && name.startsWith('rapidrmf-operator'))
+}
+
+/** Both for the whole cluster: each test has its Lease in a namespace of its own. */
+export async function grantOperatorRole({ rbac }: Client): Promise<void> {
+  for (const { metadata, rules } of rolesOfOperator()) {
+    // The chart itself may be installed here, too.
+    const name = `test:${metadata.name}`
+    await rbac.createClusterRole({ body: { metadata: { name }, rules } })
+    await rbac.createClusterRoleBinding({
+      body: {
+        metadata: { name },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'ClusterRole', name },
+        subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: OPERATOR }],
+      },
+    })
+  }
+}
+
+/** What the operator was not allowed to do, and what it is allowed to do and has not done: `update batch/cronjobs`. */
+export function judgeRole(requests: readonly AuditedRequest[]): {
+  readonly refused: string[]
+  readonly unused: string[]
+} {
+  const own = requests.filter(({ user }) => user === OPERATOR)
+  const done = new Set(own.filter(({ allowed }) => allowed).map(requestWords))
+  const granted = rolesOfOperator().flatMap(({ rules }) => rules.flatMap(rightsOf))
+  return {
+    refused: [...new Set(own.filter(({ allowed }) => !allowed).map(requestWords))],
+    unused: granted.filter((right) => !done.has(right)),
+  }
+}
+
+function rightsOf({ apiGroups, resources, verbs }: Rule): string[] {
+  return apiGroups.flatMap((group) =>
+    resources.flatMap((resource) => verbs.map((verb) => `${verb} ${group}/${resource}`)),
+  )
+}
+
+function requestWords({ verb, group, resource, subresource }: AuditedRequest): string {
+  return `${verb} ${group}/${resource}${subresource === undefined ? '' : `/${subresource}`}`
+}
