@@ -144,7 +144,7 @@ export class Reconciler {
   async #confirm({ namespace, name, uid, resourceVersion }: CachedSchedule): Promise<void> {
     const { metadata } = await this.#options.client.get(RESOURCES.schedules, { namespace, name })
     if (metadata.uid === uid && metadata.resourceVersion === resourceVersion) return
-    throw new Stop({ kind: 'again' })
+    throw new Stop({ kind: 'stale' })
   }
 
   async #writeCronJob(

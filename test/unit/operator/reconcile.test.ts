@@ -248,7 +248,7 @@ describe('a run request', () => {
       'get validationschedules': () => ({ metadata: { ...schedule(), resourceVersion: '999999' } }),
     })
     const { reconcile } = reconciler(api, { schedule: asked, cronJob: true })
-    expect(await reconcile()).toEqual({ kind: 'again' })
+    expect(await reconcile()).toEqual({ kind: 'stale' })
     expect(api.names()).toEqual(['get validationschedules'])
   })
 
