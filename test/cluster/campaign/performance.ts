@@ -135,6 +135,8 @@ export class Performance {
     this.struck = true
     await sleep(MISLED_MS)
     truth.resolve(undefined)
+    // What happens before it has caught up is a race of its own.
+    await this.#quiet()
   }
 
   async #quiet(): Promise<void> {
