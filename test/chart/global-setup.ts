@@ -1,20 +1,25 @@
 import type { TestProject } from 'vitest/node'
+import { findDebianProgram, LUA, PROMTOOL } from './debian-program.ts'
+import type { Program } from './debian-program.ts'
 import { findHelm } from './helm.ts'
-import type { Helm } from './helm.ts'
-import { findPromtool } from './promtool.ts'
-import type { Promtool } from './promtool.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    helm: Helm
-    promtool: Promtool
+    helm: Program
+    promtool: Program
+    lua: Program
   }
 }
 
 export default async function setup(project: TestProject): Promise<void> {
-  const tools = { helm: await findHelm(), promtool: findPromtool() } as const
+  const tools = {
+    helm: await findHelm(),
+    promtool: findDebianProgram(PROMTOOL),
+    lua: findDebianProgram(LUA),
+  }
   project.provide('helm', tools.helm)
   project.provide('promtool', tools.promtool)
+  project.provide('lua', tools.lua)
   for (const tool of Object.values(tools)) {
     if ('missing' in tool) process.stderr.write(`\nSKIPPED, a part of the chart's tests: ${tool.missing}\n\n`)
   }

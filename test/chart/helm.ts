@@ -3,6 +3,7 @@ import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { findPrograms } from '../cluster/binaries.ts'
 import type { GoModule } from '../cluster/binaries.ts'
+import type { Program } from './debian-program.ts'
 
 const MODULE: GoModule<'helm'> = {
   name: 'helm',
@@ -13,10 +14,8 @@ const MODULE: GoModule<'helm'> = {
   packages: { helm: 'helm.sh/helm/v4/cmd/helm' },
 }
 
-export type Helm = { readonly program: string } | { readonly missing: string }
-
 /** The program's path; or `missing` says why there is none, and what to do. */
-export async function findHelm(): Promise<Helm> {
+export async function findHelm(): Promise<Program> {
   if (spawnSync('helm', ['version', '--short']).status === 0) return { program: 'helm' }
   const found = await findPrograms(MODULE, ['helm'])
   return 'missing' in found ? found : { program: join(found.directory, 'helm') }
