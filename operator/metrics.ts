@@ -41,7 +41,10 @@ export class Metrics {
     this.#gauges()
   }
 
-  reconciled(seconds: number, result: 'done' | 'again' | 'stale' | 'backOff' | 'drop' | 'bug'): void {
+  reconciled(
+    seconds: number,
+    result: 'done' | 'again' | 'putOff' | 'stale' | 'backOff' | 'drop' | 'bug',
+  ): void {
     this.#duration.observe(seconds)
     if (result === 'backOff' || result === 'bug') this.#errors.inc({ result })
   }

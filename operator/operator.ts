@@ -12,6 +12,7 @@ import { Metrics } from './metrics.ts'
 import { FIELD_MANAGER } from './model.ts'
 import type { JobDefaults } from './plan/job-defaults.ts'
 import { WorkQueue } from './queue.ts'
+import type { Work } from './queue.ts'
 import { Reconciler } from './reconcile.ts'
 import { startServer } from './server.ts'
 import type { Check } from './server.ts'
@@ -40,7 +41,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   const queue: WorkQueue = new WorkQueue({
     workers: config.workers,
     clock,
-    handle: (key, failures) => work(key, failures),
+    handle: (key, how) => work(key, how),
     onError: (key, error) => {
       metrics.reconciled(0, 'bug')
       log.error({ schedule: key, err: error }, 'a reconcile failed unexpectedly; trying again')
@@ -78,7 +79,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     defaults: jobDefaults(config),
     clock,
     log,
-    isBusy: () => queue.depth > config.workers,
+    isRushed: () => queue.isRushed,
   })
   const metrics = new Metrics({
     caches,
@@ -87,17 +88,18 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     queueDepth: () => queue.depth,
     droppedEvents: () => events.dropped,
   })
-  const work = async (key: string, failures: number): Promise<void> => {
+  const work = async (key: string, how: Work): Promise<void> => {
     if (!elector.isLeader()) return
     const startedAt = clock.now()
-    const result = await reconciler.reconcile(key, failures)
+    const result = await reconciler.reconcile(key, how)
     metrics.reconciled((clock.now() - startedAt) / 1000, result.kind)
     if (result.kind === 'backOff' || result.kind === 'stale') {
       queue.retry(key, result.kind === 'backOff' ? result.atLeast : 0)
       return
     }
     queue.forget(key)
-    if (result.kind === 'again') queue.add(key)
+    if (result.kind === 'putOff') queue.putOff(key)
+    else if (result.kind === 'again') queue.add(key)
     else if (result.kind === 'done' && result.requeueAt !== undefined) {
       queue.addAfter(key, Math.max(result.requeueAt - clock.date().getTime(), 1))
     }

@@ -3,8 +3,8 @@ import type { Backoff, Clock } from './clock.ts'
 
 export type WorkQueueOptions = {
   readonly workers: number
-  /** The work for one key, which has failed so often in a row. What it throws is a bug: it is reported and the key tried again later. */
-  readonly handle: (key: string, failures: number) => Promise<void>
+  /** The work for one key. What it throws is a bug: it is reported and the key tried again later. */
+  readonly handle: (key: string, work: Work) => Promise<void>
   readonly onError: (key: string, error: unknown) => void
   readonly clock?: Clock
   readonly random?: () => number
@@ -13,6 +13,16 @@ export type WorkQueueOptions = {
 
 /** 0.1 s after the first failure, 51 s after the tenth, then a minute. */
 const BACKOFF: Backoff = { first: 100, longest: 60_000 }
+
+export type Work = {
+  /** How often in a row this key has failed. */
+  readonly failures: number
+  /** Put off before: now it is its turn, however much else there is to do. */
+  readonly wasPutOff: boolean
+}
+
+/** So many keys begun within so many milliseconds are a rush: a bulk of new schedules, or a new release. */
+const RUSH = { keys: 8, within: 250 }
 
 type Later = { readonly at: number; readonly cancel: () => void }
 
@@ -25,6 +35,11 @@ export class WorkQueue {
   readonly #clock: Clock
   readonly #waiting = new Set<string>()
   readonly #running = new Set<string>()
+  /** What can wait until a rush is over; one of them at a time goes on even so. */
+  readonly #putOff = new Set<string>()
+  #putOffRunning = 0
+  /** When the last keys were begun, oldest first. */
+  readonly #begun: number[] = []
   readonly #again = new Set<string>()
   readonly #later = new Map<string, Later>()
   readonly #failures = new Map<string, number>()
@@ -41,7 +56,13 @@ export class WorkQueue {
 
   /** Keys that wait for a worker, those with a time to come not counted. */
   get depth(): number {
-    return this.#waiting.size
+    return this.#waiting.size + this.#putOff.size
+  }
+
+  /** Whether so much is going on that what can wait should be put off. */
+  get isRushed(): boolean {
+    const [oldest] = this.#begun
+    return this.#begun.length === RUSH.keys && this.#clock.now() - (oldest ?? 0) < RUSH.within
   }
 
   get running(): number {
@@ -65,6 +86,13 @@ export class WorkQueue {
     if (held > 0) this.addAfter(key, held)
     else if (this.#running.has(key)) this.#again.add(key)
     else this.#waiting.add(key)
+    this.#pump()
+  }
+
+  /** Behind all others: for work that has been looked at and can wait. */
+  putOff(key: string): void {
+    if (this.#stopped) return
+    this.#putOff.add(key)
     this.#pump()
   }
 
@@ -107,6 +135,7 @@ export class WorkQueue {
     for (const { cancel } of this.#later.values()) cancel()
     this.#later.clear()
     this.#waiting.clear()
+    this.#putOff.clear()
     this.#again.clear()
     if (this.#running.size === 0) return
     await new Promise<void>((resolve) => (this.#drained = resolve))
@@ -117,21 +146,35 @@ export class WorkQueue {
     for (const key of this.#waiting) {
       if (this.#running.size >= this.#options.workers) return
       this.#waiting.delete(key)
-      void this.#work(key)
+      this.#noteBegin()
+      void this.#work(key, false)
+    }
+    for (const key of this.#putOff) {
+      if (this.#running.size >= this.#options.workers || (this.isRushed && this.#putOffRunning > 0)) return
+      if (this.#running.has(key)) continue
+      this.#putOff.delete(key)
+      void this.#work(key, true)
     }
   }
 
-  async #work(key: string): Promise<void> {
+  #noteBegin(): void {
+    this.#begun.push(this.#clock.now())
+    if (this.#begun.length > RUSH.keys) this.#begun.shift()
+  }
+
+  async #work(key: string, wasPutOff: boolean): Promise<void> {
     this.#running.add(key)
+    if (wasPutOff) this.#putOffRunning += 1
     try {
       // Not within `add`: a watch must not wait for what a reconcile does first, nor fail with it.
       await Promise.resolve()
-      await this.#options.handle(key, this.#failures.get(key) ?? 0)
+      await this.#options.handle(key, { failures: this.#failures.get(key) ?? 0, wasPutOff })
     } catch (error) {
       this.#options.onError(key, error)
       this.retry(key)
     } finally {
       this.#running.delete(key)
+      if (wasPutOff) this.#putOffRunning -= 1
       if (this.#again.delete(key)) this.add(key)
       if (this.#running.size === 0) this.#drained?.()
       this.#pump()

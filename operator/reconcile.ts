@@ -18,6 +18,7 @@ import { NOTHING_LEARNED, isFailing, withRefusedRun } from './plan/live-reads.ts
 import { childName } from './plan/names.ts'
 import { plan } from './plan/plan.ts'
 import type { Plan, PlanInput, Settled } from './plan/plan.ts'
+import type { Work } from './queue.ts'
 import { consequenceOf } from './write-failure.ts'
 import type { Consequence } from './write-failure.ts'
 
@@ -26,6 +27,8 @@ export type Result =
   | { readonly kind: 'done'; readonly requeueAt?: number | undefined }
   /** Others wait for their turn: once more after them. */
   | { readonly kind: 'again' }
+  /** Only words are left to be written, and others have more urgent work. */
+  | { readonly kind: 'putOff' }
   | Extract<Consequence, { kind: 'stale' | 'backOff' | 'drop' }>
 
 export type ReconcilerOptions = {
@@ -36,8 +39,8 @@ export type ReconcilerOptions = {
   readonly defaults: JobDefaults
   readonly clock: Clock
   readonly log: Logger
-  /** Whether many schedules wait for their turn: then CronJobs come before words about them. */
-  readonly isBusy: () => boolean
+  /** Whether many schedules have changed at once. */
+  readonly isRushed: () => boolean
 }
 
 /** Reads, write, write again, settle: four rounds, and as many again for what changes under our hands. */
@@ -47,8 +50,7 @@ const TOLD_MARGIN_MS = 5_000
 /** What was decided while nobody looked is told if it is no older than this. */
 const UNSEEN_MS = 600_000
 
-/** A key, and how often in a row it has failed before. */
-type Attempt = { readonly key: string; readonly failures: number }
+type Attempt = Work & { readonly key: string }
 
 /** Thrown out of a step to end the reconcile with this result. */
 class Stop extends Error {
@@ -70,8 +72,7 @@ export class Reconciler {
     this.#options = options
   }
 
-  /** `failures`: how often in a row this key has failed. */
-  async reconcile(key: string, failures = 0): Promise<Result> {
+  async reconcile(key: string, { failures, wasPutOff }: Work): Promise<Result> {
     const { caches, clock } = this.#options
     const schedule = caches.schedules.store.get(key)
     if (schedule === undefined) {
@@ -84,7 +85,7 @@ export class Reconciler {
     if (!current) return { kind: 'stale' }
     const now = clock.date().getTime()
     try {
-      return await this.#work({ key, failures }, this.#gather(key, schedule, now))
+      return await this.#work({ key, failures, wasPutOff }, this.#gather(key, schedule, now))
     } catch (error) {
       if (error instanceof Stop) return error.result
       return this.#failed(key, error, now)
@@ -114,11 +115,20 @@ export class Reconciler {
     for (let round = 0; round < MOST_ROUNDS; round += 1) {
       const next = plan(input)
       if (next.kind === 'nothing') return { kind: 'done' }
-      if (next.kind === 'settled') return this.#settle(attempt.key, input, next)
+      if (next.kind === 'settled') {
+        if (this.#canWait(attempt, input, next)) return { kind: 'putOff' }
+        return this.#settle(attempt.key, input, next)
+      }
       input = await this.#step(attempt, input, next)
     }
     // Somebody changes things as fast as we look at them.
     return { kind: 'backOff', atLeast: 0 }
+  }
+
+  /** In a rush CronJobs come before words about them; but what was refused need not be asked for once more. */
+  #canWait({ wasPutOff }: Attempt, { learned: { write, run } }: PlanInput, { status }: Settled): boolean {
+    const refused = run !== undefined || (write !== undefined && write.kind !== 'done')
+    return status !== undefined && !wasPutOff && !refused && this.#options.isRushed()
   }
 
   async #step(
@@ -148,12 +158,13 @@ export class Reconciler {
   }
 
   async #writeCronJob(
-    { key, failures }: Attempt,
+    attempt: Attempt,
     input: PlanInput,
     { step, events }: Extract<Plan, { kind: 'write' }>,
   ): Promise<PlanInput> {
-    const { client, caches, log, isBusy } = this.#options
+    const { client, caches, log } = this.#options
     const { learned, schedule } = input
+    const { key } = attempt
     if (step.kind === 'replace' || step.was === 'deleted') await this.#confirm(schedule)
     const sent = await outcomeOf(() =>
       step.kind === 'create'
@@ -161,7 +172,7 @@ export class Reconciler {
         : client.replace(RESOURCES.cronJobs, versioned(step.body)),
     )
     if ('error' in sent) {
-      const consequence = this.#consequence({ key, failures }, sent.error, input.now)
+      const consequence = this.#consequence(attempt, sent.error, input.now)
       if (consequence.kind === 'learn') {
         log.warn({ schedule: key, reason: wordsOf(sent.error) }, 'the CronJob was refused')
         return { ...input, learned: { ...learned, write: consequence.write } }
@@ -177,7 +188,6 @@ export class Reconciler {
     )
     this.#record(schedule, events)
     this.#noteStubborn(key, step.body, cronJob, schedule)
-    if (isBusy()) throw new Stop({ kind: 'again' })
     return { ...input, cronJob, learned: { ...learned, cronJob, write: { kind: 'done' } } }
   }
 
@@ -200,9 +210,10 @@ export class Reconciler {
     )
   }
 
-  async #createJob({ key, failures }: Attempt, input: PlanInput, job: KubeObject): Promise<PlanInput> {
+  async #createJob(attempt: Attempt, input: PlanInput, job: KubeObject): Promise<PlanInput> {
     const { client, caches, log } = this.#options
     const { learned, now } = input
+    const { key } = attempt
     await this.#confirm(input.schedule)
     const made = await outcomeOf(() => client.create(RESOURCES.jobs, job))
     if ('value' in made) {
@@ -210,7 +221,7 @@ export class Reconciler {
       log.info({ schedule: key, job: job.metadata.name }, 'made the Job of a run request')
       return withJob(input, projectJob(made.value))
     }
-    const consequence = this.#consequence({ key, failures }, made.error, now)
+    const consequence = this.#consequence(attempt, made.error, now)
     if (consequence.kind === 'learn') {
       log.warn({ schedule: key, reason: wordsOf(made.error) }, 'the Job of a run request was refused')
       return { ...input, learned: withRefusedRun(learned, consequence.write, now) }

@@ -224,4 +224,57 @@ describe('the work queue', () => {
     await queue.drain()
     expect(new Set(ran).size).toBe(10_000)
   })
+
+  describe('in a rush', () => {
+    const rush = async ({ queue, finish }: ReturnType<typeof setUp>): Promise<void> => {
+      for (let index = 0; index < 8; index += 1) {
+        queue.add(`rush ${index}`)
+        await settle()
+        await finish(index)
+      }
+    }
+
+    test('is when many keys are begun within a moment', async () => {
+      const world = setUp()
+      expect(world.queue.isRushed).toBe(false)
+      await rush(world)
+      expect(world.queue.isRushed).toBe(true)
+      await world.clock.advance(251)
+      expect(world.queue.isRushed).toBe(false)
+    })
+
+    test('what can wait is done one at a time, behind all others', async () => {
+      const world = setUp({ workers: 3 })
+      await rush(world)
+      const { queue, keys, finish } = world
+      for (const key of ['later', 'last']) queue.putOff(key)
+      queue.add('urgent')
+      await settle()
+      expect(keys().slice(8)).toEqual(['later', 'urgent'])
+      expect(queue.depth).toBe(1)
+      await finish(8)
+      expect(keys().slice(8)).toEqual(['later', 'urgent', 'last'])
+    })
+
+    test('and at once with all workers when it is over', async () => {
+      const world = setUp({ workers: 3 })
+      await rush(world)
+      const { queue, keys, clock } = world
+      await clock.advance(300)
+      for (const key of ['a', 'b', 'c']) queue.putOff(key)
+      await settle()
+      expect(keys().slice(8)).toEqual(['a', 'b', 'c'])
+    })
+
+    test('a key that is put off while it is worked on waits for its own end', async () => {
+      const { queue, keys, finish } = setUp()
+      queue.add('a')
+      await settle()
+      queue.putOff('a')
+      await settle()
+      expect(keys()).toEqual(['a'])
+      await finish(0)
+      expect(keys()).toEqual(['a', 'a'])
+    })
+  })
 })

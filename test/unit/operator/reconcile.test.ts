@@ -57,11 +57,11 @@ function fakeApi(answers: Partial<Record<string, (object: KubeObject) => unknown
   return { client, calls, names: () => calls.map(({ call }) => call) }
 }
 
-type World = { schedule?: CachedSchedule; busy?: boolean; cronJob?: boolean }
+type World = { schedule?: CachedSchedule; rushed?: boolean; cronJob?: boolean }
 
 function reconciler(
   api: ReturnType<typeof fakeApi>,
-  { schedule: given = schedule(), busy = false, cronJob = false }: World = {},
+  { schedule: given = schedule(), rushed = false, cronJob = false }: World = {},
 ) {
   const caches: Caches = createCaches({
     client: api.client,
@@ -82,9 +82,13 @@ function reconciler(
     defaults: DEFAULTS,
     clock,
     log,
-    isBusy: () => busy,
+    isRushed: () => rushed,
   })
-  return { reconcile: (failures?: number) => made.reconcile(KEY, failures), caches, events }
+  return {
+    reconcile: (failures = 0, wasPutOff = false) => made.reconcile(KEY, { failures, wasPutOff }),
+    caches,
+    events,
+  }
 }
 
 describe('a reconcile', () => {
@@ -110,10 +114,21 @@ describe('a reconcile', () => {
     expect(api.calls).toEqual([])
   })
 
-  it('makes CronJobs first while many schedules wait', async () => {
+  it('makes the CronJob and puts off the status while many schedules have changed at once', async () => {
     const api = fakeApi()
-    expect(await reconciler(api, { busy: true }).reconcile()).toEqual({ kind: 'again' })
+    const { reconcile, events } = reconciler(api, { rushed: true })
+    expect(await reconcile()).toEqual({ kind: 'putOff' })
     expect(api.names()).toEqual(['create cronjobs'])
+    await expect(reconciler(api, { rushed: true, cronJob: true }).reconcile(0, true)).resolves.toMatchObject({
+      kind: 'done',
+    })
+    expect(events).toMatchObject([{ reason: 'CronJobCreated' }])
+  })
+
+  it('does not put off what was refused, which would be tried once more', async () => {
+    const api = fakeApi({ 'create cronjobs': () => invalid })
+    expect((await reconciler(api, { rushed: true }).reconcile()).kind).toBe('done')
+    expect(api.names()).toEqual(['create cronjobs', 'status validationschedules'])
   })
 
   it('waits until the cache has its last write', async () => {
