@@ -24,6 +24,8 @@ export type Tools = {
   readonly access: ClusterAccess
   readonly helm: string
   readonly kubectl: string
+  /** The folder in which the node keeps its containers. */
+  readonly node: string
   /** Of a superuser, at an address that pods reach as well. */
   readonly postgresUrl: string
 }
@@ -77,6 +79,7 @@ export async function startE2eCluster(
       access: cluster.access,
       helm: helm.program,
       kubectl: join(binaries.directory, 'kubectl'),
+      node: node.directory,
       postgresUrl: postgres.url.replace('127.0.0.1', link.address),
       postgres,
       stop,

@@ -9,7 +9,7 @@ import type { Tools } from './cluster.ts'
 declare module 'vitest' {
   interface ProvidedContext {
     /** Beside `cluster` and `postgresUrl`. */
-    tools: Pick<Tools, 'helm' | 'kubectl'>
+    tools: Pick<Tools, 'helm' | 'kubectl' | 'node'>
   }
 }
 
@@ -26,10 +26,10 @@ export default async function setup(project: TestProject): Promise<(() => Promis
     return undefined
   }
   try {
-    const { access, helm, kubectl, postgresUrl } = cluster
+    const { access, helm, kubectl, node, postgresUrl } = cluster
     await Promise.all([addTemplate(postgresUrl), installCrd(connect(kubeconfig(access)))])
     project.provide('cluster', access)
-    project.provide('tools', { helm, kubectl })
+    project.provide('tools', { helm, kubectl, node })
     project.provide('postgresUrl', postgresUrl)
   } catch (error) {
     await cluster.stop()

@@ -4,7 +4,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
-import { afterAll, beforeAll, inject } from 'vitest'
+import { afterAll, afterEach, beforeAll, inject } from 'vitest'
 import { kubeconfig } from '../cluster/access.ts'
 import { useNamespace } from '../cluster/namespace.ts'
 import type { TestNamespace } from '../cluster/namespace.ts'
@@ -89,6 +89,15 @@ export function useRelease(prefix: string, options: ReleaseOptions = {}): Releas
     })
     await release.upgrade()
   }, 180_000)
+  // What a person would look at first.
+  afterEach(async ({ task }) => {
+    if (task.result?.state !== 'fail') return
+    const seen = [
+      release.kubectl('get', 'pods,jobs,vsched', '--output=wide'),
+      release.kubectl('logs', '--selector=app.kubernetes.io/component=operator', '--tail=40', '--prefix'),
+    ].map((text) => text.catch((error: unknown) => String(error)))
+    process.stdout.write(`\nafter "${task.name}":\n${(await Promise.all(seen)).join('\n')}\n`)
+  })
   afterAll(() => {
     if (made !== undefined) rmSync(made.folder, { recursive: true, force: true })
   })
@@ -100,7 +109,7 @@ function defaults(namespace: string): object {
   return {
     crd: { create: false },
     namespaces: [namespace],
-    config: { create: true, data: 'environments:\n  production: {}\n  empty: {}\n' },
+    config: { create: true, data: 'environments:\n  production: {}\n  empty: {}\n  large: {}\n' },
     database: { existingSecret: 'rapidrmf-db', migrate: false },
   }
 }

@@ -1,14 +1,25 @@
-// How a run in a pod is asked for and waited for.
+// How a run in a pod is asked for, held up, and waited for.
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import type { V1Pod } from '@kubernetes/client-node'
+import { Client } from 'pg'
+import { inject } from 'vitest'
 import type { ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
+import { until } from '../cluster/until.ts'
+import type { TestDatabase } from '../support/database.ts'
 import type { Release } from './release.ts'
+
+/** The active controls of NIST SP 800-53 rev5, which a system of seedWorld is judged by. */
+export const CONTROLS = 1_007
 
 /** Of a schedule: the Secret that a release's namespace has. */
 export const DATABASE = { urlSecretKeyRef: { name: 'rapidrmf-db', key: 'url' } }
 
-type LastRun = NonNullable<ValidationScheduleStatus['lastRun']>
+export type LastRun = NonNullable<ValidationScheduleStatus['lastRun']>
+export type Run = { readonly uid: string; readonly job: string }
 
 /** Pods start, pull and end at their own speed, on a machine with other work. */
-const PATIENCE = { timeoutMs: 150_000, intervalMs: 100 }
+export const PATIENCE = { timeoutMs: 150_000, intervalMs: 100 }
 
 /** What the status says of the run of that Job, once it has ended. */
 export async function finished({ schedules }: Release, name: string, uid: string): Promise<LastRun> {
@@ -26,7 +37,49 @@ export async function runToEnd(
   release: Release,
   name: string,
   token = 'first',
-): Promise<{ readonly lastRun: LastRun; readonly uid: string; readonly job: string }> {
-  const { uid, job } = await release.schedules.runNow(name, token)
-  return { uid, job, lastRun: await finished(release, name, uid) }
+): Promise<Run & { readonly lastRun: LastRun }> {
+  const run = await release.schedules.runNow(name, token)
+  return { ...run, lastRun: await finished(release, name, run.uid) }
+}
+
+/** Resolves when the database has the row of the run; with `results`, when it has some of its answers. */
+export async function inDatabase(
+  { client }: TestDatabase,
+  runKey: string,
+  what: 'row' | 'results' = 'row',
+): Promise<void> {
+  const answers = what === 'row' ? '' : 'JOIN validation_results v ON v.job_run_id = r.id'
+  await until(
+    `the ${what} of the run ${runKey}`,
+    async () => {
+      const sql = `SELECT FROM job_runs r ${answers} WHERE r.run_key = $1 LIMIT 1`
+      return (await client.query(sql, [runKey])).rows.length > 0 ? true : undefined
+    },
+    { ...PATIENCE, intervalMs: 10 },
+  )
+}
+
+/** Lets no run get past reading the evidence until the returned function is called. */
+export async function holdRuns({ url }: TestDatabase): Promise<() => Promise<void>> {
+  const client = new Client({ connectionString: url })
+  await client.connect()
+  await client.query('BEGIN; LOCK TABLE evidence IN ACCESS EXCLUSIVE MODE')
+  return () => client.end()
+}
+
+/** The pods of a Job that are there, the oldest first. */
+export async function podsOf({ here }: Release, job: string): Promise<V1Pod[]> {
+  const { items } = await here.admin.core.listNamespacedPod({
+    namespace: here.name,
+    labelSelector: `batch.kubernetes.io/job-name=${job}`,
+  })
+  return items.sort((a, b) => Number(a.metadata?.creationTimestamp) - Number(b.metadata?.creationTimestamp))
+}
+
+/** When the runtime started the pod's container, in ms; the pod's own status knows only the second. */
+export function containerStart(pod: V1Pod): number {
+  const id = pod.status?.containerStatuses?.[0]?.containerID?.replace('containerd://', '') ?? ''
+  const containers = 'containerd/root/io.containerd.grpc.v1.cri/containers'
+  const text = readFileSync(join(inject('tools').node, containers, id, 'status'), 'utf8')
+  return Number(/"StartedAt":(\d+)/.exec(text)?.[1]) / 1e6
 }

@@ -1,0 +1,97 @@
+import { beforeAll, expect, it } from 'vitest'
+import { describeWithCluster } from '../cluster/namespace.ts'
+import { until } from '../cluster/until.ts'
+import { expectExactlyOnce } from '../support/run-check.ts'
+import { seedWorld } from '../support/world.ts'
+import { CONTROLS, DATABASE, finished, inDatabase, PATIENCE, podsOf, runToEnd } from './runs.ts'
+import { useRelease } from './release.ts'
+
+const SYSTEMS = 150
+
+describeWithCluster('pods that break', () => {
+  const release = useRelease('e2e-broken')
+  beforeAll(async () => {
+    await seedWorld(release.database.client, { systems: SYSTEMS })
+  })
+
+  it.each([
+    ['is not on the node', 'absent', { image: 'absent:1', imagePullPolicy: 'Never' }, /ErrImageNeverPull/],
+    [
+      'cannot be pulled',
+      'unreachable',
+      { image: 'registry.invalid/absent:1' },
+      /ErrImagePull|ImagePullBackOff/,
+    ],
+  ])('an image that %s: said while it lasts, until the deadline', async (_, name, pod, reason) => {
+    const { schedules } = release
+    await schedules.create(name, {
+      database: DATABASE,
+      job: { activeDeadlineSeconds: 15, backoffLimit: 0, pod },
+    })
+    const { uid } = await schedules.runNow(name, 'first')
+    await schedules.status(name, 'stuck', ({ active }) => reason.test(active?.[0]?.reason ?? ''), PATIENCE)
+    expect(await finished(release, name, uid)).toMatchObject({
+      verdict: 'Errored',
+      reason: 'DeadlineExceeded',
+    })
+    await until('the event', async () => (await schedules.eventsOf(name)).includes('RunStuck') || undefined)
+  })
+
+  it.each([
+    // More heap than the container may have: the kernel ends it.
+    ['killed by the kernel', 'oom-killed', { limits: { memory: '32Mi' } }, '--max-old-space-size=4000'],
+    // Less heap than the run needs: Node ends itself.
+    ['at the end of its heap', 'heap', { limits: { memory: '256Mi' } }, '--max-old-space-size=6'],
+  ])('a container that is %s: out of memory', async (_, name, resources, options) => {
+    const env = [{ name: 'NODE_OPTIONS', value: options }]
+    await release.schedules.create(name, {
+      database: DATABASE,
+      job: { backoffLimit: 0, pod: { resources, env } },
+    })
+    const { lastRun, job } = await runToEnd(release, name)
+    const [pod] = await podsOf(release, job)
+    const { exitCode, reason } = pod?.status?.containerStatuses?.[0]?.state?.terminated ?? {}
+    process.stdout.write(`${name}: exit code ${exitCode}, ${reason}\n`)
+    expect(lastRun).toMatchObject({ verdict: 'Errored', reason: 'OutOfMemory' })
+  })
+
+  it('500 systems in a pod of 128 MiB', async () => {
+    const { database, schedules } = release
+    await seedWorld(database.client, { environment: 'large', systems: 500 })
+    await schedules.create('large', {
+      database: DATABASE,
+      environment: 'large',
+      job: { backoffLimit: 0, pod: { resources: { limits: { memory: '128Mi' } } } },
+    })
+    const { lastRun, uid } = await runToEnd(release, 'large')
+    expect(lastRun).toMatchObject({ verdict: 'Findings', counts: { systems: 500 } })
+    await expectExactlyOnce(database.client, uid, 500 * CONTROLS)
+  })
+
+  it('a pod that is evicted in the middle of a run: another one goes on, no try is used up, no row is doubled', async () => {
+    const { here, database, schedules } = release
+    await schedules.create('evicted', {
+      database: DATABASE,
+      job: { backoffLimit: 0, pod: { resources: { limits: { cpu: '200m' } } } },
+    })
+    const { uid, job } = await schedules.runNow('evicted', 'first')
+    await inDatabase(database, uid, 'results')
+    const [victim] = await podsOf(release, job)
+    const name = victim?.metadata?.name ?? ''
+    await here.admin.core.createNamespacedPodEviction({
+      namespace: here.name,
+      name,
+      body: { metadata: { name, namespace: here.name } },
+    })
+    expect(await finished(release, 'evicted', uid)).toMatchObject({ verdict: 'Findings' })
+    await expectExactlyOnce(database.client, uid, SYSTEMS * CONTROLS)
+    const { status } = await here.admin.batch.readNamespacedJob({ namespace: here.name, name: job })
+    expect(status).toMatchObject({ succeeded: 1 })
+    expect(status?.failed ?? 0).toBe(0)
+    const { rows } = await database.client.query(
+      `SELECT outcome FROM job_run_attempts a JOIN job_runs r ON r.id = a.job_run_id WHERE run_key = $1 ORDER BY attempt`,
+      [uid],
+    )
+    expect(rows).toEqual([{ outcome: 'interrupted' }, { outcome: 'success' }])
+  })
+})
