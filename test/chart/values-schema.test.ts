@@ -17,6 +17,7 @@ describeWithHelm('values.schema.json', () => {
     ['namespaces[0]=Team A', /namespaces\/0.*does not match pattern/s],
     ['image.pullPolicy=always', /pullPolicy.*one of 'Always', 'IfNotPresent', 'Never'/s],
     ['image.repository=rapidrmf-operator:1.0', /repository.*does not match pattern/s],
+    ['image.digest=latest', /digest.*does not match pattern/s],
     ['operator.logLevel=verbose', /logLevel.*one of 'debug', 'info', 'warn', 'error'/s],
     ['limits.allowedImages[0]=a b', /allowedImages\/0.*does not match pattern/s],
     ['networkPolicy.apiServerPorts[0]=70000', /apiServerPorts\/0.*maximum: got 70,?000, want 65,?535/s],

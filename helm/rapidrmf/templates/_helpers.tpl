@@ -36,7 +36,8 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- define "rapidrmf.image" -}}
 {{- $root := index . 0 }}
 {{- $image := index . 1 }}
-{{- printf "%s:%s" $image.repository ($image.tag | default $root.Chart.AppVersion) }}
+{{- $tag := printf ":%s" ($image.tag | default $root.Chart.AppVersion) }}
+{{- printf "%s%s" $image.repository (ternary (printf "@%s" $image.digest) $tag (ne $image.digest "")) }}
 {{- end }}
 
 {{- define "rapidrmf.configMap" -}}
