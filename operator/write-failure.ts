@@ -1,3 +1,5 @@
+import type { Logger } from 'pino'
+import { wordsOf } from './kube/errors.ts'
 import type { Failure } from './kube/errors.ts'
 import type { CronJobWrite } from './plan/live-reads.ts'
 
@@ -48,4 +50,10 @@ function refusal(message: string, recheck: number | undefined, now: number): Cro
   return recheck === undefined
     ? { kind: 'refused', message }
     : { kind: 'forbidden', message, recheckAt: now + recheck }
+}
+
+export function logFailure(log: Logger, key: string, error: unknown, { kind }: Consequence): void {
+  const fields = { schedule: key, reason: wordsOf(error) }
+  if (kind === 'backOff' || kind === 'learn') log.warn(fields, 'trying again later')
+  else log.debug(fields, 'read something out of date')
 }

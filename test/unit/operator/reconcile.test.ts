@@ -214,7 +214,6 @@ describe('a status that cannot be written', () => {
   it.each([
     ['it has changed', refused(409, 'Conflict'), { kind: 'stale' }],
     ['the schedule is gone', refused(404, 'NotFound'), { kind: 'stale' }],
-    ['the API server is away', new UnreachableError('x'), { kind: 'backOff', atLeast: 0 }],
     ['the CRD refuses it', invalid, { kind: 'backOff', atLeast: 0 }],
   ])('because %s: tells no events about it', async (_why, error, result) => {
     const api = fakeApi({ 'status validationschedules': () => error })
@@ -238,6 +237,16 @@ describe('a run request', () => {
       lastHandledRunRequest: 'now',
       active: [{ trigger: 'Manual' }],
     })
+  })
+
+  it.each([
+    ['has no answer, and may be there: is told of', new UnreachableError('x'), ['RunStarted']],
+    ['is refused: is not told of', refused(409, 'Conflict'), []],
+  ])('whose acknowledgement %s', async (_what, error, told) => {
+    const api = fakeApi({ 'status validationschedules': () => error })
+    const { reconcile, events } = reconciler(api, { schedule: asked, cronJob: true })
+    await reconcile()
+    expect(events.map(({ reason }) => reason)).toEqual(told)
   })
 
   it('whose Job was made before a crash is acknowledged', async () => {
