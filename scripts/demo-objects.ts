@@ -1,0 +1,109 @@
+// What the demonstration puts into a cluster beside the chart.
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+
+const EXAMPLES = join(import.meta.dirname, '../examples')
+
+/** Pod Security "restricted", as the jobs of the operator have it. */
+const CONTAINER_SECURITY = {
+  allowPrivilegeEscalation: false,
+  readOnlyRootFilesystem: true,
+  capabilities: { drop: ['ALL'] },
+}
+const POD_SECURITY = { runAsNonRoot: true, seccompProfile: { type: 'RuntimeDefault' } }
+
+export function secret(url: string): object {
+  return { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'rapidrmf-db' }, stringData: { url } }
+}
+
+/** A PostgreSQL that forgets everything with its pod. */
+export function postgres(password: string): object[] {
+  const labels = { app: 'postgres' }
+  const container = {
+    name: 'postgres',
+    image: 'postgres:18',
+    env: [{ name: 'POSTGRES_PASSWORD', value: password }],
+    ports: [{ containerPort: 5432 }],
+    readinessProbe: { exec: { command: ['pg_isready', '--username=postgres'] }, periodSeconds: 1 },
+  }
+  return [
+    {
+      apiVersion: 'apps/v1',
+      kind: 'Deployment',
+      metadata: { name: 'postgres' },
+      spec: {
+        selector: { matchLabels: labels },
+        template: { metadata: { labels }, spec: { containers: [container] } },
+      },
+    },
+    {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'postgres' },
+      spec: { selector: labels, ports: [{ port: 5432 }] },
+    },
+  ]
+}
+
+/** The tables, NIST SP 800-53 rev5 and the sample systems, by the commands that a person would use. */
+export function sampleData(image: string): object[] {
+  const evidence = readdirSync(join(EXAMPLES, 'evidence'))
+  const files = { 'inventory.yaml': 'inventory.yaml', 'config.yaml': 'config.yaml' }
+  const paths = { ...files, ...Object.fromEntries(evidence.map((name) => [name, `evidence/${name}`])) }
+  const data = Object.fromEntries(
+    Object.entries(paths).map(([key, path]) => [key, readFileSync(join(EXAMPLES, path), 'utf8')]),
+  )
+  const command = (name: string, ...args: readonly string[]): object => ({
+    name,
+    image,
+    args,
+    env: [{ name: 'DATABASE_URL', valueFrom: { secretKeyRef: { name: 'rapidrmf-db', key: 'url' } } }],
+    volumeMounts: [{ name: 'data', mountPath: '/etc/rapidrmf' }],
+    securityContext: CONTAINER_SECURITY,
+  })
+  return [
+    { apiVersion: 'v1', kind: 'ConfigMap', metadata: { name: 'sample-data' }, data },
+    {
+      apiVersion: 'batch/v1',
+      kind: 'Job',
+      metadata: { name: 'sample-data' },
+      spec: {
+        backoffLimit: 3,
+        template: {
+          spec: {
+            restartPolicy: 'Never',
+            automountServiceAccountToken: false,
+            securityContext: POD_SECURITY,
+            initContainers: [
+              command('migrate', 'db', 'migrate'),
+              command('catalog', 'catalog', 'import', '--builtin', 'nist-800-53-rev5'),
+            ],
+            containers: [command('inventory', 'inventory', 'apply', 'inventory.yaml')],
+            volumes: [
+              {
+                name: 'data',
+                configMap: {
+                  name: 'sample-data',
+                  items: Object.entries(paths).map(([key, path]) => ({ key, path })),
+                },
+              },
+            ],
+          },
+        },
+      },
+    },
+  ]
+}
+
+/** Of the chart: a schedule that fires each minute. */
+export function chartValues(): object {
+  return {
+    config: { create: true },
+    database: { existingSecret: 'rapidrmf-db', migrate: false },
+    sample: {
+      create: true,
+      name: 'every-minute',
+      spec: { schedule: '* * * * *', successfulJobsHistoryLimit: 2 },
+    },
+  }
+}
