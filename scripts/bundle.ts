@@ -39,19 +39,21 @@ export async function buildCommandLine(folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true })
   cpSync(join(ROOT, 'job-image', 'assets'), join(folder, 'assets'), { recursive: true })
   cpSync(join(ROOT, 'migrations'), join(folder, 'migrations'), { recursive: true })
-  await buildProgram('job-image/main.ts', join(folder, 'rapidrmf.cjs'))
+  await buildProgram(ENTRIES.job, join(folder, 'rapidrmf.cjs'))
 }
 
 export function buildOperator(folder: string): Promise<void> {
-  return buildProgram('operator/main.ts', join(folder, 'operator.cjs'))
+  return buildProgram(ENTRIES.operator, join(folder, 'operator.cjs'))
 }
 
+/** Of each image's program. */
+export const ENTRIES = { job: 'job-image/main.ts', operator: 'operator/main.ts' } as const
+
 /** Dynamic imports stay lazy inside the one file: a command pays for what it uses only. */
-async function buildProgram(entry: string, outfile: string): Promise<void> {
-  await build({
+export function programOptions(entry: string): BuildOptions {
+  return {
     ...SHARED,
     entryPoints: [entry],
-    outfile,
     format: 'cjs',
     minify: true,
     // Modules find their files beside the bundle; see job-image/assets.ts.
@@ -59,6 +61,10 @@ async function buildProgram(entry: string, outfile: string): Promise<void> {
     // pg's native binding is optional, and pg asks for it only where NODE_PG_FORCE_NATIVE is set.
     external: ['pg-native'],
     plugins: [REPLACE],
-  })
+  }
+}
+
+async function buildProgram(entry: string, outfile: string): Promise<void> {
+  await build({ ...programOptions(entry), outfile })
   chmodSync(outfile, 0o755)
 }
