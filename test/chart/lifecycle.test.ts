@@ -3,8 +3,13 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:f
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
+import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { CRD_NAME } from '../../crds/validation-schedule.ts'
+import { systemClock } from '../../operator/clock.ts'
+import { readConfig } from '../../operator/config.ts'
+import { loadConfig } from '../../operator/kube/connection.ts'
+import { runOperator } from '../../operator/operator.ts'
 import { findBinaries } from '../cluster/binaries.ts'
 import { connect, hasCode } from '../cluster/client.ts'
 import type { Client } from '../cluster/client.ts'
@@ -14,7 +19,7 @@ import { describeWithCluster } from '../cluster/namespace.ts'
 import { playKubelet } from '../cluster/play-kubelet.ts'
 import { until } from '../cluster/until.ts'
 import { CHART, RELEASE, describeWithHelm, helm, render, valuesFile } from './chart.ts'
-import type { Manifest } from './chart.ts'
+import type { Manifest, Raw } from './chart.ts'
 
 const run = promisify(execFile)
 
@@ -207,6 +212,81 @@ describeWithHelm('the chart', () => {
       const before = await read('nightly')
       await onCluster('install', RELEASE, CHART, ...SAMPLE)
       expect(await read('nightly')).toEqual(before)
+    })
+
+    describe('gives the operator the rights that it needs', () => {
+      /** The operator with the flags and the account of the installed Deployment. */
+      const startInstalled = async (): Promise<() => Promise<void>> => {
+        const metadata = { name: 'rapidrmf-operator', namespace }
+        const found: Raw = await admin.objects.read({ apiVersion: 'apps/v1', kind: 'Deployment', metadata })
+        const { serviceAccountName, containers } = found.spec.template.spec
+        const file = join(folder, 'account.kubeconfig')
+        writeFileSync(file, await cluster.serviceAccountKubeconfig(namespace, serviceAccountName as string))
+        const local = ['--host', '127.0.0.1', '--port', '0']
+        const config = readConfig([...containers[0].args, ...local] as string[], { POD_NAMESPACE: namespace })
+        if (config === 'help') throw new Error('help is not an operator')
+        const stop = new AbortController()
+        const running = runOperator({
+          config,
+          kube: loadConfig({ kubeconfig: file }),
+          identity: 'installed',
+          clock: systemClock,
+          log: pino({ level: 'silent' }),
+          signal: stop.signal,
+        })
+        return async () => {
+          stop.abort()
+          await running
+        }
+      }
+
+      const create = async (where: string, name: string): Promise<void> => {
+        const { spec } = await read('nightly')
+        const body = {
+          apiVersion: 'rapidrmf.io/v1alpha1',
+          kind: 'ValidationSchedule',
+          metadata: { name },
+          spec,
+        }
+        await admin.custom.createNamespacedCustomObject({ ...ofSchedules, namespace: where, body })
+      }
+      const untilReady = (where: string, name: string): Promise<unknown> =>
+        until(`${where}/${name} to be ready`, async () => {
+          const found: Raw = await admin.custom.getNamespacedCustomObject({
+            ...ofSchedules,
+            namespace: where,
+            name,
+          })
+          const ready = found.status?.conditions?.find(({ type }: Raw) => type === 'Ready')
+          return ready?.status === 'True' ? true : undefined
+        })
+
+      it('in every namespace', async () => {
+        const elsewhere = await cluster.createNamespace('elsewhere')
+        await create(elsewhere, 'theirs')
+        const stop = await startInstalled()
+        await untilReady(namespace, 'nightly')
+        await untilReady(elsewhere, 'theirs')
+        await stop()
+      })
+
+      it('in some, and in these alone', async () => {
+        const mine = await cluster.createNamespace('mine')
+        const other = await cluster.createNamespace('other')
+        await onCluster('upgrade', RELEASE, CHART, '--set', `namespaces={${mine}}`)
+        await create(mine, 'first')
+        await create(other, 'ignored')
+        const stop = await startInstalled()
+        await untilReady(mine, 'first')
+        await stop()
+        const account = connect(await cluster.serviceAccountKubeconfig(namespace, 'rapidrmf-operator'))
+        await expect(account.batch.listNamespacedCronJob({ namespace: mine })).resolves.toBeDefined()
+        for (const closed of [other, namespace]) {
+          await expect(account.batch.listNamespacedCronJob({ namespace: closed })).rejects.toMatchObject({
+            code: 403,
+          })
+        }
+      })
     })
   })
 })
