@@ -38,6 +38,7 @@ export class WorkQueue {
   /** What can wait until a rush is over; one of them at a time goes on even so. */
   readonly #putOff = new Set<string>()
   #putOffRunning = 0
+  #wakeAfterRush: (() => void) | undefined
   /** When the last keys were begun, oldest first. */
   readonly #begun: number[] = []
   readonly #again = new Set<string>()
@@ -134,6 +135,7 @@ export class WorkQueue {
     this.#stopped = true
     for (const { cancel } of this.#later.values()) cancel()
     this.#later.clear()
+    this.#wakeAfterRush?.()
     this.#waiting.clear()
     this.#putOff.clear()
     this.#again.clear()
@@ -150,7 +152,15 @@ export class WorkQueue {
       void this.#work(key, false)
     }
     for (const key of this.#putOff) {
-      if (this.#running.size >= this.#options.workers || (this.isRushed && this.#putOffRunning > 0)) return
+      if (this.#running.size >= this.#options.workers) return
+      if (this.isRushed && this.#putOffRunning > 0) {
+        // The one that runs may hang, and must not hold up the others for longer than the rush lasts.
+        this.#wakeAfterRush ??= this.#clock.after(RUSH.within, () => {
+          this.#wakeAfterRush = undefined
+          this.#pump()
+        })
+        return
+      }
       if (this.#running.has(key)) continue
       this.#putOff.delete(key)
       void this.#work(key, true)

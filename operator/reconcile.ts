@@ -96,10 +96,10 @@ export class Reconciler {
     return { kind: 'backOff', atLeast: 0 }
   }
 
-  /** In a rush CronJobs come before words about them; but what was refused need not be asked for once more. */
-  #canWait({ wasPutOff }: Attempt, { learned: { write, run } }: PlanInput, { status }: Settled): boolean {
-    const refused = run !== undefined || (write !== undefined && write.kind !== 'done')
-    return status !== undefined && !wasPutOff && !refused && this.#options.isRushed()
+  /** In a rush CronJobs come before words about them; but what had to be asked for is not asked for once more. */
+  #canWait({ wasPutOff }: Attempt, { learned }: PlanInput, { status }: Settled): boolean {
+    const isInCaches = learned === NOTHING_LEARNED || learned.write?.kind === 'done'
+    return status !== undefined && !wasPutOff && isInCaches && this.#options.isRushed()
   }
 
   async #settle(key: string, { schedule, now, learned }: PlanInput, settled: Settled): Promise<Result> {

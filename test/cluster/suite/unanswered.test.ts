@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { childName } from '../../../operator/plan/names.ts'
 import { auditPosition } from '../audit-log.ts'
 import { installCrd } from '../crd.ts'
@@ -46,7 +46,6 @@ describeWithCluster('an operator whose requests get no answer', () => {
       return found
     }
     faults.add(counted)
-    onTestFinished(() => void faults.delete(counted))
     return () => met
   }
 

@@ -256,6 +256,17 @@ describe('the work queue', () => {
       expect(keys().slice(8)).toEqual(['later', 'urgent', 'last'])
     })
 
+    test('and all of it when the rush is over, although the first one hangs', async () => {
+      const world = setUp({ workers: 3 })
+      await rush(world)
+      const { queue, keys, clock } = world
+      for (const key of ['hangs', 'b', 'c']) queue.putOff(key)
+      await settle()
+      expect(keys().slice(8)).toEqual(['hangs'])
+      await clock.advance(300)
+      expect(keys().slice(8)).toEqual(['hangs', 'b', 'c'])
+    })
+
     test('and at once with all workers when it is over', async () => {
       const world = setUp({ workers: 3 })
       await rush(world)

@@ -125,10 +125,16 @@ describe('a reconcile', () => {
     expect(events).toMatchObject([{ reason: 'CronJobCreated' }])
   })
 
-  it('does not put off what was refused, which would be tried once more', async () => {
-    const api = fakeApi({ 'create cronjobs': () => invalid })
+  it.each([
+    ['was refused', invalid, []],
+    ['somebody else has made', refused(409, 'AlreadyExists'), ['get cronjobs']],
+  ])('does not put off words about what %s: it would be tried once more', async (_what, error, reads) => {
+    const api = fakeApi({
+      'create cronjobs': () => error,
+      'get cronjobs': () => ({ metadata: { name: 'x', namespace: 'compliance', uid: 'foreign' } }),
+    })
     expect((await reconciler(api, { rushed: true }).reconcile()).kind).toBe('done')
-    expect(api.names()).toEqual(['create cronjobs', 'status validationschedules'])
+    expect(api.names()).toEqual(['create cronjobs', ...reads, 'status validationschedules'])
   })
 
   it('waits until the cache has its last write', async () => {
