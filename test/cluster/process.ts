@@ -14,7 +14,7 @@ export type ClusterProcess = {
 }
 
 export type Watchdog = {
-  watch(process: ClusterProcess): void
+  watch(process: Pick<ClusterProcess, 'pid' | 'ended'>): void
   /** Nobody is left to watch over; the directory is removed all the same. */
   dismiss(): Promise<void>
 }

@@ -1,7 +1,7 @@
 // All that a user's installation needs, on this machine: the control plane with a node, both images on it, PostgreSQL
 // where pods reach it, and helm.
 import { execFile } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -11,6 +11,7 @@ import { findHelm } from '../chart/helm.ts'
 import type { ClusterAccess } from '../cluster/access.ts'
 import { CONTROL_PLANE, findBinaries } from '../cluster/binaries.ts'
 import { startCluster } from '../cluster/cluster.ts'
+import { startWatchdog } from '../cluster/process.ts'
 import { makePauseImage } from '../image/base-images.ts'
 import { installPackages } from '../image/debian.ts'
 import { ENGINE_PACKAGES, startEngine } from '../image/engine.ts'
@@ -108,12 +109,14 @@ async function saveImages(
   }
 }
 
+/** It is a daemon: something has to end it when we are killed. */
 async function startPostgres(address: string): Promise<LocalPostgres> {
   const directory = mkdtempSync(join(tmpdir(), 'rapidrmf-e2e-postgres-'))
+  const watchdog = startWatchdog(directory)
   const clients = join(directory, 'pg_hba.conf')
   writeFileSync(clients, 'host all all 0.0.0.0/0 scram-sha-256\n', { mode: 0o644 })
   try {
-    return await startLocalPostgres({
+    const postgres = await startLocalPostgres({
       directory,
       settings: {
         listen_addresses: `127.0.0.1,${address}`,
@@ -123,8 +126,11 @@ async function startPostgres(address: string): Promise<LocalPostgres> {
         max_connections: '100',
       },
     })
+    const [pid] = readFileSync(join(postgres.dataDirectory, 'postmaster.pid'), 'utf8').split('\n')
+    watchdog.watch({ pid: Number(pid), ended: new Promise(() => {}) })
+    return { ...postgres, remove: () => watchdog.dismiss() }
   } catch (error) {
-    rmSync(directory, { recursive: true, force: true })
+    await watchdog.dismiss()
     throw error
   }
 }

@@ -60,7 +60,14 @@ ip link set lo up
 ip address add ${link.node}/24 dev eth0
 ip link set eth0 up
 ip route add default via ${link.address}
-echo 1 > /proc/sys/net/ipv4/ip_forward`)
+echo 1 > /proc/sys/net/ipv4/ip_forward
+# The kubelet sets these for the whole machine; here it sets files of its own.
+mkdir "${sandbox.directory}/kernel"
+for each in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oops kernel/keys/root_maxkeys kernel/keys/root_maxbytes; do
+  file="${sandbox.directory}/kernel/$(basename "$each")"
+  cat "/proc/sys/$each" > "$file"
+  mount --bind "$file" "/proc/sys/$each"
+done`)
   await until('the link to the node', () => (addresses().includes(link.address) ? true : undefined)).catch(
     async (error: unknown) => {
       const words = sandbox.lastWords('shell')
