@@ -80,7 +80,8 @@ async function bundledFolders(entry: string): Promise<string[]> {
   const used = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs))
   const folders = used
     .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
-    .map(([path]) => /^.*node_modules\/(@[^/]+\/)?[^/]+/.exec(path)?.[0])
+    // Greedy: a package may lie within another one. What comes before the first is where this clone has its packages.
+    .map(([path]) => /node_modules\/(.*node_modules\/)?(@[^/]+\/)?[^/]+/.exec(path)?.[0])
     .filter((folder) => folder !== undefined)
   return [...new Set(folders)].sort()
 }

@@ -67,6 +67,9 @@ export async function startEngine(): Promise<Engine | { readonly missing: string
   return {
     ...client,
     stop: async () => {
+      // Each change of the sources leaves layers behind that nothing will ask for again.
+      await client.try(['image', 'prune', '--force'])
+      await client.try(['builder', 'prune', '--force', '--keep-storage=2GB'])
       sandbox.end('dockerd')
       await sandbox.close()
       // Containers of tests that were interrupted: nobody looks at them any more.

@@ -102,8 +102,8 @@ describeImages('docker run of the job image', (here) => {
     const script = 'console.log(v8.getHeapStatistics().heap_size_limit / 1048576)'
     const flags = [`--memory=${limit}m`, '--entrypoint', here.images.base.node]
     const { out } = await here.run(job, ['--eval', script], flags)
-    expect(Number(out) / limit).toBeGreaterThan(0.5)
-    expect(Number(out) / limit).toBeLessThan(0.7)
+    expect(Number(out) / limit).toBeGreaterThan(0.55)
+    expect(Number(out) / limit).toBeLessThan(0.65)
   })
 
   it('knows time zones, also as a user whom the image does not know', async () => {
