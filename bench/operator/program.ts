@@ -1,21 +1,8 @@
 import { join } from 'node:path'
-import { build } from 'esbuild'
+import { buildOperator } from '../../scripts/bundle.ts'
 
-const ROOT = join(import.meta.dirname, '..', '..')
-
-/** The operator as one file, as an image would hold it; returns its path. */
+/** The operator as one file, as its image holds it; returns its path. */
 export async function bundleOperator(directory: string): Promise<string> {
-  const outfile = join(directory, 'operator.cjs')
-  await build({
-    absWorkingDir: ROOT,
-    entryPoints: ['operator/main.ts'],
-    outfile,
-    bundle: true,
-    minify: true,
-    format: 'cjs',
-    platform: 'node',
-    target: 'node22',
-    logLevel: 'warning',
-  })
-  return outfile
+  await buildOperator(directory)
+  return join(directory, 'operator.cjs')
 }

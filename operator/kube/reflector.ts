@@ -27,6 +27,7 @@ export type ReflectorOptions<T extends Cached> = {
   /** Undefined: all namespaces. */
   readonly namespace?: string | undefined
   readonly labelSelector?: string | undefined
+  readonly fieldSelector?: string | undefined
   /** Keeps what is used of an object: a raw Job is 15 times as large. */
   readonly project: (raw: KubeObject) => T
   readonly store: Sink<T>
@@ -174,11 +175,11 @@ export class Reflector<T extends Cached> {
   }
 
   async #list(signal: AbortSignal): Promise<string> {
-    const { client, resource, namespace, labelSelector } = this.#options
+    const { client, resource, namespace, labelSelector, fieldSelector } = this.#options
     const objects = new Map<string, T>()
     let next: string | undefined
     for (;;) {
-      const query: Query = { labelSelector, limit: PAGE, continue: next }
+      const query: Query = { labelSelector, fieldSelector, limit: PAGE, continue: next }
       const page = await client.list(resource, { namespace, query, signal, timeout: 60_000 })
       this.#lastEventAt = this.#options.clock.now()
       for (const raw of page.items) this.#collect(objects, raw)
@@ -192,12 +193,14 @@ export class Reflector<T extends Cached> {
   }
 
   async #watch(signal: AbortSignal, start: Query): Promise<void> {
-    const { client, resource, namespace, labelSelector, clock, random = Math.random } = this.#options
+    const { client, resource, namespace, clock, random = Math.random } = this.#options
+    const { labelSelector, fieldSelector } = this.#options
     const { silence, lifetime } = this.#timing
     const span = lifetime.shortest + random() * (lifetime.longest - lifetime.shortest)
     const query = {
       ...start,
       labelSelector,
+      fieldSelector,
       allowWatchBookmarks: true,
       timeoutSeconds: Math.ceil(span / 1000),
     }

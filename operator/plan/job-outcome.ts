@@ -18,7 +18,7 @@ export type Evidence = {
   readonly job: Pick<CachedJob, 'uid' | 'name'> & { readonly end: JobEnd }
   /** The Job's pods. */
   readonly pods: readonly CachedPod[]
-  /** Whether `pods` is a live answer: Job and pod events come on separate streams, the pod's may be the later ones. */
+  /** Whether `pods` is a live answer: the caches have no pods that have ended. */
   readonly live: boolean
   /** What kept the run from getting on, when it was last seen: the deadline deletes the pod together with its reason. */
   readonly lastSeen?: Words | undefined

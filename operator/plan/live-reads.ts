@@ -7,7 +7,7 @@ import type { CachedCronJob, CachedJob, CachedPod, Words } from '../model.ts'
 export type LiveRead =
   /** The name is taken: by whom? */
   | { readonly kind: 'cronJob'; readonly name: string }
-  /** A Job has ended without a summary: has its pod none, or has its event not come yet? */
+  /** A Job has ended, or is gone: how did its pods end? The watch shows those only that have not ended. */
   | { readonly kind: 'podsOfJob'; readonly uid: string; readonly name: string }
   /** The status knows an active Job that the cache does not: is it deleted, or is the cache older than the status? */
   | { readonly kind: 'job'; readonly uid: string; readonly name: string }

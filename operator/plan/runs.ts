@@ -124,11 +124,15 @@ function judge(job: CachedJob, { schedule, pods, learned, now }: RunsInput): Jud
     : { active, read: { kind: 'warningsOfJob', uid: job.uid, name: job.name } }
 }
 
-/** An active Job that is not there: asked for by name first, because a cache may be older than the status. */
-function judgeVanished(run: ActiveRun, { pods, learned, now }: RunsInput): Judged {
+/**
+ * An active Job that is not there: asked for by name first, because a cache may be older than the status; then for its
+ * pods, because it may have been deleted right after its run had ended.
+ */
+function judgeVanished(run: ActiveRun, { learned, now }: RunsInput): Judged {
   const { jobUID, job } = run
   if (!learned.jobs.has(jobUID)) return { read: { kind: 'job', uid: jobUID, name: job } }
-  const mine = pods.filter(({ jobUid }) => jobUid === jobUID)
+  const mine = learned.pods.get(jobUID)
+  if (mine === undefined) return { read: { kind: 'podsOfJob', uid: jobUID, name: job } }
   const { trigger, scheduledTime, startTime } = run
   const finished: FinishedRun = {
     jobUID,

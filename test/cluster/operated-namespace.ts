@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream'
+import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { Clock } from '../../operator/clock.ts'
@@ -25,6 +26,8 @@ export type OperatedNamespace = {
 }
 
 export type Operation = { readonly flags?: () => readonly string[]; readonly clock?: Clock }
+
+const QUIET_MS = 300
 
 /** To be called inside of describeWithCluster; usable from the first beforeAll after it on. */
 export function useOperator(prefix: string, { flags, clock }: Operation = {}): OperatedNamespace {
@@ -57,10 +60,11 @@ export function useOperator(prefix: string, { flags, clock }: Operation = {}): O
       await meanwhile()
       const since = position()
       start()
-      // Its key comes after those of all that the operator finds when it starts.
+      // Its key comes after those of all that the operator finds when it starts, some of which are read about for longer.
       const last = `last-of-restart-${(restarts += 1)}`
       await becomesReady(operated.schedules, last)
-      return (await operated.schedules.writes(since)).filter((write) => !write.includes(last))
+      const writes = await settled(() => operated.schedules.writes(since))
+      return writes.filter((write) => !write.includes(last))
     },
     errors: () => errors,
   }
@@ -84,6 +88,17 @@ export function itIsStillAtWork(operated: OperatedNamespace): void {
 async function becomesReady(schedules: Schedules, name: string): Promise<void> {
   await schedules.create(name)
   await schedules.status(name, 'Ready', is('Ready', 'True'))
+}
+
+/** The list when it has stopped growing. */
+async function settled<T>(read: () => Promise<T[]>): Promise<T[]> {
+  let found = await read()
+  for (;;) {
+    await sleep(QUIET_MS)
+    const later = await read()
+    if (later.length === found.length) return later
+    found = later
+  }
 }
 
 function into(lines: string[]): Writable {

@@ -295,7 +295,7 @@ describe('a run', () => {
   it('whose Job vanishes was deleted, if it is really gone', () => {
     const running = carryOut({ ...world, jobs: [job('1')], pods: [pod('1')] }).after
     const gone = carryOut({ ...running, jobs: [], pods: [] })
-    expect(gone.plans.map(({ kind }) => kind)).toEqual(['read', 'settled'])
+    expect(gone.plans.map(({ kind }) => kind)).toEqual(['read', 'read', 'settled'])
     expect(gone.settled?.status?.lastRun).toMatchObject({
       jobUID: '1',
       verdict: 'Errored',
