@@ -1,4 +1,4 @@
-// npm run bench:operator -- [--schedules 1000,5000] [--rounds 3] [--quick] [--json FILE]
+// npm run bench:operator -- [--schedules 1000,5000] [--rounds 3] [--quick] [--json FILE] [--check]
 // What the operator costs on a real control plane of its own. Compare the ratios and the counts: times depend on the
 // machine, which the API server needs for itself. Linux only: memory is read from /proc.
 import { execFileSync } from 'node:child_process'
@@ -17,8 +17,9 @@ const HELP = `npm run bench:operator -- [options]
   --rounds 3              of the bulk and of the restart; their medians count
   --quick                 100 schedules, one round, ten seconds of steady state
   --json FILE             writes the figures there as well
+  --check                 exits with 1 when a budget is missed
 
-Exits with 1 when a budget is missed. Allow half an hour for the default sizes on two cores.
+Allow half an hour for the default sizes on two cores.
 `
 
 const { values: options } = parseArgs({
@@ -27,6 +28,7 @@ const { values: options } = parseArgs({
     rounds: { type: 'string' },
     quick: { type: 'boolean', default: false },
     json: { type: 'string' },
+    check: { type: 'boolean', default: false },
     help: { type: 'boolean', short: 'h', default: false },
   },
 })
@@ -59,7 +61,7 @@ async function main(): Promise<void> {
     writeFileSync(options.json, `${JSON.stringify({ machine, rounds, results }, null, 2)}\n`)
     log(`written to ${options.json}`)
   }
-  if (results.some(({ figures }) => figures.some(isMissed))) process.exitCode = 1
+  if (options.check && results.some(({ figures }) => figures.some(isMissed))) process.exitCode = 1
 }
 
 async function machineFacts(): Promise<Record<string, string>> {
