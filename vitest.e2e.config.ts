@@ -9,6 +9,6 @@ export default defineConfig({
     reporters: ['default', './test/support/count-reporter.ts'],
     testTimeout: 240_000,
     hookTimeout: 180_000,
-    maxWorkers: 5,
+    maxWorkers: 4,
   },
 })

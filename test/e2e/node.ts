@@ -13,14 +13,11 @@ import { until } from '../cluster/until.ts'
 import { openSandbox } from '../image/sandbox.ts'
 import type { Sandbox } from '../image/sandbox.ts'
 
+/** Beside those of the engine. */
 export const NODE_PACKAGES = {
-  containerd: '/usr/bin/containerd',
-  runc: '/usr/sbin/runc',
   'containernetworking-plugins': '/usr/lib/cni/bridge',
   iptables: '/usr/sbin/iptables',
   conntrack: '/usr/sbin/conntrack',
-  iproute2: '/usr/sbin/ip',
-  'busybox-static': '/bin/busybox',
 }
 
 /** Where a node and the machine are in the network between them. */

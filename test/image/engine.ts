@@ -23,10 +23,13 @@ export type Docker = {
 
 export type Engine = Docker & { stop(): Promise<void> }
 
+/** The last two are for base images and the network of a sandbox. */
 export const ENGINE_PACKAGES = {
   'docker.io': '/usr/sbin/dockerd',
   containerd: '/usr/bin/containerd',
   runc: '/usr/sbin/runc',
+  'busybox-static': '/bin/busybox',
+  iproute2: '/usr/sbin/ip',
 }
 
 /** Or why there is none. */
