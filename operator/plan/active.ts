@@ -65,10 +65,11 @@ function neverHadPod({ suspended, activePods, endedPods }: CachedJob, pods: read
 
 /**
  * Why there is no pod was asked once, and why the pod that is gone did not get on is known from it: both hold until
- * another one comes. The deadline deletes the pod before the Job has failed.
+ * another one comes. The deadline deletes the pod before the Job has failed, and what was stuck is shown as ended first.
  */
 function lastReason(pods: readonly CachedPod[], before: ActiveRun | undefined): Words | undefined {
-  if (before?.reason === undefined || before.reason === QUEUED || pods.length > 0) return undefined
+  const isAnotherThere = pods.some(({ terminated }) => terminated === undefined)
+  if (before?.reason === undefined || before.reason === QUEUED || isAnotherThere) return undefined
   return { reason: before.reason, message: before.message ?? '' }
 }
 

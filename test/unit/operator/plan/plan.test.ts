@@ -363,7 +363,9 @@ describe('a run that does not get on', () => {
     const third = carryOut({ ...second.after, pods: [pod('1')] })
     expect(third.settled?.status?.active?.[0]).not.toHaveProperty('reason')
     // The deadline deletes the pod first.
-    const alone = carryOut({ ...first.after, pods: [] })
+    const going = carryOut({ ...first.after, pods: [endedPod('1', '')] })
+    expect(going.settled?.status).toBeUndefined()
+    const alone = carryOut({ ...going.after, pods: [] })
     expect(alone.settled?.status).toBeUndefined()
     const dead = carryOut({
       ...alone.after,
