@@ -11,7 +11,7 @@ import { LeaderElector } from './kube/leader.ts'
 import { Metrics } from './metrics.ts'
 import { FIELD_MANAGER } from './model.ts'
 import type { JobDefaults } from './plan/job-defaults.ts'
-import { WorkQueue } from './queue.ts'
+import { RUSH, WorkQueue } from './queue.ts'
 import type { Work } from './queue.ts'
 import { Reconciler } from './reconcile.ts'
 import { startServer } from './server.ts'
@@ -69,6 +69,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     client: guarded,
     controller: 'rapidrmf.io/operator',
     instance: options.identity,
+    pause: () => (queue.isRushed ? RUSH.within : 0),
     log,
     clock,
   })

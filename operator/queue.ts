@@ -22,7 +22,7 @@ export type Work = {
 }
 
 /** So many keys begun within so many milliseconds are a rush: a bulk of new schedules, or a new release. */
-const RUSH = { keys: 8, within: 250 }
+export const RUSH = { keys: 8, within: 250 }
 
 type Later = { readonly at: number; readonly cancel: () => void }
 
@@ -35,9 +35,10 @@ export class WorkQueue {
   readonly #clock: Clock
   readonly #waiting = new Set<string>()
   readonly #running = new Set<string>()
-  /** What can wait until a rush is over; one of them at a time goes on even so. */
+  /** What can wait until a rush is over; a few of them each second go on even so. */
   readonly #putOff = new Set<string>()
-  #putOffRunning = 0
+  /** When the last of them was begun. */
+  #putOffBegun = Number.NEGATIVE_INFINITY
   #wakeAfterRush: (() => void) | undefined
   /** When the last keys were begun, oldest first. */
   readonly #begun: number[] = []
@@ -86,7 +87,8 @@ export class WorkQueue {
     const held = (this.#heldUntil.get(key) ?? 0) - this.#clock.now()
     if (held > 0) this.addAfter(key, held)
     else if (this.#running.has(key)) this.#again.add(key)
-    else this.#waiting.add(key)
+    // Its turn comes, and then it is looked at anew: the echo of its own write is not worth a look of its own.
+    else if (!this.isRushed || !this.#putOff.has(key)) this.#waiting.add(key)
     this.#pump()
   }
 
@@ -153,8 +155,7 @@ export class WorkQueue {
     }
     for (const key of this.#putOff) {
       if (this.#running.size >= this.#options.workers) return
-      if (this.isRushed && this.#putOffRunning > 0) {
-        // The one that runs may hang, and must not hold up the others for longer than the rush lasts.
+      if (this.isRushed && this.#clock.now() - this.#putOffBegun < RUSH.within) {
         this.#wakeAfterRush ??= this.#clock.after(RUSH.within, () => {
           this.#wakeAfterRush = undefined
           this.#pump()
@@ -163,6 +164,7 @@ export class WorkQueue {
       }
       if (this.#running.has(key)) continue
       this.#putOff.delete(key)
+      this.#putOffBegun = this.#clock.now()
       void this.#work(key, true)
     }
   }
@@ -174,7 +176,6 @@ export class WorkQueue {
 
   async #work(key: string, wasPutOff: boolean): Promise<void> {
     this.#running.add(key)
-    if (wasPutOff) this.#putOffRunning += 1
     try {
       // Not within `add`: a watch must not wait for what a reconcile does first, nor fail with it.
       await Promise.resolve()
@@ -184,7 +185,6 @@ export class WorkQueue {
       this.retry(key)
     } finally {
       this.#running.delete(key)
-      if (wasPutOff) this.#putOffRunning -= 1
       if (this.#again.delete(key)) this.add(key)
       if (this.#running.size === 0) this.#drained?.()
       this.#pump()

@@ -39,6 +39,8 @@ export type EventRecorderOptions = {
   readonly clock: Clock
   readonly random?: () => number
   /** 10,000 events are about 10 MB: enough for one from each schedule of a large installation. */
+  /** Milliseconds to wait before each event, while there is more urgent work. */
+  readonly pause?: () => number
   readonly capacity?: number
 }
 
@@ -95,8 +97,15 @@ export class EventRecorder {
     // What was recorded just now may belong to a status that is being written: let that go first.
     await Promise.resolve()
     for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
+      await this.#makeWay()
       if (this.#stop.signal.aborted || !(await this.#deliver(event))) this.#dropped++
     }
+  }
+
+  async #makeWay(): Promise<void> {
+    const { clock, pause = () => 0 } = this.#options
+    const milliseconds = pause()
+    if (milliseconds > 0) await sleep(clock, milliseconds, this.#stop.signal)
   }
 
   async #deliver(event: KubeObject): Promise<boolean> {

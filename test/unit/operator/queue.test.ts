@@ -243,17 +243,31 @@ describe('the work queue', () => {
       expect(world.queue.isRushed).toBe(false)
     })
 
-    test('what can wait is done one at a time, behind all others', async () => {
+    test('what can wait is done now and then, behind all others', async () => {
       const world = setUp({ workers: 3 })
       await rush(world)
-      const { queue, keys, finish } = world
+      const { queue, keys, finish, clock } = world
       for (const key of ['later', 'last']) queue.putOff(key)
       queue.add('urgent')
       await settle()
       expect(keys().slice(8)).toEqual(['later', 'urgent'])
       expect(queue.depth).toBe(1)
       await finish(8)
+      expect(keys().slice(8)).toEqual(['later', 'urgent'])
+      await clock.advance(251)
       expect(keys().slice(8)).toEqual(['later', 'urgent', 'last'])
+    })
+
+    test('a key that is put off is not looked at before its turn', async () => {
+      const world = setUp({ workers: 3 })
+      await rush(world)
+      const { queue, keys, clock } = world
+      for (const key of ['first', 'second']) queue.putOff(key)
+      queue.add('second')
+      await settle()
+      expect(keys().slice(8)).toEqual(['first'])
+      await clock.advance(251)
+      expect(keys().slice(8)).toEqual(['first', 'second'])
     })
 
     test('and all of it when the rush is over, although the first one hangs', async () => {
