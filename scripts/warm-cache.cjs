@@ -1,12 +1,12 @@
 #!/usr/bin/env node
 // warm-cache.cjs PROGRAM: makes /layer/app/cache, to be copied to /app/cache: what V8 makes of the program, while an image
-// is built and with the Node that will run it. Plain CommonJS without an extension in the image, because the image holds nothing else to run it with.
+// is built and with the Node that will run it. Plain CommonJS, because the image holds nothing but Node to run it with.
 const { spawnSync } = require('node:child_process')
 const { chmodSync, chownSync, lutimesSync, mkdirSync, readdirSync } = require('node:fs')
-const { join } = require('node:path')
+const path = require('node:path')
 
 const LAYER = '/layer'
-const CACHE = join(LAYER, 'app/cache')
+const CACHE = path.join(LAYER, 'app/cache')
 /** Of the image. Node reads what was made for the number of its own user only; another one merely starts slower. */
 const USER = 65532
 const [program] = process.argv.slice(2)
@@ -23,8 +23,8 @@ if (status !== 0) throw new Error(`${program} --help ended with exit code ${stat
 const epoch = Number(process.env.SOURCE_DATE_EPOCH ?? 0)
 const made = readdirSync(LAYER, { withFileTypes: true, recursive: true })
 for (const entry of made.toReversed()) {
-  const path = join(entry.parentPath, entry.name)
-  chownSync(path, 0, 0)
-  chmodSync(path, entry.isDirectory() ? 0o755 : 0o644)
-  lutimesSync(path, epoch, epoch)
+  const file = path.join(entry.parentPath, entry.name)
+  chownSync(file, 0, 0)
+  chmodSync(file, entry.isDirectory() ? 0o755 : 0o644)
+  lutimesSync(file, epoch, epoch)
 }
