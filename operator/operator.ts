@@ -11,9 +11,10 @@ import { LeaderElector } from './kube/leader.ts'
 import { Metrics } from './metrics.ts'
 import { FIELD_MANAGER } from './model.ts'
 import type { JobDefaults } from './plan/job-defaults.ts'
-import { RUSH, WorkQueue } from './queue.ts'
+import { WorkQueue } from './queue.ts'
 import type { Work } from './queue.ts'
 import { Reconciler } from './reconcile.ts'
+import { Rush } from './rush.ts'
 import { startServer } from './server.ts'
 import type { Check } from './server.ts'
 
@@ -38,9 +39,11 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   const client = new KubeClient(kube, { fieldManager: FIELD_MANAGER, onDate: (date) => clock.hear(date) })
   const watching = new AbortController()
   const leading = new AbortController()
+  const rush = new Rush(clock)
   const queue: WorkQueue = new WorkQueue({
     workers: config.workers,
     clock,
+    rush,
     handle: (key, how) => work(key, how),
     onError: (key, error) => {
       metrics.reconciled(0, 'bug')
@@ -69,7 +72,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     client: guarded,
     controller: 'rapidrmf.io/operator',
     instance: options.identity,
-    pause: () => (queue.isRushed ? RUSH.within : 0),
+    pause: () => (rush.isOn ? Rush.LASTS : 0),
     log,
     clock,
   })
@@ -80,7 +83,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     defaults: jobDefaults(config),
     clock,
     log,
-    isRushed: () => queue.isRushed,
+    rush,
   })
   const metrics = new Metrics({
     caches,

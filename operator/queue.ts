@@ -1,5 +1,6 @@
 import { backoffDelay, systemClock } from './clock.ts'
 import type { Backoff, Clock } from './clock.ts'
+import { Rush } from './rush.ts'
 
 export type WorkQueueOptions = {
   readonly workers: number
@@ -7,6 +8,8 @@ export type WorkQueueOptions = {
   readonly handle: (key: string, work: Work) => Promise<void>
   readonly onError: (key: string, error: unknown) => void
   readonly clock?: Clock
+  /** While it is on, what was put off goes on at a few keys a second. */
+  readonly rush?: Pick<Rush, 'isOn'>
   readonly random?: () => number
   readonly backoff?: Backoff
 }
@@ -20,9 +23,6 @@ export type Work = {
   /** Put off before: now it is its turn, however much else there is to do. */
   readonly wasPutOff: boolean
 }
-
-/** So many keys begun within so many milliseconds are a rush: a bulk of new schedules, or a new release. */
-export const RUSH = { keys: 8, within: 250 }
 
 type Later = { readonly at: number; readonly cancel: () => void }
 
@@ -40,8 +40,6 @@ export class WorkQueue {
   /** When the last of them was begun. */
   #putOffBegun = Number.NEGATIVE_INFINITY
   #wakeAfterRush: (() => void) | undefined
-  /** When the last keys were begun, oldest first. */
-  readonly #begun: number[] = []
   readonly #again = new Set<string>()
   readonly #later = new Map<string, Later>()
   readonly #failures = new Map<string, number>()
@@ -59,12 +57,6 @@ export class WorkQueue {
   /** Keys that wait for a worker, those with a time to come not counted. */
   get depth(): number {
     return this.#waiting.size + this.#putOff.size
-  }
-
-  /** Whether so much is going on that what can wait should be put off. */
-  get isRushed(): boolean {
-    const [oldest] = this.#begun
-    return this.#begun.length === RUSH.keys && this.#clock.now() - (oldest ?? 0) < RUSH.within
   }
 
   get running(): number {
@@ -88,7 +80,7 @@ export class WorkQueue {
     if (held > 0) this.addAfter(key, held)
     else if (this.#running.has(key)) this.#again.add(key)
     // Its turn comes, and then it is looked at anew: the echo of its own write is not worth a look of its own.
-    else if (!this.isRushed || !this.#putOff.has(key)) this.#waiting.add(key)
+    else if (!this.#isRushed || !this.#putOff.has(key)) this.#waiting.add(key)
     this.#pump()
   }
 
@@ -150,13 +142,12 @@ export class WorkQueue {
     for (const key of this.#waiting) {
       if (this.#running.size >= this.#options.workers) return
       this.#waiting.delete(key)
-      this.#noteBegin()
       void this.#work(key, false)
     }
     for (const key of this.#putOff) {
       if (this.#running.size >= this.#options.workers) return
-      if (this.isRushed && this.#clock.now() - this.#putOffBegun < RUSH.within) {
-        this.#wakeAfterRush ??= this.#clock.after(RUSH.within, () => {
+      if (this.#isRushed && this.#clock.now() - this.#putOffBegun < Rush.LASTS) {
+        this.#wakeAfterRush ??= this.#clock.after(Rush.LASTS, () => {
           this.#wakeAfterRush = undefined
           this.#pump()
         })
@@ -169,9 +160,8 @@ export class WorkQueue {
     }
   }
 
-  #noteBegin(): void {
-    this.#begun.push(this.#clock.now())
-    if (this.#begun.length > RUSH.keys) this.#begun.shift()
+  get #isRushed(): boolean {
+    return this.#options.rush?.isOn ?? false
   }
 
   async #work(key: string, wasPutOff: boolean): Promise<void> {

@@ -12,6 +12,7 @@ import { NOTHING_LEARNED, isFailing } from './plan/live-reads.ts'
 import { childName } from './plan/names.ts'
 import { plan } from './plan/plan.ts'
 import type { PlanInput, Settled } from './plan/plan.ts'
+import { sameJson } from './plan/status.ts'
 import type { Work } from './queue.ts'
 import { record } from './record.ts'
 import { Steps } from './steps.ts'
@@ -22,8 +23,6 @@ export type ReconcilerOptions = StepsOptions & {
   readonly client: Pick<KubeClient, 'replaceStatus' | 'remove'>
   readonly defaults: JobDefaults
   readonly clock: Clock
-  /** Whether many schedules have changed at once. */
-  readonly isRushed: () => boolean
 }
 
 /** Reads, write, write again, settle: four rounds, and as many again for what changes under our hands. */
@@ -96,10 +95,14 @@ export class Reconciler {
     return { kind: 'backOff', atLeast: 0 }
   }
 
-  /** In a rush CronJobs come before words about them; but what had to be asked for is not asked for once more. */
-  #canWait({ wasPutOff }: Attempt, { learned }: PlanInput, { status }: Settled): boolean {
+  /**
+   * In a rush CronJobs come before words about them. Words about runs do not wait, and what had to be asked for is not
+   * asked for once more.
+   */
+  #canWait({ wasPutOff }: Attempt, { learned, schedule }: PlanInput, { status }: Settled): boolean {
     const isInCaches = learned === NOTHING_LEARNED || learned.write?.kind === 'done'
-    return status !== undefined && !wasPutOff && isInCaches && this.#options.isRushed()
+    if (status === undefined || wasPutOff || !isInCaches || !this.#options.rush.isOn) return false
+    return sameJson(runsIn(status), runsIn(schedule.status))
   }
 
   async #settle(key: string, { schedule, now, learned }: PlanInput, settled: Settled): Promise<Result> {
@@ -154,4 +157,8 @@ export class Reconciler {
     if (consequence.kind === 'learn' || consequence.kind === 'look') return { kind: 'backOff', atLeast: 0 }
     return consequence
   }
+}
+
+function runsIn({ active, lastRun, lastHandledRunRequest }: ValidationScheduleStatus): unknown {
+  return { active, lastRun, lastHandledRunRequest }
 }

@@ -14,6 +14,7 @@ import { firstDifference } from './plan/drift.ts'
 import { withRefusedRun } from './plan/live-reads.ts'
 import type { Plan, PlanInput } from './plan/plan.ts'
 import { record } from './record.ts'
+import type { Rush } from './rush.ts'
 import { consequenceOf, logFailure } from './write-failure.ts'
 import type { Consequence } from './write-failure.ts'
 
@@ -23,6 +24,7 @@ export type StepsOptions = {
   readonly caches: Caches
   readonly events: Pick<EventRecorder, 'record'>
   readonly log: Logger
+  readonly rush: Pick<Rush, 'isOn' | 'note'>
 }
 
 /** Carries out what a plan names, one step at a time, and hands back what the next plan is made from. */
@@ -94,6 +96,7 @@ export class Steps {
     }
     const cronJob = projectCronJob(sent.value)
     caches.cronJobs.echo.wrote(key, cronJob.resourceVersion)
+    this.#options.rush.note()
     log.info(
       { schedule: key, cronJob: cronJob.name, events: events.map(({ reason }) => reason) },
       'wrote the CronJob',

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { WorkQueue } from '../../../operator/queue.ts'
+import { Rush } from '../../../operator/rush.ts'
 import { fakeClock, settle } from './fake-clock.ts'
 
 type Work = { readonly key: string; finish(error?: Error): void }
@@ -9,9 +10,11 @@ function setUp({ workers = 2, random = 0.5 } = {}) {
   const clock = fakeClock()
   const started: Work[] = []
   const errors: unknown[] = []
+  const rush = new Rush(clock)
   const queue = new WorkQueue({
     workers,
     clock,
+    rush,
     random: () => random,
     handle: (key) =>
       new Promise<void>((resolve, reject) => {
@@ -25,7 +28,7 @@ function setUp({ workers = 2, random = 0.5 } = {}) {
     started[index]?.finish(error)
     await settle()
   }
-  return { clock, queue, keys, finish, errors }
+  return { clock, queue, keys, finish, errors, rush }
 }
 
 describe('the work queue', () => {
@@ -226,69 +229,65 @@ describe('the work queue', () => {
   })
 
   describe('in a rush', () => {
-    const rush = async ({ queue, finish }: ReturnType<typeof setUp>): Promise<void> => {
-      for (let index = 0; index < 8; index += 1) {
-        queue.add(`rush ${index}`)
-        await settle()
-        await finish(index)
-      }
+    const hurry = ({ rush }: ReturnType<typeof setUp>): void => {
+      for (let write = 0; write < 8; write += 1) rush.note()
     }
 
-    test('is when many keys are begun within a moment', async () => {
+    test('is when many CronJobs are written within a moment', async () => {
       const world = setUp()
-      expect(world.queue.isRushed).toBe(false)
-      await rush(world)
-      expect(world.queue.isRushed).toBe(true)
+      expect(world.rush.isOn).toBe(false)
+      hurry(world)
+      expect(world.rush.isOn).toBe(true)
       await world.clock.advance(251)
-      expect(world.queue.isRushed).toBe(false)
+      expect(world.rush.isOn).toBe(false)
     })
 
     test('what can wait is done now and then, behind all others', async () => {
       const world = setUp({ workers: 3 })
-      await rush(world)
+      hurry(world)
       const { queue, keys, finish, clock } = world
       for (const key of ['later', 'last']) queue.putOff(key)
       queue.add('urgent')
       await settle()
-      expect(keys().slice(8)).toEqual(['later', 'urgent'])
+      expect(keys()).toEqual(['later', 'urgent'])
       expect(queue.depth).toBe(1)
-      await finish(8)
-      expect(keys().slice(8)).toEqual(['later', 'urgent'])
+      await finish(0)
+      expect(keys()).toEqual(['later', 'urgent'])
       await clock.advance(251)
-      expect(keys().slice(8)).toEqual(['later', 'urgent', 'last'])
+      expect(keys()).toEqual(['later', 'urgent', 'last'])
     })
 
     test('a key that is put off is not looked at before its turn', async () => {
       const world = setUp({ workers: 3 })
-      await rush(world)
+      hurry(world)
       const { queue, keys, clock } = world
       for (const key of ['first', 'second']) queue.putOff(key)
       queue.add('second')
       await settle()
-      expect(keys().slice(8)).toEqual(['first'])
+      expect(keys()).toEqual(['first'])
       await clock.advance(251)
-      expect(keys().slice(8)).toEqual(['first', 'second'])
+      expect(keys()).toEqual(['first', 'second'])
     })
 
     test('and all of it when the rush is over, although the first one hangs', async () => {
       const world = setUp({ workers: 3 })
-      await rush(world)
+      hurry(world)
       const { queue, keys, clock } = world
       for (const key of ['hangs', 'b', 'c']) queue.putOff(key)
       await settle()
-      expect(keys().slice(8)).toEqual(['hangs'])
+      expect(keys()).toEqual(['hangs'])
       await clock.advance(300)
-      expect(keys().slice(8)).toEqual(['hangs', 'b', 'c'])
+      expect(keys()).toEqual(['hangs', 'b', 'c'])
     })
 
     test('and at once with all workers when it is over', async () => {
       const world = setUp({ workers: 3 })
-      await rush(world)
+      hurry(world)
       const { queue, keys, clock } = world
       await clock.advance(300)
       for (const key of ['a', 'b', 'c']) queue.putOff(key)
       await settle()
-      expect(keys().slice(8)).toEqual(['a', 'b', 'c'])
+      expect(keys()).toEqual(['a', 'b', 'c'])
     })
 
     test('a key that is put off while it is worked on waits for its own end', async () => {

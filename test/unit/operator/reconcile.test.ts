@@ -82,7 +82,7 @@ function reconciler(
     defaults: DEFAULTS,
     clock,
     log,
-    isRushed: () => rushed,
+    rush: { isOn: rushed, note: () => undefined },
   })
   return {
     reconcile: (failures = 0, wasPutOff = false) => made.reconcile(KEY, { failures, wasPutOff }),
@@ -253,6 +253,13 @@ describe('a run request', () => {
     const { reconcile, events } = reconciler(api, { schedule: asked, cronJob: true })
     await reconcile()
     expect(events.map(({ reason }) => reason)).toEqual(told)
+  })
+
+  it('is acknowledged at once, also in a rush', async () => {
+    const api = fakeApi()
+    const { reconcile } = reconciler(api, { schedule: asked, cronJob: true, rushed: true })
+    expect((await reconcile()).kind).toBe('done')
+    expect(api.names().slice(1)).toEqual(['create jobs', 'status validationschedules'])
   })
 
   it('whose Job was made before a crash is acknowledged', async () => {
