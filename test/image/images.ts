@@ -46,11 +46,14 @@ export async function buildImage(
   return image
 }
 
+/** Debian's; an administrator adds those of a network there. */
+const SYSTEM_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt'
+
 /** How this machine reaches a package registry, if it needs more than the defaults. They leave no trace in an image. */
 function secrets(): string[] {
   const files = {
     npmrc: process.env['NPM_CONFIG_USERCONFIG'] ?? join(homedir(), '.npmrc'),
-    ca: process.env['NODE_EXTRA_CA_CERTS'] ?? process.env['SSL_CERT_FILE'] ?? '',
+    ca: process.env['NODE_EXTRA_CA_CERTS'] ?? process.env['SSL_CERT_FILE'] ?? SYSTEM_AUTHORITIES,
   }
   return Object.entries(files)
     .filter(([, file]) => existsSync(file))
