@@ -7,7 +7,6 @@ export type Attempt = Work & { readonly key: string }
 /** What to do with the key when the reconcile is over. */
 export type Result =
   | { readonly kind: 'done'; readonly requeueAt?: number | undefined }
-  | { readonly kind: 'again' }
   /** Only words are left to be written, and others have more urgent work. */
   | { readonly kind: 'putOff' }
   | Extract<Consequence, { kind: 'stale' | 'backOff' | 'drop' }>

@@ -103,7 +103,6 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     }
     queue.forget(key)
     if (result.kind === 'putOff') queue.putOff(key)
-    else if (result.kind === 'again') queue.add(key)
     else if (result.kind === 'done' && result.requeueAt !== undefined) {
       queue.addAfter(key, Math.max(result.requeueAt - clock.date().getTime(), 1))
     }

@@ -15,6 +15,7 @@ import type { PlanInput, Settled } from './plan/plan.ts'
 import { sameJson } from './plan/status.ts'
 import type { Work } from './queue.ts'
 import { record } from './record.ts'
+import type { Rush } from './rush.ts'
 import { Steps } from './steps.ts'
 import type { StepsOptions } from './steps.ts'
 import { consequenceOf, logFailure } from './write-failure.ts'
@@ -23,6 +24,7 @@ export type ReconcilerOptions = StepsOptions & {
   readonly client: Pick<KubeClient, 'replaceStatus' | 'remove'>
   readonly defaults: JobDefaults
   readonly clock: Clock
+  readonly rush: Pick<Rush, 'isOn'>
 }
 
 /** Reads, write, write again, settle: four rounds, and as many again for what changes under our hands. */

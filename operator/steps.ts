@@ -24,7 +24,7 @@ export type StepsOptions = {
   readonly caches: Caches
   readonly events: Pick<EventRecorder, 'record'>
   readonly log: Logger
-  readonly rush: Pick<Rush, 'isOn' | 'note'>
+  readonly rush: Pick<Rush, 'note'>
 }
 
 /** Carries out what a plan names, one step at a time, and hands back what the next plan is made from. */

@@ -7,6 +7,7 @@ import { failureOf } from '../../operator/kube/errors.ts'
 import { RESOURCES } from '../../operator/kube/object.ts'
 import type { KubeObject, Resource } from '../../operator/kube/object.ts'
 import { childName } from '../../operator/plan/names.ts'
+import { ALL_PASS } from '../support/all-pass.ts'
 import { kubeconfig, OPERATOR } from './access.ts'
 import { auditedWrites } from './audit-log.ts'
 import type { AuditedWrite } from './audit-log.ts'
@@ -181,17 +182,7 @@ export function summaryText(runKey: string, more: Partial<RunSummary> = {}): str
     message: 'all 12 results pass',
     startedAt: null,
     finishedAt: null,
-    counts: {
-      systems: 3,
-      controls: 4,
-      results: 12,
-      pass: 12,
-      notPass: 0,
-      fail: 0,
-      insufficientEvidence: 0,
-      unknown: 0,
-      errors: 0,
-    },
+    counts: ALL_PASS,
     ...more,
   })
 }
