@@ -7,7 +7,7 @@ describe('migrate', () => {
   it('makes every table in an empty database, and nothing the second time', async () => {
     const { client } = await createDatabase('empty')
     await expect(requireCurrentSchema(client)).rejects.toThrow(/run "rapidrmf db migrate" first/)
-    expect(await migrate(client)).toEqual(['0001_shared-tables', '0002_run-lifecycle'])
+    expect(await migrate(client)).toEqual(['0001_shared-tables', '0002_run-lifecycle', '0003_scope-and-inputs'])
     expect(await migrate(client)).toEqual([])
     expect(await schemaStatus(client)).toMatchObject({ pending: [], unknown: [] })
   })
