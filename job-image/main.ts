@@ -14,12 +14,16 @@ if (Number(process.versions.node.split('.', 1)[0]) < OLDEST_NODE) {
 // and costs no speed. (--max-semi-space-size would say it plainer, but V8 reads it before any script runs.)
 setFlagsFromString('--semi-space-growth-factor=1')
 
+/** Kubernetes kills 30 s after SIGTERM. Whatever still waits then for an answer gets none. */
+const LONGEST_END_MS = 25_000
+
 const stop = new AbortController()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
     // The second one is from somebody who does not want to wait: what is not committed vanishes with the connection.
     if (stop.signal.aborted) process.exit(EXIT.interrupted)
     stop.abort()
+    setTimeout(() => process.exit(EXIT.interrupted), LONGEST_END_MS).unref()
   })
 }
 // A reader that has seen enough (`… | head`) is no error.

@@ -68,6 +68,9 @@ function targetOf(request: RunRequest, applicationName: string): Target {
 /** A peer that closed the run as failed leaves work undone: that is a failure of this attempt too. */
 const CLOSED_ELSEWHERE = 'the run was closed as failed by another process'
 
+/** For a server that says nothing more, in ms; longer than the farewell waits for a lock. */
+const FAREWELL_TIMEOUT = 8_000
+
 /** A registered attempt: its sessions carry its name, its heart beats, and it is ended whatever happens. */
 class AttemptAtRun {
   readonly #request: RunRequest
@@ -185,7 +188,8 @@ class AttemptAtRun {
     const { timing, observer } = this.#request
     const { id } = this.#run
     // The abort that ends the attempt must not end its farewell.
-    const session = new Session({ url: this.#request.databaseUrl }, Math.min(timing.outage, 5_000))
+    const target = { url: this.#request.databaseUrl, queryTimeout: FAREWELL_TIMEOUT }
+    const session = new Session(target, Math.min(timing.outage, 5_000))
     try {
       const run = await session.run((client) =>
         inTransaction(client, () =>

@@ -3,8 +3,28 @@ import { backendPid, connect, cutConnection, disconnect } from '../db/client.ts'
 import { interruptibleSleep, lostConnection } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
 import { isTransient, withRemedy } from '../db/errors.ts'
+import { terminateSession } from '../db/terminate.ts'
 import { describeDatabase } from '../db/url.ts'
-import { asError } from '../errors.ts'
+import { InterruptedError, asError } from '../errors.ts'
+
+/**
+ * How long work under way may take to end by itself once the signal is aborted, in ms. A batch takes a fraction of a
+ * second; what takes longer waits for somebody's lock. With the farewell it stays well below the 30 s after which
+ * Kubernetes kills.
+ */
+export const GRACE = 5_000
+
+/** ms */
+const FIRST_DELAY = 50
+const LONGEST_DELAY = 2_000
+
+/**
+ * How long to wait before the next try, in ms: twice as long each time, and by chance up to a half shorter, so that
+ * workers who lost the same server do not come back at the same moment. `random` is in [0, 1).
+ */
+export function retryDelay(attempt: number, random: () => number = Math.random): number {
+  return Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** attempt) * (1 - random() / 2)
+}
 
 /**
  * One database session that heals: work that failed for a passing reason is done again, on a new connection where the
@@ -21,12 +41,13 @@ export class Session {
     this.#outage = outage
   }
 
+  /** Rejects with an InterruptedError when the target's signal ended a wait, or the work because it took too long. */
   async run<T>(work: (client: Client) => Promise<T>): Promise<T> {
     let deadline: number | undefined
     for (let attempt = 0; ; attempt += 1) {
       try {
         this.#client ??= await connect({ ...this.#target, retryFor: this.#remaining(deadline) })
-        return await work(this.#client)
+        return await this.#withinGrace(this.#client, work)
       } catch (thrown) {
         const error = lostConnection(thrown)
         if (!isTransient(error)) throw withRemedy(error, `database ${describeDatabase(this.#target.url)}`)
@@ -35,8 +56,37 @@ export class Session {
         deadline ??= Date.now() + this.#outage
         if (Date.now() >= deadline) throw error
         this.#target.onRetry?.(asError(error))
-        await interruptibleSleep(Math.min(2_000, 50 * 2 ** attempt), this.#target.signal)
+        await interruptibleSleep(retryDelay(attempt), this.#target.signal)
       }
+    }
+  }
+
+  /** The work, ended with its session if it goes on for longer than GRACE after the signal. */
+  async #withinGrace<T>(client: Client, work: (client: Client) => Promise<T>): Promise<T> {
+    const { signal } = this.#target
+    if (signal === undefined) return work(client)
+    let timer: NodeJS.Timeout | undefined
+    let ended: Promise<void> | undefined
+    const onAbort = (): void => {
+      timer = setTimeout(() => {
+        ended = terminateSession(this.#target, client)
+      }, GRACE)
+    }
+    if (signal.aborted) onAbort()
+    else signal.addEventListener('abort', onAbort, { once: true })
+    try {
+      return await work(client)
+    } catch (error) {
+      if (ended === undefined) throw error
+      await ended
+      await this.close()
+      throw new InterruptedError(
+        `stopped; what was under way took longer than ${GRACE / 1000} s and was ended`,
+        { cause: error },
+      )
+    } finally {
+      clearTimeout(timer)
+      signal.removeEventListener('abort', onAbort)
     }
   }
 
