@@ -8,6 +8,7 @@ import type { WhereOptions } from './databases.ts'
 import { findRun } from './find-run.ts'
 import { positiveInteger } from './numbers.ts'
 import { anyEnvOption, configOption, databaseUrlOption, jsonFlag } from './reading-options.ts'
+import { controlsCommand, systemsCommand } from './run-figures.ts'
 
 const DEFAULT_LIMIT = 20
 
@@ -87,8 +88,13 @@ const showCommand = command({
 /** `rapidrmf runs` */
 export const runsGroup = subcommands({
   name: 'runs',
-  description: 'List the runs, or show one',
-  cmds: { list: listCommand('runs', 'list'), show: showCommand },
+  description: 'List the runs, or show one and its figures',
+  cmds: {
+    list: listCommand('runs', 'list'),
+    show: showCommand,
+    controls: controlsCommand,
+    systems: systemsCommand,
+  },
 })
 
 type ListOptions = WhereOptions & {

@@ -2,6 +2,7 @@ import type { Attempt } from '../db/attempts.ts'
 import type { RunSystem } from '../db/run-detail.ts'
 import { tableTime } from '../run/run-json.ts'
 import type { RunDetail } from '../run/run-detail.ts'
+import { orderSystems } from '../run/run-figures.ts'
 import { printable, renderTable } from './table.ts'
 import type { Column } from './table.ts'
 
@@ -17,7 +18,7 @@ export function runDetailText(detail: RunDetail, width: number | undefined): str
     section('Attempts', ATTEMPT_COLUMNS, attempts, width),
     section('Controls that could not be evaluated', CONTROL_COLUMNS, invalidControls(detail), width),
     section('Systems that could not be evaluated', ERROR_COLUMNS, failed, width),
-    section('Systems', SYSTEM_COLUMNS, worstFirst(systems), width),
+    section('Systems', SYSTEM_COLUMNS, orderSystems(systems, 'failing'), width),
   ].join('')
 }
 
@@ -103,13 +104,6 @@ function section<Row>(
   return `\n${title}\n${renderTable(columns, rows.slice(0, MAX_SYSTEMS), { width })}${tail}`
 }
 
-const notPassed = ({ fail, insufficient_evidence, unknown }: RunSystem): number =>
-  fail + insufficient_evidence + unknown
-
-function worstFirst(systems: readonly RunSystem[]): RunSystem[] {
-  return systems.toSorted((a, b) => notPassed(b) - notPassed(a))
-}
-
 const nameOf = ({ system, system_id }: RunSystem): string => system ?? `(deleted, id ${system_id})`
 
 const ATTEMPT_COLUMNS: readonly Column<Attempt>[] = [
@@ -126,7 +120,7 @@ const ERROR_COLUMNS: readonly Column<RunSystem>[] = [
   { title: 'Reason', value: ({ error }) => error, minWidth: 20 },
 ]
 
-const SYSTEM_COLUMNS: readonly Column<RunSystem>[] = [
+export const SYSTEM_COLUMNS: readonly Column<RunSystem>[] = [
   { title: 'System', value: nameOf, minWidth: 12 },
   { title: 'State', value: ({ state }) => state, showFrom: 50 },
   { title: 'Pass', value: ({ pass }) => pass, align: 'right' },

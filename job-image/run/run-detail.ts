@@ -46,6 +46,10 @@ export function runDetailJson({ run, message, counts, attempts, systems }: RunDe
       heartbeat_at: isoTime(attempt.heartbeat_at),
       ended_at: isoTime(attempt.ended_at),
     })),
-    systems: systems.map((system) => ({ ...system, decided_at: isoTime(system.decided_at) })),
+    systems: systems.map(systemJson),
   }
+}
+
+export function systemJson(system: RunSystem): RunSystem {
+  return { ...system, decided_at: isoTime(system.decided_at) }
 }

@@ -1,0 +1,144 @@
+import { command, oneOf, option, optional, positional } from 'cmd-ts'
+import type { Client } from 'pg'
+import type { JobRun } from '../db/job-runs.ts'
+import { write, writeJson } from '../io.ts'
+import type { Action, Io } from '../io.ts'
+import type { Column } from '../output/table.ts'
+import { CONTROL_ORDERS, SYSTEM_ORDERS } from '../run/run-figures.ts'
+import { withDatabases } from './databases.ts'
+import type { WhereOptions } from './databases.ts'
+import { findRun } from './find-run.ts'
+import { positiveInteger } from './numbers.ts'
+import { anyEnvOption, configOption, databaseUrlOption, jsonFlag } from './reading-options.ts'
+
+/** Rows of a table that a person reads; the JSON has them all. */
+const DEFAULT_LIMIT = 20
+
+const figuresArgs = {
+  id: positional({ displayName: 'id', type: positiveInteger('id'), description: 'Id of the run' }),
+  config: configOption,
+  env: anyEnvOption,
+  databaseUrl: databaseUrlOption,
+  limit: option({
+    long: 'limit',
+    type: optional(positiveInteger('count')),
+    description: `How many at most. Default: ${DEFAULT_LIMIT}, with --json all`,
+  }),
+  json: jsonFlag,
+}
+
+const sortOption = <Order extends string>(orders: readonly [Order, ...Order[]], description: string) =>
+  option({
+    long: 'sort',
+    type: oneOf(orders),
+    defaultValue: () => orders[0],
+    defaultValueIsSerializable: true,
+    description,
+  })
+
+/** `rapidrmf runs controls` */
+export const controlsCommand = command({
+  name: 'controls',
+  description: 'Show what each control of a run came to over all systems, and how long deciding it took',
+  args: {
+    ...figuresArgs,
+    sort: sortOption(
+      CONTROL_ORDERS,
+      'slowest, failing (most results that are not pass) or control (by name)',
+    ),
+  },
+  examples: [
+    { description: 'What takes longest', command: 'rapidrmf runs controls 12 --limit 10' },
+    { description: 'What is met least', command: 'rapidrmf runs controls 12 --sort failing --json' },
+  ],
+  handler:
+    ({ sort, ...options }): Action =>
+    async (io) => {
+      const { listControlFigures } = await import('../db/control-figures.ts')
+      const { orderControls, whyNoFigures } = await import('../run/run-figures.ts')
+      const { controlColumns } = await import('../output/run-figures.ts')
+      const { run, rows } = await readRun(options, io, (client, { id }) => listControlFigures(client, id))
+      const catalogs = new Set(rows.flatMap(({ catalog }) => catalog ?? [])).size > 1
+      return print(options, io, {
+        rows: orderControls(rows, sort),
+        columns: controlColumns(catalogs),
+        json: (row) => row,
+        nothing: whyNoFigures(run, 'controls'),
+      })
+    },
+})
+
+/** `rapidrmf runs systems` */
+export const systemsCommand = command({
+  name: 'systems',
+  description: 'Show what each system of a run came to over all controls',
+  args: {
+    ...figuresArgs,
+    sort: sortOption(SYSTEM_ORDERS, 'failing (most results that are not pass), system (by name) or latest'),
+  },
+  examples: [
+    { description: 'The worst ten', command: 'rapidrmf runs systems 12 --limit 10' },
+    { description: 'All of them, for a script', command: 'rapidrmf runs systems 12 --sort system --json' },
+  ],
+  handler:
+    ({ sort, ...options }): Action =>
+    async (io) => {
+      const { listRunSystems } = await import('../db/run-detail.ts')
+      const { orderSystems, whyNoFigures } = await import('../run/run-figures.ts')
+      const { systemJson } = await import('../run/run-detail.ts')
+      const { SYSTEM_COLUMNS } = await import('../output/run-detail.ts')
+      const { run, rows } = await readRun(options, io, (client, { id }) => listRunSystems(client, id))
+      return print(options, io, {
+        rows: orderSystems(rows, sort),
+        columns: SYSTEM_COLUMNS,
+        json: systemJson,
+        nothing: whyNoFigures(run, 'systems'),
+      })
+    },
+})
+
+type FiguresOptions = WhereOptions & {
+  readonly id: number
+  readonly limit: number | undefined
+  readonly json: boolean
+}
+
+async function readRun<Row>(
+  { id, ...where }: FiguresOptions,
+  io: Io,
+  read: (client: Client, run: JobRun) => Promise<Row[]>,
+): Promise<{ readonly run: JobRun; readonly rows: Row[] }> {
+  return withDatabases(where, io, async (databases) => {
+    const { run, database } = await findRun(databases, id)
+    return { run, rows: await read(database.client, run) }
+  })
+}
+
+type Printed<Row> = {
+  readonly rows: readonly Row[]
+  readonly columns: readonly Column<Row>[]
+  readonly json: (row: Row) => object
+  /** Why there may be none. */
+  readonly nothing: string
+}
+
+async function print<Row>(
+  { limit, json }: FiguresOptions,
+  { stdout, stderr }: Io,
+  printed: Printed<Row>,
+): Promise<number> {
+  const { rows, columns, nothing } = printed
+  if (rows.length === 0) await write(stderr, `${nothing}\n`)
+  if (json) {
+    await writeJson(stdout, rows.slice(0, limit).map(printed.json))
+    return 0
+  }
+  if (rows.length === 0) return 0
+  const { renderTable } = await import('../output/table.ts')
+  const shown = rows.slice(0, limit ?? DEFAULT_LIMIT)
+  const width = stdout.isTTY === true ? stdout.columns : undefined
+  await write(stdout, renderTable(columns, shown, { width }))
+  const more = rows.length - shown.length
+  if (more > 0 && limit === undefined) await write(stdout, `… and ${more} more; --limit shows them\n`)
+  return 0
+}

@@ -1,0 +1,210 @@
+import fc from 'fast-check'
+import { beforeEach, describe, expect, it } from 'vitest'
+import type { ControlFigures } from '../../../job-image/db/control-figures.ts'
+import { orderControls } from '../../../job-image/run/run-figures.ts'
+import { createDatabase } from '../../support/database.ts'
+import { addRun, clearHistory } from '../../support/history.ts'
+import { createFolder, runArgv } from '../../support/run-command.ts'
+import { onTerminal } from '../../support/terminal.ts'
+import { seedWorld } from '../../support/world.ts'
+
+const { client, url } = await createDatabase()
+const second = await createDatabase()
+const folder = createFolder()
+folder.write(
+  'config.yaml',
+  `environments:\n  production: { database_url: "${url}" }\n  staging: { database_url: "${second.url}" }\n`,
+)
+const systems = await seedWorld(client, { systems: 3, controls: ['AC-10', 'AC-2', 'AU-3'] })
+const { rows: controls } = await client.query<{ id: number; control_id: string }>(
+  'SELECT id, control_id FROM controls ORDER BY id',
+)
+const idOf = (control: string): number => controls.find((each) => each.control_id === control)?.id ?? -1
+const DELETED = 999_999
+
+type Figures = readonly [pass: number, fail: number, insufficient: number, unknown: number, us: number]
+
+async function addFigures(runId: number, figures: ReadonlyMap<number, Figures>): Promise<void> {
+  for (const [controlId, values] of figures) {
+    await client.query('INSERT INTO job_run_controls VALUES ($1, $2, $3, $4, $5, $6, $7)', [
+      runId,
+      controlId,
+      ...values,
+    ])
+  }
+}
+
+const cli = (...argv: readonly string[]) => runArgv(['runs', ...argv], { cwd: folder.path })
+async function json(...argv: readonly string[]): Promise<Record<string, unknown>[]> {
+  const { code, out, err } = await cli(...argv, '--json')
+  if (code !== 0) throw new Error(err)
+  return JSON.parse(out) as Record<string, unknown>[]
+}
+const names = (rows: readonly Record<string, unknown>[], key: string) => rows.map((row) => row[key])
+
+beforeEach(async () => {
+  await clearHistory(client)
+  await clearHistory(second.client)
+})
+
+describe('runs controls', () => {
+  async function exampleRun(): Promise<number> {
+    const id = await addRun(client, { answers: [] })
+    const example = new Map<number, Figures>([
+      [idOf('AC-2'), [3, 0, 0, 0, 9_007_199_254]],
+      [idOf('AC-10'), [0, 1, 2, 0, 17]],
+      [idOf('AU-3'), [0, 0, 2, 1, 1_234]],
+      [DELETED, [2, 0, 1, 0, 0]],
+    ])
+    await addFigures(id, example)
+    return id
+  }
+
+  it('orders by time, by what is not met, and by name', async () => {
+    const run = String(await exampleRun())
+    expect(names(await json('controls', run), 'control')).toEqual(['AC-2', 'AU-3', 'AC-10', null])
+    // As many results are not pass; AC-10 has one that fails.
+    expect(names(await json('controls', run, '--sort', 'failing'), 'control')).toEqual([
+      'AC-10',
+      'AU-3',
+      null,
+      'AC-2',
+    ])
+    expect(names(await json('controls', run, '--sort', 'control'), 'control')).toEqual([
+      'AC-2',
+      'AC-10',
+      'AU-3',
+      null,
+    ])
+  })
+
+  it('gives scripts every figure in its unit, and as many as they ask for', async () => {
+    const run = String(await exampleRun())
+    expect(await json('controls', run, '--limit', '1')).toEqual([
+      {
+        control_id: idOf('AC-2'),
+        control: 'AC-2',
+        catalog: 'nist-800-53-rev5',
+        pass: 3,
+        fail: 0,
+        insufficient_evidence: 0,
+        unknown: 0,
+        decide_us: 9_007_199_254,
+      },
+    ])
+  })
+
+  it('is a table for people, the first twenty, which fits the terminal', async () => {
+    const id = await addRun(client, { answers: [] })
+    await addFigures(id, new Map(Array.from({ length: 25 }, (_, n) => [DELETED + n, [1, 0, 0, 0, 25 - n]])))
+    await addFigures(id, new Map([[idOf('AC-2'), [1, 2, 3, 4, 5_678]]]))
+    const { code, out } = await cli('controls', String(id))
+    expect(code).toBe(0)
+    expect(out).toMatch(/│ AC-2 +│ +1 │ +2 │ +3 │ +4 │ 5\.678 ms │/)
+    expect(out).toMatch(/│ \(deleted, id 999999\)/)
+    expect(out.split('\n').filter((line) => line.startsWith('│'))).toHaveLength(1 + 20)
+    expect(out).toMatch(/… and 6 more; --limit shows them\n$/)
+    expect((await cli('controls', String(id), '--limit', '26')).out).not.toMatch(/more/)
+    const lines = await onTerminal(80, ['runs', 'controls', String(id)], { DATABASE_URL: url })
+    for (const line of lines) expect(line.length).toBeLessThanOrEqual(80)
+  })
+
+  it.each([
+    ['another program', { runKey: null }, /made by another program/],
+    ['a run under way', { status: 'running' }, /under way/],
+    ['a run from before the table', {}, /older than the table/],
+  ] as const)('says why there are none: %s', async (_, run, message) => {
+    const id = String(await addRun(client, { ...run, answers: [] }))
+    expect(await cli('controls', id)).toEqual({
+      code: 0,
+      out: '',
+      err: expect.stringMatching(message) as string,
+    })
+    const scripted = await cli('controls', id, '--json')
+    expect(scripted).toMatchObject({ code: 0, out: '[]\n', err: expect.stringMatching(message) as string })
+  })
+
+  it('asks which database is meant, and refuses what is no order', async () => {
+    const id = String(await addRun(client, { answers: [] }))
+    await addRun(second.client, { answers: [] })
+    expect(await cli('controls', id)).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('--env') as string,
+    })
+    expect((await cli('controls', id, '--env', 'production')).code).toBe(0)
+    expect((await cli('controls', id, '--sort', 'size')).code).toBe(2)
+  })
+
+  it('every order has the same rows, and equals stay in the order of their names', () => {
+    const count = fc.integer({ min: 0, max: 2 })
+    const row = fc.record({
+      pass: count,
+      fail: count,
+      insufficient_evidence: count,
+      unknown: count,
+      decide_us: count,
+    })
+    fc.assert(
+      fc.property(fc.array(row, { maxLength: 12 }), (rows) => {
+        const figures: ControlFigures[] = rows.map((each, index) => ({
+          ...each,
+          control_id: index,
+          control: `AC-${index}`,
+          catalog: null,
+        }))
+        const bad = (each: ControlFigures) => each.fail + each.insufficient_evidence + each.unknown
+        for (const [order, weight] of [
+          ['slowest', (each: ControlFigures) => each.decide_us],
+          ['failing', (each: ControlFigures) => 100 * bad(each) + each.fail],
+          ['control', () => 0],
+        ] as const) {
+          const ordered = orderControls(figures, order)
+          expect(new Set(ordered)).toEqual(new Set(figures))
+          for (const [index, each] of ordered.slice(1).entries()) {
+            const before = ordered[index] as ControlFigures
+            expect(weight(before)).toBeGreaterThanOrEqual(weight(each))
+            if (weight(before) === weight(each)) expect(before.control_id).toBeLessThan(each.control_id)
+          }
+        }
+      }),
+    )
+  })
+})
+
+describe('runs systems', () => {
+  it('shows the worst first, or by name; those that could not be evaluated before all', async () => {
+    const [first = 0, other = 0, third = 0] = systems
+    const id = await addRun(client, {
+      answers: [
+        { systemId: first, controlIds: [idOf('AC-2')] },
+        { systemId: other, state: 'error' },
+        { systemId: third, controlIds: [idOf('AC-2')] },
+      ],
+    })
+    await client.query(
+      `UPDATE job_run_systems SET insufficient_evidence = 2, pass = 0, decided_at = '2030-01-01' WHERE system_id = $1`,
+      [third],
+    )
+    const order = async (...argv: string[]) => names(await json('systems', String(id), ...argv), 'system_id')
+    expect(await order()).toEqual([other, third, first])
+    expect(await order('--sort', 'system')).toEqual([first, other, third])
+    expect((await order('--sort', 'latest', '--limit', '1'))[0]).toBe(third)
+    expect((await json('systems', String(id), '--limit', '2'))[1]).toMatchObject({
+      system: 'production-system-3',
+      insufficient_evidence: 2,
+      decided_at: '2030-01-01T00:00:00Z',
+    })
+    expect((await cli('systems', String(id))).out).toMatch(
+      /│ production-system-3 │ done +│ +0 │ +0 │ +2 │ +0 │ +1 │/,
+    )
+  })
+
+  it('says why there are none', async () => {
+    const id = String(await addRun(client, { runKey: null, answers: [] }))
+    expect(await cli('systems', id)).toMatchObject({
+      code: 0,
+      out: '',
+      err: expect.stringMatching(/another program/) as string,
+    })
+  })
+})
