@@ -111,7 +111,10 @@ function loggingObserver(
     },
     finished: (slot, { runId, verdict, message, counts }) =>
       log.info({ slot, run_id: runId, verdict, counts }, message),
-    failed: (slot, error) => log.error({ slot, error: error.message }, 'run failed'),
+    retrying: (slot, error, { retry, pause }) =>
+      log.warn({ slot, error: error.message, retry, pause_seconds: pause }, 'run failed; trying again'),
+    failed: (slot, error, why) =>
+      log.error({ slot, error: error.message, ...(why === undefined ? {} : { why }) }, 'run failed'),
     stopped: () => log.info('stopped'),
   }
 }

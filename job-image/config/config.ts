@@ -8,6 +8,8 @@ import type { Problem } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { expand, referenceFault } from './expand.ts'
 import type { Setting } from './expand.ts'
+import { schedulerSchema } from './scheduler-settings.ts'
+import type { SchedulerSettings } from './scheduler-settings.ts'
 
 /** `environments.NAME` of the file. */
 export type Environment = {
@@ -32,6 +34,7 @@ export type Config = {
   readonly environments: ReadonlyMap<string, Environment>
   /** By `catalogKey`. */
   readonly catalogs: ReadonlyMap<string, Catalog>
+  readonly scheduler: SchedulerSettings
   readonly rulePacks: readonly Setting[]
   /** RapidRMF's other top-level keys, as written. */
   readonly other: Readonly<Record<string, unknown>>
@@ -86,6 +89,7 @@ const configSchema = z.strictObject(
     catalogs: z
       .record(z.string(), catalogSchema, { error: expected('a map from catalog names to paths') })
       .nullish(),
+    scheduler: schedulerSchema,
     rule_packs: z
       .array(z.string('expected a path').min(1, 'must not be empty'), { error: expected('a list of paths') })
       .nullish(),
@@ -113,8 +117,8 @@ export function parseConfig(text: string, file: string, env: Io['env']): Config 
     settingOf(document, ['rule_packs', index], path, problems),
   )
   if (problems.length > 0) throw new InputError(problems)
-  const { environments: _, catalogs: __, rule_packs: ___, ...other } = document.value
-  return { file, env, environments, catalogs, rulePacks: packs, other }
+  const { environments: _, catalogs: __, rule_packs: ___, scheduler, ...other } = document.value
+  return { file, env, environments, catalogs, scheduler, rulePacks: packs, other }
 }
 
 function settingOf(

@@ -4,6 +4,7 @@ import { environmentOf, pathOf } from './config.ts'
 import type { Config, Environment } from './config.ts'
 import type { Setting } from './expand.ts'
 import { redact, redactDatabaseUrl } from './redact.ts'
+import type { SchedulerSettings } from './scheduler-settings.ts'
 import { configuredUrl, overridingUrl } from './target.ts'
 import type { DatabaseUrl } from './target.ts'
 
@@ -13,6 +14,7 @@ export type ShownConfig = {
   readonly environments: Readonly<Record<string, ShownEnvironment>>
   readonly catalogs: Readonly<Record<string, { readonly path: string }>>
   readonly rule_packs: readonly string[]
+  readonly scheduler: SchedulerSettings
   readonly [other: string]: unknown
 }
 
@@ -33,7 +35,7 @@ export function showConfig(
   const override = overridingUrl(options.databaseUrl, io)
   const environments =
     options.env === undefined ? [...config.environments.values()] : [environmentOf(config, options.env)]
-  const { rulePacks, other } = config
+  const { rulePacks, scheduler, other } = config
   return {
     file: config.file,
     environments: Object.fromEntries(
@@ -43,6 +45,7 @@ export function showConfig(
       [...config.catalogs.values()].map(({ name, path }) => [name, { path: showPath(config, path) }]),
     ),
     rule_packs: rulePacks.map((pack) => showPath(config, pack)),
+    scheduler,
     ...(redact(other) as Record<string, unknown>),
   }
 }

@@ -112,6 +112,7 @@ const SILENT: SchedulerObserver = {
   skipped: () => {},
   started: () => () => {},
   finished: () => {},
+  retrying: () => {},
   failed: () => {},
   stopped: () => {},
 }

@@ -1,9 +1,10 @@
 import { CronError, TimeZoneError, isTimeZone, nextRun, parseCron } from '../../crds/cron.ts'
 import type { CronSchedule } from '../../crds/cron.ts'
 import type { RunSummary } from '../../crds/run-summary.ts'
+import { pauseAfter } from '../config/scheduler-settings.ts'
 import { resolveTarget } from '../config/target.ts'
 import type { TargetOptions } from '../config/target.ts'
-import { InputError, InterruptedError, asError } from '../errors.ts'
+import { InputError, InterruptedError, RunError, asError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { requestFromConfig } from './from-config.ts'
 import { executeRun } from './job.ts'
@@ -35,7 +36,10 @@ export type SchedulerObserver = {
   skipped(slots: readonly string[], reason: string): void
   started(slot: string, runKey: string): RunObserver
   finished(slot: string, summary: RunSummary): void
-  failed(slot: string, error: Error): void
+  /** The slot is tried again in `pause` seconds: for the `retry`-th time. */
+  retrying(slot: string, error: Error, next: { readonly retry: number; readonly pause: number }): void
+  /** `why`: what kept it from being tried again, although it might have been. */
+  failed(slot: string, error: Error, why?: string): void
   stopped(): void
 }
 
@@ -68,9 +72,10 @@ export async function watchSchedule(options: SchedulerOptions, io: Pick<Io, 'env
     after = due.newest
     if (due.superseded.length > 0) observer.skipped(due.superseded, 'a later slot was due as well')
     const lateness = clock.now().getTime() - due.newest.getTime()
-    const slot = slotText(due.newest)
-    if (lateness <= options.startingDeadline * 1000) await runSlot(options, io, slot)
-    else observer.skipped([slot], `it was due ${options.startingDeadline} seconds ago or longer`)
+    if (lateness <= options.startingDeadline * 1000) {
+      await runSlot(options, io, { at: due.newest, next: nextSlot(schedule, timezone, due.newest) })
+    } else
+      observer.skipped([slotText(due.newest)], `it was due ${options.startingDeadline} seconds ago or longer`)
   }
   observer.stopped()
 }
@@ -147,11 +152,60 @@ export function scheduleIdentity(environment: string, cron: string, timezone: st
   return `cli:${environment}|${cron.trim().split(/\s+/).join(' ')}|${timezone}`
 }
 
+type Slot = { readonly at: Date; readonly next: Date | undefined }
+
 /**
- * One slot. The configuration is read anew, as a CronJob's pod would. A database that is away is waited for as long
- * as the slot may still be run. Whatever goes wrong ends this run, not the scheduler.
+ * One slot, tried as often as `scheduler` of the configuration says, always with the same run key: a try goes on where
+ * the one before it ended. Not after what only a person can mend, and never once the next slot is due: that one would
+ * be late. Whatever goes wrong ends this slot, not the scheduler.
  */
-async function runSlot(options: SchedulerOptions, io: Pick<Io, 'env' | 'cwd'>, slot: string): Promise<void> {
+async function runSlot(options: SchedulerOptions, io: Pick<Io, 'env' | 'cwd'>, slot: Slot): Promise<void> {
+  const { observer, signal, clock = SYSTEM_CLOCK } = options
+  const name = slotText(slot.at)
+  for (let failures = 1; ; failures += 1) {
+    const ended = await trySlot(options, io, name, failures === 1)
+    if (!(ended instanceof Error)) {
+      observer.finished(name, ended)
+      return
+    }
+    const pause = ended instanceof InputError ? undefined : pauseIfAny(options, io, failures)
+    const again = new Date(clock.now().getTime() + (pause ?? 0) * 1000)
+    const tooLate = slot.next !== undefined && again >= slot.next
+    if (pause === undefined || tooLate) {
+      observer.failed(name, ended, pause === undefined ? undefined : NEXT_SLOT)
+      return
+    }
+    observer.retrying(name, ended, { retry: failures, pause })
+    await sleepUntil(again, clock, signal)
+    if (signal.aborted) throw new InterruptedError(`stopped before slot ${name} was tried again`)
+  }
+}
+
+const NEXT_SLOT = 'not tried again: by then the next slot is due'
+
+/** Read anew, as all of the configuration; what is wrong with it by now is told by the next slot. */
+function pauseIfAny(
+  options: SchedulerOptions,
+  io: Pick<Io, 'env' | 'cwd'>,
+  failures: number,
+): number | undefined {
+  try {
+    return pauseAfter(resolveTarget(options, io).config.scheduler, failures)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * One try. The configuration is read anew, as a CronJob's pod would. A database that is away is waited for as long as
+ * the slot may still be run.
+ */
+async function trySlot(
+  options: SchedulerOptions,
+  io: Pick<Io, 'env' | 'cwd'>,
+  slot: string,
+  first: boolean,
+): Promise<RunSummary | Error> {
   const uid = scheduleIdentity(options.env, options.cron, options.timezone)
   const runKey = `${uid}@${slot}`
   const run = options.observer.started(slot, runKey)
@@ -167,12 +221,13 @@ async function runSlot(options: SchedulerOptions, io: Pick<Io, 'env' | 'cwd'>, s
       },
       io,
     )
-    const outage = Math.max(request.timing.outage, options.startingDeadline * 1000)
-    const summary = await executeRun({ ...request, timing: { ...request.timing, outage } })
-    options.observer.finished(slot, summary)
+    const { timing } = request
+    const outage = first ? Math.max(timing.outage, options.startingDeadline * 1000) : timing.outage
+    const summary = await executeRun({ ...request, timing: { ...timing, outage } })
+    return summary.status === 'failed' ? new RunError(summary.message) : summary
   } catch (thrown) {
     if (thrown instanceof InterruptedError) throw thrown
-    options.observer.failed(slot, asError(thrown))
+    return asError(thrown)
   }
 }
 

@@ -63,7 +63,9 @@ function notebook(on: (told: Told) => void = () => {}): {
       }
     },
     finished: (slot) => write('finished', slot),
-    failed: (slot, error) => write('failed', slot, error.message),
+    retrying: (slot, error, { retry, pause }) =>
+      write('again', slot, error.message, String(retry), String(pause)),
+    failed: (slot, error, why = '') => write('failed', slot, error.message, why),
     stopped: () => write('stopped'),
   }
   return { told, observer }
@@ -242,5 +244,118 @@ describe('a database that is away', () => {
     )
     expect(slotsOf(told, 'failed')[0]).toBe('2026-11-23T02:00:00Z')
     expect(slotsOf(told, 'finished')).toEqual(['2026-11-23T03:00:00Z'])
+  })
+})
+
+describe('a slot whose run breaks', () => {
+  folder.write(
+    'retries.yaml',
+    'environments: { production: }\nscheduler: { retries: 2, retry_delay: 1m, retry_backoff: 3 }\n',
+  )
+
+  /** Batches break, the first `times` of them, in a way that no session tries again. */
+  async function broken<T>(times: number, work: () => Promise<T>): Promise<T> {
+    await client.query(
+      `CREATE SEQUENCE breaks;
+       CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF nextval('breaks') <= ${times} THEN RAISE 'broken on purpose' USING ERRCODE = '57014'; END IF;
+         RETURN NULL;
+       END $$;
+       CREATE TRIGGER break AFTER INSERT ON validation_results FOR EACH STATEMENT EXECUTE FUNCTION break()`,
+    )
+    try {
+      return await work()
+    } finally {
+      await client.query('DROP FUNCTION break CASCADE; DROP SEQUENCE breaks')
+    }
+  }
+
+  async function attemptsOf(zone: string): Promise<string[]> {
+    const { rows } = await client.query<{ outcome: string; error: string | null }>(
+      `SELECT a.outcome, a.error FROM job_run_attempts a JOIN job_runs r ON r.id = a.job_run_id
+        WHERE r.schedule_uid LIKE '%|' || $1 ORDER BY r.id, a.attempt`,
+      [zone],
+    )
+    return rows.map(({ outcome, error }) => [outcome, error].filter((each) => each !== null).join(' '))
+  }
+
+  const FAILED = 'failed failed: broken on purpose'
+
+  it('is tried again with growing pauses, as the same run, until it is through', async () => {
+    const clock = new FakeClock()
+    const starts: number[] = []
+    const timezone = 'Africa/Nouakchott'
+    const told = await broken(2, () =>
+      watchUntil('finished', 1, { config: 'retries.yaml', clock, timezone }, ([what]) => {
+        if (what === 'started') starts.push(clock.now().getTime())
+      }),
+    )
+    const slot = '2026-11-23T02:00:00Z'
+    expect(told.filter(([what]) => what === 'again')).toEqual([
+      ['again', slot, 'broken on purpose', '1', '60'],
+      ['again', slot, 'broken on purpose', '2', '180'],
+    ])
+    expect(starts.map((at) => (at - Date.parse(slot)) / 1000)).toEqual([0, 60, 240])
+    expect(await runsOf(timezone)).toEqual([
+      { slot_at: '2026-11-23 02:00:00', status: 'success', results: SYSTEMS * 2 },
+    ])
+    expect(await attemptsOf(timezone)).toEqual([FAILED, FAILED, 'success'])
+  })
+
+  it('is given up when its retries are used up; the next slot has its own', async () => {
+    const timezone = 'Africa/Ouagadougou'
+    const told = await broken(4, () => watchUntil('finished', 1, { config: 'retries.yaml', timezone }))
+    expect(told.filter(([what]) => what === 'failed' || what === 'finished')).toEqual([
+      ['failed', '2026-11-23T02:00:00Z', 'broken on purpose', ''],
+      ['finished', '2026-11-23T03:00:00Z'],
+    ])
+    expect(await attemptsOf(timezone)).toEqual([FAILED, FAILED, FAILED, FAILED, 'success'])
+  })
+
+  it('is not tried again by default', async () => {
+    const timezone = 'Africa/Sao_Tome'
+    await broken(1, () => watchUntil('failed', 1, { timezone }))
+    expect(await attemptsOf(timezone)).toEqual([FAILED])
+  })
+
+  it('is not tried again once the next slot is due', async () => {
+    const timezone = 'America/Danmarkshavn'
+    const changes = { config: 'retries.yaml', timezone, cron: '*/2 * * * *' }
+    const told = await broken(3, () => watchUntil('finished', 1, changes))
+    expect(told.filter(([what]) => ['again', 'failed', 'finished'].includes(what))).toEqual([
+      ['again', '2026-11-23T02:00:00Z', 'broken on purpose', '1', '60'],
+      ['failed', '2026-11-23T02:00:00Z', 'broken on purpose', expect.stringMatching(/next slot is due/)],
+      ['again', '2026-11-23T02:02:00Z', 'broken on purpose', '1', '60'],
+      ['finished', '2026-11-23T02:02:00Z'],
+    ])
+  })
+
+  it('is not tried again after what only a person can mend', async () => {
+    const text = 'environments: { production: }\nscheduler: { retries: 9 }\n'
+    folder.write('mended.yaml', text)
+    const told = await watchUntil(
+      'failed',
+      1,
+      { config: 'mended.yaml', timezone: 'Etc/Greenwich' },
+      ([what]) => {
+        if (what === 'next') folder.write('mended.yaml', `${text}misspelt: 1\n`)
+      },
+    )
+    expect(told.find(([what]) => what === 'failed')).toEqual([
+      'failed',
+      '2026-11-23T02:00:00Z',
+      expect.stringMatching(/mended\.yaml:3:1: .*misspelt/),
+      '',
+    ])
+    expect(slotsOf(told, 'again')).toEqual([])
+  })
+
+  it('stopped while it waits to be tried again: interrupted', async () => {
+    const stop = new AbortController()
+    const { observer } = notebook(([what]) => {
+      if (what === 'again') stop.abort()
+    })
+    const changes = { observer, signal: stop.signal, config: 'retries.yaml', timezone: 'Etc/GMT0' }
+    await broken(9, () => expect(watchSchedule(options(changes), io)).rejects.toThrow(InterruptedError))
   })
 })
