@@ -6,6 +6,7 @@ import { EXIT, InputError, asError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
 import type { RunObserver, RunRequest, ScheduleIdentity } from '../run/request.ts'
+import { positiveInteger } from './numbers.ts'
 import { configOption, databaseUrlOption, envOption, jsonFlag, migrateFlag } from './options.ts'
 
 const runKeyOption = option({
@@ -43,6 +44,13 @@ const slotOption = option({
   description: 'Nominal time of the run (ISO-8601): a schedule runs each slot once. Needs --schedule-uid',
 })
 
+const concurrencyOption = option({
+  long: 'concurrency',
+  env: 'RAPIDRMF_CONCURRENCY',
+  type: optional(positiveInteger('count')),
+  description: 'Batches in flight in this process, each with a database session of its own. Default: 2',
+})
+
 type OnceOptions = {
   readonly config: string
   readonly env: string
@@ -51,6 +59,7 @@ type OnceOptions = {
   readonly scheduleUid: string | undefined
   readonly schedule: string | undefined
   readonly slot: string | undefined
+  readonly concurrency: number | undefined
   readonly summaryFile: string | undefined
   readonly failOn: string | undefined
   readonly migrate: boolean
@@ -69,6 +78,7 @@ export const onceCommand = command({
     scheduleUid: scheduleUidOption,
     schedule: scheduleOption,
     slot: slotOption,
+    concurrency: concurrencyOption,
     summaryFile: summaryFileOption,
     failOn: failOnOption,
     migrate: migrateFlag,
@@ -131,6 +141,7 @@ async function validate(
       runKey: options.runKey,
       triggeredBy: isInJob(io) ? 'kubernetes' : 'cli',
       ...(schedule === undefined ? {} : { schedule }),
+      ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
       signal: io.signal,
       observer: (event) => {
         reporter(event)

@@ -43,22 +43,23 @@ export async function beginAttempt(
 }
 
 /**
- * A sign of life. Tells whether the server still has the session `workerPid` (true where null is asked for);
+ * A sign of life. Tells which of the worker's sessions (`backendPids`) the server has no process of any more;
  * undefined: a peer has declared the attempt abandoned.
  */
 export async function beat(
   client: Client,
   runId: number,
   attempt: number,
-  workerPid: number | null,
-): Promise<boolean | undefined> {
-  const { rows } = await client.query<{ seen: boolean }>(
+  backendPids: readonly number[],
+): Promise<readonly number[] | undefined> {
+  const { rows } = await client.query<{ gone: number[] }>(
     `UPDATE job_run_attempts SET heartbeat_at = ${UTC_NOW}
       WHERE job_run_id = $1 AND attempt = $2 AND ended_at IS NULL
-      RETURNING $3::int IS NULL OR EXISTS (SELECT FROM pg_stat_activity WHERE pid = $3) AS seen`,
-    [runId, attempt, workerPid],
+      RETURNING ARRAY(SELECT mine FROM unnest($3::int[]) mine
+                       WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = mine)) AS gone`,
+    [runId, attempt, backendPids],
   )
-  return rows[0]?.seen
+  return rows[0]?.gone
 }
 
 export async function endAttempt(

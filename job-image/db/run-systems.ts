@@ -3,12 +3,15 @@ import type { RunCounts } from '../../crds/run-summary.ts'
 import type { EvidenceRow } from '../validation/model.ts'
 import { EVIDENCE_COLUMNS, toEvidence } from './evidence.ts'
 import type { EvidenceTuple } from './evidence.ts'
+import { inputDigest } from './input-digest.ts'
 import { UTC_NOW } from './job-runs.ts'
 
 /** A system that this transaction has locked in the run's queue, with all that is needed to decide it. */
 export type ClaimedSystem = {
   readonly systemId: number
   readonly evidence: readonly EvidenceRow[]
+  /** Of the plan and this very evidence; hexadecimal. */
+  readonly inputDigest: string
   /** Why the system cannot be decided, if it cannot. */
   readonly problem?: string
 }
@@ -19,7 +22,7 @@ export type Claim = {
   readonly now: string
 }
 
-type ClaimTuple = [string, number, boolean, ...(EvidenceTuple | [null, null, null, null, null])]
+type ClaimTuple = [string, number, boolean, string, ...(EvidenceTuple | [null, null, null, null, null])]
 
 // MATERIALIZED keeps the row locks in one place: the claim is taken once, before the evidence is joined to it.
 // OFFSET 0 keeps the evidence of other systems out of it: where it is a view, one system's rows may raise an error.
@@ -29,32 +32,33 @@ const CLAIM = `
      WHERE job_run_id = $1 AND state = 'pending' AND ($3::int[] IS NULL OR system_id = ANY($3))
      ORDER BY system_id LIMIT $2
        FOR UPDATE SKIP LOCKED)
-  SELECT (now() AT TIME ZONE 'UTC')::text, c.system_id, s.id IS NOT NULL, ${EVIDENCE_COLUMNS}
+  SELECT (now() AT TIME ZONE 'UTC')::text, c.system_id, s.id IS NOT NULL, encode(d.digest, 'hex'), ${EVIDENCE_COLUMNS}
     FROM claimed c
     LEFT JOIN systems s ON s.id = c.system_id
+   CROSS JOIN LATERAL (SELECT ${inputDigest('$4::bytea', 'c.system_id')} AS digest OFFSET 0) d
     LEFT JOIN LATERAL (SELECT ${EVIDENCE_COLUMNS} FROM evidence e WHERE e.system_id = c.system_id OFFSET 0) e ON true
    ORDER BY c.system_id, e.id`
 
 /**
  * Locks up to `limit` pending systems (only those in `only`, if given) until the transaction ends, and reads their
- * evidence. Systems that another worker has locked are passed over. Undefined: nothing to claim.
+ * evidence, with its digest under the plan's. Systems that another worker has locked are passed over. Undefined: nothing to claim.
  */
 export async function claimSystems(
   client: Client,
-  runId: number,
+  { runId, planDigest }: { readonly runId: number; readonly planDigest: Buffer },
   limit: number,
   only: readonly number[] | null,
 ): Promise<Claim | undefined> {
   const { rows } = await client.query<ClaimTuple>({
     text: CLAIM,
-    values: [runId, limit, only],
+    values: [runId, limit, only, planDigest],
     rowMode: 'array',
   })
   const [first] = rows
   if (first === undefined) return undefined
-  const systems = new Map<number, { systemId: number; evidence: EvidenceRow[]; problem?: string }>()
-  for (const [, systemId, exists, ...tuple] of rows) {
-    const system = systems.get(systemId) ?? { systemId, evidence: [] }
+  const systems = new Map<number, ClaimedSystem & { evidence: EvidenceRow[]; problem?: string }>()
+  for (const [, systemId, exists, inputDigest, ...tuple] of rows) {
+    const system = systems.get(systemId) ?? { systemId, evidence: [], inputDigest }
     systems.set(systemId, system)
     if (!exists) system.problem = 'the system was deleted after the run was planned'
     else if (tuple[0] !== null) addEvidence(system, tuple)
@@ -104,6 +108,10 @@ export type SystemOutcome = {
   readonly insufficientEvidence: number
   readonly unknown: number
   readonly error: string | null
+  /** What the decisions were made from, hexadecimal; null where there are none. */
+  readonly inputDigest: string | null
+  /** From when on time alone may change the answer: PostgreSQL's text, UTC; null: never. */
+  readonly validUntil: string | null
 }
 
 // The fence: the run must still be running, and cannot be closed before this transaction ends.
@@ -112,10 +120,11 @@ const SETTLE = `
      SET state = CASE WHEN d.error IS NULL THEN 'done' ELSE 'error' END,
          results_run_id = CASE WHEN d.error IS NULL THEN $1::int END,
          pass = d.pass, fail = d.fail, insufficient_evidence = d.insufficient_evidence, unknown = d.unknown,
-         error = d.error, decided_at = ${UTC_NOW}
+         error = d.error, decided_at = ${UTC_NOW}, input_digest = decode(d.input_digest, 'hex'),
+         valid_until = d.valid_until
     FROM (SELECT id FROM job_runs WHERE id = $1 AND status = 'running' FOR SHARE) r,
-         unnest($2::int[], $3::int[], $4::int[], $5::int[], $6::int[], $7::text[])
-           AS d (system_id, pass, fail, insufficient_evidence, unknown, error)
+         unnest($2::int[], $3::int[], $4::int[], $5::int[], $6::int[], $7::text[], $8::text[], $9::timestamp[])
+           AS d (system_id, pass, fail, insufficient_evidence, unknown, error, input_digest, valid_until)
    WHERE s.job_run_id = r.id AND s.system_id = d.system_id AND s.state = 'pending'`
 
 /** Takes the systems out of the queue. False: the run is not running any more, so the batch must be rolled back. */
@@ -134,6 +143,8 @@ export async function settleSystems(
     column('insufficientEvidence'),
     column('unknown'),
     column('error'),
+    column('inputDigest'),
+    column('validUntil'),
   ])
   return rowCount === outcomes.length
 }

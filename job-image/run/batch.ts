@@ -6,18 +6,24 @@ import type { ResultWriter } from '../db/results.ts'
 import { claimSystems, claimableSystems, settleSystems } from '../db/run-systems.ts'
 import type { Claim, ClaimedSystem, SystemOutcome } from '../db/run-systems.ts'
 import { RunError, asError } from '../errors.ts'
+import { formatTimestamp } from '../time.ts'
 import type { Micros } from '../time.ts'
-import { decideSystem } from '../validation/decide.ts'
+import type { DecisionTimes } from '../validation/control-times.ts'
+import { decideSystems } from '../validation/decide.ts'
 import type { Decision, Status, ValidationPlan } from '../validation/decide.ts'
+import { nextChange } from '../validation/evidence.ts'
 
 /** What every batch of a run has in common. */
 export type BatchContext = {
   readonly runId: number
   readonly plan: ValidationPlan
+  readonly planDigest: Buffer
   /** `${controls.id}\t` for each control of the plan: the second column of its COPY lines. */
   readonly controlColumns: readonly string[]
   readonly referenceTime: Micros
   readonly batchSize: number
+  /** Grows with every batch. */
+  readonly times: DecisionTimes
 }
 
 /** What a batch did: `systems` left the queue, `errors` of them without results. */
@@ -77,7 +83,7 @@ async function attemptBatch(
   only: readonly number[] | null,
 ): Promise<BatchResult> {
   await client.query('BEGIN')
-  const claim = await claimSystems(client, context.runId, context.batchSize, only)
+  const claim = await claimSystems(client, context, context.batchSize, only)
   if (claim === undefined) {
     await client.query('ROLLBACK')
     return NO_BATCH
@@ -89,10 +95,18 @@ async function attemptBatch(
 }
 
 async function storeBatch(client: Client, context: BatchContext, claim: Claim): Promise<SystemOutcome[]> {
+  const { plan, referenceTime, times } = context
+  const evidence = claim.systems.map((system) => system.evidence)
+  const decided = decideSystems(plan, evidence, referenceTime, times)
   const writer = openResultWriter(client)
   const outcomes: SystemOutcome[] = []
   try {
-    for (const system of claim.systems) outcomes.push(await storeSystem(writer, context, system, claim.now))
+    for (const [index, system] of claim.systems.entries()) {
+      const decisions = decided[index]!
+      if (system.problem !== undefined) outcomes.push(failedSystem(system.systemId, system.problem))
+      else if (decisions instanceof Error) outcomes.push(failedSystem(system.systemId, decisions.message))
+      else outcomes.push(await storeSystem(writer, context, system, decisions, claim.now))
+    }
     await writer.end()
   } catch (error) {
     await writer.abort(asError(error))
@@ -112,21 +126,14 @@ async function settle(
   )
 }
 
-/** Decides one system and writes its rows. A system that cannot be decided has written none. */
+/** Writes the rows of one system. */
 async function storeSystem(
   writer: ResultWriter,
   context: BatchContext,
-  system: ClaimedSystem,
+  { systemId, evidence, inputDigest }: ClaimedSystem,
+  decisions: readonly Decision[],
   now: string,
 ): Promise<SystemOutcome> {
-  const { systemId, evidence, problem } = system
-  if (problem !== undefined) return failedSystem(systemId, problem)
-  let decisions: readonly Decision[]
-  try {
-    decisions = decideSystem(context.plan, evidence, context.referenceTime)
-  } catch (error) {
-    return failedSystem(systemId, asError(error).message)
-  }
   // A thousand controls share some fifty decisions: each is encoded once.
   const tails = new Map<Decision, Buffer>()
   const counts: Record<Status, number> = { pass: 0, fail: 0, insufficient_evidence: 0, unknown: 0 }
@@ -140,11 +147,29 @@ async function storeSystem(
     if (full !== undefined) await full
   }
   const { pass, fail, insufficient_evidence: insufficientEvidence, unknown } = counts
-  return { systemId, pass, fail, insufficientEvidence, unknown, error: null }
+  const next = nextChange(context.plan.typeIndex, evidence, context.referenceTime)
+  return {
+    systemId,
+    pass,
+    fail,
+    insufficientEvidence,
+    unknown,
+    error: null,
+    inputDigest,
+    validUntil: momentText(next),
+  }
+}
+
+/** 9999-12-31, in microseconds: what lies beyond is another text in PostgreSQL than in ISO-8601, and far enough. */
+const FAR = 253_402_214_400_000_000
+
+function momentText(moment: Micros | null): string | null {
+  return moment === null || moment === Infinity ? null : formatTimestamp(Math.min(moment, FAR))
 }
 
 function failedSystem(systemId: number, error: string): SystemOutcome {
-  return { systemId, pass: 0, fail: 0, insufficientEvidence: 0, unknown: 0, error }
+  const none = { pass: 0, fail: 0, insufficientEvidence: 0, unknown: 0 }
+  return { systemId, ...none, error, inputDigest: null, validUntil: null }
 }
 
 /** Takes one bad system out of the queue. Nothing, if a peer was faster or the run was closed. */

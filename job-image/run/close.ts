@@ -2,8 +2,10 @@ import type { Client } from 'pg'
 import type { RunCounts, Verdict } from '../../crds/run-summary.ts'
 import { endAttempt, hasLiveAttempt } from '../db/attempts.ts'
 import type { AttemptOutcome } from '../db/attempts.ts'
+import { inTransaction } from '../db/client.ts'
 import { closeDecidedRun, finishJobRun, getJobRun, lockJobRunById, metricsOf } from '../db/job-runs.ts'
 import type { JobRun } from '../db/job-runs.ts'
+import { countControls } from '../db/run-controls.ts'
 import { runTotals } from '../db/run-systems.ts'
 import type { RunTotals } from '../db/run-systems.ts'
 
@@ -50,10 +52,15 @@ export async function closeIfDecided(client: Client, run: JobRun): Promise<JobRu
   if (totals.pending > 0) return undefined
   const scope = scopeOf(run)
   const counts = countsOf(totals, scope)
-  return closeDecidedRun(client, run.id, {
-    status: 'success',
-    verdict: verdictOf(counts),
-    metrics: withScope(counts, scope),
+  return inTransaction(client, async () => {
+    const closed = await closeDecidedRun(client, run.id, {
+      status: 'success',
+      verdict: verdictOf(counts),
+      metrics: withScope(counts, scope),
+    })
+    // Only by the one that closed it, and seen together with the end.
+    if (closed !== undefined) await countControls(client, run.id)
+    return closed
   })
 }
 

@@ -4,12 +4,12 @@ import type { TargetOptions } from '../config/target.ts'
 import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { loadRuleSet } from '../rules/load.ts'
-import { DEFAULT_BATCH_SIZE, DEFAULT_TIMING } from './request.ts'
+import { DEFAULT_BATCH_SIZE, DEFAULT_CONCURRENCY, DEFAULT_TIMING } from './request.ts'
 import type { RunRequest, Timing } from './request.ts'
 
 /** What a run needs beside its configuration. */
 export type RunOptions = Pick<RunRequest, 'runKey' | 'triggeredBy'> &
-  Partial<Pick<RunRequest, 'schedule' | 'batchSize' | 'signal' | 'observer'>>
+  Partial<Pick<RunRequest, 'schedule' | 'batchSize' | 'concurrency' | 'signal' | 'observer'>>
 
 const MAX_RUN_KEY = 255
 
@@ -27,6 +27,7 @@ export function requestFromConfig(
   const { config, environment, url } = resolveTarget(target, io)
   return {
     batchSize: DEFAULT_BATCH_SIZE,
+    concurrency: DEFAULT_CONCURRENCY,
     ...options,
     databaseUrl: url,
     environment: environment.name,

@@ -11,6 +11,9 @@ import { runTotals } from '../db/run-systems.ts'
 import { requireCurrentSchema } from '../db/schema.ts'
 import { InterruptedError, asError } from '../errors.ts'
 import { parseTimestamp } from '../time.ts'
+import { addControlTimes } from '../db/run-controls.ts'
+import { controlTimes, noTimes } from '../validation/control-times.ts'
+import { planDigest } from '../validation/plan-digest.ts'
 import { FenceError, NO_BATCH, runBatch } from './batch.ts'
 import type { BatchContext, BatchResult } from './batch.ts'
 import { closeIfDecided, currentRun, leaveRun } from './close.ts'
@@ -76,6 +79,9 @@ class AttemptAtRun {
   readonly #request: RunRequest
   readonly #run: JobRun
   readonly #attempt: number
+  /** One lane of batches each. */
+  readonly #workers: readonly Session[]
+  /** The first of them: does what is not a batch. */
   readonly #session: Session
   readonly #heartbeat: Heartbeat
 
@@ -85,13 +91,18 @@ class AttemptAtRun {
     this.#attempt = attempt
     const name = sessionName(run.id, attempt)
     this.#session = new Session(targetOf(request, name), request.timing.outage)
+    const others = Array.from(
+      { length: request.concurrency - 1 },
+      () => new Session(targetOf(request, name), request.timing.outage),
+    )
+    this.#workers = [this.#session, ...others]
     this.#heartbeat = startHeartbeat({
       target: targetOf(request, `${name} heartbeat`),
       runId: run.id,
       attempt,
       interval: request.timing.heartbeat,
       patience: request.timing.outage,
-      worker: this.#session,
+      workers: this.#workers,
       onError: (error) => request.observer?.({ type: 'warning', message: `no heartbeat: ${error.message}` }),
     })
   }
@@ -100,7 +111,7 @@ class AttemptAtRun {
   async work(): Promise<JobRun | undefined> {
     try {
       const context = await this.#plan()
-      const closed = await this.#workOff(context)
+      const closed = await this.#workOff(context).finally(() => this.#storeTimes(context))
       if (closed !== undefined) {
         const [outcome, error] =
           closed.status === 'success' ? (['success', null] as const) : (['failed', CLOSED_ELSEWHERE] as const)
@@ -113,7 +124,7 @@ class AttemptAtRun {
       throw error
     } finally {
       await this.#heartbeat.stop()
-      await this.#session.close()
+      await Promise.all(this.#workers.map((worker) => worker.close()))
     }
   }
 
@@ -131,6 +142,8 @@ class AttemptAtRun {
     return {
       runId: this.#run.id,
       plan,
+      planDigest: planDigest(plan),
+      times: noTimes(plan),
       controlColumns: plan.controls.map(({ id }) => `${id}\t`),
       referenceTime: parseTimestamp(this.#run.reference_time ?? this.#run.started_at),
       batchSize,
@@ -143,17 +156,39 @@ class AttemptAtRun {
     for (;;) {
       if (signal?.aborted === true) throw new InterruptedError('stopped with systems left to validate')
       if (this.#heartbeat.abandoned()) return undefined
-      const done = await this.#batch(context)
-      if (done.systems > 0) {
-        this.#report(done)
-        continue
-      }
+      if (await this.#drain(context)) continue
       const closed = await this.#close()
       if (closed !== undefined) return closed
       observer?.({ type: 'waiting', reason: 'other workers have the remaining systems' })
       await this.#session.run((client) => evictSilentAttempts(client, context.runId, timing.abandonAfter))
       await interruptibleSleep(timing.poll, signal)
     }
+  }
+
+  /** Batches on all lanes side by side until none finds anything to claim; whether there was any. */
+  async #drain(context: BatchContext): Promise<boolean> {
+    const { signal } = this.#request
+    let any = false
+    let failed = false
+    const lane = async (session: Session): Promise<void> => {
+      while (!failed && signal?.aborted !== true && !this.#heartbeat.abandoned()) {
+        const done = await this.#batch(session, context)
+        if (done.systems === 0) return
+        any = true
+        this.#report(done)
+      }
+    }
+    // All settle before anything else is done: a lane left alone would go on in a run that this attempt has left.
+    const ends = await Promise.allSettled(
+      this.#workers.map((session) =>
+        lane(session).catch((error: unknown) => {
+          failed = true
+          throw error
+        }),
+      ),
+    )
+    for (const end of ends) if (end.status === 'rejected') throw end.reason
+    return any
   }
 
   #report({ systems, results, errors }: BatchResult): void {
@@ -165,13 +200,22 @@ class AttemptAtRun {
   }
 
   /** A run that was closed meanwhile looks like one without work: whether it is, `#close` finds out. */
-  async #batch(context: BatchContext): Promise<BatchResult> {
+  async #batch(session: Session, context: BatchContext): Promise<BatchResult> {
     try {
-      return await this.#session.run((client) => runBatch(client, context))
+      return await session.run((client) => runBatch(client, context))
     } catch (error) {
       if (error instanceof FenceError) return NO_BATCH
       throw error
     }
+  }
+
+  /** Figures, not results: whatever keeps them from being stored fails nothing. */
+  async #storeTimes({ plan, times }: BatchContext): Promise<void> {
+    const rows = controlTimes(plan, times).flatMap((us, index) =>
+      us > 0 ? [{ controlId: plan.controls[index]!.id, us }] : [],
+    )
+    if (rows.length === 0) return
+    await this.#session.run((client) => addControlTimes(client, this.#run.id, rows)).catch(() => undefined)
   }
 
   /** The run closed by this worker or found closed; undefined while systems are pending. */

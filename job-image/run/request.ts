@@ -39,6 +39,8 @@ export type RunRequest = {
   readonly triggeredBy: string
   /** Systems per transaction. */
   readonly batchSize: number
+  /** Batches in flight, each on a database session of its own; at least 1. */
+  readonly concurrency: number
   readonly timing: Timing
   /** Aborted: finish the batch at hand and stop. */
   readonly signal?: AbortSignal
@@ -67,3 +69,5 @@ export type RunEvent =
 export type RunObserver = (event: RunEvent) => void
 
 export const DEFAULT_BATCH_SIZE = 10
+/** Two keep the server busy while results are made; more gain nothing (docs/performance.md). */
+export const DEFAULT_CONCURRENCY = 2

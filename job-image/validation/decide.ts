@@ -1,10 +1,13 @@
+import { asError } from '../errors.ts'
 import type { Micros } from '../time.ts'
+import { noTimes } from './control-times.ts'
+import type { DecisionTimes } from './control-times.ts'
 import { holdingsOf, NOTHING } from './evidence.ts'
 import type { Holding } from './evidence.ts'
 import * as messages from './messages.ts'
 import type { DatedType, LackingType, UnmetPrerequisite } from './messages.ts'
 import type { Decision, EvidenceRow } from './model.ts'
-import type { CompiledRule, Link, ValidationPlan } from './plan.ts'
+import type { CompiledRule, Link, PlanNode, ValidationPlan } from './plan.ts'
 
 export { compilePlan } from './plan.ts'
 export type { InvalidControl, ValidationPlan } from './plan.ts'
@@ -20,17 +23,83 @@ export function decideSystem(
   evidence: readonly EvidenceRow[],
   referenceTime: Micros,
 ): readonly Decision[] {
-  const holdings = holdingsOf(plan.typeIndex, evidence, referenceTime)
-  const findings = plan.rules.map((rule) => examine(rule, plan.types, holdings, referenceTime))
-  const decisions: Decision[] = []
-  for (const node of plan.nodes) {
-    if (node.fixed !== undefined) decisions.push(node.fixed)
-    else
-      decisions.push(
-        decide(findings[node.rule]!, unmet(node.blocking, decisions), unmet(node.advisory, decisions)),
-      )
+  const [decisions] = decideSystems(plan, [evidence], referenceTime)
+  if (decisions instanceof Error) throw decisions
+  return decisions!
+}
+
+/**
+ * `decideSystem` for several systems: what each has as evidence → its decisions, or why it cannot be decided. Goes rule
+ * by rule and node by node over all of them and adds to `times` what each took: a timer around every single decision
+ * would measure the timer.
+ */
+export function decideSystems(
+  plan: ValidationPlan,
+  systems: readonly (readonly EvidenceRow[])[],
+  referenceTime: Micros,
+  times: DecisionTimes = noTimes(plan),
+): readonly (readonly Decision[] | Error)[] {
+  const work = systems.map((evidence) => new SystemWork(plan, evidence, referenceTime))
+  measure(plan.rules, times.rules, (rule) => work.forEach((system) => system.examine(rule)))
+  measure(plan.nodes, times.nodes, (node) => work.forEach((system) => system.decide(node)))
+  return work.map((system) => system.answer())
+}
+
+function measure<T>(steps: readonly T[], times: Float64Array, take: (step: T) => void): void {
+  let before = performance.now()
+  steps.forEach((step, index) => {
+    take(step)
+    const after = performance.now()
+    times[index]! += after - before
+    before = after
+  })
+}
+
+/** One system on its way through rules and nodes. What goes wrong for it is kept, so that the others go on. */
+class SystemWork {
+  readonly #plan: ValidationPlan
+  readonly #referenceTime: Micros
+  #holdings: readonly Holding[] = []
+  readonly #findings: Finding[] = []
+  readonly #decisions: Decision[] = []
+  #failure: Error | undefined
+
+  constructor(plan: ValidationPlan, evidence: readonly EvidenceRow[], referenceTime: Micros) {
+    this.#plan = plan
+    this.#referenceTime = referenceTime
+    this.#attempt(() => {
+      this.#holdings = holdingsOf(plan.typeIndex, evidence, referenceTime)
+    })
   }
-  return plan.nodeOf.map((node) => decisions[node]!)
+
+  examine(rule: CompiledRule): void {
+    this.#attempt(() =>
+      this.#findings.push(examine(rule, this.#plan.types, this.#holdings, this.#referenceTime)),
+    )
+  }
+
+  /** The nodes come in the plan's order: each after those that it links to. */
+  decide(node: PlanNode): void {
+    this.#attempt(() => this.#decisions.push(node.fixed ?? this.#decided(node)))
+  }
+
+  answer(): readonly Decision[] | Error {
+    return this.#failure ?? this.#plan.nodeOf.map((node) => this.#decisions[node]!)
+  }
+
+  #decided({ rule, blocking, advisory }: Exclude<PlanNode, { readonly fixed: Decision }>): Decision {
+    const decisions = this.#decisions
+    return decide(this.#findings[rule]!, unmet(blocking, decisions), unmet(advisory, decisions))
+  }
+
+  #attempt(step: () => void): void {
+    if (this.#failure !== undefined) return
+    try {
+      step()
+    } catch (error) {
+      this.#failure = asError(error)
+    }
+  }
 }
 
 /** What the evidence says to one rule, prerequisites aside. */

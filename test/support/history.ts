@@ -84,7 +84,7 @@ export async function addForeignResult(
 /** Every run and result, gone; systems and controls stay. */
 export async function clearHistory(client: Client): Promise<void> {
   await client.query(
-    'TRUNCATE job_runs, job_run_systems, job_run_attempts, validation_results RESTART IDENTITY',
+    'TRUNCATE job_runs, job_run_systems, job_run_attempts, job_run_controls, validation_results RESTART IDENTITY',
   )
 }
 

@@ -16,6 +16,8 @@ export function runRequest(databaseUrl: string, changes: Partial<RunRequest> = {
     runKey: newRunKey(),
     triggeredBy: 'test',
     batchSize: DEFAULT_BATCH_SIZE,
+    // What is stored when a run is stopped is then one batch after the other.
+    concurrency: 1,
     timing: { heartbeat: 200, abandonAfter: ABANDON_AFTER, outage: 5_000, poll: 50 },
     ...changes,
   }

@@ -62,6 +62,8 @@ const done = (systemId: number): SystemOutcome => ({
   insufficientEvidence: 0,
   unknown: 0,
   error: null,
+  inputDigest: null,
+  validUntil: null,
 })
 
 async function statusOf(run: JobRun): Promise<string | undefined> {
@@ -195,7 +197,7 @@ describe('settling a batch', () => {
 it('a claim passes over what a peer has claimed, without waiting', async () => {
   const run = await plannedRun()
   const claim = async (session: Client): Promise<number[]> => {
-    const claimed = await claimSystems(session, run.id, 2, null)
+    const claimed = await claimSystems(session, { runId: run.id, planDigest: Buffer.alloc(32) }, 2, null)
     return claimed?.systems.map(({ systemId }) => systemId) ?? []
   }
   await peer.query(`SET lock_timeout TO '1s'`)

@@ -92,7 +92,7 @@ describe('one bad system is an error with its reason, and the others are stored'
     await expectOneBad(summary, { systems: 5, bad, error: /late refusal/ })
   })
 
-  const COLUMNS = 'id, system_id, evidence_type, collected_at, expires_at'
+  const COLUMNS = 'id, system_id, evidence_type, sha256, collected_at, expires_at'
   it.each([
     [
       'filters it with an error',

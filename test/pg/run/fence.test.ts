@@ -9,7 +9,9 @@ import { runBatch } from '../../../job-image/run/batch.ts'
 import { InterruptedError } from '../../../job-image/errors.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
 import type { RunRequest } from '../../../job-image/run/request.ts'
+import { noTimes } from '../../../job-image/validation/control-times.ts'
 import { compilePlan } from '../../../job-image/validation/decide.ts'
+import { planDigest } from '../../../job-image/validation/plan-digest.ts'
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import { parseTimestamp } from '../../../job-image/time.ts'
 import { createDatabase } from '../../support/database.ts'
@@ -175,6 +177,8 @@ it('a bad system that a peer has taken meanwhile is left to the peer, without wa
   const context = {
     runId,
     plan,
+    planDigest: planDigest(plan),
+    times: noTimes(plan),
     controlColumns: plan.controls.map(({ id }) => `${id}\t`),
     referenceTime: parseTimestamp('2026-01-01 00:00:00'),
     batchSize: SYSTEMS,

@@ -24,7 +24,7 @@ const heartbeat = (worker: Session, target: string, options: Partial<HeartbeatOp
     attempt: 1,
     interval: 20,
     patience: 200,
-    worker,
+    workers: [worker],
     onError: () => {},
     ...options,
   })

@@ -27,7 +27,12 @@ const folder = createFolder()
 folder.write('config.yaml', 'environments:\n  production: {}\n')
 folder.write('broken.yaml', 'environments:\n  production: { databas_url: x }\n')
 
-const TIMES = { RAPIDRMF_HEARTBEAT: '0.2', RAPIDRMF_ABANDON_AFTER: '1', RAPIDRMF_OUTAGE: '1' }
+const TIMES = {
+  RAPIDRMF_HEARTBEAT: '0.2',
+  RAPIDRMF_ABANDON_AFTER: '1',
+  RAPIDRMF_OUTAGE: '1',
+  RAPIDRMF_CONCURRENCY: '1',
+}
 const options = (env: Record<string, string> = {}): ProcessOptions => ({
   cwd: folder.path,
   env: { ...TIMES, DATABASE_URL: url, ...env },

@@ -25,7 +25,12 @@ const KUBERNETES_KILLS = 30_000
 const start = (...argv: string[]): CliProcess =>
   startCli(['scheduler', ...argv], {
     cwd: folder.path,
-    env: { DATABASE_URL: url, RAPIDRMF_HEARTBEAT: '0.2', RAPIDRMF_ABANDON_AFTER: '20' },
+    env: {
+      DATABASE_URL: url,
+      RAPIDRMF_HEARTBEAT: '0.2',
+      RAPIDRMF_ABANDON_AFTER: '20',
+      RAPIDRMF_CONCURRENCY: '1',
+    },
   })
 
 /** Another program holds the table that every batch writes to, until the work is done and for as long as it takes. */
