@@ -27,6 +27,23 @@ export const runCountsSchema = z.object({
 })
 export type RunCounts = z.output<typeof runCountsSchema>
 
+/** Of `scope.text`, in characters. */
+export const MAX_SCOPE_TEXT = 200
+
+/** What a run was restricted to. Runs with different digests looked at different things: their counts do not compare. */
+export const runScopeSchema = z.object({
+  /** sha256 (hex) of the selection. */
+  digest: z.string(),
+  /** One line for people. */
+  text: z.string(),
+})
+export type RunScope = z.output<typeof runScopeSchema>
+
+/** Of a digest, where there is room for a few characters only. */
+export function shortDigest(digest: string): string {
+  return digest.slice(0, 12)
+}
+
 export const runSummarySchema = z.object({
   version: z.literal(1),
   runKey: z.string(),
@@ -44,6 +61,8 @@ export const runSummarySchema = z.object({
   startedAt: z.string().nullable(),
   finishedAt: z.string().nullable(),
   counts: runCountsSchema,
+  /** Absent: every system of the environment and every control. */
+  scope: runScopeSchema.optional(),
 })
 export type RunSummary = z.output<typeof runSummarySchema>
 

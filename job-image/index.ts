@@ -6,7 +6,8 @@
 export * from './library/jobs.ts'
 export { InputError, InterruptedError, RunError } from './errors.ts'
 export type { Problem } from './errors.ts'
-export type { RunCounts, RunSummary, Verdict } from '../crds/run-summary.ts'
+export type { RunCounts, RunScope, RunSummary, Verdict } from '../crds/run-summary.ts'
+export type { Selection } from '../crds/selection.ts'
 export type { RunEvent, RunObserver, ScheduleIdentity } from './run/request.ts'
 
 // The repository: operations on the tables, each on a client that `connect` made.

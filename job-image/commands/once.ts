@@ -8,6 +8,8 @@ import type { Action, Io } from '../io.ts'
 import type { RunObserver, RunRequest, ScheduleIdentity } from '../run/request.ts'
 import { positiveInteger } from './numbers.ts'
 import { configOption, databaseUrlOption, envOption, jsonFlag, migrateFlag } from './options.ts'
+import { selectionArgs, selectionFrom } from './run-options.ts'
+import type { SelectionOptions } from './run-options.ts'
 
 const runKeyOption = option({
   long: 'run-key',
@@ -51,7 +53,7 @@ const concurrencyOption = option({
   description: 'Batches in flight in this process, each with a database session of its own. Default: 2',
 })
 
-type OnceOptions = {
+type OnceOptions = SelectionOptions & {
   readonly config: string
   readonly env: string
   readonly databaseUrl: string | undefined
@@ -74,6 +76,7 @@ export const onceCommand = command({
     config: configOption,
     env: envOption,
     databaseUrl: databaseUrlOption,
+    ...selectionArgs,
     runKey: runKeyOption,
     scheduleUid: scheduleUidOption,
     schedule: scheduleOption,
@@ -88,6 +91,10 @@ export const onceCommand = command({
     {
       description: 'Validate production',
       command: 'rapidrmf scheduler once --config config.yaml --env production',
+    },
+    {
+      description: 'One family, and of two systems only',
+      command: 'rapidrmf scheduler once --system "payments-*,ledger" --family AC',
     },
     {
       description: 'Resume a run that broke',
@@ -115,7 +122,7 @@ async function once(options: OnceOptions, io: Io): Promise<number> {
     })
     await writeSummary(summary)
     if (options.json) await writeJson(io.stdout, summary)
-    else await write(io.stdout, summaryLines(summary))
+    else await write(io.stdout, await summaryLines(summary))
     return exitCodeFor(summary, options.failOn)
   } catch (thrown) {
     await writeSummary(failureSummary(runKey, options.env, asError(thrown), left))
@@ -135,12 +142,14 @@ async function validate(
   requireSources(options, io)
   const reporter = runReporter(io.stderr)
   const schedule = await scheduleIdentity(options, io)
+  const selection = selectionFrom(options)
   const request: RunRequest = requestFromConfig(
     options,
     {
       runKey: options.runKey,
       triggeredBy: isInJob(io) ? 'kubernetes' : 'cli',
       ...(schedule === undefined ? {} : { schedule }),
+      ...(selection === undefined ? {} : { selection }),
       ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
       signal: io.signal,
       observer: (event) => {
@@ -214,10 +223,12 @@ function exitCodeFor({ status, verdict }: RunSummary, failOn: string | undefined
   return failOn === 'findings' && verdict !== 'Passed' ? EXIT.findings : EXIT.ok
 }
 
-function summaryLines({ runId, verdict, message, counts }: RunSummary): string {
+async function summaryLines({ runId, verdict, message, counts, scope }: RunSummary): Promise<string> {
+  const { shortDigest } = await import('../../crds/run-summary.ts')
   const { pass, fail, insufficientEvidence, unknown, errors } = counts
   return (
     `Run ${runId}: ${verdict} — ${message}\n` +
-    `pass ${pass} · fail ${fail} · insufficient evidence ${insufficientEvidence} · unknown ${unknown} · errors ${errors}\n`
+    `pass ${pass} · fail ${fail} · insufficient evidence ${insufficientEvidence} · unknown ${unknown} · errors ${errors}\n` +
+    (scope === undefined ? '' : `scope ${shortDigest(scope.digest)}: ${scope.text}\n`)
   )
 }

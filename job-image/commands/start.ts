@@ -6,6 +6,7 @@ import type { Action, Io } from '../io.ts'
 import type { SchedulerObserver, SchedulerOptions } from '../run/scheduler.ts'
 import { migrateFirst } from './once.ts'
 import { configOption, databaseUrlOption, envOption, migrateFlag } from './options.ts'
+import { selectionArgs, selectionFrom } from './run-options.ts'
 
 const cronOption = option({
   long: 'cron',
@@ -40,6 +41,7 @@ export const startCommand = command({
     cron: cronOption,
     timezone: timezoneOption,
     startingDeadline: deadlineOption,
+    ...selectionArgs,
     migrate: migrateFlag,
   },
   examples: [
@@ -55,14 +57,16 @@ export const startCommand = command({
       const { createLogger } = await import('../output/logger.ts')
       const { checkScheduler, watchSchedule } = await import('../run/scheduler.ts')
       const log = createLogger(io.stderr).child({ environment: options.env })
+      const selection = selectionFrom(options)
       const scheduler: SchedulerOptions = {
         ...options,
+        ...(selection === undefined ? {} : { selection }),
         signal: io.signal,
         observer: loggingObserver(log, options),
       }
       if (!(options.startingDeadline > 0))
         throw new InputError('--starting-deadline: expected seconds, more than 0')
-      checkScheduler(options, io)
+      checkScheduler(scheduler, io)
       await checkDatabase(options, migrate, io, log)
       await watchSchedule(scheduler, io)
       return 0

@@ -1,15 +1,19 @@
 import { createHash } from 'node:crypto'
 import { dirname, isAbsolute, join } from 'node:path'
 import { z } from 'zod'
+import { selectionSchema } from '../../crds/selection.ts'
+import type { Selection } from '../../crds/selection.ts'
 import { parseDocument, readTextFile, suggestion } from '../document.ts'
 import type { SourceDocument } from '../document.ts'
 import { InputError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
 import type { Io } from '../io.ts'
-import { expand, referenceFault } from './expand.ts'
-import type { Setting } from './expand.ts'
 import { schedulerSchema } from './scheduler-settings.ts'
 import type { SchedulerSettings } from './scheduler-settings.ts'
+import { expand, referenceFault } from './expand.ts'
+import type { Setting } from './expand.ts'
+import { notificationsSchema, sinksOf } from './notifications.ts'
+import type { SinkSettings } from './notifications.ts'
 
 /** `environments.NAME` of the file. */
 export type Environment = {
@@ -17,6 +21,8 @@ export type Environment = {
   readonly description: string | null
   /** As written; `target.ts` makes a URL of it, unless another source overrides it. */
   readonly databaseUrl: Setting | undefined
+  /** What runs of this environment are restricted to; above the file's own. */
+  readonly selection: Selection | undefined
   /** Belongs to RapidRMF: known, shown, never interpreted. */
   readonly storage: unknown
 }
@@ -36,6 +42,9 @@ export type Config = {
   readonly catalogs: ReadonlyMap<string, Catalog>
   readonly scheduler: SchedulerSettings
   readonly rulePacks: readonly Setting[]
+  readonly notifications: readonly SinkSettings[]
+  /** What runs are restricted to. */
+  readonly selection: Selection | undefined
   /** RapidRMF's other top-level keys, as written. */
   readonly other: Readonly<Record<string, unknown>>
 }
@@ -57,9 +66,10 @@ const environmentSchema = z.preprocess(
     {
       description: z.string().nullish(),
       database_url: z.string().nullish(),
+      selection: selectionSchema.nullish(),
       storage: z.unknown().optional(),
     },
-    { error: expected('a map with description, database_url and storage, all optional') },
+    { error: expected('a map with description, database_url, selection and storage, all optional') },
   ),
 )
 
@@ -93,6 +103,8 @@ const configSchema = z.strictObject(
     rule_packs: z
       .array(z.string('expected a path').min(1, 'must not be empty'), { error: expected('a list of paths') })
       .nullish(),
+    selection: selectionSchema.nullish(),
+    notifications: notificationsSchema,
     ...FOREIGN,
   },
   { error: expected('a map with the key environments') },
@@ -116,9 +128,29 @@ export function parseConfig(text: string, file: string, env: Io['env']): Config 
   const packs = (document.value.rule_packs ?? []).map((path, index) =>
     settingOf(document, ['rule_packs', index], path, problems),
   )
+  const place = { environments: [...environments.keys()], problemAt: document.problemAt }
+  const notifications = sinksOf(document.value.notifications, place, problems)
   if (problems.length > 0) throw new InputError(problems)
-  const { environments: _, catalogs: __, rule_packs: ___, scheduler, ...other } = document.value
-  return { file, env, environments, catalogs, scheduler, rulePacks: packs, other }
+  const {
+    environments: _,
+    catalogs: __,
+    rule_packs: ___,
+    scheduler,
+    notifications: ____,
+    selection,
+    ...other
+  } = document.value
+  return {
+    file,
+    env,
+    environments,
+    catalogs,
+    scheduler,
+    rulePacks: packs,
+    notifications,
+    selection: selection ?? undefined,
+    other,
+  }
 }
 
 function settingOf(
@@ -148,6 +180,7 @@ function environmentsOf(document: ConfigDocument, problems: Problem[]): Map<stri
         description: source.description ?? null,
         databaseUrl:
           url === undefined ? undefined : settingOf(document, [...path, 'database_url'], url, problems),
+        selection: source.selection ?? undefined,
         storage: source.storage,
       }
       return [name, environment]

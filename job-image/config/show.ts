@@ -1,8 +1,10 @@
+import type { Selection } from '../../crds/selection.ts'
 import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { environmentOf, pathOf } from './config.ts'
 import type { Config, Environment } from './config.ts'
 import type { Setting } from './expand.ts'
+import { showSinks } from './notifications.ts'
 import { redact, redactDatabaseUrl } from './redact.ts'
 import type { SchedulerSettings } from './scheduler-settings.ts'
 import { configuredUrl, overridingUrl } from './target.ts'
@@ -15,6 +17,7 @@ export type ShownConfig = {
   readonly catalogs: Readonly<Record<string, { readonly path: string }>>
   readonly rule_packs: readonly string[]
   readonly scheduler: SchedulerSettings
+  readonly selection?: Selection
   readonly [other: string]: unknown
 }
 
@@ -23,6 +26,7 @@ export type ShownEnvironment = {
   readonly database_url: string | null
   /** `--database-url`, `DATABASE_URL`, the key of the file, or why there is none. */
   readonly database_url_from: string
+  readonly selection?: Selection
   readonly storage?: unknown
 }
 
@@ -35,7 +39,7 @@ export function showConfig(
   const override = overridingUrl(options.databaseUrl, io)
   const environments =
     options.env === undefined ? [...config.environments.values()] : [environmentOf(config, options.env)]
-  const { rulePacks, scheduler, other } = config
+  const { rulePacks, scheduler, selection, notifications, other } = config
   return {
     file: config.file,
     environments: Object.fromEntries(
@@ -46,6 +50,8 @@ export function showConfig(
     ),
     rule_packs: rulePacks.map((pack) => showPath(config, pack)),
     scheduler,
+    ...(selection === undefined ? {} : { selection }),
+    ...(notifications.length === 0 ? {} : { notifications: showSinks(notifications) }),
     ...(redact(other) as Record<string, unknown>),
   }
 }
@@ -55,10 +61,11 @@ function showEnvironment(
   environment: Environment,
   override: DatabaseUrl | undefined,
 ): ShownEnvironment {
-  const { description, storage } = environment
+  const { description, selection, storage } = environment
   return {
     ...(description === null ? {} : { description: redact(description) as string }),
     ...showDatabase(config, environment, override),
+    ...(selection === undefined ? {} : { selection }),
     ...(storage === undefined ? {} : { storage: redact(storage) }),
   }
 }

@@ -1,5 +1,6 @@
 import type { Client } from 'pg'
 import { canonicalControlId, compareControlIds, compareText, displayControlId } from '../rules/control-id.ts'
+import { controlMatcher } from '../rules/control-pattern.ts'
 
 /** What a result's `control_id` (a row of `controls`) is called. */
 export type ControlName = {
@@ -39,24 +40,4 @@ export async function listControlNames(client: Client): Promise<Map<number, Cont
 export function matchControls(names: ReadonlyMap<number, ControlName>, wanted: string): number[] {
   const matches = controlMatcher(wanted)
   return [...names.values()].filter(({ control }) => matches(control.toLowerCase())).map(({ id }) => id)
-}
-
-function controlMatcher(wanted: string): (canonical: string) => boolean {
-  const text = wanted.trim().toLowerCase()
-  if (!/[*?]/.test(text)) {
-    const exact = canonicalControlId(text) ?? text
-    return (id) => id === exact
-  }
-  // Spellings that a pattern may have in common with an id: AC-02*, AC-2(*).
-  const pattern = globToRegExp(text.replace(/\s*\(([^()]*)\)$/, '.$1').replaceAll(/(?<=[-.])0+(?=\d)/g, ''))
-  return (id) => pattern.test(id)
-}
-
-/** `*` any characters, `?` one; everything else stands for itself. */
-function globToRegExp(glob: string): RegExp {
-  const source = glob
-    .replaceAll(/[\\^$.+()[\]{}|]/g, String.raw`\$&`)
-    .replaceAll('*', '.*')
-    .replaceAll('?', '.')
-  return new RegExp(`^${source}$`, 'su')
 }

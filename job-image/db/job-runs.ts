@@ -138,6 +138,23 @@ export async function findJobRunByKey(client: Client, runKey: string): Promise<J
   return rows[0]
 }
 
+/**
+ * The newest run that ended before this one, of the same environment and scope (runs without a scope compare with each
+ * other). Only runs of this program have a key and a verdict.
+ */
+export async function previousComparable(client: Client, run: JobRun): Promise<JobRun | undefined> {
+  const { rows } = await client.query<JobRun>(
+    `SELECT ${COLUMNS} FROM job_runs
+      WHERE environment = $1 AND id <> $2 AND run_key IS NOT NULL AND verdict IS NOT NULL AND status <> 'running'
+        AND finished_at <= $3
+        AND attributes #>> '{digests,scope}' IS NOT DISTINCT FROM
+            (SELECT attributes #>> '{digests,scope}' FROM job_runs WHERE id = $2)
+      ORDER BY finished_at DESC, id DESC LIMIT 1`,
+    [run.environment, run.id, run.finished_at],
+  )
+  return rows[0]
+}
+
 /** Who holds the slot, or the one running row, of a schedule. */
 export async function findScheduleRun(
   client: Client,
@@ -175,19 +192,22 @@ export async function getRecentJobRuns(client: Client, filter: RunFilter = {}): 
   return rows
 }
 
-/** Sets what planning found out; `attributes` are added to the row's own. */
-export async function markPlanned(
-  client: Client,
-  id: number,
-  metrics: Readonly<Record<string, unknown>>,
-  attributes: Readonly<Record<string, unknown>>,
-): Promise<void> {
+/** What planning found out. */
+export type PlannedRun = {
+  readonly metrics: Readonly<Record<string, unknown>>
+  /** Added to the row's own. */
+  readonly attributes: Readonly<Record<string, unknown>>
+  /** Digest of the controls that the run decides; null: all there are. */
+  readonly controlScope: string | null
+}
+
+export async function markPlanned(client: Client, id: number, planned: PlannedRun): Promise<void> {
   await client.query(
     `UPDATE job_runs
         SET planned_at = ${UTC_NOW}, metrics = $2,
-            attributes = (attributes::jsonb || $3::jsonb)::json
+            attributes = (attributes::jsonb || $3::jsonb)::json, control_scope = $4
       WHERE id = $1`,
-    [id, JSON.stringify(metrics), JSON.stringify(attributes)],
+    [id, JSON.stringify(planned.metrics), JSON.stringify(planned.attributes), planned.controlScope],
   )
 }
 

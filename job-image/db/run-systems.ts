@@ -75,11 +75,17 @@ function addEvidence(system: { evidence: EvidenceRow[]; problem?: string }, tupl
   }
 }
 
-/** Puts every system of the environment into the run's queue; returns how many. */
-export async function queueSystems(client: Client, runId: number, environment: string): Promise<number> {
+/** Puts the systems of the environment, all or these, into the run's queue; returns how many. */
+export async function queueSystems(
+  client: Client,
+  runId: number,
+  environment: string,
+  only: readonly number[] | null = null,
+): Promise<number> {
   const { rowCount } = await client.query(
-    'INSERT INTO job_run_systems (job_run_id, system_id) SELECT $1, id FROM systems WHERE environment = $2',
-    [runId, environment],
+    `INSERT INTO job_run_systems (job_run_id, system_id)
+     SELECT $1, id FROM systems WHERE environment = $2 AND ($3::int[] IS NULL OR id = ANY ($3))`,
+    [runId, environment, only],
   )
   return rowCount ?? 0
 }

@@ -1,4 +1,5 @@
 import type { RunSummary } from '../../crds/run-summary.ts'
+import type { Selection } from '../../crds/selection.ts'
 import { metricsOf } from '../db/job-runs.ts'
 import type { RunRequest, ScheduleIdentity } from '../run/request.ts'
 import { requestFromConfig } from '../run/from-config.ts'
@@ -15,6 +16,8 @@ export type ValidationTarget = {
   readonly environment?: string
   /** Above the configuration's database_url. */
   readonly databaseUrl?: string
+  /** Which systems and controls; each part stands above the configuration's. Default: what that says, else all. */
+  readonly selection?: Selection
   /** What `${NAME}` in the configuration stands for. Default: process.env. */
   readonly env?: Readonly<Record<string, string | undefined>>
 }
@@ -43,13 +46,14 @@ export type ValidationJobResult = {
  * retry is no use), an InterruptedError (`signal`) or another error when the run broke; its row says so too.
  */
 export async function runValidationJob(options: ValidationJobOptions = {}): Promise<ValidationJobResult> {
-  const { runKey = newRunKey(), triggeredBy = 'library', schedule, signal, observer } = options
+  const { runKey = newRunKey(), triggeredBy = 'library', schedule, selection, signal, observer } = options
   const request = requestFromConfig(
     targetOptions(options),
     {
       runKey,
       triggeredBy,
       ...(schedule === undefined ? {} : { schedule }),
+      ...(selection === undefined ? {} : { selection }),
       ...(signal === undefined ? {} : { signal }),
       ...(observer === undefined ? {} : { observer }),
     },
@@ -92,13 +96,14 @@ export type Scheduler = {
 /** Runs a validation at each slot of a schedule, in this process, until `stop` is called. */
 export function startScheduler(options: StartSchedulerOptions = {}): Scheduler {
   const stop = new AbortController()
-  const { cron = '0 2 * * *', timezone = 'Etc/UTC', startingDeadline = 300, observer } = options
+  const { cron = '0 2 * * *', timezone = 'Etc/UTC', startingDeadline = 300, selection, observer } = options
   const done = watchSchedule(
     {
       ...targetOptions(options),
       cron,
       timezone,
       startingDeadline,
+      ...(selection === undefined ? {} : { selection }),
       signal: stop.signal,
       observer: { ...SILENT, ...observer },
     },

@@ -1,6 +1,7 @@
 import type { Attempt } from '../db/attempts.ts'
 import type { RunSystem } from '../db/run-detail.ts'
 import { tableTime } from '../run/run-json.ts'
+import { storedScope } from '../selection/scope.ts'
 import type { RunDetail } from '../run/run-detail.ts'
 import { orderSystems } from '../run/run-figures.ts'
 import { printable, renderTable } from './table.ts'
@@ -38,6 +39,7 @@ function factLines({ run, message, counts, systems }: RunDetail): string {
     ['Finished', tableTime(run.finished_at)],
     ['Reference time', tableTime(run.reference_time)],
     ['Results pruned', attributes?.['pruned_at']],
+    ['Scope', storedScope(attributes)?.text],
     ['Run key', run.run_key],
     ['Triggered by', attributes?.['triggered_by']],
     ['Tool version', attributes?.['tool_version']],

@@ -1,15 +1,17 @@
 import { configDigest, rulePackPaths } from '../config/config.ts'
+import { resolveSink } from '../config/notifications.ts'
 import { resolveTarget } from '../config/target.ts'
 import type { TargetOptions } from '../config/target.ts'
 import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { loadRuleSet } from '../rules/load.ts'
+import { selectionFor } from '../selection/sources.ts'
 import { DEFAULT_BATCH_SIZE, DEFAULT_CONCURRENCY, DEFAULT_TIMING } from './request.ts'
 import type { RunRequest, Timing } from './request.ts'
 
 /** What a run needs beside its configuration. */
 export type RunOptions = Pick<RunRequest, 'runKey' | 'triggeredBy'> &
-  Partial<Pick<RunRequest, 'schedule' | 'batchSize' | 'concurrency' | 'signal' | 'observer'>>
+  Partial<Pick<RunRequest, 'schedule' | 'batchSize' | 'concurrency' | 'selection' | 'signal' | 'observer'>>
 
 const MAX_RUN_KEY = 255
 
@@ -25,15 +27,20 @@ export function requestFromConfig(
     )
   }
   const { config, environment, url } = resolveTarget(target, io)
+  const { selection: asked, ...others } = options
+  const selection = selectionFor(config, environment, asked, io)
   return {
     batchSize: DEFAULT_BATCH_SIZE,
     concurrency: DEFAULT_CONCURRENCY,
-    ...options,
+    ...others,
+    ...(selection === undefined ? {} : { selection }),
     databaseUrl: url,
     environment: environment.name,
     ruleSet: loadRuleSet({ packs: rulePackPaths(config) }),
     configurationDigest: configDigest(config, environment.name),
     timing: timingFrom(io.env),
+    // What is wrong with a sink is told with its notices; no run fails for it.
+    notifications: config.notifications.map((each) => resolveSink(each, io.env).sink),
   }
 }
 

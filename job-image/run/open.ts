@@ -11,10 +11,12 @@ import {
   startJobRun,
 } from '../db/job-runs.ts'
 import type { JobRun } from '../db/job-runs.ts'
+import { cancelNotices } from '../db/notices.ts'
 import { InputError, InterruptedError } from '../errors.ts'
 import { TOOL_MAJOR, VERSION } from '../version.ts'
 import { closeAbandonedRun } from './close.ts'
 import type { RunRequest } from './request.ts'
+import { scopeOfSelection } from '../selection/scope.ts'
 import type { Session } from './session.ts'
 
 /** What all attempts at one run must have in common, so that they judge the same thing. */
@@ -22,6 +24,8 @@ export type RunDigests = {
   readonly rules: string
   readonly configuration: string
   readonly tool_major: number
+  /** Of the selection; absent when there is none. */
+  readonly scope?: string
   /** Known from planning on. */
   readonly controls?: string
 }
@@ -86,10 +90,14 @@ async function resume(client: Client, run: JobRun, request: RunRequest): Promise
       `run ${run.id} (key ${request.runKey}) was pruned and cannot go on; use another run key`,
     )
   }
-  if (run.status === 'failed') await reopenJobRun(client, run.id)
+  if (run.status !== 'failed') return
+  await reopenJobRun(client, run.id)
+  // That it had failed is not true any more.
+  await cancelNotices(client, run.id)
 }
 
 async function insertRun(client: Client, request: RunRequest): Promise<JobRun> {
+  const scope = scopeOfSelection(request.selection)
   return startJobRun(client, {
     jobType: 'validation',
     environment: request.environment,
@@ -98,6 +106,7 @@ async function insertRun(client: Client, request: RunRequest): Promise<JobRun> {
       tool_version: VERSION,
       rule_packs: request.ruleSet.packs,
       digests: digestsOf(request),
+      ...(scope && { scope }),
     },
     runKey: request.runKey,
     scheduleUid: request.schedule?.uid ?? null,
@@ -106,8 +115,14 @@ async function insertRun(client: Client, request: RunRequest): Promise<JobRun> {
   })
 }
 
-export function digestsOf({ ruleSet, configurationDigest }: RunRequest): RunDigests {
-  return { rules: ruleSet.digest, configuration: configurationDigest, tool_major: TOOL_MAJOR }
+export function digestsOf({ ruleSet, configurationDigest, selection }: RunRequest): RunDigests {
+  const scope = scopeOfSelection(selection)
+  return {
+    rules: ruleSet.digest,
+    configuration: configurationDigest,
+    tool_major: TOOL_MAJOR,
+    ...(scope && { scope: scope.digest }),
+  }
 }
 
 /** In words of the user: what the digest is of. */
@@ -115,13 +130,15 @@ const DIGEST_NAMES: Record<keyof RunDigests, string> = {
   rules: 'other rule packs',
   configuration: 'another configuration',
   tool_major: 'another major version of rapidrmf',
-  controls: 'another set of controls (a catalog or its requirements changed since)',
+  scope: 'another selection of systems or controls',
+  controls: 'another set of controls (a catalog, a baseline or requirements changed since)',
 }
 
 /** An attempt that would judge something else than the run does must not join it. */
 export function refuseDigests(run: JobRun, mine: RunDigests): void {
   const theirs = (run.attributes['digests'] ?? {}) as Partial<RunDigests>
-  const keys = Object.keys(mine) as (keyof RunDigests)[]
+  // A run without a selection has no digest of it, and that is a difference as well.
+  const keys = [...new Set([...Object.keys(mine), 'scope'])] as (keyof RunDigests)[]
   const different = keys.filter((key) => theirs[key] !== mine[key]).map((key) => DIGEST_NAMES[key])
   if (different.length === 0) return
   throw new InputError(
@@ -172,6 +189,6 @@ async function closeAbandonedRuns(client: Client, request: RunRequest): Promise<
     await evictSilentAttempts(client, id, timing.abandonAfter)
   }
   for (const id of await findAbandonedRuns(client, neighbours, runKey, timing.abandonAfter)) {
-    await inTransaction(client, () => closeAbandonedRun(client, id, timing.abandonAfter))
+    await inTransaction(client, () => closeAbandonedRun(client, id, timing.abandonAfter, request))
   }
 }

@@ -9,21 +9,25 @@ import { compilePlan } from '../validation/decide.ts'
 import type { ValidationPlan } from '../validation/decide.ts'
 import { digestsOf, refuseDigests } from './open.ts'
 import type { RunRequest } from './request.ts'
+import { controlsInScope, systemsInScope } from './scope.ts'
+import type { ControlScope } from './scope.ts'
 
 /**
- * Reads the controls and, if nobody has yet, queues the systems of the environment. Runs inside a transaction: the
- * run's row is locked, so of several attempts one plans and the others compare.
+ * Reads the controls and, if nobody has yet, queues the systems in scope. Runs inside a transaction: the run's row is
+ * locked, so of several attempts one plans and the others compare. Throws an InputError for a selection of nothing.
  */
 export async function planRun(client: Client, run: JobRun, request: RunRequest): Promise<ValidationPlan> {
   const locked = await lockJobRunById(client, run.id)
   const controls = (await listControls(client)).filter(({ active }) => active)
-  const plan = compilePlan(request.ruleSet, controls)
-  const digests = { ...digestsOf(request), controls: controlSetDigest(controls) }
+  const scope = await controlsInScope(client, request, controls)
+  const plan = compilePlan(request.ruleSet, scope.selected, scope.others)
+  const digests = { ...digestsOf(request), controls: controlSetDigest(controls, scope) }
   if (locked !== undefined && locked.planned_at !== null) {
     refuseDigests(locked, digests)
     return plan
   }
-  const systems = await queueSystems(client, run.id, request.environment)
+  const only = await systemsInScope(client, request)
+  const systems = await queueSystems(client, run.id, request.environment, only)
   const metrics = {
     systems,
     controls: plan.controls.length,
@@ -36,22 +40,24 @@ export async function planRun(client: Client, run: JobRun, request: RunRequest):
     control: controlId,
     problem: message,
   }))
-  await markPlanned(client, run.id, metrics, {
-    digests,
-    ...(invalid.length > 0 && { invalid_controls: invalid }),
+  await markPlanned(client, run.id, {
+    metrics,
+    attributes: { digests, ...(invalid.length > 0 && { invalid_controls: invalid }) },
+    controlScope: scope.digest,
   })
   return plan
 }
 
 const MOST_NAMED_CONTROLS = 50
 
-/** Over everything in the database that decisions depend on, evidence apart. */
-function controlSetDigest(controls: readonly StoredControl[]): string {
+/** Over everything in the database that decisions depend on, evidence apart, and over which of it is decided. */
+function controlSetDigest(controls: readonly StoredControl[], scope: ControlScope): string {
   const hash = createHash('sha256')
   for (const { id, catalogId, controlId, requirements, problem, remediation } of controls) {
     hash.update(
       JSON.stringify([id, catalogId, controlId, requirements, problem ?? null, remediation ?? null]),
     )
   }
+  if (scope.digest !== null) hash.update(scope.digest)
   return hash.digest('hex')
 }

@@ -1,4 +1,6 @@
 import type { RunSummary } from '../../crds/run-summary.ts'
+import type { Selection } from '../../crds/selection.ts'
+import type { Sink } from '../notify/sink.ts'
 import type { RuleSet } from '../rules/rule-set.ts'
 
 /** How long things may take, in ms. All workers of a run must agree on them. */
@@ -32,6 +34,8 @@ export type RunRequest = {
   readonly environment: string
   readonly ruleSet: RuleSet
   readonly configurationDigest: string
+  /** As `normalizeSelection` returns it; absent: every system of the environment and every control. */
+  readonly selection?: Selection
   /** Identity of the run: the same key resumes or joins it. At most 255 characters. */
   readonly runKey: string
   readonly schedule?: ScheduleIdentity
@@ -42,6 +46,8 @@ export type RunRequest = {
   /** Batches in flight, each on a database session of its own; at least 1. */
   readonly concurrency: number
   readonly timing: Timing
+  /** Who wants to hear of the ends of runs. */
+  readonly notifications?: readonly Sink[]
   /** Aborted: finish the batch at hand and stop. */
   readonly signal?: AbortSignal
   readonly observer?: RunObserver

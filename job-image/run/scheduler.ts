@@ -1,11 +1,13 @@
 import { CronError, TimeZoneError, isTimeZone, nextRun, parseCron } from '../../crds/cron.ts'
 import type { CronSchedule } from '../../crds/cron.ts'
 import type { RunSummary } from '../../crds/run-summary.ts'
+import type { Selection } from '../../crds/selection.ts'
 import { pauseAfter } from '../config/scheduler-settings.ts'
 import { resolveTarget } from '../config/target.ts'
 import type { TargetOptions } from '../config/target.ts'
 import { InputError, InterruptedError, RunError, asError } from '../errors.ts'
 import type { Io } from '../io.ts'
+import { selectionFor } from '../selection/sources.ts'
 import { requestFromConfig } from './from-config.ts'
 import { executeRun } from './job.ts'
 import type { RunObserver } from './request.ts'
@@ -17,6 +19,8 @@ export type SchedulerOptions = TargetOptions & {
   readonly timezone: string
   /** How late a slot may still be run, in seconds; the newest such slot is run, older ones are skipped. */
   readonly startingDeadline: number
+  /** Above what the variable and the configuration say. */
+  readonly selection?: Selection
   readonly signal: AbortSignal
   readonly observer: SchedulerObserver
   /** For tests. */
@@ -80,7 +84,7 @@ export async function watchSchedule(options: SchedulerOptions, io: Pick<Io, 'env
   observer.stopped()
 }
 
-/** Schedule, zone, environment and configuration; throws InputError. Needs no database. */
+/** Schedule, zone, environment, configuration and selection; throws InputError. Needs no database. */
 export function checkScheduler(
   options: Omit<SchedulerOptions, 'signal' | 'observer'>,
   io: Pick<Io, 'env' | 'cwd'>,
@@ -89,7 +93,8 @@ export function checkScheduler(
   if (nextSlot(schedule, options.timezone, (options.clock ?? SYSTEM_CLOCK).now()) === undefined) {
     throw new InputError(`--cron: "${options.cron}" never fires in the years to come`)
   }
-  resolveTarget(options, io)
+  const { config, environment } = resolveTarget(options, io)
+  selectionFor(config, environment, options.selection, io)
   return schedule
 }
 
@@ -216,6 +221,7 @@ async function trySlot(
         runKey,
         triggeredBy: 'scheduler',
         schedule: { uid, name: `${options.env} ${options.cron}`, slotAt: slot },
+        ...(options.selection === undefined ? {} : { selection: options.selection }),
         signal: options.signal,
         observer: run,
       },

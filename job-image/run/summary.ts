@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import type { RunCounts, RunSummary, Verdict } from '../../crds/run-summary.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { InputError, InterruptedError } from '../errors.ts'
+import { storedScope } from '../selection/scope.ts'
 import { formatTimestamp, parseTimestamp } from '../time.ts'
 import { plural } from '../words.ts'
 
@@ -23,6 +24,7 @@ export function isoTime(text: string | null): string | null {
 export function summaryOf(run: JobRun): RunSummary {
   const counts = countsFromMetrics(run.metrics)
   const verdict = run.verdict ?? 'Errored'
+  const scope = storedScope(run.attributes)
   return {
     version: 1,
     runKey: run.run_key ?? '',
@@ -36,6 +38,7 @@ export function summaryOf(run: JobRun): RunSummary {
     startedAt: isoTime(run.started_at),
     finishedAt: isoTime(run.finished_at),
     counts,
+    ...(scope && { scope: { digest: scope.digest, text: scope.text } }),
   }
 }
 
@@ -98,6 +101,9 @@ function reasonOf(verdict: Verdict, counts: RunCounts): string {
 
 function messageOf(run: JobRun, verdict: Verdict, counts: RunCounts): string {
   if (verdict === 'Errored') return run.error ?? 'the run is not finished'
+  const { systems, controls } = storedScope(run.attributes)?.selection ?? {}
+  if (counts.systems === 0 && systems !== undefined) return allowedEmpty('system')
+  if (counts.controls === 0 && controls !== undefined) return allowedEmpty('active control')
   if (counts.systems === 0) {
     return `environment "${run.environment}" has no systems; add them with "rapidrmf inventory apply", or check the environment's name`
   }
@@ -108,4 +114,8 @@ function messageOf(run: JobRun, verdict: Verdict, counts: RunCounts): string {
   const findings = `${counts.notPass} of ${plural(counts.results, 'result')} are not pass (${scope})`
   if (verdict === 'Findings') return findings
   return `${counts.errors} of the systems or controls could not be evaluated; ${findings}; "rapidrmf runs show ${run.id}" names them`
+}
+
+function allowedEmpty(noun: string): string {
+  return `the selection matches no ${noun}, and allowEmpty lets that pass: nothing was validated`
 }

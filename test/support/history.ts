@@ -83,9 +83,8 @@ export async function addForeignResult(
 
 /** Every run and result, gone; systems and controls stay. */
 export async function clearHistory(client: Client): Promise<void> {
-  await client.query(
-    'TRUNCATE job_runs, job_run_systems, job_run_attempts, job_run_controls, validation_results RESTART IDENTITY',
-  )
+  // With all that refers to a run.
+  await client.query('TRUNCATE job_runs, validation_results RESTART IDENTITY CASCADE')
 }
 
 /** Ids of the rows of `controls`, by id. */

@@ -37,6 +37,8 @@ const FAILURE = { status: 'failed', verdict: 'Errored', metrics: {}, error: 'clo
 const ABANDON_AFTER = 60_000
 
 let keys = 0
+const NOTHING_FOUND = { metrics: {}, attributes: {}, controlScope: null }
+
 /** A run as it is between its insertion and its planning. */
 async function insertedRun(): Promise<JobRun> {
   keys += 1
@@ -51,7 +53,7 @@ async function insertedRun(): Promise<JobRun> {
 async function plannedRun(): Promise<JobRun> {
   const run = await insertedRun()
   await queueSystems(client, run.id, 'production')
-  await markPlanned(client, run.id, {}, {})
+  await markPlanned(client, run.id, NOTHING_FOUND)
   return run
 }
 
@@ -109,7 +111,7 @@ describe('closing a run', () => {
     const run = await insertedRun()
     expect(await closeDecidedRun(client, run.id, SUCCESS)).toBeUndefined()
     expect(await statusOf(run)).toBe('running')
-    await markPlanned(client, run.id, {}, {})
+    await markPlanned(client, run.id, NOTHING_FOUND)
     expect(await closeDecidedRun(client, run.id, SUCCESS)).toMatchObject({ status: 'success' })
   })
 
@@ -127,7 +129,7 @@ describe('closing a run', () => {
     ['for any reason', finishJobRun],
   ])('%s happens once: who comes second changes nothing', async (_, close) => {
     const run = await insertedRun()
-    await markPlanned(client, run.id, {}, {})
+    await markPlanned(client, run.id, NOTHING_FOUND)
     const first = await finishJobRun(client, run.id, FAILURE)
     expect(first).toMatchObject({ status: 'failed', error: 'closed by a peer' })
     expect(await close(client, run.id, SUCCESS)).toBeUndefined()

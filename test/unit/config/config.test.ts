@@ -128,7 +128,7 @@ describe('a bad configuration', () => {
     [
       'an environment that is a text',
       'environments:\n  a: x',
-      ':2:3: environments.a: expected a map with description, database_url and storage, all optional',
+      ':2:3: environments.a: expected a map with description, database_url, selection and storage, all optional',
     ],
     ['tabs', 'environments:\n\ta: x', ':2:1: Tabs are not allowed as indentation'],
     [
@@ -145,7 +145,7 @@ describe('a bad configuration', () => {
     [
       'a key that is like no other',
       'environments:\n  a:\n    xyzzy: 1',
-      ':3:5: environments.a.xyzzy: unknown key; known here: description, database_url, storage',
+      ':3:5: environments.a.xyzzy: unknown key; known here: description, database_url, selection, storage',
     ],
     [
       'wrong types',

@@ -1,0 +1,79 @@
+import { array, flag, multioption, string } from 'cmd-ts'
+import type { Selection } from '../../crds/selection.ts'
+import { InputError } from '../errors.ts'
+
+const many = (long: string, displayName: string, description: string) =>
+  multioption({ long, type: { ...array(string), displayName }, description })
+
+/** What a run is restricted to; the same for all commands that start runs. Each may be repeated. */
+export const selectionArgs = {
+  system: many('system', 'names', 'Only these systems: names, or patterns with * and ?, separated by commas'),
+  excludeSystem: many('exclude-system', 'names', 'Not these systems'),
+  systemLabel: many('system-label', 'key=value', 'Only systems with this attribute'),
+  control: many('control', 'ids', 'Only these controls: ids in any spelling, or patterns such as "AC-*"'),
+  excludeControl: many('exclude-control', 'ids', 'Not these controls'),
+  family: many('family', 'families', 'Only these families, in addition to those of --control'),
+  baseline: many('baseline', 'name', 'Of these controls, only members of the baseline, such as moderate'),
+  allowEmpty: flag({
+    long: 'allow-empty',
+    description: 'A selection that matches nothing is Incomplete (exit 0) and no error (exit 2)',
+  }),
+}
+
+export type SelectionOptions = {
+  readonly system: readonly string[]
+  readonly excludeSystem: readonly string[]
+  readonly systemLabel: readonly string[]
+  readonly control: readonly string[]
+  readonly excludeControl: readonly string[]
+  readonly family: readonly string[]
+  readonly baseline: readonly string[]
+  readonly allowEmpty: boolean
+}
+
+/** A flag for systems stands above all that other sources say about systems; and so for controls. */
+export function selectionFrom(options: SelectionOptions): Selection | undefined {
+  const include = listed('--system', options.system)
+  const exclude = listed('--exclude-system', options.excludeSystem)
+  const matchLabels = labels(listed('--system-label', options.systemLabel))
+  const controls = listed('--control', options.control)
+  const excludeControls = listed('--exclude-control', options.excludeControl)
+  const families = listed('--family', options.family)
+  const [baseline, ...others] = listed('--baseline', options.baseline) ?? []
+  if (others.length > 0) throw new InputError('--baseline: a run has one baseline; keep one of them')
+  const restrictsSystems = [include, exclude, matchLabels].some((part) => part !== undefined)
+  const restrictsControls = [controls, excludeControls, families, baseline].some((part) => part !== undefined)
+  const selection: Selection = {
+    ...(restrictsSystems && { systems: { include, exclude, matchLabels } }),
+    ...(restrictsControls && {
+      controls: { include: controls, exclude: excludeControls, families, baseline },
+    }),
+    ...(options.allowEmpty && { allowEmpty: true }),
+  }
+  return Object.keys(selection).length === 0 ? undefined : selection
+}
+
+function listed(name: string, values: readonly string[]): string[] | undefined {
+  if (values.length === 0) return undefined
+  const parts = values.flatMap((value) => value.split(',')).map((part) => part.trim())
+  if (parts.includes('')) throw new InputError(`${name}: expected a value, and one between any two commas`)
+  return parts
+}
+
+function labels(given: readonly string[] | undefined): Record<string, string> | undefined {
+  if (given === undefined) return undefined
+  const found = new Map<string, string>()
+  for (const text of given) {
+    const at = text.indexOf('=')
+    if (at < 1) throw new InputError(`--system-label: expected key=value, found ${JSON.stringify(text)}`)
+    const key = text.slice(0, at)
+    const value = text.slice(at + 1)
+    if ((found.get(key) ?? value) !== value) {
+      throw new InputError(
+        `--system-label: ${key} is given twice; one system rarely has both (matchExpressions with In mean either)`,
+      )
+    }
+    found.set(key, value)
+  }
+  return Object.fromEntries(found)
+}

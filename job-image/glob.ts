@@ -1,0 +1,48 @@
+/** Whether a text fits a pattern. */
+export type Glob = (text: string) => boolean
+
+/** True for a text that stands for more than itself. */
+export function isGlob(text: string): boolean {
+  return /[*?]/.test(text)
+}
+
+/**
+ * `*` any characters, `?` exactly one; everything else stands for itself. Takes at most as many steps as text and
+ * pattern have characters, multiplied: of several stars only the last one is ever tried again, because what an earlier
+ * one could take besides, a later one can take as well.
+ */
+export function compileGlob(pattern: string): Glob {
+  return (text) => {
+    let at = 0
+    let next = 0
+    let star = -1
+    let taken = 0
+    while (at < text.length) {
+      const symbol = pattern[next]
+      if (symbol === '*') {
+        star = next
+        taken = at
+        next += 1
+      } else if (symbol === '?') {
+        at += widthAt(text, at)
+        next += 1
+      } else if (symbol === text[at]) {
+        at += 1
+        next += 1
+      } else if (star === -1) {
+        return false
+      } else {
+        taken += widthAt(text, taken)
+        at = taken
+        next = star + 1
+      }
+    }
+    while (pattern[next] === '*') next += 1
+    return next === pattern.length
+  }
+}
+
+/** Code units of the character there: two for one outside of Unicode's first plane. */
+function widthAt(text: string, index: number): number {
+  return (text.codePointAt(index) ?? 0) > 0xffff ? 2 : 1
+}

@@ -1,0 +1,94 @@
+import { createHash } from 'node:crypto'
+import type { Client } from 'pg'
+import { baselineMembers, listBaselines } from '../db/baselines.ts'
+import type { StoredControl } from '../db/controls.ts'
+import { listSelectableSystems } from '../db/systems.ts'
+import { suggestion } from '../document.ts'
+import { InputError } from '../errors.ts'
+import { chooseControls } from '../selection/controls.ts'
+import { chooseSystems, needsAttributes } from '../selection/systems.ts'
+import type { Chosen } from '../selection/systems.ts'
+import { plural } from '../words.ts'
+import type { RunRequest } from './request.ts'
+
+/** The controls of a run. */
+export type ControlScope = {
+  readonly selected: readonly StoredControl[]
+  /** Not decided for themselves, and needed where a selected one depends on them. */
+  readonly others: readonly StoredControl[]
+  /**
+   * Digest of the selected rows, null when they are all there are. Not of what the user wrote: a baseline or a pattern
+   * may mean other controls tomorrow, and only runs of the very same controls replace each other's answers.
+   */
+  readonly digest: string | null
+}
+
+/**
+ * Which of the active controls a run decides. Throws an InputError when the selection knows no such baseline or, unless
+ * that is allowed, leaves nothing.
+ */
+export async function controlsInScope(
+  client: Client,
+  request: RunRequest,
+  active: readonly StoredControl[],
+): Promise<ControlScope> {
+  const selector = request.selection?.controls
+  if (selector === undefined) return { selected: active, others: [], digest: null }
+  const members = selector.baseline === undefined ? undefined : await membersOf(client, selector.baseline)
+  const choice = chooseControls(active, selector, members)
+  report(request, choice, 'controls', `the ${plural(active.length, 'active control')}`)
+  const selected = new Set(choice.chosen)
+  const digest = createHash('sha256').update(JSON.stringify(choice.chosen.map(({ id }) => id)))
+  return {
+    selected: choice.chosen,
+    others: active.filter((control) => !selected.has(control)),
+    digest: selected.size === active.length ? null : digest.digest('hex'),
+  }
+}
+
+/** Ids of the systems that a run decides, null for all of its environment. Throws as `controlsInScope` does. */
+export async function systemsInScope(client: Client, request: RunRequest): Promise<number[] | null> {
+  const { environment, selection } = request
+  const selector = selection?.systems
+  if (selector === undefined) return null
+  const systems = await listSelectableSystems(client, environment, needsAttributes(selector))
+  const choice = chooseSystems(systems, selector)
+  report(
+    request,
+    choice,
+    'systems',
+    `the ${plural(systems.length, 'system')} of environment "${environment}"`,
+  )
+  return choice.chosen.map(({ id }) => id)
+}
+
+async function membersOf(client: Client, name: string): Promise<Set<string>> {
+  const members = await baselineMembers(client, name)
+  if (members !== undefined) return members
+  const known = (await listBaselines(client)).map((baseline) => baseline.name)
+  throw new InputError(
+    `selection.controls.baseline: there is no baseline ${JSON.stringify(name)} here` +
+      (suggestion(name, known) || '; import its profile with "rapidrmf catalog import"'),
+  )
+}
+
+/** An empty choice is refused; a name or pattern that is there for nothing beside others is told. */
+function report(
+  { selection, observer }: RunRequest,
+  { chosen, unmatched, tally }: Chosen<unknown>,
+  part: 'systems' | 'controls',
+  of: string,
+): void {
+  if (chosen.length === 0 && selection?.allowEmpty !== true) {
+    throw new InputError(
+      `selection.${part} matches none of ${of} (each condition alone: ${tally()}); ` +
+        'correct it, or allow that with allowEmpty (--allow-empty)',
+    )
+  }
+  if (unmatched.length === 0) return
+  const named = unmatched.slice(0, MOST_NAMED).join(', ')
+  const more = unmatched.length > MOST_NAMED ? `, … (${unmatched.length} in all)` : ''
+  observer?.({ type: 'warning', message: `selection.${part} names what is not there: ${named}${more}` })
+}
+
+const MOST_NAMED = 10

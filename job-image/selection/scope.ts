@@ -1,0 +1,69 @@
+import { createHash } from 'node:crypto'
+import { MAX_SCOPE_TEXT } from '../../crds/run-summary.ts'
+import type { RunScope } from '../../crds/run-summary.ts'
+import type { ControlSelector, MatchExpression, Selection, SystemSelector } from '../../crds/selection.ts'
+
+/** What a run's row says about its scope. */
+export type StoredScope = RunScope & { readonly selection: Selection }
+
+/**
+ * The scope of a normalized selection, for programs and for people; undefined where it restricts nothing. Whether an
+ * empty scope is allowed is no part of the scope.
+ */
+export function scopeOfSelection(selection: Selection | undefined): StoredScope | undefined {
+  const { systems, controls } = selection ?? {}
+  if (selection === undefined || (systems === undefined && controls === undefined)) return undefined
+  return { digest: sha256({ systems, controls }), text: describeSelection(selection), selection }
+}
+
+/** As a run's row holds it; undefined for a run without a selection, and where another program wrote something else. */
+export function storedScope(attributes: Readonly<Record<string, unknown>> | null): StoredScope | undefined {
+  const scope = attributes?.['scope'] as Partial<StoredScope> | null | undefined
+  if (typeof scope?.digest !== 'string' || typeof scope.text !== 'string') return undefined
+  return { digest: scope.digest, text: scope.text, selection: scope.selection ?? {} }
+}
+
+/** One line for people, of bounded length: `systems pay* (tier=1) except pay-test; controls AC-*, family AU`. */
+export function describeSelection({ systems, controls }: Selection): string {
+  const parts = [
+    systems && `systems ${describeSystems(systems)}`,
+    controls && `controls ${describeControls(controls)}`,
+  ]
+  const text = parts
+    .filter((part) => part !== undefined)
+    .join('; ')
+    .replaceAll(/\p{Cc}/gu, ' ')
+  const characters = Array.from(text)
+  return characters.length <= MAX_SCOPE_TEXT ? text : `${characters.slice(0, MAX_SCOPE_TEXT - 1).join('')}…`
+}
+
+function describeSystems({ include, exclude, matchLabels, matchExpressions }: SystemSelector): string {
+  const conditions = [
+    ...Object.entries(matchLabels ?? {}).map(([key, value]) => `${key}=${value}`),
+    ...(matchExpressions ?? []).map(describeExpression),
+  ]
+  return [
+    include?.join(', ') ?? 'all',
+    conditions.length === 0 ? '' : ` (${conditions.join(', ')})`,
+    exclude === undefined ? '' : ` except ${exclude.join(', ')}`,
+  ].join('')
+}
+
+function describeExpression({ key, operator, values = [] }: MatchExpression): string {
+  const words = { In: 'in', NotIn: 'not in', Exists: 'exists', DoesNotExist: 'does not exist' }
+  return [key, words[operator], values.join('|')].filter((word) => word !== '').join(' ')
+}
+
+function describeControls({ include, exclude, families, baseline }: ControlSelector): string {
+  const wanted = [...(include ?? []), ...(families ?? []).map((family) => `family ${family}`)]
+  return [
+    wanted.length === 0 ? 'all' : wanted.join(', '),
+    baseline === undefined ? '' : ` in baseline ${baseline}`,
+    exclude === undefined ? '' : ` except ${exclude.join(', ')}`,
+  ].join('')
+}
+
+/** sha256 (hex) of a value as JSON; its keys stand in the order in which `normalizeSelection` puts them. */
+function sha256(value: unknown): string {
+  return createHash('sha256').update(JSON.stringify(value)).digest('hex')
+}

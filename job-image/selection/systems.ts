@@ -1,0 +1,97 @@
+import type { MatchExpression, SystemSelector } from '../../crds/selection.ts'
+import { compileGlob } from '../glob.ts'
+
+/** A system as a selector sees it. */
+export type SelectableSystem = {
+  readonly id: number
+  readonly name: string
+  /** JSON text as it is stored, which may be anything; undefined where no condition needs it. */
+  readonly attributes?: string | undefined
+}
+
+export type Chosen<T> = {
+  readonly chosen: readonly T[]
+  /** What was asked for by name or pattern, and is not there. */
+  readonly unmatched: readonly string[]
+  /** How many each condition alone matches, in words: where to look when nothing is left. */
+  readonly tally: () => string
+}
+
+/** Whether attributes have to be read at all. */
+export function needsAttributes({ matchLabels, matchExpressions }: SystemSelector): boolean {
+  return matchLabels !== undefined || matchExpressions !== undefined
+}
+
+/** (include, or all) and labels and expressions, without exclude. */
+export function chooseSystems<T extends SelectableSystem>(
+  systems: readonly T[],
+  selector: SystemSelector,
+): Chosen<T> {
+  const { include, exclude = [], matchLabels = {}, matchExpressions = [] } = selector
+  const conditions: Condition<T>[] = [
+    ...(include === undefined ? [] : [named('include', include)]),
+    ...Object.entries(matchLabels).map(([key, value]) =>
+      attribute<T>({ key, operator: 'In', values: [value] }),
+    ),
+    ...matchExpressions.map((expression) => attribute<T>(expression)),
+  ]
+  const excludes = exclude.length === 0 ? [] : [named<T>('exclude', exclude)]
+  const attributes = new Map(systems.map((system) => [system, attributesOf(system)]))
+  const holds = ({ test }: Condition<T>, system: T): boolean => test(system, attributes.get(system)!)
+  return {
+    chosen: systems.filter(
+      (system) =>
+        conditions.every((each) => holds(each, system)) && !excludes.some((each) => holds(each, system)),
+    ),
+    unmatched: (include ?? []).filter((pattern) => {
+      const matches = compileGlob(pattern)
+      return !systems.some(({ name }) => matches(name))
+    }),
+    tally: () =>
+      [...conditions, ...excludes]
+        .map((each) => `${each.words} ${systems.filter((system) => holds(each, system)).length}`)
+        .join(', '),
+  }
+}
+
+type Attributes = ReadonlyMap<string, readonly string[]>
+type Condition<T> = {
+  readonly words: string
+  readonly test: (system: T, attributes: Attributes) => boolean
+}
+
+function named<T extends SelectableSystem>(words: string, patterns: readonly string[]): Condition<T> {
+  const globs = patterns.map(compileGlob)
+  return { words, test: ({ name }) => globs.some((matches) => matches(name)) }
+}
+
+function attribute<T>({ key, operator, values = [] }: MatchExpression): Condition<T> {
+  const wanted = new Set(values)
+  const has = (attributes: Attributes): boolean =>
+    attributes.get(key)?.some((value) => wanted.has(value)) === true
+  const test = {
+    In: has,
+    NotIn: (attributes: Attributes) => !has(attributes),
+    Exists: (attributes: Attributes) => attributes.has(key),
+    DoesNotExist: (attributes: Attributes) => !attributes.has(key),
+  }[operator]
+  return { words: `${key} ${operator}`, test: (_, attributes) => test(attributes) }
+}
+
+const NO_ATTRIBUTES: Attributes = new Map()
+
+/** Top-level keys with the texts that they can be compared with: one, or one for each element. Null is no value. */
+function attributesOf({ attributes }: SelectableSystem): Attributes {
+  if (attributes === undefined) return NO_ATTRIBUTES
+  const object: unknown = JSON.parse(attributes, scalarText)
+  if (typeof object !== 'object' || object === null || Array.isArray(object)) return NO_ATTRIBUTES
+  const texts = Object.entries(object).flatMap(([key, value]: [string, unknown]): [string, string[]][] =>
+    value === null ? [] : [[key, [value].flat().filter((each) => typeof each === 'string')]],
+  )
+  return new Map(texts)
+}
+
+/** A number keeps its digits as they stand in the text: an account number has more of them than a double. */
+function scalarText(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
+  return typeof value === 'number' || typeof value === 'boolean' ? (context?.source ?? String(value)) : value
+}

@@ -1,0 +1,103 @@
+import { describe, expect, it } from 'vitest'
+import type { ControlSelector, SystemSelector } from '../../../crds/selection.ts'
+import { chooseControls } from '../../../job-image/selection/controls.ts'
+import { normalizeSelection } from '../../../job-image/selection/normalize.ts'
+import { chooseSystems } from '../../../job-image/selection/systems.ts'
+
+const SYSTEMS = [
+  {
+    id: 1,
+    name: 'payments-eu',
+    attributes: '{"tier": 1, "zones": ["eu", "us"], "account": 12345678901234567890}',
+  },
+  { id: 2, name: 'payments-us', attributes: '{"tier": "2", "zones": "us", "legacy": true, "owner": null}' },
+  { id: 3, name: 'Ledger', attributes: '{"tier": 1.50, "zones": [], "nested": {"tier": "1"}}' },
+  { id: 4, name: 'a_b%c[d]\\e', attributes: '["tier"]' },
+  { id: 5, name: 'dup', attributes: '{"tier": "9", "tier": "1", "": "empty"}' },
+]
+
+const systems = (selector: SystemSelector): number[] =>
+  chooseSystems(SYSTEMS, selector).chosen.map(({ id }) => id)
+const matching = (key: string, operator: 'In' | 'NotIn' | 'Exists' | 'DoesNotExist', ...values: string[]) =>
+  systems({ matchExpressions: [{ key, operator, ...(values.length > 0 && { values }) }] })
+
+describe('systems', () => {
+  it.each<[SystemSelector, number[]]>([
+    [{ include: ['payments-*'] }, [1, 2]],
+    [{ include: ['payments-?s', 'Ledger'] }, [2, 3]],
+    [{ include: ['ledger'] }, []],
+    [{ exclude: ['payments-*'] }, [3, 4, 5]],
+    [{ include: ['*'], exclude: ['*u*'] }, [3, 4]],
+    [{ include: ['a_b%c[d]\\e'] }, [4]],
+    [{ include: ['a%'] }, []],
+    [{ include: ['___'] }, []],
+    [{ matchLabels: { tier: '1' } }, [1, 5]],
+    [{ matchLabels: { tier: '1.50' } }, [3]],
+    [{ matchLabels: { account: '12345678901234567890' } }, [1]],
+    [{ matchLabels: { legacy: 'true' } }, [2]],
+    [{ matchLabels: { zones: 'us' } }, [1, 2]],
+    [{ matchLabels: { zones: 'us', tier: '1' } }, [1]],
+    [{ matchLabels: { '': 'empty' } }, [5]],
+    [{ include: ['payments-*'], matchLabels: { tier: '1' }, exclude: ['*-eu'] }, []],
+  ])('%j', (selector, ids) => {
+    expect(systems(selector)).toEqual(ids)
+  })
+
+  it('by expressions, as Kubernetes reads them: what has no such key is not in', () => {
+    expect(matching('tier', 'In', '1', '2')).toEqual([1, 2, 5])
+    expect(matching('tier', 'NotIn', '1')).toEqual([2, 3, 4])
+    expect(matching('zones', 'NotIn', 'us')).toEqual([3, 4, 5])
+    expect(matching('zones', 'Exists')).toEqual([1, 2, 3])
+    expect(matching('zones', 'DoesNotExist')).toEqual([4, 5])
+    expect(matching('owner', 'Exists')).toEqual([])
+    expect(matching('nested', 'Exists')).toEqual([3])
+    expect(matching('toString', 'Exists')).toEqual([])
+  })
+
+  it('says what was named for nothing, and what each condition matches alone', () => {
+    const { chosen, unmatched, tally } = chooseSystems(SYSTEMS, {
+      include: ['pay*', 'web-*'],
+      exclude: ['*-us'],
+      matchLabels: { legacy: 'true' },
+    })
+    expect(chosen).toEqual([])
+    expect(unmatched).toEqual(['web-*'])
+    expect(tally()).toBe('include 2, legacy In 1, exclude 1')
+  })
+})
+
+const CONTROLS = ['AC-1', 'ac-02', 'AC-2(1)', 'AC-2(10)', 'AC-20', 'AU-2', 'AU-12', 'S1.1.1', 'odd id'].map(
+  (controlId, index) => ({ id: index, controlId, family: controlId === 'S1.1.1' ? 'SOC' : 'AC' }),
+)
+
+function controls(selector: ControlSelector, members?: readonly string[]): string[] {
+  const normal = normalizeSelection({ controls: selector })?.controls ?? {}
+  return chooseControls(CONTROLS, normal, members && new Set(members)).chosen.map(
+    ({ controlId }) => controlId,
+  )
+}
+
+describe('controls', () => {
+  it.each<[ControlSelector, string[]]>([
+    [{ include: ['AC-2'] }, ['ac-02']],
+    [{ include: ['ac-02', 'AC-2.1'] }, ['ac-02', 'AC-2(1)']],
+    [{ include: ['ac-2(*)'] }, ['AC-2(1)', 'AC-2(10)']],
+    [{ include: ['AC-2*'] }, ['ac-02', 'AC-2(1)', 'AC-2(10)', 'AC-20']],
+    [{ include: ['aC-?'] }, ['AC-1', 'ac-02']],
+    [{ families: ['au'] }, ['AU-2', 'AU-12']],
+    [{ families: ['AU'], include: ['AC-1'] }, ['AC-1', 'AU-2', 'AU-12']],
+    [{ families: ['soc'] }, ['S1.1.1']],
+    [{ include: ['ODD*'] }, ['odd id']],
+    [{ include: ['s1.*'] }, ['S1.1.1']],
+    [{ exclude: ['AC-*', 'au-2'] }, ['AU-12', 'S1.1.1', 'odd id']],
+    [{ include: ['%'] }, []],
+  ])('%j', (selector, ids) => {
+    expect(controls(selector)).toEqual(ids)
+  })
+
+  it('of a baseline', () => {
+    expect(controls({ baseline: 'low' }, ['ac-2', 'au-2'])).toEqual(['ac-02', 'AU-2'])
+    expect(controls({ baseline: 'low', families: ['AC'] }, ['ac-2', 'au-2'])).toEqual(['ac-02'])
+    expect(controls({ baseline: 'low', exclude: ['*'] }, ['ac-2', 'au-2'])).toEqual([])
+  })
+})
