@@ -3,6 +3,7 @@ import { catalogCommand } from './commands/catalog.ts'
 import { configCommand } from './commands/config.ts'
 import { dbCommand } from './commands/db.ts'
 import { inventoryCommand } from './commands/inventory.ts'
+import { notifyCommand } from './commands/notify.ts'
 import { resultsCommand } from './commands/results.ts'
 import { rulesCommand } from './commands/rules.ts'
 import { runsGroup } from './commands/runs.ts'
@@ -25,6 +26,7 @@ const app = subcommands({
     catalog: catalogCommand,
     inventory: inventoryCommand,
     rules: rulesCommand,
+    notify: notifyCommand,
     config: configCommand,
     db: dbCommand,
   },

@@ -6,6 +6,7 @@ import { lintPacks } from '../rules/lint.ts'
 import { environmentOf, pathOf } from './config.ts'
 import type { Config } from './config.ts'
 import type { Setting } from './expand.ts'
+import { resolveSink } from './notifications.ts'
 import { configuredUrl, overridingUrl } from './target.ts'
 
 export type ConfigCheck = {
@@ -38,6 +39,11 @@ export function checkConfig(
   for (const { path } of config.catalogs.values()) existingFile(config, path, problems)
   const packs = config.rulePacks.flatMap((pack) => existingFile(config, pack, problems) ?? [])
   problems.push(...lintPacks(packs).problems)
+  const names = environments.map(({ name }) => name)
+  for (const sink of config.notifications) {
+    if (!sink.environments.some((each) => names.includes(each))) continue
+    problems.push(...resolveSink(sink, config.env).problems)
+  }
   return { problems, notes }
 }
 

@@ -8,6 +8,8 @@ import type { JobRun } from '../db/job-runs.ts'
 import { countControls } from '../db/run-controls.ts'
 import { runTotals } from '../db/run-systems.ts'
 import type { RunTotals } from '../db/run-systems.ts'
+import { enqueueNotices } from '../notify/enqueue.ts'
+import type { NoticesOf } from '../notify/enqueue.ts'
 
 /** ms */
 const FAREWELL_LOCK_TIMEOUT = 5_000
@@ -47,7 +49,11 @@ export function verdictOf(counts: RunCounts): Exclude<Verdict, 'Errored'> {
  * Closes the run if its last system is decided. Each worker tries after its own last commit, so the last one succeeds
  * and nobody else does. The totals may be read first: a queue without pending systems does not change any more.
  */
-export async function closeIfDecided(client: Client, run: JobRun): Promise<JobRun | undefined> {
+export async function closeIfDecided(
+  client: Client,
+  run: JobRun,
+  notices: NoticesOf = {},
+): Promise<JobRun | undefined> {
   const totals = await runTotals(client, run.id)
   if (totals.pending > 0) return undefined
   const scope = scopeOf(run)
@@ -59,7 +65,10 @@ export async function closeIfDecided(client: Client, run: JobRun): Promise<JobRu
       metrics: withScope(counts, scope),
     })
     // Only by the one that closed it, and seen together with the end.
-    if (closed !== undefined) await countControls(client, run.id)
+    if (closed !== undefined) {
+      await countControls(client, run.id)
+      await enqueueNotices(client, closed, notices)
+    }
     return closed
   })
 }
@@ -80,6 +89,7 @@ export async function leaveRun(
   outcome: AttemptOutcome,
   error: string,
   abandonAfter: number,
+  notices: NoticesOf = {},
 ): Promise<JobRun | undefined> {
   // A frozen peer may hold the row; a process that was told to stop does not wait for it.
   await client.query(`SET LOCAL lock_timeout TO ${FAREWELL_LOCK_TIMEOUT}`)
@@ -88,7 +98,7 @@ export async function leaveRun(
   if (run?.status !== 'running') return run
   if (await hasLiveAttempt(client, runId, abandonAfter))
     return { ...run, metrics: await currentMetrics(client, run) }
-  return (await closeAsFailed(client, run, error)) ?? run
+  return (await closeAsFailed(client, run, error, notices)) ?? run
 }
 
 /** The totals so far: the row itself gets its own when the run is closed. */
@@ -98,7 +108,12 @@ async function currentMetrics(client: Client, run: JobRun): Promise<Record<strin
 }
 
 /** Closes a run whose processes all died without a word. Runs inside a transaction. */
-export async function closeAbandonedRun(client: Client, runId: number, abandonAfter: number): Promise<void> {
+export async function closeAbandonedRun(
+  client: Client,
+  runId: number,
+  abandonAfter: number,
+  notices: NoticesOf = {},
+): Promise<void> {
   const run = await lockJobRunById(client, runId)
   // It may have come back to life between the look and the lock.
   if (run?.status !== 'running' || (await hasLiveAttempt(client, runId, abandonAfter))) return
@@ -106,12 +121,20 @@ export async function closeAbandonedRun(client: Client, runId: number, abandonAf
     client,
     run,
     'abandoned: every process that worked on this run died or lost its connection for good',
+    notices,
   )
 }
 
-async function closeAsFailed(client: Client, run: JobRun, error: string): Promise<JobRun | undefined> {
+async function closeAsFailed(
+  client: Client,
+  run: JobRun,
+  error: string,
+  notices: NoticesOf,
+): Promise<JobRun | undefined> {
   const metrics = await currentMetrics(client, run)
-  return finishJobRun(client, run.id, { status: 'failed', verdict: 'Errored', metrics, error })
+  const closed = await finishJobRun(client, run.id, { status: 'failed', verdict: 'Errored', metrics, error })
+  if (closed !== undefined) await enqueueNotices(client, closed, notices)
+  return closed
 }
 
 /** The run as it stands now. */

@@ -9,7 +9,10 @@ import type { JobRun } from '../db/job-runs.ts'
 import { refuseSharedSessions } from '../db/pooling.ts'
 import { runTotals } from '../db/run-systems.ts'
 import { requireCurrentSchema } from '../db/schema.ts'
-import { InterruptedError, asError } from '../errors.ts'
+import { InputError, InterruptedError, asError } from '../errors.ts'
+import { startCourier } from '../notify/courier.ts'
+import type { Courier } from '../notify/courier.ts'
+import { withoutGrace } from '../notify/sink.ts'
 import { parseTimestamp } from '../time.ts'
 import { addControlTimes } from '../db/run-controls.ts'
 import { controlTimes, noTimes } from '../validation/control-times.ts'
@@ -33,6 +36,7 @@ import { summaryOf } from './summary.ts'
 export async function executeRun(request: RunRequest): Promise<RunSummary> {
   const target = targetOf(request, 'rapidrmf')
   const session = new Session(target, request.timing.outage)
+  let courier: Courier | undefined
   try {
     await session.run(async (client) => {
       await requireCurrentSchema(client)
@@ -41,6 +45,7 @@ export async function executeRun(request: RunRequest): Promise<RunSummary> {
         request.observer?.({ type: 'warning', message }),
       )
     })
+    courier = startCourier(request)
     // Unique to this process: it is how the attempt is found again after a lost connection.
     const worker = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`
     for (;;) {
@@ -56,6 +61,7 @@ export async function executeRun(request: RunRequest): Promise<RunSummary> {
     }
   } finally {
     await session.close()
+    await courier?.finish()
   }
 }
 
@@ -222,14 +228,14 @@ class AttemptAtRun {
   async #close(): Promise<JobRun | undefined> {
     return this.#session.run(async (client) => {
       const run = await currentRun(client, this.#run.id)
-      return run.status === 'running' ? closeIfDecided(client, run) : run
+      return run.status === 'running' ? closeIfDecided(client, run, this.#request) : run
     })
   }
 
   /** Best effort: without a database the row stays `running` until the next run closes it as abandoned. */
   async #leave(error: Error): Promise<void> {
     const outcome = error instanceof InterruptedError ? 'interrupted' : 'failed'
-    const { timing, observer } = this.#request
+    const { timing, observer, notifications = [] } = this.#request
     const { id } = this.#run
     // The abort that ends the attempt must not end its farewell.
     const target = { url: this.#request.databaseUrl, queryTimeout: FAREWELL_TIMEOUT }
@@ -237,7 +243,10 @@ class AttemptAtRun {
     try {
       const run = await session.run((client) =>
         inTransaction(client, () =>
-          leaveRun(client, id, this.#attempt, outcome, `${outcome}: ${error.message}`, timing.abandonAfter),
+          leaveRun(client, id, this.#attempt, outcome, `${outcome}: ${error.message}`, timing.abandonAfter, {
+            ...this.#request,
+            ...(error instanceof InputError ? { notifications: withoutGrace(notifications) } : {}),
+          }),
         ),
       )
       if (run !== undefined) observer?.({ type: 'left', summary: summaryOf(run) })

@@ -1,0 +1,264 @@
+import { z } from 'zod'
+import { suggestion } from '../document.ts'
+import { InputError, formatProblem } from '../errors.ts'
+import type { Problem } from '../errors.ts'
+import type { Io } from '../io.ts'
+import { MAIL_TLS, TRIGGERS } from '../notify/sink.ts'
+import type { Email, Receiver, Sink, Slack, Trigger, Webhook } from '../notify/sink.ts'
+import { expand } from './expand.ts'
+import type { Setting } from './expand.ts'
+import { REDACTED, redact } from './redact.ts'
+
+const name = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'letters, digits, ".", "_" and "-", at most 63 characters')
+
+/** Whoever sends holds a transaction open; the database ends one in which nothing happens for a minute. */
+const LONGEST_TIMEOUT = 30
+const seconds = (min: number, max: number) =>
+  z.number().min(min, `must be at least ${min} (seconds)`).max(max, `must be at most ${max} (seconds)`)
+
+const DEFAULT_TIMEOUT = 10
+/**
+ * Longer than Kubernetes waits before it starts a failed pod again (10 s, twice as long each time, at most 360 s), for
+ * all retries but the sixth and later ones.
+ */
+const DEFAULT_GRACE = 300
+
+const common = {
+  name,
+  on: z.array(z.enum(TRIGGERS)).min(1),
+  environments: z.array(z.string()).min(1).nullish(),
+  timeout: seconds(0.1, LONGEST_TIMEOUT).nullish(),
+  grace: seconds(0, 86_400).nullish(),
+  allow_private_addresses: z.boolean().nullish(),
+}
+
+const text = z.string().min(1)
+const texts = z.union([text, z.array(text).min(1)], { error: () => 'expected a text, or a list of texts' })
+
+const sinkSchema = z.discriminatedUnion(
+  'type',
+  [
+    z.strictObject({
+      ...common,
+      type: z.literal('webhook'),
+      url: text,
+      secret: text.nullish(),
+      headers: z.record(z.string(), z.string()).nullish(),
+    }),
+    z.strictObject({ ...common, type: z.literal('slack'), url: text }),
+    z.strictObject({
+      ...common,
+      type: z.literal('email'),
+      host: text,
+      port: z.int().min(1).max(65_535).nullish(),
+      tls: z.enum(MAIL_TLS).nullish(),
+      user: text.nullish(),
+      password: text.nullish(),
+      from: text,
+      to: texts,
+    }),
+  ],
+  { error: ({ code }) => (code === 'invalid_union' ? 'expected webhook, slack or email' : undefined) },
+)
+
+export const notificationsSchema = z.array(sinkSchema).nullish()
+
+type SinkSource = z.output<typeof sinkSchema>
+
+/** A sink of the file; its texts keep their `${VARIABLES}` until it is used. */
+export type SinkSettings = {
+  readonly source: SinkSource
+  /** Its own, or all of the file. */
+  readonly environments: readonly string[]
+  /** A text of the sink, and how to speak of its place. */
+  readonly setting: (path: readonly PropertyKey[], text: string) => Setting
+  readonly problem: (message: string) => Problem
+}
+
+/** What the reader of the file has to give. */
+export type SinkDocument = {
+  readonly environments: readonly string[]
+  readonly problemAt: (path: readonly PropertyKey[], message: string) => Problem
+}
+
+/** The sinks of a checked file. What is wrong between them is added to `problems`. */
+export function sinksOf(
+  sources: readonly SinkSource[] | null | undefined,
+  { environments, problemAt }: SinkDocument,
+  problems: Problem[],
+): SinkSettings[] {
+  const names = new Set<string>()
+  return (sources ?? []).map((source, index) => {
+    const at = (path: readonly PropertyKey[], message: string): Problem =>
+      problemAt(['notifications', index, ...path], message)
+    if (names.has(source.name)) problems.push(at(['name'], 'another sink above has this name'))
+    names.add(source.name)
+    for (const [place, each] of (source.environments ?? []).entries()) {
+      if (environments.includes(each)) continue
+      problems.push(
+        at(['environments', place], `there is no such environment${suggestion(each, environments)}`),
+      )
+    }
+    return {
+      source,
+      environments: source.environments ?? environments,
+      setting: (path, text) => ({ text, problem: (message) => at(path, message) }),
+      problem: (message) => at([], message),
+    }
+  })
+}
+
+/** The sink with its variables put in, and all that is wrong with it; it is `unusable` then. */
+export function resolveSink(settings: SinkSettings, env: Io['env']): { sink: Sink; problems: Problem[] } {
+  const { source, environments } = settings
+  const problems: Problem[] = []
+  const receiver = receiverOf(settings, env, problems)
+  const fault = problems.map(formatProblem).join('; ')
+  return {
+    problems,
+    sink: {
+      name: source.name,
+      on: source.on satisfies readonly Trigger[],
+      environments,
+      grace: (source.grace ?? DEFAULT_GRACE) * 1000,
+      timeout: (source.timeout ?? DEFAULT_TIMEOUT) * 1000,
+      allowPrivateAddresses: source.allow_private_addresses ?? false,
+      receiver: problems.length === 0 ? receiver : { type: 'unusable', kind: source.type, fault },
+    },
+  }
+}
+
+/** A value with its variables put in. What is wrong is noted, and the value is then of no use. */
+type Read = (
+  path: readonly PropertyKey[],
+  text: string,
+  check?: (value: string) => string | undefined,
+) => string
+
+function receiverOf(settings: SinkSettings, env: Io['env'], problems: Problem[]): Receiver {
+  const read: Read = (path, text, check) => {
+    const setting = settings.setting(path, text)
+    try {
+      const value = expand(setting, env)
+      const fault = textFault(value) ?? check?.(value)
+      if (fault !== undefined) problems.push(setting.problem(fault))
+      return value
+    } catch (thrown) {
+      if (!(thrown instanceof InputError)) throw thrown
+      problems.push(...thrown.problems)
+      return ''
+    }
+  }
+  const { source } = settings
+  const checkUrl = (url: string): string | undefined => urlFault(url, source.allow_private_addresses === true)
+  switch (source.type) {
+    case 'webhook':
+      return webhookOf(source, read, checkUrl)
+    case 'slack':
+      return { type: 'slack', url: read(['url'], source.url, checkUrl) } satisfies Slack
+    case 'email':
+      return emailOf(source, read, settings, problems)
+  }
+}
+
+type Check = (value: string) => string | undefined
+type SourceOf<T extends SinkSource['type']> = Extract<SinkSource, { type: T }>
+
+function webhookOf(source: SourceOf<'webhook'>, read: Read, checkUrl: Check): Webhook {
+  const headers = Object.entries(source.headers ?? {}).map(([header, value]) => [
+    header.toLowerCase(),
+    read(['headers', header], value, () => headerFault(header)),
+  ])
+  return {
+    type: 'webhook',
+    url: read(['url'], source.url, checkUrl),
+    headers: Object.fromEntries(headers) as Record<string, string>,
+    ...(source.secret ? { secret: read(['secret'], source.secret) } : {}),
+  }
+}
+
+const MAIL_PORTS = { starttls: 587, implicit: 465, none: 25 } as const
+
+function emailOf(
+  source: SourceOf<'email'>,
+  read: Read,
+  { problem }: SinkSettings,
+  problems: Problem[],
+): Email {
+  const { user, password } = source
+  const tls = source.tls ?? 'starttls'
+  if (!user !== !password) problems.push(problem('"user" and "password" belong together'))
+  if (user && tls === 'none') problems.push(problem('"tls: none" would send the password in the clear'))
+  const to = typeof source.to === 'string' ? [source.to] : source.to
+  return {
+    type: 'email',
+    host: read(['host'], source.host),
+    port: source.port ?? MAIL_PORTS[tls],
+    tls,
+    ...(user && password
+      ? { login: { user: read(['user'], user), password: read(['password'], password) } }
+      : {}),
+    from: read(['from'], source.from, mailFault),
+    to: to.map((each, index) =>
+      read(['to', ...(typeof source.to === 'string' ? [] : [index])], each, mailFault),
+    ),
+  }
+}
+
+/** A secret made with `echo` ends with a line break: no signature fits then, and a header would be refused. */
+function textFault(value: string): string | undefined {
+  if (value === '') return 'is empty once its variables are put in'
+  return /\p{Cc}/u.test(value) ? 'holds a line break or another control character' : undefined
+}
+
+function urlFault(text: string, allowPrivate: boolean): string | undefined {
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol)) return 'expected a URL that begins with https://'
+  if (url.username !== '' || url.password !== '') return 'a login does not belong into the URL; use "headers"'
+  return url.protocol === 'http:' && !allowPrivate
+    ? 'http:// sends in the clear; use https:// (http:// is for "allow_private_addresses: true")'
+    : undefined
+}
+
+/** What the sender sets itself, or what would change how the request is read. */
+const OWN_HEADERS =
+  /^(content-type|content-length|host|connection|transfer-encoding|expect|upgrade|user-agent|trailer|te|rapidrmf-.*)$/i
+
+function headerFault(header: string): string | undefined {
+  if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(header)) return 'this is no name of a header'
+  return OWN_HEADERS.test(header) ? 'this header is set by the sender' : undefined
+}
+
+function mailFault(address: string): string | undefined {
+  return /^[^@]*[^@\s<>,;]@[^@\s<>,;]+>?$/.test(address)
+    ? undefined
+    : 'expected one mail address, alone or as NAME <ADDRESS>'
+}
+
+/** The sinks as the file says them, without secrets. What a URL has after its host can be one (Slack's is). */
+export function showSinks(sinks: readonly SinkSettings[]): unknown[] {
+  return sinks.map(({ source }) => {
+    const shown = redact(source) as Record<string, unknown>
+    if (source.type === 'email') return shown
+    const headers = source.type === 'webhook' ? Object.entries(source.headers ?? {}) : []
+    return {
+      ...shown,
+      url: showUrl(source.url),
+      ...(headers.length === 0
+        ? {}
+        : { headers: Object.fromEntries(headers.map(([key, value]) => [key, showSecret(value)])) }),
+    }
+  })
+}
+
+function showSecret(text: string): string {
+  return /^\$\{[A-Za-z_][A-Za-z0-9_]*\}$/.test(text) ? text : REDACTED
+}
+
+function showUrl(text: string): string {
+  const url = URL.parse(text)
+  // With a variable in its host it is no URL, and where a part ends nobody knows.
+  return url === null || text.includes('${') ? showSecret(text) : `${url.protocol}//${url.host}/${REDACTED}`
+}

@@ -1,0 +1,125 @@
+import { connect } from 'node:net'
+import type { Socket } from 'node:net'
+import type { LookupAddress } from 'node:dns'
+import { asError } from '../errors.ts'
+import { allowedAddresses, pinned } from './address.ts'
+import type { Lookup } from './address.ts'
+import { DeliveryError, unreachable, withinTime } from './failure.ts'
+import { messageOf } from './message.ts'
+import type { Notice } from './notice.ts'
+import type { Email } from './sink.ts'
+
+export type MailOptions = {
+  /** For all of it, in ms. */
+  readonly timeout: number
+  readonly allowPrivateAddresses: boolean
+  readonly signal?: AbortSignal | undefined
+  /** For tests. */
+  readonly lookup?: Lookup | undefined
+}
+
+/** Sends one mail. Rejects with a DeliveryError, made of codes: what the server says may hold the login. */
+export async function sendEmail(notice: Notice, email: Email, options: MailOptions): Promise<void> {
+  const { host } = email
+  // Here and not above: it is much to read for a process that sends none.
+  const { createTransport } = await import('nodemailer')
+  await withinTime(host, options.timeout, options.signal, async (signal) => {
+    const addresses = await allowedAddresses(host, options.allowPrivateAddresses, options.lookup)
+    const socket = await connected(addresses, email.port, signal)
+    // Whatever keeps the conversation from its end, the connection does not outlive it.
+    signal.addEventListener('abort', () => socket.destroy(), { once: true })
+    const transport = createTransport({
+      host,
+      port: email.port,
+      secure: email.tls === 'implicit',
+      requireTLS: email.tls === 'starttls',
+      ignoreTLS: email.tls === 'none',
+      getSocket: (_, callback) => callback(null, { connection: socket }),
+      ...(email.login === undefined ? {} : { auth: { user: email.login.user, pass: email.login.password } }),
+    })
+    try {
+      await transport.sendMail({ ...mailOf(notice, email), disableFileAccess: true, disableUrlAccess: true })
+    } catch (thrown) {
+      throw refusal(host, thrown)
+    } finally {
+      socket.destroy()
+    }
+  })
+}
+
+/** A connection to one of these addresses and to no other: the library would look the name up again. */
+async function connected(
+  addresses: readonly LookupAddress[],
+  port: number,
+  signal: AbortSignal,
+): Promise<Socket> {
+  signal.throwIfAborted()
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host: 'pinned', port, lookup: pinned(addresses), signal })
+    socket.once('error', reject).once('connect', () => {
+      socket.off('error', reject).on('error', () => {})
+      resolve(socket)
+    })
+  })
+}
+
+/** What the library's codes mean; key: its `code`. */
+const WORDS: Readonly<Record<string, string>> = {
+  EAUTH: 'refused the login',
+  ENOAUTH: 'asks for a login; set "user" and "password"',
+  ETLS: 'TLS failed: it offers none ("tls: none" sends in the clear), or its certificate is not trusted (NODE_EXTRA_CA_CERTS can name its authority)',
+  EENVELOPE: 'refused the sender or all recipients',
+  EMESSAGE: 'refused the mail',
+  EPROTOCOL: 'does not speak SMTP as expected',
+  ECONNECTION: 'closed the connection',
+  ESOCKET: 'closed the connection, or its certificate is not trusted',
+  ETIMEDOUT: 'did not answer in time',
+}
+
+function refusal(host: string, thrown: unknown): DeliveryError {
+  const { code, responseCode } = asError(thrown) as { code?: unknown; responseCode?: unknown }
+  const words = typeof code === 'string' ? WORDS[code] : undefined
+  if (words === undefined) return unreachable(host, thrown)
+  const said = typeof responseCode === 'number' ? ` (${responseCode})` : ''
+  return new DeliveryError(`${host}: ${words}${said}`, { cause: thrown })
+}
+
+export type Mail = {
+  readonly from: string
+  readonly to: string[]
+  readonly subject: string
+  readonly text: string
+  readonly html: string
+  /** The same for every try: mail programs show one of equal ones. */
+  readonly messageId: string
+  readonly headers: Readonly<Record<string, string>>
+}
+
+export function mailOf(notice: Notice, { from, to }: Pick<Email, 'from' | 'to'>): Mail {
+  const { title, text, facts } = messageOf(notice)
+  const rows = facts.map(
+    ([name, value]) => `<tr><th align="left">${escapeHtml(name)}</th><td>${escapeHtml(value)}</td></tr>`,
+  )
+  return {
+    from,
+    to: [...to],
+    subject: title,
+    text: [text, '', ...facts.map(([name, value]) => `${name}: ${value}`), ''].join('\n'),
+    html: `<p><strong>${escapeHtml(title)}</strong></p>\n<p>${escapeHtml(text)}</p>\n<table>\n${rows.join('\n')}\n</table>\n`,
+    messageId: `<${notice.id}@rapidrmf.invalid>`,
+    // RFC 3834: no holiday answers, please.
+    headers: { 'Auto-Submitted': 'auto-generated' },
+  }
+}
+
+const ENTITIES: Readonly<Record<string, string>> = {
+  '&': '&amp;',
+  '<': '&lt;',
+  '>': '&gt;',
+  '"': '&quot;',
+  "'": '&#39;',
+}
+
+export function escapeHtml(text: string): string {
+  return text.replaceAll(/[&<>"']/g, (sign) => ENTITIES[sign] ?? sign)
+}

@@ -1,0 +1,101 @@
+import { request as requestPlain } from 'node:http'
+import type { ClientRequest, IncomingMessage } from 'node:http'
+import { request as requestTls } from 'node:https'
+import { VERSION } from '../version.ts'
+import { allowedAddresses, pinned } from './address.ts'
+import type { Lookup } from './address.ts'
+import { DeliveryError, withinTime } from './failure.ts'
+
+export type Post = {
+  /** http or https, without a login in it. */
+  readonly url: string
+  readonly headers: Readonly<Record<string, string>>
+  readonly body: string
+  /** For all of it, from the look-up of the name to the last byte of the answer, in ms. */
+  readonly timeout: number
+  readonly allowPrivateAddresses: boolean
+  readonly signal?: AbortSignal | undefined
+  /** For tests. */
+  readonly lookup?: Lookup | undefined
+}
+
+export type Answer = {
+  readonly status: number
+  /** What the receiver said, cut at `MAX_ANSWER` bytes. It is the other side's text: never store or show it as it is. */
+  readonly text: string
+  /** `Retry-After`, in ms. */
+  readonly retryAfter: number | undefined
+}
+
+/** Nobody needs more of an answer, and a receiver must not fill our memory. */
+const MAX_ANSWER = 4_096
+
+/**
+ * Sends one POST over a connection of its own and returns the answer, whatever its status. No redirect is followed, no
+ * proxy is used and no cookie is kept. Rejects with a DeliveryError, which names the host and nothing else of the URL.
+ */
+export async function post(options: Post): Promise<Answer> {
+  const url = new URL(options.url)
+  // Brackets belong to the URL, not to the IPv6 address in it.
+  const host = url.hostname.replace(/^\[(.*)\]$/, '$1')
+  return withinTime(host, options.timeout, options.signal, async (signal) => {
+    const addresses = await allowedAddresses(host, options.allowPrivateAddresses, options.lookup)
+    signal.throwIfAborted()
+    const send = url.protocol === 'https:' ? requestTls : requestPlain
+    const request = send(url, {
+      method: 'POST',
+      agent: false,
+      lookup: pinned(addresses),
+      signal,
+      headers: {
+        ...options.headers,
+        'user-agent': `rapidrmf/${VERSION}`,
+        'content-length': Buffer.byteLength(options.body),
+      },
+    })
+    return answerTo(request, options.body)
+  })
+}
+
+/** The answer, an ordinary status or not; an answer that breaks off is none. */
+function answerTo(request: ClientRequest, body: string): Promise<Answer> {
+  return new Promise((resolve, reject) => {
+    // Also after the answer: a receiver may close while the request is still going out.
+    request.on('error', reject)
+    request.once('response', (response) => {
+      readStart(response).then((text) => {
+        // Lets go of a receiver that has more to say than anybody reads.
+        request.destroy()
+        resolve({ status: response.statusCode ?? 0, text, retryAfter: retryAfterOf(response) })
+      }, reject)
+    })
+    request.end(body)
+  })
+}
+
+async function readStart(response: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let size = 0
+  for await (const chunk of response as AsyncIterable<Buffer>) {
+    chunks.push(chunk)
+    size += chunk.length
+    if (size >= MAX_ANSWER) break
+  }
+  return Buffer.concat(chunks).subarray(0, MAX_ANSWER).toString('utf8')
+}
+
+/** Seconds only; a date would have to be read by our clock. */
+function retryAfterOf({ headers }: IncomingMessage): number | undefined {
+  const text = headers['retry-after'] ?? ''
+  return /^\d{1,6}$/.test(text) ? Number(text) * 1000 : undefined
+}
+
+/** Throws unless the receiver took it: any 2xx. `said`: a word of the receiver's that is known to be harmless. */
+export function requireTaken(url: string, { status, retryAfter }: Answer, said?: string): void {
+  if (status >= 200 && status < 300) return
+  const { hostname } = new URL(url)
+  const redirect = 'with a redirect, and none is followed: configure the URL that it leads to'
+  const what =
+    status >= 300 && status < 400 ? `${status}, ${redirect}` : `${status}${said ? ` (${said})` : ''}`
+  throw new DeliveryError(`${hostname}: answered ${what}`, { retryAfter })
+}

@@ -1,0 +1,61 @@
+import { plural } from '../words.ts'
+import { shortened } from './notice.ts'
+import type { Notice } from './notice.ts'
+
+/** A notice in words, as plain text: each way of sending it escapes what it prints. */
+export type Message = {
+  /** One line. */
+  readonly title: string
+  readonly text: string
+  readonly facts: readonly (readonly [name: string, value: string])[]
+}
+
+export function messageOf(notice: Notice): Message {
+  const { run } = notice
+  return { title: oneLine(titleOf(notice), 150), text: oneLine(run.message, 1_000), facts: factsOf(notice) }
+}
+
+function titleOf({ trigger, run, previous }: Notice): string {
+  const change = previous === null ? run.verdict : `${previous.verdict} → ${run.verdict}`
+  switch (trigger) {
+    case 'test':
+      return 'Test notice of RapidRMF: this is what a notice looks like'
+    case 'errored':
+      return `Validation of ${run.environment} broke`
+    case 'worse':
+      return `Validation of ${run.environment} got worse: ${change}`
+    case 'recovered':
+      return `Validation of ${run.environment} recovered: ${change}`
+    case 'findings':
+      return `Validation of ${run.environment}: not everything passed (${run.verdict})`
+    case 'always':
+      return `Validation of ${run.environment}: ${run.verdict}`
+  }
+}
+
+function factsOf({ run, previous }: Notice): (readonly [string, string])[] {
+  const { counts, runId, schedule } = run
+  const facts: (readonly [string, string | null])[] = [
+    ['Verdict', run.verdict],
+    ['Last time', previous === null ? null : `${previous.verdict} (run ${previous.runId})`],
+    [
+      'Results',
+      `${counts.pass} pass, ${counts.fail} fail, ${counts.insufficientEvidence} insufficient evidence, ` +
+        `${counts.unknown} unknown, ${plural(counts.errors, 'error')}`,
+    ],
+    ['Environment', run.environment],
+    ['Schedule', schedule],
+    ['Run', runId === null ? null : `${runId} (key ${run.runKey})`],
+    ['Finished', run.finishedAt],
+    ['More', runId === null ? null : `rapidrmf runs show ${runId}`],
+  ]
+  return facts.flatMap(([name, value]) => (value === null ? [] : [[name, oneLine(value, 300)] as const]))
+}
+
+/**
+ * Without line breaks and control characters: a name must not end a header, nor begin a line that looks like ours.
+ * Format characters go too, which could turn the direction of what follows.
+ */
+function oneLine(text: string, max: number): string {
+  return shortened(text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim(), max)
+}
