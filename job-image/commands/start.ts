@@ -119,6 +119,7 @@ function loggingObserver(
       log.warn({ slot, error: error.message, retry, pause_seconds: pause }, 'run failed; trying again'),
     failed: (slot, error, why) =>
       log.error({ slot, error: error.message, ...(why === undefined ? {} : { why }) }, 'run failed'),
+    warned: (message) => log.warn(message),
     stopped: () => log.info('stopped'),
   }
 }

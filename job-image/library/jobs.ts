@@ -119,6 +119,7 @@ const SILENT: SchedulerObserver = {
   finished: () => {},
   retrying: () => {},
   failed: () => {},
+  warned: () => {},
   stopped: () => {},
 }
 

@@ -8,6 +8,7 @@ import type { TargetOptions } from '../config/target.ts'
 import { InputError, InterruptedError, RunError, asError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { selectionFor } from '../selection/sources.ts'
+import { sendBetweenRuns } from './between-runs.ts'
 import { requestFromConfig } from './from-config.ts'
 import { executeRun } from './job.ts'
 import type { RunObserver } from './request.ts'
@@ -44,6 +45,8 @@ export type SchedulerObserver = {
   retrying(slot: string, error: Error, next: { readonly retry: number; readonly pause: number }): void
   /** `why`: what kept it from being tried again, although it might have been. */
   failed(slot: string, error: Error, why?: string): void
+  /** What stops nothing: a notice that did not go out. */
+  warned(message: string): void
   stopped(): void
 }
 
@@ -62,8 +65,26 @@ const MOST_NAMED_SLOTS = 5
  * or the environment is no good.
  */
 export async function watchSchedule(options: SchedulerOptions, io: Pick<Io, 'env' | 'cwd'>): Promise<void> {
-  const { signal, observer, timezone, clock = SYSTEM_CLOCK } = options
+  const { signal, observer } = options
   const schedule = checkScheduler(options, io)
+  const end = new AbortController()
+  const either = AbortSignal.any([signal, end.signal])
+  const sending = sendBetweenRuns(options, io, either, (message) => observer.warned(message))
+  try {
+    await watch(schedule, options, io)
+  } finally {
+    end.abort()
+    await sending
+  }
+  observer.stopped()
+}
+
+async function watch(
+  schedule: CronSchedule,
+  options: SchedulerOptions,
+  io: Pick<Io, 'env' | 'cwd'>,
+): Promise<void> {
+  const { signal, observer, timezone, clock = SYSTEM_CLOCK } = options
   let after = clock.now()
   while (!signal.aborted) {
     const first = nextSlot(schedule, timezone, after)
@@ -81,7 +102,6 @@ export async function watchSchedule(options: SchedulerOptions, io: Pick<Io, 'env
     } else
       observer.skipped([slotText(due.newest)], `it was due ${options.startingDeadline} seconds ago or longer`)
   }
-  observer.stopped()
 }
 
 /** Schedule, zone, environment, configuration and selection; throws InputError. Needs no database. */

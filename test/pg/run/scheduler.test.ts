@@ -66,6 +66,7 @@ function notebook(on: (told: Told) => void = () => {}): {
     retrying: (slot, error, { retry, pause }) =>
       write('again', slot, error.message, String(retry), String(pause)),
     failed: (slot, error, why = '') => write('failed', slot, error.message, why),
+    warned: (message) => write('warned', message),
     stopped: () => write('stopped'),
   }
   return { told, observer }
