@@ -4,6 +4,8 @@ export type HistoryRow = {
   readonly state: 'pending' | 'done' | 'error'
   /** The run whose rows hold the answer. */
   readonly resultsRunId: number | null
+  /** The controls that the run decided, as `job_runs.control_scope`: null are all. */
+  readonly scope: string | null
   /** The run ended before the limit. */
   readonly old: boolean
   /** Results that the answer had when it was written. */
@@ -11,27 +13,43 @@ export type HistoryRow = {
 }
 
 export type SystemPlan = {
-  /** Runs whose own results for this system may go. */
-  readonly origins: readonly { readonly runId: number; readonly results: number }[]
+  /**
+   * Runs whose own results for this system may go. `newer` is the run in whose results most of the same controls are
+   * found again, 0 where none is sure.
+   */
+  readonly origins: readonly { readonly runId: number; readonly results: number; readonly newer: number }[]
   /** Runs that hold no results of their own for it (an error, an answer taken over): only the history row goes. */
   readonly references: readonly number[]
-  /** The run whose rows are the system's newest answer. */
-  readonly newest: number | undefined
 }
 
 /**
  * What of one system's history (ascending by run) is not needed any more. Kept are: every run that is not old, the
- * newest answer, the newest row whatever it says, and all results that a kept row refers to.
+ * newest row whatever it says, all that the latest results are read from, and all results that a kept row refers to.
  */
 export function planSystem(history: readonly HistoryRow[]): SystemPlan {
-  const newestAnswer = history.findLast(({ state }) => state === 'done')
+  const sources = sourcesOf(history)
   const newestRow = history.at(-1)
-  const isKept = (row: HistoryRow): boolean => !row.old || row === newestAnswer || row === newestRow
+  const isKept = (row: HistoryRow): boolean => !row.old || sources.includes(row) || row === newestRow
   const referred = new Set(history.filter(isKept).map(({ resultsRunId }) => resultsRunId))
   const dropped = history.filter((row) => !isKept(row))
   return {
-    origins: dropped.filter(({ runId, resultsRunId }) => resultsRunId === runId && !referred.has(runId)),
+    origins: dropped
+      .filter(({ runId, resultsRunId }) => resultsRunId === runId && !referred.has(runId))
+      .map(({ runId, results, scope }) => ({ runId, results, newer: newerThan(runId, scope, sources) })),
     references: dropped.filter(({ runId, resultsRunId }) => resultsRunId !== runId).map(({ runId }) => runId),
-    newest: newestAnswer?.resultsRunId ?? undefined,
   }
+}
+
+/** The newest answer to all controls, and the newest to each other set of controls after that (`latestPageQuery`). */
+function sourcesOf(history: readonly HistoryRow[]): HistoryRow[] {
+  const done = history.filter(({ state }) => state === 'done')
+  const base = done.findLastIndex(({ scope }) => scope === null)
+  return [...new Map(done.slice(Math.max(base, 0)).map((row) => [row.scope, row])).values()]
+}
+
+/** Of what superseded a run: an answer to all controls, else the next to its own. */
+function newerThan(runId: number, scope: string | null, sources: readonly HistoryRow[]): number {
+  const candidates = [null, scope].map((each) => sources.find((source) => source.scope === each))
+  const results = candidates.map((source) => source?.resultsRunId ?? 0)
+  return results.find((each) => each > runId) ?? 0
 }

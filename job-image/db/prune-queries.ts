@@ -16,7 +16,7 @@ export function historyQuery(cutoff: string, systemIds: readonly number[]): Quer
   return {
     text: `
       SELECT q.system_id AS "systemId", q.job_run_id AS "runId", q.state, q.results_run_id AS "resultsRunId",
-             (${OLD}) IS TRUE AS old, q.pass + q.fail + q.insufficient_evidence + q.unknown AS results
+             r.control_scope AS scope, (${OLD}) IS TRUE AS old, q.pass + q.fail + q.insufficient_evidence + q.unknown AS results
         FROM job_run_systems q JOIN job_runs r ON r.id = q.job_run_id
        WHERE q.system_id = ANY ($2)
        ORDER BY q.system_id, q.job_run_id`,
@@ -28,22 +28,22 @@ export function historyQuery(cutoff: string, systemIds: readonly number[]): Quer
 export type Doomed = {
   readonly runIds: readonly number[]
   readonly systemIds: readonly number[]
-  /** Run with the newest answer of each system. */
-  readonly newest: readonly number[]
+  /** A newer run that has most of the same controls, for each; 0: none is known. */
+  readonly newer: readonly number[]
 }
 
-// Two looks: the first, into the newest answer, says yes for all but the controls that are not validated any more.
+// Two looks: the first, where most are found, says yes for all but the controls that are not validated any more.
 const HAS_NEWER = `(
   EXISTS (SELECT FROM validation_results n
-           WHERE n.job_run_id = d.newest AND n.system_id = v.system_id AND n.control_id = v.control_id)
+           WHERE n.job_run_id = d.newer AND n.system_id = v.system_id AND n.control_id = v.control_id)
   OR EXISTS (SELECT FROM job_run_systems q
                JOIN validation_results n ON n.job_run_id = q.job_run_id AND n.system_id = q.system_id
               WHERE q.system_id = v.system_id AND q.job_run_id > v.job_run_id AND n.control_id = v.control_id))`
 
-const DOOMED = 'unnest($1::int[], $2::int[], $3::int[]) AS d (run_id, system_id, newest)'
+const DOOMED = 'unnest($1::int[], $2::int[], $3::int[]) AS d (run_id, system_id, newer)'
 
 /** Counts what the statements below would remove. */
-export function countQuery({ runIds, systemIds, newest }: Doomed): Query {
+export function countQuery({ runIds, systemIds, newer }: Doomed): Query {
   return {
     text: `
       SELECT p.run_id AS "runId", sum(p.removable)::int AS results,
@@ -54,7 +54,7 @@ export function countQuery({ runIds, systemIds, newest }: Doomed): Query {
                 LEFT JOIN validation_results v ON v.job_run_id = d.run_id AND v.system_id = d.system_id
                GROUP BY d.run_id, d.system_id) p
        GROUP BY p.run_id`,
-    values: [runIds, systemIds, newest],
+    values: [runIds, systemIds, newer],
   }
 }
 
@@ -70,14 +70,14 @@ export function lockRunsQuery(cutoff: string, runIds: readonly number[]): Query 
  * Locks the history rows of these answers and returns them. One that somebody holds is passed over: a run that is
  * being planned may be about to refer to it.
  */
-export function lockAnswersQuery({ runIds, systemIds, newest }: Doomed): Query {
+export function lockAnswersQuery({ runIds, systemIds, newer }: Doomed): Query {
   return {
     text: `
-      SELECT d.run_id AS "runId", d.system_id AS "systemId", d.newest
+      SELECT d.run_id AS "runId", d.system_id AS "systemId", d.newer
         FROM ${DOOMED}
         JOIN job_run_systems q ON q.job_run_id = d.run_id AND q.system_id = d.system_id
          FOR UPDATE OF q SKIP LOCKED`,
-    values: [runIds, systemIds, newest],
+    values: [runIds, systemIds, newer],
   }
 }
 
@@ -97,7 +97,7 @@ export function deleteReferencesQuery(runIds: readonly number[], systemIds: read
 }
 
 /** Removes results that no history row refers to any more, except the newest of a system and control. */
-export function deleteResultsQuery({ runIds, systemIds, newest }: Doomed): Query {
+export function deleteResultsQuery({ runIds, systemIds, newer }: Doomed): Query {
   return {
     text: `
       WITH d AS MATERIALIZED (
@@ -109,7 +109,7 @@ export function deleteResultsQuery({ runIds, systemIds, newest }: Doomed): Query
          WHERE v.job_run_id = d.run_id AND v.system_id = d.system_id AND ${HAS_NEWER}
         RETURNING v.job_run_id)
       SELECT job_run_id AS "runId", count(*)::int AS results FROM gone GROUP BY job_run_id`,
-    values: [runIds, systemIds, newest],
+    values: [runIds, systemIds, newer],
   }
 }
 

@@ -41,7 +41,7 @@ const PAGE_SYSTEMS = 100
 
 /**
  * Deletes the results of runs that ended longer ago than `olderThan`, in short transactions. Kept whatever their age:
- * the newest answer of each system, the newest row of each system and control, what a kept run refers to, rows of
+ * what the latest results are read from, the newest row of each system and control, what a kept run refers to, rows of
  * other programs, and every `job_runs` row with its attempts. Runs may go on meanwhile.
  */
 export async function pruneResults(client: Client, options: PruneOptions): Promise<PruneReport> {
@@ -62,7 +62,7 @@ async function limitOf(client: Client, olderThan: string): Promise<{ cutoff: str
   return rows[0] as { cutoff: string; now: string }
 }
 
-type Answer = { readonly runId: number; readonly systemId: number; readonly newest: number }
+type Answer = { readonly runId: number; readonly systemId: number; readonly newer: number }
 type Row = { readonly runId: number; readonly systemId: number }
 type Gone = { readonly runId: number; readonly results?: number; readonly systems?: number }
 
@@ -107,13 +107,13 @@ class Prune {
   }
 
   /** References first: results that something refers to are not deleted. Then from the oldest run on. */
-  async #add(systemId: number, { origins, references, newest = 0 }: SystemPlan): Promise<void> {
+  async #add(systemId: number, { origins, references }: SystemPlan): Promise<void> {
     for (const runId of references) {
       this.#references.push({ runId, systemId })
       await this.#grow(1)
     }
-    for (const { runId, results } of origins) {
-      this.#answers.push({ runId, systemId, newest })
+    for (const { runId, results, newer } of origins) {
+      this.#answers.push({ runId, systemId, newer })
       await this.#grow(results + 1)
     }
   }
@@ -192,10 +192,10 @@ class Prune {
   }
 }
 
-function columnsOf(rows: readonly (Row & { readonly newest?: number })[]): Doomed {
+function columnsOf(rows: readonly (Row & { readonly newer?: number })[]): Doomed {
   return {
     runIds: rows.map(({ runId }) => runId),
     systemIds: rows.map(({ systemId }) => systemId),
-    newest: rows.map(({ newest }) => newest ?? 0),
+    newer: rows.map(({ newer }) => newer ?? 0),
   }
 }

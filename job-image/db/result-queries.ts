@@ -37,48 +37,75 @@ export function runPageQuery(runId: number, systemIds: readonly number[], filter
   }
 }
 
+/** Whether a source has a result for the control of `row`. */
+const hasControl = (source: string, row: string): string => `EXISTS (
+                SELECT FROM validation_results o
+                 WHERE o.job_run_id = ${source}.results_run_id AND o.system_id = ${source}.system_id
+                   AND o.control_id = ${row}.control_id)`
+
 /**
- * The latest results of a page of systems: those of the newest run that has decided the system (also of one that is
- * still going on), and for each control the newest row of another program where that is later, or where no run has
- * decided the system.
+ * The latest results of a page of systems: for each control those of the newest run that has decided it (also of one
+ * that is still going on), or the newest row of another program where that is later, or where no run has decided it.
+ *
+ * A system's sources are its newest run of all controls and, newer than that, the newest run of each other set of
+ * controls; most systems have one. What a run of all controls left out is not validated any more, whoever did so before.
  * A system that an incremental run passed over was judged again when it was passed over, as a full run would have.
  */
 export function latestPageQuery(systemIds: readonly number[], filter: PageFilter): Query {
   const { values, controls, status } = conditions([systemIds], filter)
   return {
     text: `
-      WITH newest AS MATERIALIZED (
-        SELECT p.system_id, q.results_run_id,
+      WITH sources AS MATERIALIZED (
+        SELECT p.system_id, q.job_run_id, q.results_run_id, q.control_scope IS NULL AS is_full,
+               row_number() OVER (PARTITION BY p.system_id ORDER BY q.job_run_id DESC) AS age,
                CASE WHEN q.results_run_id = q.job_run_id THEN first.validated_at ELSE q.decided_at END AS judged_at
           FROM unnest($1::int[]) p (system_id)
           LEFT JOIN LATERAL (
-                 SELECT job_run_id, results_run_id, decided_at FROM job_run_systems
-                  WHERE system_id = p.system_id AND state = 'done'
-                  ORDER BY job_run_id DESC LIMIT 1) q ON TRUE
+                 SELECT q.job_run_id FROM job_run_systems q
+                  WHERE q.system_id = p.system_id AND q.state = 'done'
+                    -- Not a join: one look at each run, from the newest back.
+                    AND (SELECT r.control_scope FROM job_runs r WHERE r.id = q.job_run_id) IS NULL
+                  ORDER BY q.job_run_id DESC LIMIT 1) base ON TRUE
+          LEFT JOIN LATERAL (
+                 SELECT DISTINCT ON (r.control_scope) q.job_run_id, q.results_run_id, q.decided_at, r.control_scope
+                   FROM job_run_systems q JOIN job_runs r ON r.id = q.job_run_id
+                  WHERE q.system_id = p.system_id AND q.state = 'done'
+                    AND q.job_run_id >= coalesce(base.job_run_id, 0)
+                  ORDER BY r.control_scope, q.job_run_id DESC) q ON TRUE
           -- A system's rows are decided together: one tells the time of all.
           LEFT JOIN LATERAL (
                  SELECT validated_at FROM validation_results
                   WHERE job_run_id = q.results_run_id AND system_id = p.system_id LIMIT 1) first ON TRUE),
       theirs AS MATERIALIZED (
         SELECT DISTINCT ON (v.system_id, v.control_id) v.*
-          FROM newest n
+          FROM (SELECT system_id, max(judged_at) FILTER (WHERE is_full) AS judged_at
+                  FROM sources GROUP BY system_id) n
          CROSS JOIN LATERAL (
                 SELECT v.* FROM validation_results v
                  WHERE v.system_id = n.system_id AND v.job_run_id IS NULL
                    AND v.validated_at >= coalesce(n.judged_at + interval '1 microsecond', '-infinity') ${controls}
                 OFFSET 0) v
          ORDER BY v.system_id, v.control_id, v.validated_at DESC, v.id DESC),
+      later AS MATERIALIZED (
+        SELECT t.* FROM theirs t
+         WHERE (t.validated_at > (
+                SELECT s.judged_at FROM sources s
+                 WHERE s.system_id = t.system_id AND NOT s.is_full AND ${hasControl('s', 't')}
+                 ORDER BY s.age LIMIT 1)) IS NOT FALSE),
       answers AS (
-        SELECT * FROM theirs
+        SELECT * FROM later
          UNION ALL
         SELECT v.*
-          FROM newest n
+          FROM sources s
          CROSS JOIN LATERAL (
                 SELECT v.* FROM validation_results v
-                 WHERE v.job_run_id = n.results_run_id AND v.system_id = n.system_id ${controls}
+                 WHERE v.job_run_id = s.results_run_id AND v.system_id = s.system_id ${controls}
                 OFFSET 0) v
-         -- NOT IN is hashed; NOT EXISTS would compare every row with every other, as "theirs" is expected to be small.
-         WHERE (v.system_id, v.control_id) NOT IN (SELECT system_id, control_id FROM theirs))
+         -- NOT IN is hashed; NOT EXISTS would compare every row with every other, as "later" is expected to be small.
+         WHERE (v.system_id, v.control_id) NOT IN (SELECT system_id, control_id FROM later)
+           AND (s.age = 1 OR NOT EXISTS (
+                SELECT FROM sources n
+                 WHERE n.system_id = s.system_id AND n.age < s.age AND ${hasControl('n', 'v')})))
       SELECT ${COLUMNS} FROM answers v WHERE TRUE ${status}`,
     values,
   }

@@ -17,6 +17,8 @@ export type PastRun = {
   readonly daysAgo?: number
   /** Null: a run of another program. */
   readonly runKey?: string | null
+  /** Of a run that decided some controls only: equal for equal sets. */
+  readonly controlScope?: string | null
   readonly answers: readonly Answer[]
 }
 
@@ -28,11 +30,11 @@ const at = (daysAgo: string): string =>
 export async function addRun(client: Client, run: PastRun): Promise<number> {
   const { status = 'success', daysAgo = 0, answers } = run
   const { rows } = await client.query<{ id: number }>(
-    `INSERT INTO job_runs (job_type, environment, status, started_at, finished_at, run_key, planned_at)
+    `INSERT INTO job_runs (job_type, environment, status, started_at, finished_at, run_key, planned_at, control_scope)
      SELECT 'validation', 'production', $1::text, ${at('$2::float8')}, CASE WHEN $1::text <> 'running' THEN ${at('$2::float8')} END,
-            CASE WHEN $3::text IS NULL THEN gen_random_uuid()::text ELSE nullif($3::text, '') END, ${at('$2::float8')}
+            CASE WHEN $3::text IS NULL THEN gen_random_uuid()::text ELSE nullif($3::text, '') END, ${at('$2::float8')}, $4
      RETURNING id`,
-    [status, daysAgo, run.runKey === undefined ? null : (run.runKey ?? '')],
+    [status, daysAgo, run.runKey === undefined ? null : (run.runKey ?? ''), run.controlScope ?? null],
   )
   const id = rows[0]!.id
   await client.query(

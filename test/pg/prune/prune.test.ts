@@ -47,12 +47,21 @@ const line = fc.oneof(
   { weight: 1, arbitrary: fc.constant('absent' as const) },
   { weight: 1, arbitrary: fc.constant('error' as const) },
   { weight: 1, arbitrary: fc.constant('pending' as const) },
-  { weight: 3, arbitrary: fc.subarray(controls) },
+  { weight: 3, arbitrary: fc.constant('own' as const) },
   { weight: 3, arbitrary: fc.constant('same' as const) },
+)
+/** All controls there were at the time, or a part of them. */
+const look = fc.oneof(
+  fc.record({ scope: fc.constant(null), ids: fc.subarray(controls) }),
+  fc
+    .subarray(controls)
+    .filter(({ length }) => length < controls.length)
+    .map((ids) => ({ scope: ids.join('+'), ids })),
 )
 const pastRun = fc.record({
   daysAgo: fc.constantFrom(300, 200, 150, 101, 99, 10),
   status: fc.constantFrom('success' as const, 'success' as const, 'failed' as const, 'running' as const),
+  look,
   lines: fc.tuple(line, line, line),
 })
 const theirs = fc.record({
@@ -69,18 +78,20 @@ type History = typeof histories extends fc.Arbitrary<infer T> ? T : never
 /** Writes it; returns the ids of the runs that are not to be touched. */
 async function write({ runs, foreign }: History): Promise<number[]> {
   await clearHistory(client)
-  const last = new Map<number, number>()
+  const last = new Map<string, number>()
   const untouched: number[] = []
-  for (const { lines, daysAgo, status } of runs) {
+  for (const { lines, daysAgo, status, look } of runs) {
+    const key = (systemId: number): string => `${systemId} ${look.scope} ${look.ids.join()}`
     const answers = lines.flatMap((each, index): Answer[] => {
       const systemId = systems[index]!
-      if (each === 'absent' || (each === 'same' && !last.has(systemId))) return []
+      const before = last.get(key(systemId))
+      if (each === 'absent' || (each === 'same' && before === undefined)) return []
       if (each === 'error' || each === 'pending') return [{ systemId, state: each }]
-      return [{ systemId, ...(each === 'same' ? { from: last.get(systemId)! } : { controlIds: each }) }]
+      return [{ systemId, ...(each === 'same' ? { from: before! } : { controlIds: look.ids }) }]
     })
-    const id = await addRun(client, { daysAgo, status, answers })
+    const id = await addRun(client, { daysAgo, status, controlScope: look.scope, answers })
     for (const answer of answers) {
-      if (answer.state === undefined) last.set(answer.systemId, answer.from ?? id)
+      if (answer.state === undefined) last.set(key(answer.systemId), answer.from ?? id)
     }
     if (status === 'running' || daysAgo < 100) untouched.push(id)
   }
@@ -93,7 +104,7 @@ describe('pruning', () => {
     await fc.assert(
       fc.asyncProperty(histories, fc.constantFrom(1, 3, 10_000), async (history, batchSize) => {
         const untouched = await write(history)
-        const look = async (): Promise<unknown> => ({
+        const everything = async (): Promise<unknown> => ({
           latest: await read(),
           runs: await readEach(untouched),
           queues: await all(
@@ -103,18 +114,18 @@ describe('pruning', () => {
           newest: await all(NEWEST_ROWS),
           theirs: await all(THEIRS),
         })
-        const before = await look()
+        const before = await everything()
         const count = async (): Promise<number> => (await all('SELECT FROM validation_results')).length
         const stored = await count()
         const dry = await pruneResults(client, { ...LIMIT, batchSize, dryRun: true })
         expect(await count()).toBe(stored)
         const report = await pruneResults(client, { ...LIMIT, batchSize })
-        expect(await look()).toEqual(before)
+        expect(await everything()).toEqual(before)
         expect(stored - (await count())).toBe(report.results)
         expect({ ...report, cutoff: '', dryRun: false }).toEqual({ ...dry, cutoff: '', dryRun: false })
         expect(await pruneResults(client, LIMIT)).toMatchObject({ results: 0, systemRows: 0, runs: 0 })
       }),
-      { numRuns: 60 },
+      { numRuns: 100 },
     )
   }, 120_000)
 
@@ -135,6 +146,21 @@ describe('pruning', () => {
     expect(
       await all(`SELECT id FROM job_runs WHERE attributes ->> 'pruned_at' LIKE '____-__-__T%Z'`),
     ).toEqual([`{"id":${old}}`])
+  })
+
+  it('keeps what of an old run a newer one of some controls has not decided again', async () => {
+    const full = await addRun(client, { daysAgo: 300, answers: [{ systemId: a, controlIds: controls }] })
+    const scope = { controlScope: 'first', answers: [{ systemId: a, controlIds: controls.slice(0, 1) }] }
+    const partial = await addRun(client, { daysAgo: 200, ...scope })
+    const newest = await addRun(client, { daysAgo: 1, ...scope })
+    expect(await pruneResults(client, LIMIT)).toMatchObject({ runs: 1, results: 1, systemRows: 1 })
+    expect(await read(partial)).toEqual([])
+    expect((await read()).map((row) => (JSON.parse(row) as { runId: number }).runId).sort()).toEqual([
+      full,
+      full,
+      full,
+      newest,
+    ])
   })
 
   it('keeps the newest word about a system, even when that is an error', async () => {
