@@ -39,8 +39,9 @@ export type DeliverOptions = {
 
 /** Twice as long each time; ten tries take about four hours where there is always somebody to make them. */
 const FIRST_DELAY = 30_000
-const LONGEST_DELAY = 6 * 3_600_000
 const MAX_ATTEMPTS = 10
+/** A receiver may ask for more patience than we have. */
+const LONGEST_ASKED = 3_600_000
 
 /** More would rarely gain anything, and each takes a connection of the database. */
 const SINKS_AT_ONCE = 5
@@ -51,7 +52,7 @@ const SINKS_AT_ONCE = 5
  */
 export function retryDelay(failures: number, random: () => number = Math.random): number | null {
   if (failures >= MAX_ATTEMPTS) return null
-  return Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** (failures - 1)) * (1 - random() / 2)
+  return FIRST_DELAY * 2 ** (failures - 1) * (1 - random() / 2)
 }
 
 /**
@@ -113,14 +114,14 @@ async function deliverOne(
   return deliveryOf(sink, claimed.payload, 'sent', null)
 }
 
-/** A receiver that asks to be left alone is, within what we would wait anyway at most. */
+/** A receiver that asks to be left alone is. */
 function delayAfter(
   { retryAfter = 0 }: DeliveryError,
   { attempts }: ClaimedNotice,
   random: (() => number) | undefined,
 ): number | null {
   const delay = retryDelay(attempts + 1, random)
-  return delay === null ? null : Math.max(delay, Math.min(retryAfter, LONGEST_DELAY))
+  return delay === null ? null : Math.max(delay, Math.min(retryAfter, LONGEST_ASKED))
 }
 
 async function block(client: Client, sink: Sink, fault: string): Promise<Delivery[]> {
