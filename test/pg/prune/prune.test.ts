@@ -155,12 +155,9 @@ describe('pruning', () => {
     const newest = await addRun(client, { daysAgo: 1, ...scope })
     expect(await pruneResults(client, LIMIT)).toMatchObject({ runs: 1, results: 1, systemRows: 1 })
     expect(await read(partial)).toEqual([])
-    expect((await read()).map((row) => (JSON.parse(row) as { runId: number }).runId).sort()).toEqual([
-      full,
-      full,
-      full,
-      newest,
-    ])
+    expect(
+      (await read()).map((row) => (JSON.parse(row) as { runId: number }).runId).sort((x, y) => x - y),
+    ).toEqual([full, full, full, newest])
   })
 
   it('keeps the newest word about a system, even when that is an error', async () => {

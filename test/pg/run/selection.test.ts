@@ -14,13 +14,18 @@ import { runRequest } from '../../support/request.ts'
 import { seedWorld } from '../../support/world.ts'
 
 const { client, url } = await createDatabase()
-// AC-3 needs AC-2, by a blocking prerequisite of the built-in pack; of the systems 3 and 6 the evidence for AC-2 expired.
+// AC-3 needs AC-2, by a blocking prerequisite of the built-in pack. The audit logs of systems 3 and 6 have expired; 6
+// has something else in its place, which only the requirements of AC-2 in the database know.
 const CONTROLS = ['AC-1', 'AC-2', 'AC-2(1)', 'AC-3', 'AU-2', 'AU-6', 'SC-7', 'ZZ-1']
 await seedWorld(client, { systems: 6, controls: CONTROLS })
 await client.query(`
   UPDATE systems SET attributes = json_build_object('tier', id % 2, 'zones', json_build_array('eu', 'z' || id));
   INSERT INTO baselines (name, title, framework, loaded_at) VALUES ('nist-800-53-rev5-moderate', 'M', 'nist', now());
-  INSERT INTO baseline_controls SELECT id, unnest(ARRAY['ac-2', 'ac-3', 'au-2']) FROM baselines`)
+  INSERT INTO baseline_controls SELECT id, unnest(ARRAY['ac-2', 'ac-3', 'au-2']) FROM baselines;
+  INSERT INTO control_requirements (control_id, required_any, required_all)
+  SELECT id, '["own-type", "audit-log"]', '["terraform-plan"]' FROM controls WHERE control_id = 'AC-2';
+  INSERT INTO evidence (system_id, evidence_type, key, sha256, collected_at, attributes)
+  SELECT id, 'own-type', 'own.json', repeat('0', 64), '2026-01-01', '{}' FROM systems WHERE id = 6`)
 
 beforeEach(() => clearHistory(client))
 
