@@ -63,6 +63,8 @@ export const runSummarySchema = z.object({
   counts: runCountsSchema,
   /** Absent: every system of the environment and every control. */
   scope: runScopeSchema.optional(),
+  /** Systems whose decisions earlier runs made, and this one confirmed; absent where everything was decided. */
+  carried: count.optional(),
 })
 export type RunSummary = z.output<typeof runSummarySchema>
 

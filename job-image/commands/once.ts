@@ -8,7 +8,7 @@ import type { Action, Io } from '../io.ts'
 import type { RunObserver, RunRequest, ScheduleIdentity } from '../run/request.ts'
 import { positiveInteger } from './numbers.ts'
 import { configOption, databaseUrlOption, envOption, jsonFlag, migrateFlag } from './options.ts'
-import { selectionArgs, selectionFrom } from './run-options.ts'
+import { incrementalArgs, incrementalFrom, selectionArgs, selectionFrom } from './run-options.ts'
 import type { SelectionOptions } from './run-options.ts'
 
 const runKeyOption = option({
@@ -54,6 +54,9 @@ const concurrencyOption = option({
 })
 
 type OnceOptions = SelectionOptions & {
+  readonly incremental: boolean
+  readonly full: boolean
+  readonly fullEvery: string | undefined
   readonly config: string
   readonly env: string
   readonly databaseUrl: string | undefined
@@ -77,6 +80,7 @@ export const onceCommand = command({
     env: envOption,
     databaseUrl: databaseUrlOption,
     ...selectionArgs,
+    ...incrementalArgs,
     runKey: runKeyOption,
     scheduleUid: scheduleUidOption,
     schedule: scheduleOption,
@@ -150,6 +154,7 @@ async function validate(
       triggeredBy: isInJob(io) ? 'kubernetes' : 'cli',
       ...(schedule === undefined ? {} : { schedule }),
       ...(selection === undefined ? {} : { selection }),
+      incremental: incrementalFrom(options),
       ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
       signal: io.signal,
       observer: (event) => {
@@ -223,12 +228,20 @@ function exitCodeFor({ status, verdict }: RunSummary, failOn: string | undefined
   return failOn === 'findings' && verdict !== 'Passed' ? EXIT.findings : EXIT.ok
 }
 
-async function summaryLines({ runId, verdict, message, counts, scope }: RunSummary): Promise<string> {
+async function summaryLines({
+  runId,
+  verdict,
+  message,
+  counts,
+  scope,
+  carried,
+}: RunSummary): Promise<string> {
   const { shortDigest } = await import('../../crds/run-summary.ts')
   const { pass, fail, insufficientEvidence, unknown, errors } = counts
   return (
     `Run ${runId}: ${verdict} — ${message}\n` +
     `pass ${pass} · fail ${fail} · insufficient evidence ${insufficientEvidence} · unknown ${unknown} · errors ${errors}\n` +
-    (scope === undefined ? '' : `scope ${shortDigest(scope.digest)}: ${scope.text}\n`)
+    (scope === undefined ? '' : `scope ${shortDigest(scope.digest)}: ${scope.text}\n`) +
+    (carried === undefined ? '' : `unchanged since an earlier run: ${carried} of ${counts.systems} systems\n`)
   )
 }

@@ -1,5 +1,6 @@
-import { array, flag, multioption, string } from 'cmd-ts'
+import { array, flag, multioption, option, optional, string } from 'cmd-ts'
 import type { Selection } from '../../crds/selection.ts'
+import type { IncrementalOptions } from '../config/incremental.ts'
 import { InputError } from '../errors.ts'
 
 const many = (long: string, displayName: string, description: string) =>
@@ -76,4 +77,29 @@ function labels(given: readonly string[] | undefined): Record<string, string> | 
     found.set(key, value)
   }
   return Object.fromEntries(found)
+}
+
+/** Whether a run decides everything or what has changed. */
+export const incrementalArgs = {
+  incremental: flag({
+    long: 'incremental',
+    description: 'Decide only the systems whose evidence, rules or controls have changed',
+  }),
+  full: flag({ long: 'full', description: 'Decide everything, whatever the configuration says' }),
+  fullEvery: option({
+    long: 'full-every',
+    type: optional(string),
+    description:
+      'With --incremental: decide everything once decisions are this old (90m, 24h, 7d). Default: 7d',
+  }),
+}
+
+export function incrementalFrom(options: {
+  readonly incremental: boolean
+  readonly full: boolean
+  readonly fullEvery: string | undefined
+}): IncrementalOptions {
+  const { incremental, full, fullEvery } = options
+  if (incremental && full) throw new InputError('--incremental and --full are opposites; give one of them')
+  return { incremental: full ? false : incremental || undefined, fullEvery }
 }

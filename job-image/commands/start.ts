@@ -6,7 +6,7 @@ import type { Action, Io } from '../io.ts'
 import type { SchedulerObserver, SchedulerOptions } from '../run/scheduler.ts'
 import { migrateFirst } from './once.ts'
 import { configOption, databaseUrlOption, envOption, migrateFlag } from './options.ts'
-import { selectionArgs, selectionFrom } from './run-options.ts'
+import { incrementalArgs, incrementalFrom, selectionArgs, selectionFrom } from './run-options.ts'
 
 const cronOption = option({
   long: 'cron',
@@ -42,6 +42,7 @@ export const startCommand = command({
     timezone: timezoneOption,
     startingDeadline: deadlineOption,
     ...selectionArgs,
+    ...incrementalArgs,
     migrate: migrateFlag,
   },
   examples: [
@@ -61,6 +62,7 @@ export const startCommand = command({
       const scheduler: SchedulerOptions = {
         ...options,
         ...(selection === undefined ? {} : { selection }),
+        incremental: incrementalFrom(options),
         signal: io.signal,
         observer: loggingObserver(log, options),
       }

@@ -8,6 +8,7 @@ import type { SourceDocument } from '../document.ts'
 import { InputError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
 import type { Io } from '../io.ts'
+import { fullEverySchema } from './incremental.ts'
 import { schedulerSchema } from './scheduler-settings.ts'
 import type { SchedulerSettings } from './scheduler-settings.ts'
 import { expand, referenceFault } from './expand.ts'
@@ -45,6 +46,10 @@ export type Config = {
   readonly notifications: readonly SinkSettings[]
   /** What runs are restricted to. */
   readonly selection: Selection | undefined
+  /** Whether runs decide only what has changed. */
+  readonly incremental: boolean | undefined
+  /** After how many seconds they decide everything all the same. */
+  readonly fullEvery: number | undefined
   /** RapidRMF's other top-level keys, as written. */
   readonly other: Readonly<Record<string, unknown>>
 }
@@ -104,6 +109,8 @@ const configSchema = z.strictObject(
       .array(z.string('expected a path').min(1, 'must not be empty'), { error: expected('a list of paths') })
       .nullish(),
     selection: selectionSchema.nullish(),
+    incremental: z.boolean('expected true or false').nullish(),
+    full_every: fullEverySchema.nullish(),
     notifications: notificationsSchema,
     ...FOREIGN,
   },
@@ -138,6 +145,8 @@ export function parseConfig(text: string, file: string, env: Io['env']): Config 
     scheduler,
     notifications: ____,
     selection,
+    incremental,
+    full_every: fullEvery,
     ...other
   } = document.value
   return {
@@ -149,6 +158,8 @@ export function parseConfig(text: string, file: string, env: Io['env']): Config 
     rulePacks: packs,
     notifications,
     selection: selection ?? undefined,
+    incremental: incremental ?? undefined,
+    fullEvery: fullEvery ?? undefined,
     other,
   }
 }

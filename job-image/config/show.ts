@@ -18,6 +18,9 @@ export type ShownConfig = {
   readonly rule_packs: readonly string[]
   readonly scheduler: SchedulerSettings
   readonly selection?: Selection
+  readonly incremental?: boolean
+  /** Seconds. */
+  readonly full_every?: number
   readonly [other: string]: unknown
 }
 
@@ -39,7 +42,7 @@ export function showConfig(
   const override = overridingUrl(options.databaseUrl, io)
   const environments =
     options.env === undefined ? [...config.environments.values()] : [environmentOf(config, options.env)]
-  const { rulePacks, scheduler, selection, notifications, other } = config
+  const { rulePacks, scheduler, selection, incremental, fullEvery, notifications, other } = config
   return {
     file: config.file,
     environments: Object.fromEntries(
@@ -51,6 +54,8 @@ export function showConfig(
     rule_packs: rulePacks.map((pack) => showPath(config, pack)),
     scheduler,
     ...(selection === undefined ? {} : { selection }),
+    ...(incremental === undefined ? {} : { incremental }),
+    ...(fullEvery === undefined ? {} : { full_every: fullEvery }),
     ...(notifications.length === 0 ? {} : { notifications: showSinks(notifications) }),
     ...(redact(other) as Record<string, unknown>),
   }

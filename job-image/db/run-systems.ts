@@ -75,7 +75,7 @@ function addEvidence(system: { evidence: EvidenceRow[]; problem?: string }, tupl
   }
 }
 
-/** Puts the systems of the environment, all or these, into the run's queue; returns how many. */
+/** Puts the systems of the environment, all or these, into the run's queue where they are not yet; returns how many. */
 export async function queueSystems(
   client: Client,
   runId: number,
@@ -84,7 +84,8 @@ export async function queueSystems(
 ): Promise<number> {
   const { rowCount } = await client.query(
     `INSERT INTO job_run_systems (job_run_id, system_id)
-     SELECT $1, id FROM systems WHERE environment = $2 AND ($3::int[] IS NULL OR id = ANY ($3))`,
+     SELECT $1, id FROM systems WHERE environment = $2 AND ($3::int[] IS NULL OR id = ANY ($3))
+     ON CONFLICT DO NOTHING`,
     [runId, environment, only],
   )
   return rowCount ?? 0

@@ -8,6 +8,7 @@ import type { JobRun } from '../db/job-runs.ts'
 import { countControls } from '../db/run-controls.ts'
 import { runTotals } from '../db/run-systems.ts'
 import type { RunTotals } from '../db/run-systems.ts'
+import { carryRecord } from './carry-over.ts'
 import { enqueueNotices } from '../notify/enqueue.ts'
 import type { NoticesOf } from '../notify/enqueue.ts'
 
@@ -66,7 +67,7 @@ export async function closeIfDecided(
     })
     // Only by the one that closed it, and seen together with the end.
     if (closed !== undefined) {
-      await countControls(client, run.id)
+      await countControls(client, run.id, totals.counts, carryRecord(run)?.previous_run ?? null)
       await enqueueNotices(client, closed, notices)
     }
     return closed

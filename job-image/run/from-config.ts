@@ -1,4 +1,6 @@
 import { configDigest, rulePackPaths } from '../config/config.ts'
+import { incrementalFor } from '../config/incremental.ts'
+import type { IncrementalOptions } from '../config/incremental.ts'
 import { resolveSink } from '../config/notifications.ts'
 import { resolveTarget } from '../config/target.ts'
 import type { TargetOptions } from '../config/target.ts'
@@ -11,7 +13,12 @@ import type { RunRequest, Timing } from './request.ts'
 
 /** What a run needs beside its configuration. */
 export type RunOptions = Pick<RunRequest, 'runKey' | 'triggeredBy'> &
-  Partial<Pick<RunRequest, 'schedule' | 'batchSize' | 'concurrency' | 'selection' | 'signal' | 'observer'>>
+  Partial<
+    Pick<RunRequest, 'schedule' | 'batchSize' | 'concurrency' | 'selection' | 'signal' | 'observer'>
+  > & {
+    /** What is asked for; the configuration and variables say the rest. */
+    readonly incremental?: IncrementalOptions
+  }
 
 const MAX_RUN_KEY = 255
 
@@ -27,13 +34,15 @@ export function requestFromConfig(
     )
   }
   const { config, environment, url } = resolveTarget(target, io)
-  const { selection: asked, ...others } = options
+  const { selection: asked, incremental: wanted = {}, ...others } = options
   const selection = selectionFor(config, environment, asked, io)
+  const incremental = incrementalFor(config, wanted, io)
   return {
     batchSize: DEFAULT_BATCH_SIZE,
     concurrency: DEFAULT_CONCURRENCY,
     ...others,
     ...(selection === undefined ? {} : { selection }),
+    ...(incremental === undefined ? {} : { incremental }),
     databaseUrl: url,
     environment: environment.name,
     ruleSet: loadRuleSet({ packs: rulePackPaths(config) }),

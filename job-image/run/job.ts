@@ -117,7 +117,7 @@ class AttemptAtRun {
   async work(): Promise<JobRun | undefined> {
     try {
       const context = await this.#plan()
-      const closed = await this.#workOff(context).finally(() => this.#storeTimes(context))
+      const closed = await this.#workOffTimed(context)
       if (closed !== undefined) {
         const [outcome, error] =
           closed.status === 'success' ? (['success', null] as const) : (['failed', CLOSED_ELSEWHERE] as const)
@@ -156,6 +156,14 @@ class AttemptAtRun {
     }
   }
 
+  async #workOffTimed(context: BatchContext): Promise<JobRun | undefined> {
+    try {
+      return await this.#workOff(context)
+    } finally {
+      await this.#storeTimes(context)
+    }
+  }
+
   /** Batches until the queue is empty and the run closed; waits for the systems that peers have claimed. */
   async #workOff(context: BatchContext): Promise<JobRun | undefined> {
     const { signal, timing, observer } = this.#request
@@ -176,23 +184,22 @@ class AttemptAtRun {
     const { signal } = this.#request
     let any = false
     let failed = false
+    const goesOn = (): boolean => !failed && signal?.aborted !== true && !this.#heartbeat.abandoned()
     const lane = async (session: Session): Promise<void> => {
-      while (!failed && signal?.aborted !== true && !this.#heartbeat.abandoned()) {
-        const done = await this.#batch(session, context)
-        if (done.systems === 0) return
-        any = true
-        this.#report(done)
+      try {
+        while (goesOn()) {
+          const done = await this.#batch(session, context)
+          if (done.systems === 0) return
+          any = true
+          this.#report(done)
+        }
+      } catch (error) {
+        failed = true
+        throw error
       }
     }
     // All settle before anything else is done: a lane left alone would go on in a run that this attempt has left.
-    const ends = await Promise.allSettled(
-      this.#workers.map((session) =>
-        lane(session).catch((error: unknown) => {
-          failed = true
-          throw error
-        }),
-      ),
-    )
+    const ends = await Promise.allSettled(this.#workers.map(lane))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
     return any
   }

@@ -7,6 +7,7 @@ import type { JobRun } from '../db/job-runs.ts'
 import { queueSystems } from '../db/run-systems.ts'
 import { compilePlan } from '../validation/decide.ts'
 import type { ValidationPlan } from '../validation/decide.ts'
+import { carryOver } from './carry-over.ts'
 import { digestsOf, refuseDigests } from './open.ts'
 import type { RunRequest } from './request.ts'
 import { controlsInScope, systemsInScope } from './scope.ts'
@@ -27,7 +28,9 @@ export async function planRun(client: Client, run: JobRun, request: RunRequest):
     return plan
   }
   const only = await systemsInScope(client, request)
-  const systems = await queueSystems(client, run.id, request.environment, only)
+  const carried = await carryOver(client, run, request, plan, only)
+  const queued = await queueSystems(client, run.id, request.environment, only)
+  const systems = queued + (carried?.carried ?? 0)
   const metrics = {
     systems,
     controls: plan.controls.length,
@@ -42,7 +45,11 @@ export async function planRun(client: Client, run: JobRun, request: RunRequest):
   }))
   await markPlanned(client, run.id, {
     metrics,
-    attributes: { digests, ...(invalid.length > 0 && { invalid_controls: invalid }) },
+    attributes: {
+      digests,
+      ...(invalid.length > 0 && { invalid_controls: invalid }),
+      ...(carried !== undefined && { incremental: carried }),
+    },
     controlScope: scope.digest,
   })
   return plan

@@ -1,5 +1,6 @@
 import type { RunSummary } from '../../crds/run-summary.ts'
 import type { Selection } from '../../crds/selection.ts'
+import type { Incremental } from '../config/incremental.ts'
 import type { Sink } from '../notify/sink.ts'
 import type { RuleSet } from '../rules/rule-set.ts'
 
@@ -41,6 +42,8 @@ export type RunRequest = {
   readonly schedule?: ScheduleIdentity
   /** What started the run: `cli`, `scheduler`, `library`, `kubernetes`. */
   readonly triggeredBy: string
+  /** Absent: everything is decided; else only what has changed since the newest run. */
+  readonly incremental?: Incremental
   /** Systems per transaction. */
   readonly batchSize: number
   /** Batches in flight, each on a database session of its own; at least 1. */

@@ -2,6 +2,8 @@ import { CronError, TimeZoneError, isTimeZone, nextRun, parseCron } from '../../
 import type { CronSchedule } from '../../crds/cron.ts'
 import type { RunSummary } from '../../crds/run-summary.ts'
 import type { Selection } from '../../crds/selection.ts'
+import { incrementalFor } from '../config/incremental.ts'
+import type { IncrementalOptions } from '../config/incremental.ts'
 import { pauseAfter } from '../config/scheduler-settings.ts'
 import { resolveTarget } from '../config/target.ts'
 import type { TargetOptions } from '../config/target.ts'
@@ -22,6 +24,7 @@ export type SchedulerOptions = TargetOptions & {
   readonly startingDeadline: number
   /** Above what the variable and the configuration say. */
   readonly selection?: Selection
+  readonly incremental?: IncrementalOptions
   readonly signal: AbortSignal
   readonly observer: SchedulerObserver
   /** For tests. */
@@ -115,6 +118,7 @@ export function checkScheduler(
   }
   const { config, environment } = resolveTarget(options, io)
   selectionFor(config, environment, options.selection, io)
+  incrementalFor(config, options.incremental ?? {}, io)
   return schedule
 }
 
@@ -242,6 +246,7 @@ async function trySlot(
         triggeredBy: 'scheduler',
         schedule: { uid, name: `${options.env} ${options.cron}`, slotAt: slot },
         ...(options.selection === undefined ? {} : { selection: options.selection }),
+        ...(options.incremental === undefined ? {} : { incremental: options.incremental }),
         signal: options.signal,
         observer: run,
       },

@@ -3,6 +3,7 @@ import type { RunCounts, RunSummary, Verdict } from '../../crds/run-summary.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { InputError, InterruptedError } from '../errors.ts'
 import { storedScope } from '../selection/scope.ts'
+import { carryRecord } from './carry-over.ts'
 import { formatTimestamp, parseTimestamp } from '../time.ts'
 import { plural } from '../words.ts'
 
@@ -25,6 +26,7 @@ export function summaryOf(run: JobRun): RunSummary {
   const counts = countsFromMetrics(run.metrics)
   const verdict = run.verdict ?? 'Errored'
   const scope = storedScope(run.attributes)
+  const carry = carryRecord(run)
   return {
     version: 1,
     runKey: run.run_key ?? '',
@@ -39,6 +41,7 @@ export function summaryOf(run: JobRun): RunSummary {
     finishedAt: isoTime(run.finished_at),
     counts,
     ...(scope && { scope: { digest: scope.digest, text: scope.text } }),
+    ...(carry && { carried: carry.carried }),
   }
 }
 

@@ -26,11 +26,11 @@ describe('scheduler of the configuration', () => {
   })
 
   it.each([
-    ['{ retry_delay: 0 }', /2:14: .*90s, 5m or 1h/],
+    ['{ retry_delay: 0 }', /2:14: .*90s, 5m, 1h or 7d/],
     ['{ retry_delay: 25h }', /from 1 to 86400/],
-    ['{ retry_delay: 1e3s }', /90s, 5m or 1h/],
-    ['{ retry_delay: -5 }', /90s, 5m or 1h/],
-    ['{ retry_delay: [5] }', /90s, 5m or 1h/],
+    ['{ retry_delay: 1e3s }', /90s, 5m, 1h or 7d/],
+    ['{ retry_delay: -5 }', /90s, 5m, 1h or 7d/],
+    ['{ retry_delay: [5] }', /90s, 5m, 1h or 7d/],
     ['{ retries: 1.5 }', /whole number/],
     ['{ retries: 101 }', /at most 100/],
     ['{ retries: many }', /whole number/],

@@ -1,0 +1,51 @@
+import { InputError } from '../errors.ts'
+import type { Io } from '../io.ts'
+import type { Config } from './config.ts'
+import { durationSchema } from './duration.ts'
+
+/** How a run decides only what has changed. */
+export type Incremental = {
+  /** After how many seconds everything is decided anew. */
+  readonly fullEvery: number
+}
+
+/** A caller's word: on, off, or nothing; and how often a full run is due, as a text. */
+export type IncrementalOptions = {
+  readonly incremental?: boolean | undefined
+  readonly fullEvery?: string | undefined
+}
+
+const HOUR = 3600
+const YEAR = 366 * 24 * HOUR
+const WEEK = 7 * 24 * HOUR
+
+/** An hour at least: below that every run of most schedules would be a full one. */
+export const fullEverySchema = durationSchema({ min: HOUR, max: YEAR })
+
+/**
+ * Flags stand above the variables INCREMENTAL and FULL_EVERY (how the operator hands on the schedule's spec), these above
+ * `incremental` and `full_every` of the configuration. Undefined: everything is decided.
+ */
+export function incrementalFor(
+  config: Pick<Config, 'incremental' | 'fullEvery'>,
+  asked: IncrementalOptions,
+  { env }: Pick<Io, 'env'>,
+): Incremental | undefined {
+  const fullEvery =
+    duration('--full-every', asked.fullEvery) ?? duration('FULL_EVERY', env['FULL_EVERY']) ?? config.fullEvery
+  const on = asked.incremental ?? booleanOf('INCREMENTAL', env['INCREMENTAL']) ?? config.incremental
+  return on === true ? { fullEvery: fullEvery ?? WEEK } : undefined
+}
+
+function duration(source: string, text: string | undefined): number | undefined {
+  if (text === undefined || text === '') return undefined
+  const { data, error } = fullEverySchema.safeParse(text)
+  if (data !== undefined) return data
+  throw new InputError(`${source}: ${error?.issues[0]?.message ?? 'expected a duration'}, found "${text}"`)
+}
+
+function booleanOf(source: string, text: string | undefined): boolean | undefined {
+  if (text === undefined || text === '') return undefined
+  if (text === 'true' || text === 'false') return text === 'true'
+  throw new InputError(`${source}: expected true or false, found "${text}"`)
+}

@@ -1,0 +1,88 @@
+import type { Client } from 'pg'
+import { inputDigest } from './input-digest.ts'
+import { UTC_NOW } from './job-runs.ts'
+import { STAY_ON_INDEXES } from './result-queries.ts'
+
+export type CarryRequest = {
+  readonly runId: number
+  readonly environment: string
+  /** Systems in scope; null: all of the environment. */
+  readonly only: readonly number[] | null
+  /** `planDigest` of what would decide them now. */
+  readonly planDigest: Buffer
+  /** Of this run, PostgreSQL's text, UTC. */
+  readonly referenceTime: string
+  /** After how many seconds decisions are made anew, whatever has not changed. */
+  readonly fullEvery: number
+}
+
+export type Carried = {
+  /** Systems whose decisions this run takes over. */
+  readonly systems: number
+  /** Systems that could have been, had not one of their decisions been made longer ago than `fullEvery`. */
+  readonly tooOld: number
+  /** The run that they are all taken over from; null if there are several, or none. */
+  readonly previousRun: number | null
+}
+
+// Of every system its newest answer, of whatever run: an older one is never taken over, also where it would fit.
+// `held` asks, from the cheap to the dear: does its time still come before the moment that changes it; do the rows still
+// exist; has nobody judged the system since; is all that it was made from the same. EXISTS with OFFSET 0 stays one probe
+// of an index for each system, whatever the statistics say.
+// The origin is locked against prune, which passes over what somebody holds.
+const CARRY = `
+  WITH newest AS MATERIALIZED (
+    SELECT q.*
+      FROM systems s
+     CROSS JOIN LATERAL (
+            SELECT * FROM job_run_systems
+             WHERE system_id = s.id AND state <> 'pending' AND job_run_id <> $1
+             ORDER BY job_run_id DESC LIMIT 1) q
+     WHERE s.environment = $2 AND ($3::int[] IS NULL OR s.id = ANY ($3))
+       AND q.state = 'done' AND (q.valid_until IS NULL OR q.valid_until > $5::timestamp)),
+  held AS MATERIALIZED (
+    SELECT n.*, o.decided_at AS made_at
+      FROM newest n
+      JOIN job_runs r ON r.id = n.job_run_id AND r.reference_time <= $5::timestamp
+      JOIN job_run_systems o ON o.job_run_id = n.results_run_id AND o.system_id = n.system_id AND o.state = 'done'
+     CROSS JOIN LATERAL (
+            SELECT validated_at FROM validation_results
+             WHERE job_run_id = n.results_run_id AND system_id = n.system_id LIMIT 1) made
+     WHERE NOT EXISTS (
+             SELECT FROM validation_results v
+              WHERE v.system_id = n.system_id AND v.job_run_id IS NULL AND v.validated_at > made.validated_at OFFSET 0)
+       AND n.input_digest = ${inputDigest('$4::bytea', 'n.system_id')}
+       FOR KEY SHARE OF o),
+  age AS (SELECT count(*) FILTER (WHERE made_at <= $5::timestamp - $6 * interval '1 s')::int AS old FROM held),
+  carried AS (
+    INSERT INTO job_run_systems (job_run_id, system_id, state, results_run_id, pass, fail, insufficient_evidence,
+                                 unknown, decided_at, input_digest, valid_until)
+    SELECT $1, system_id, 'done', results_run_id, pass, fail, insufficient_evidence, unknown, ${UTC_NOW}, input_digest,
+           valid_until
+      FROM held, age WHERE old = 0
+    RETURNING system_id)
+  SELECT (SELECT count(*)::int FROM carried) AS systems,
+         CASE WHEN old = 0 THEN 0 ELSE (SELECT count(*)::int FROM held) END AS "tooOld",
+         (SELECT CASE WHEN min(job_run_id) = max(job_run_id) THEN min(job_run_id) END
+            FROM held WHERE old = 0) AS "previousRun"
+    FROM age`
+
+/**
+ * Puts into the run's queue, as done, every system whose newest decisions would be made again just as they stand: same
+ * evidence, same plan, no moment passed that changes an answer, and no later row of anybody. They point to the run that
+ * made them. All or none when one of them was made longer ago than `fullEvery`: then the run is a full one.
+ * Runs inside a transaction.
+ */
+export async function carrySystems(client: Client, request: CarryRequest): Promise<Carried> {
+  const { runId, environment, only, planDigest, referenceTime, fullEvery } = request
+  await client.query(STAY_ON_INDEXES.replaceAll('SET ', 'SET LOCAL '))
+  const { rows } = await client.query<Carried>(CARRY, [
+    runId,
+    environment,
+    only,
+    planDigest,
+    referenceTime,
+    fullEvery,
+  ])
+  return rows[0]!
+}
