@@ -135,8 +135,7 @@ export function parseConfig(text: string, file: string, env: Io['env']): Config 
   const packs = (document.value.rule_packs ?? []).map((path, index) =>
     settingOf(document, ['rule_packs', index], path, problems),
   )
-  const place = { environments: [...environments.keys()], problemAt: document.problemAt }
-  const notifications = sinksOf(document.value.notifications, place, problems)
+  const notifications = sinksOf(document, [...environments.keys()], problems)
   if (problems.length > 0) throw new InputError(problems)
   const {
     environments: _,

@@ -1,11 +1,12 @@
 import { z } from 'zod'
 import { suggestion } from '../document.ts'
+import type { SourceDocument } from '../document.ts'
 import { InputError, formatProblem } from '../errors.ts'
 import type { Problem } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { MAIL_TLS, TRIGGERS } from '../notify/sink.ts'
 import type { Email, Receiver, Sink, Slack, Trigger, Webhook } from '../notify/sink.ts'
-import { expand } from './expand.ts'
+import { expand, referenceFault } from './expand.ts'
 import type { Setting } from './expand.ts'
 import { REDACTED, redact } from './redact.ts'
 
@@ -77,22 +78,16 @@ export type SinkSettings = {
   readonly problem: (message: string) => Problem
 }
 
-/** What the reader of the file has to give. */
-export type SinkDocument = {
-  readonly environments: readonly string[]
-  readonly problemAt: (path: readonly PropertyKey[], message: string) => Problem
-}
-
-/** The sinks of a checked file. What is wrong between them is added to `problems`. */
+/** The sinks of a file that holds these environments. What is wrong between them is added to `problems`. */
 export function sinksOf(
-  sources: readonly SinkSource[] | null | undefined,
-  { environments, problemAt }: SinkDocument,
+  document: SourceDocument<{ readonly notifications?: readonly SinkSource[] | null | undefined }>,
+  environments: readonly string[],
   problems: Problem[],
 ): SinkSettings[] {
   const names = new Set<string>()
-  return (sources ?? []).map((source, index) => {
+  return (document.value.notifications ?? []).map((source, index) => {
     const at = (path: readonly PropertyKey[], message: string): Problem =>
-      problemAt(['notifications', index, ...path], message)
+      document.problemAt(['notifications', index, ...path], message)
     if (names.has(source.name)) problems.push(at(['name'], 'another sink above has this name'))
     names.add(source.name)
     for (const [place, each] of (source.environments ?? []).entries()) {
@@ -142,7 +137,7 @@ function receiverOf(settings: SinkSettings, env: Io['env'], problems: Problem[])
     const setting = settings.setting(path, text)
     try {
       const value = expand(setting, env)
-      const fault = textFault(value) ?? check?.(value)
+      const fault = referenceFault(text) ?? textFault(value) ?? check?.(value)
       if (fault !== undefined) problems.push(setting.problem(fault))
       return value
     } catch (thrown) {

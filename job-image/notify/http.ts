@@ -57,20 +57,16 @@ export async function post(options: Post): Promise<Answer> {
   })
 }
 
-/** The answer, an ordinary status or not; an answer that breaks off is none. */
-function answerTo(request: ClientRequest, body: string): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    // Also after the answer: a receiver may close while the request is still going out.
-    request.on('error', reject)
-    request.once('response', (response) => {
-      readStart(response).then((text) => {
-        // Lets go of a receiver that has more to say than anybody reads.
-        request.destroy()
-        resolve({ status: response.statusCode ?? 0, text, retryAfter: retryAfterOf(response) })
-      }, reject)
-    })
-    request.end(body)
+/** The answer, whatever its status; one that breaks off is none. */
+async function answerTo(request: ClientRequest, body: string): Promise<Answer> {
+  const response = await new Promise<IncomingMessage>((resolve, reject) => {
+    // It stays: a receiver may answer and close while the request is still going out.
+    request.on('error', reject).once('response', resolve).end(body)
   })
+  const text = await readStart(response)
+  // Lets go of a receiver that has more to say than anybody reads.
+  request.destroy()
+  return { status: response.statusCode ?? 0, text, retryAfter: retryAfterOf(response) }
 }
 
 async function readStart(response: IncomingMessage): Promise<string> {

@@ -8,8 +8,6 @@ export type Received = {
   readonly path: string
   readonly headers: IncomingHttpHeaders
   readonly body: string
-  /** Of a CloudEvent. */
-  readonly json: () => Record<string, any>
 }
 
 /** What a receiver does with a request that it has read. */
@@ -44,7 +42,6 @@ export async function startReceiver(
         path: request.url ?? '',
         headers: request.headers,
         body,
-        json: () => JSON.parse(body) as Record<string, any>,
       })
       receiver.behave(response, request)
     })
