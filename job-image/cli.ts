@@ -1,4 +1,5 @@
 import { runSafely, subcommands } from 'cmd-ts'
+import { redactSecrets } from '../logging/redact.ts'
 import { catalogCommand } from './commands/catalog.ts'
 import { configCommand } from './commands/config.ts'
 import { dbCommand } from './commands/db.ts'
@@ -47,7 +48,7 @@ export async function runCli(argv: readonly string[], io: Io): Promise<number> {
     return await actionOf(parsed.value)(io)
   } catch (thrown) {
     const error = asError(thrown)
-    await write(io.stderr, `${error.message.replaceAll(/^/gm, 'rapidrmf: ')}\n`)
+    await write(io.stderr, `${redactSecrets(error.message).replaceAll(/^/gm, 'rapidrmf: ')}\n`)
     return exitCodeOf(error)
   }
 }

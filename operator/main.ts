@@ -2,7 +2,7 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
-import { createLogger } from '../job-image/output/logger.ts'
+import { createLogger } from '../logging/logger.ts'
 import { systemClock } from './clock.ts'
 import { ConfigError, helpText, readConfig } from './config.ts'
 import type { Config } from './config.ts'
@@ -51,7 +51,10 @@ function run(config: Readonly<Config>): Promise<void> {
     // A pod's name stays when its container restarts, and the new process must not take itself for the old one.
     identity: `${config.identity ?? hostname()}_${randomUUID().slice(0, 8)}`,
     clock: systemClock,
-    log: createLogger(process.stdout, config['log-level']),
+    log: createLogger(process.stdout, {
+      level: config['log-level'],
+      format: process.stdout.isTTY ? 'text' : 'json',
+    }),
     signal: stop.signal,
   })
 }

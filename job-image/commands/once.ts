@@ -6,10 +6,13 @@ import { EXIT, InputError, asError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
 import type { RunObserver, RunRequest, ScheduleIdentity } from '../run/request.ts'
+import { logArgs, logSettings } from './log-options.ts'
+import type { LogArgs } from './log-options.ts'
 import { positiveInteger } from './numbers.ts'
 import { configOption, databaseUrlOption, envOption, jsonFlag, migrateFlag } from './options.ts'
 import { incrementalArgs, incrementalFrom, selectionArgs, selectionFrom } from './run-options.ts'
 import type { SelectionOptions } from './run-options.ts'
+import type { RunReport } from './run-report.ts'
 
 const runKeyOption = option({
   long: 'run-key',
@@ -53,23 +56,24 @@ const concurrencyOption = option({
   description: 'Batches in flight in this process, each with a database session of its own. Default: 2',
 })
 
-type OnceOptions = SelectionOptions & {
-  readonly incremental: boolean
-  readonly full: boolean
-  readonly fullEvery: string | undefined
-  readonly config: string
-  readonly env: string
-  readonly databaseUrl: string | undefined
-  readonly runKey: string | undefined
-  readonly scheduleUid: string | undefined
-  readonly schedule: string | undefined
-  readonly slot: string | undefined
-  readonly concurrency: number | undefined
-  readonly summaryFile: string | undefined
-  readonly failOn: string | undefined
-  readonly migrate: boolean
-  readonly json: boolean
-}
+type OnceOptions = SelectionOptions &
+  LogArgs & {
+    readonly incremental: boolean
+    readonly full: boolean
+    readonly fullEvery: string | undefined
+    readonly config: string
+    readonly env: string
+    readonly databaseUrl: string | undefined
+    readonly runKey: string | undefined
+    readonly scheduleUid: string | undefined
+    readonly schedule: string | undefined
+    readonly slot: string | undefined
+    readonly concurrency: number | undefined
+    readonly summaryFile: string | undefined
+    readonly failOn: string | undefined
+    readonly migrate: boolean
+    readonly json: boolean
+  }
 
 /** `rapidrmf scheduler once` */
 export const onceCommand = command({
@@ -90,6 +94,7 @@ export const onceCommand = command({
     failOn: failOnOption,
     migrate: migrateFlag,
     json: jsonFlag,
+    ...logArgs,
   },
   examples: [
     {
@@ -119,32 +124,49 @@ async function once(options: OnceOptions, io: Io): Promise<number> {
   const { newRunKey, failureSummary } = await import('../run/summary.ts')
   const runKey = options.runKey ?? newRunKey()
   let left: RunSummary | undefined
+  let report: RunReport | undefined
   const writeSummary = await summaryWriter(options.summaryFile, io)
   try {
-    const summary = await validate({ ...options, runKey }, io, (event) => {
+    report = await openReport(options, runKey, io)
+    const summary = await validate({ ...options, runKey }, io, report, (event) => {
       if (event.type === 'left') left = event.summary
     })
     await writeSummary(summary)
+    const told = report.ended(summary)
     if (options.json) await writeJson(io.stdout, summary)
-    else await write(io.stdout, await summaryLines(summary))
+    else if (!told) await write(io.stdout, await summaryLines(summary))
     return exitCodeFor(summary, options.failOn)
   } catch (thrown) {
-    await writeSummary(failureSummary(runKey, options.env, asError(thrown), left))
-    throw thrown
+    const error = asError(thrown)
+    await writeSummary(failureSummary(runKey, options.env, error, left))
+    if (report === undefined) throw thrown
+    return report.failed(error)
   }
+}
+
+/** In a pod, lines for whoever collects them; the summary that --json asks for keeps stdout to itself. */
+async function openReport(options: OnceOptions, runKey: string, io: Io): Promise<RunReport> {
+  const { isInJob } = await import('../run/pod.ts')
+  const { openRunReport } = await import('./run-report.ts')
+  const automatic = isInJob(io) ? 'json' : 'text'
+  const schedule = options.schedule ?? options.scheduleUid ?? ''
+  return openRunReport(
+    logSettings(options, io, { automatic, reserved: options.json }),
+    { run_key: runKey, ...(schedule === '' ? {} : { schedule }), environment: options.env },
+    io,
+  )
 }
 
 async function validate(
   options: OnceOptions & { readonly runKey: string },
   io: Io,
+  report: RunReport,
   observer: RunObserver,
 ): Promise<RunSummary> {
   const { requestFromConfig } = await import('../run/from-config.ts')
   const { executeRun } = await import('../run/job.ts')
   const { isInJob, requireSources } = await import('../run/pod.ts')
-  const { runReporter } = await import('../output/progress.ts')
   requireSources(options, io)
-  const reporter = runReporter(io.stderr)
   const schedule = await scheduleIdentity(options, io)
   const selection = selectionFrom(options)
   const request: RunRequest = requestFromConfig(
@@ -158,29 +180,24 @@ async function validate(
       ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
       signal: io.signal,
       observer: (event) => {
-        reporter(event)
+        report.observer(event)
         observer(event)
       },
     },
     io,
   )
-  if (options.migrate) await migrateFirst(request.databaseUrl, io)
-  try {
-    return await executeRun(request)
-  } finally {
-    reporter.done()
-  }
+  if (options.migrate) await migrateFirst(request.databaseUrl, io, report.tell)
+  return executeRun(request)
 }
 
-/** For `--migrate`: what `rapidrmf db migrate` does, told on stderr. */
-export async function migrateFirst(url: string, io: Io): Promise<void> {
+/** For `--migrate`: what `rapidrmf db migrate` does. */
+export async function migrateFirst(url: string, io: Io, tell: (message: string) => void): Promise<void> {
   const { migrate } = await import('../db/schema.ts')
   const { withDatabase } = await import('./connection.ts')
-  const onWait = (message: string): void => void io.stderr.write(`${message}\n`)
   const applied = await withDatabase({ url }, { name: 'migrate' }, io, (client) =>
-    migrate(client, { onWait }),
+    migrate(client, { onWait: tell }),
   )
-  if (applied.length > 0) io.stderr.write(`migrated: ${applied.join(', ')}\n`)
+  if (applied.length > 0) tell(`migrated: ${applied.join(', ')}`)
 }
 
 async function scheduleIdentity(options: OnceOptions, io: Io): Promise<ScheduleIdentity | undefined> {

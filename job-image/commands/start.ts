@@ -1,9 +1,10 @@
 import { command, number, option, string } from 'cmd-ts'
-import type { Logger } from 'pino'
+import type { Logger } from '../../logging/logger.ts'
 import { InputError, asError } from '../errors.ts'
-import { describeEvent } from '../output/progress.ts'
 import type { Action, Io } from '../io.ts'
 import type { SchedulerObserver, SchedulerOptions } from '../run/scheduler.ts'
+import type { RunLog } from '../output/run-log.ts'
+import { logArgs, logSettings } from './log-options.ts'
 import { migrateFirst } from './once.ts'
 import { configOption, databaseUrlOption, envOption, migrateFlag } from './options.ts'
 import { incrementalArgs, incrementalFrom, selectionArgs, selectionFrom } from './run-options.ts'
@@ -44,6 +45,7 @@ export const startCommand = command({
     ...selectionArgs,
     ...incrementalArgs,
     migrate: migrateFlag,
+    ...logArgs,
   },
   examples: [
     { description: 'Every night at two, UTC', command: 'rapidrmf scheduler start --env production' },
@@ -55,16 +57,19 @@ export const startCommand = command({
   handler:
     ({ migrate, ...options }): Action =>
     async (io) => {
-      const { createLogger } = await import('../output/logger.ts')
+      const { createLogger } = await import('../../logging/logger.ts')
+      const { runLog } = await import('../output/run-log.ts')
       const { checkScheduler, watchSchedule } = await import('../run/scheduler.ts')
-      const log = createLogger(io.stderr).child({ environment: options.env })
+      const automatic = io.stderr.isTTY === true ? 'text' : 'json'
+      const { output, ...settings } = logSettings(options, io, { automatic })
+      const log = createLogger(output, settings).child({ environment: options.env })
       const selection = selectionFrom(options)
       const scheduler: SchedulerOptions = {
         ...options,
         ...(selection === undefined ? {} : { selection }),
         incremental: incrementalFrom(options),
         signal: io.signal,
-        observer: loggingObserver(log, options),
+        observer: loggingObserver(log, runLog, options),
       }
       if (!(options.startingDeadline > 0))
         throw new InputError('--starting-deadline: expected seconds, more than 0')
@@ -87,7 +92,7 @@ async function checkDatabase(target: Target, migrate: boolean, io: Io, log: Logg
   const { requireCurrentSchema } = await import('../db/schema.ts')
   const { url } = resolveTarget(target, io)
   try {
-    if (migrate) await migrateFirst(url, io)
+    if (migrate) await migrateFirst(url, io, (message) => log.info(message))
     await withClient({ url, retryFor: 0 }, requireCurrentSchema)
   } catch (thrown) {
     if (thrown instanceof InputError) throw thrown
@@ -97,30 +102,20 @@ async function checkDatabase(target: Target, migrate: boolean, io: Io, log: Logg
 
 function loggingObserver(
   log: Logger,
-  { cron, timezone }: Pick<SchedulerOptions, 'cron' | 'timezone'>,
+  runLog: (log: Logger) => RunLog,
+  { env, cron, timezone }: Pick<SchedulerOptions, 'env' | 'cron' | 'timezone'>,
 ): SchedulerObserver {
+  let run = runLog(log)
   return {
     next: (slot) => log.info({ cron, timezone, slot }, 'waiting for the next slot'),
     skipped: (slots, reason) => log.warn({ slots, reason }, 'skipped'),
     started: (slot, runKey) => {
-      const run = log.child({ slot, run_key: runKey })
-      run.info('run due')
-      return (event) => {
-        const text = describeEvent(event)
-        if (text === undefined) return
-        const quiet = event.type === 'opened' || event.type === 'planned' || event.type === 'waiting'
-        run[quiet ? 'info' : 'warn'](
-          event.type === 'opened' ? { run_id: event.runId, attempt: event.attempt } : {},
-          text,
-        )
-      }
+      run = runLog(log.child({ slot, run_key: runKey, schedule: `${env} ${cron}` }))
+      return run.observer
     },
-    finished: (slot, { runId, verdict, message, counts }) =>
-      log.info({ slot, run_id: runId, verdict, counts }, message),
-    retrying: (slot, error, { retry, pause }) =>
-      log.warn({ slot, error: error.message, retry, pause_seconds: pause }, 'run failed; trying again'),
-    failed: (slot, error, why) =>
-      log.error({ slot, error: error.message, ...(why === undefined ? {} : { why }) }, 'run failed'),
+    finished: (_slot, summary) => run.ended(summary),
+    retrying: (_slot, error, { retry, pause }) => run.failed(error, { retry, pause_seconds: pause }),
+    failed: (_slot, error, why) => run.failed(error, why === undefined ? {} : { why }),
     warned: (message) => log.warn(message),
     stopped: () => log.info('stopped'),
   }

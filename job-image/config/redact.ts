@@ -1,5 +1,6 @@
-/** What stands in a secret's place. */
-export const REDACTED = '***'
+import { REDACTED, redactSecrets } from '../../logging/redact.ts'
+
+export { REDACTED }
 
 /** Keys whose value is taken for a secret. Rather one harmless value hidden than one password shown. */
 const SECRET_KEY =
@@ -49,10 +50,9 @@ function redactSecret(value: unknown): unknown {
   return typeof value === 'string' && PLAIN_REFERENCE.test(value) ? value : REDACTED
 }
 
-/** Login parts of URLs (up to the last @: a raw password may hold one) and `name=value` pairs with a secret's name. */
+/** What can be told by its form in any text, and `name=value` pairs with anything like a secret's name. */
 function redactText(text: string): string {
-  return text
-    .replace(/(\b[a-z][a-z0-9+.-]*:\/\/)\S*@/gi, `$1${REDACTED}@`)
+  return redactSecrets(text)
     .replace(/([\w-]*(?:passw|pwd|secret|token|key|sig)[\w-]*\s*[=:]\s*)[^\s&;,]+/gi, `$1${REDACTED}`)
     .replace(/(\$\{\w+:-)[^}]*\}/g, `$1${REDACTED}}`)
 }

@@ -2,6 +2,7 @@ import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, types } from 'pg'
 import type { CustomTypesConfig } from 'pg'
+import { redactSecrets } from '../../logging/redact.ts'
 import { InputError, InterruptedError, RunError, asError } from '../errors.ts'
 import { ConnectionLost, isTransient, withRemedy } from './errors.ts'
 import { describeDatabase } from './url.ts'
@@ -121,9 +122,14 @@ function newClient({ url, applicationName = 'rapidrmf', queryTimeout }: Target):
 const LOST =
   /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|Query read timeout)/
 
-/** Gives pg's code-less "connection terminated" errors a class of their own. */
+/**
+ * Gives pg's code-less "connection terminated" errors a class of their own. Every error of a database comes through
+ * here on its way to rows, logs and summaries, so here it loses what it may quote: a trigger's text can hold a login.
+ */
 export function lostConnection(thrown: unknown): Error {
   const error = asError(thrown)
+  const message = redactSecrets(error.message)
+  if (message !== error.message) error.message = message
   return LOST.test(error.message) ? new ConnectionLost(error.message, { cause: error }) : error
 }
 

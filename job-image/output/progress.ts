@@ -1,3 +1,5 @@
+import { isTold } from '../../logging/levels.ts'
+import type { LogLevel } from '../../logging/levels.ts'
 import type { Output } from '../io.ts'
 import type { RunEvent, RunObserver } from '../run/request.ts'
 import { plural } from '../words.ts'
@@ -6,14 +8,35 @@ const CLEAR_LINE = '\r\u001B[2K'
 /** Faster than the eye reads would only cost time. */
 const REDRAW_MS = 100
 
-/** Tells a run's events on stderr: one line that is redrawn on a terminal, else one line for each that matters. */
-export function runReporter(stderr: Output): RunObserver & { done(): void } {
-  const terminal = stderr.isTTY === true
+const LEVELS: Readonly<Record<RunEvent['type'], LogLevel>> = {
+  opened: 'info',
+  planned: 'info',
+  progress: 'debug',
+  'system-error': 'warn',
+  waiting: 'info',
+  retrying: 'warn',
+  warning: 'warn',
+  left: 'debug',
+}
+
+/**
+ * Tells a run's events on stderr: one line that is redrawn on a terminal, else one line for each that matters.
+ * `least`: the least that is told; the redrawn line counts as info.
+ */
+export function runReporter(
+  stderr: Output,
+  least: LogLevel = 'info',
+): RunObserver & {
+  /** A line that is no event of the run. */
+  tell(text: string, level?: LogLevel): void
+  done(): void
+} {
+  const terminal = stderr.isTTY === true && isTold('info', least)
   const totals = { systems: 0, done: 0, results: 0 }
   let drawn = 0
   let told = ''
-  const line = (text: string): void => {
-    stderr.write(`${terminal ? CLEAR_LINE : ''}${text}\n`)
+  const tell = (text: string, level: LogLevel = 'info'): void => {
+    if (isTold(level, least)) stderr.write(`${terminal ? CLEAR_LINE : ''}${text}\n`)
   }
   const draw = (): void => {
     if (!terminal || totals.systems === 0 || Date.now() - drawn < REDRAW_MS) return
@@ -32,29 +55,32 @@ export function runReporter(stderr: Output): RunObserver & { done(): void } {
       totals.done += event.systems
       totals.results += event.results
     }
-    const text = describeEvent(event)
+    const level = LEVELS[event.type]
+    const text = isTold(level, least) ? describeEvent(event) : undefined
     // Waiting and retrying repeat themselves many times a minute.
-    if (text !== undefined && text !== told) line(text)
+    if (text !== undefined && (text !== told || event.type === 'progress')) tell(text, level)
     told = text ?? told
     draw()
   }
   return Object.assign(observe, {
+    tell,
     done: () => {
       if (terminal) stderr.write(CLEAR_LINE)
     },
   })
 }
 
-/** A sentence for the events that a person wants to see after the fact; progress is not one. */
-export function describeEvent(event: RunEvent): string | undefined {
+/** A sentence for a person. */
+function describeEvent(event: RunEvent): string {
   switch (event.type) {
     case 'opened':
       return `${event.resumed ? 'resuming' : 'started'} run ${event.runId} (attempt ${event.attempt})`
     case 'planned':
       return `${plural(event.systems, 'system')}, ${plural(event.controls, 'control')}${stillPending(event)}`
     case 'progress':
+      return `stored ${plural(event.systems, 'system')}, ${plural(event.results, 'result')}`
     case 'left':
-      return undefined
+      return `left run ${event.summary.runId} (${event.summary.status})`
     case 'system-error':
       return `system ${event.systemId} could not be evaluated: ${event.error}`
     case 'waiting':

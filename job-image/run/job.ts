@@ -52,7 +52,7 @@ export async function executeRun(request: RunRequest): Promise<RunSummary> {
       const opened = await openRun(session, request, worker)
       if (opened.kind === 'closed') return summaryOf(opened.run)
       const { run, attempt, resumed } = opened
-      request.observer?.({ type: 'opened', runId: run.id, attempt, resumed })
+      request.observer?.({ type: 'opened', runId: run.id, attempt, resumed, worker })
       // Connections are scarce, and this one would idle until the end.
       await session.close()
       const closed = await new AttemptAtRun(request, run, attempt).work()

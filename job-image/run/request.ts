@@ -58,7 +58,14 @@ export type RunRequest = {
 
 /** What a run tells while it goes on. */
 export type RunEvent =
-  | { readonly type: 'opened'; readonly runId: number; readonly attempt: number; readonly resumed: boolean }
+  | {
+      readonly type: 'opened'
+      readonly runId: number
+      readonly attempt: number
+      readonly resumed: boolean
+      /** This process, as the attempts' table names it. */
+      readonly worker: string
+    }
   /** `pending`: systems that are still to be decided; fewer than `systems` when a run is resumed. */
   | {
       readonly type: 'planned'

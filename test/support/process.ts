@@ -21,7 +21,7 @@ export type CliProcess = {
   readonly kill: (signal: NodeJS.Signals) => void
   /** Resolves when the process has ended. */
   readonly ended: Promise<ProcessResult>
-  /** Resolves once stderr matches; rejects if the process ends before. */
+  /** Resolves once stdout or stderr matches; rejects if the process ends before. */
   readonly said: (pattern: RegExp) => Promise<void>
 }
 
@@ -48,7 +48,10 @@ export function startCli(args: readonly string[], { env = {}, cwd }: ProcessOpti
   const tell = (): void => {
     for (const listener of listeners) listener()
   }
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    stdout += text
+    tell()
+  })
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
     tell()
@@ -64,11 +67,11 @@ export function startCli(args: readonly string[], { env = {}, cwd }: ProcessOpti
   const said = (pattern: RegExp): Promise<void> =>
     new Promise((resolve, reject) => {
       const check = (): void => {
-        const found = pattern.test(stderr)
+        const found = pattern.test(stdout) || pattern.test(stderr)
         if (!found && !over) return
         listeners.delete(check)
         if (found) resolve()
-        else reject(new Error(`ended without saying ${pattern}: ${stderr}`))
+        else reject(new Error(`ended without saying ${pattern}: ${stdout}${stderr}`))
       }
       listeners.add(check)
       check()

@@ -40,9 +40,13 @@ it('is outside the schedule on request', async () => {
 
 it('says which Secret is missing, also in its summary, and does not use another database', async () => {
   const env = { DATABASE_URL_SOURCE: 'Secret "db", key "url"' }
-  const { code, err } = await inJob('nightly-x', env, '--summary-file', 'summary.json')
+  const { code, out, err } = await inJob('nightly-x', env, '--summary-file', 'summary.json')
   expect(code).toBe(2)
-  expect(err).toContain('no Secret "db", key "url"')
+  expect(err).toBe('')
+  expect(JSON.parse(out)).toMatchObject({
+    level: 'error',
+    error: expect.stringContaining('no Secret "db", key "url"') as string,
+  })
   expect(decodeRunSummary(readFileSync(join(folder.path, 'summary.json'), 'utf8'))).toMatchObject({
     runKey: 'nightly-x',
     reason: 'InvalidInput',

@@ -254,12 +254,14 @@ describe('a slot whose run breaks', () => {
     'environments: { production: }\nscheduler: { retries: 2, retry_delay: 1m, retry_backoff: 3 }\n',
   )
 
-  /** Batches break, the first `times` of them, in a way that no session tries again. */
-  async function broken<T>(times: number, work: () => Promise<T>): Promise<T> {
+  /** The first `times` attempts of the schedule break, in a way that no session tries again. */
+  async function broken<T>(times: number, zone: string, work: () => Promise<T>): Promise<T> {
     await client.query(
-      `CREATE SEQUENCE breaks;
-       CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
-         IF nextval('breaks') <= ${times} THEN RAISE 'broken on purpose' USING ERRCODE = '57014'; END IF;
+      `CREATE FUNCTION break() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+         IF (SELECT count(*) FROM job_run_attempts a JOIN job_runs r ON r.id = a.job_run_id
+              WHERE r.schedule_uid LIKE '%|${zone}') <= ${times} THEN
+           RAISE 'broken on purpose' USING ERRCODE = '57014';
+         END IF;
          RETURN NULL;
        END $$;
        CREATE TRIGGER break AFTER INSERT ON validation_results FOR EACH STATEMENT EXECUTE FUNCTION break()`,
@@ -267,7 +269,7 @@ describe('a slot whose run breaks', () => {
     try {
       return await work()
     } finally {
-      await client.query('DROP FUNCTION break CASCADE; DROP SEQUENCE breaks')
+      await client.query('DROP FUNCTION break CASCADE')
     }
   }
 
@@ -286,7 +288,7 @@ describe('a slot whose run breaks', () => {
     const clock = new FakeClock()
     const starts: number[] = []
     const timezone = 'Africa/Nouakchott'
-    const told = await broken(2, () =>
+    const told = await broken(2, timezone, () =>
       watchUntil('finished', 1, { config: 'retries.yaml', clock, timezone }, ([what]) => {
         if (what === 'started') starts.push(clock.now().getTime())
       }),
@@ -305,7 +307,9 @@ describe('a slot whose run breaks', () => {
 
   it('is given up when its retries are used up; the next slot has its own', async () => {
     const timezone = 'Africa/Ouagadougou'
-    const told = await broken(4, () => watchUntil('finished', 1, { config: 'retries.yaml', timezone }))
+    const told = await broken(4, timezone, () =>
+      watchUntil('finished', 1, { config: 'retries.yaml', timezone }),
+    )
     expect(told.filter(([what]) => what === 'failed' || what === 'finished')).toEqual([
       ['failed', '2026-11-23T02:00:00Z', 'broken on purpose', ''],
       ['finished', '2026-11-23T03:00:00Z'],
@@ -315,14 +319,14 @@ describe('a slot whose run breaks', () => {
 
   it('is not tried again by default', async () => {
     const timezone = 'Africa/Sao_Tome'
-    await broken(1, () => watchUntil('failed', 1, { timezone }))
+    await broken(1, timezone, () => watchUntil('failed', 1, { timezone }))
     expect(await attemptsOf(timezone)).toEqual([FAILED])
   })
 
   it('is not tried again once the next slot is due', async () => {
     const timezone = 'America/Danmarkshavn'
     const changes = { config: 'retries.yaml', timezone, cron: '*/2 * * * *' }
-    const told = await broken(3, () => watchUntil('finished', 1, changes))
+    const told = await broken(3, timezone, () => watchUntil('finished', 1, changes))
     expect(told.filter(([what]) => ['again', 'failed', 'finished'].includes(what))).toEqual([
       ['again', '2026-11-23T02:00:00Z', 'broken on purpose', '1', '60'],
       ['failed', '2026-11-23T02:00:00Z', 'broken on purpose', expect.stringMatching(/next slot is due/)],
@@ -356,7 +360,10 @@ describe('a slot whose run breaks', () => {
     const { observer } = notebook(([what]) => {
       if (what === 'again') stop.abort()
     })
-    const changes = { observer, signal: stop.signal, config: 'retries.yaml', timezone: 'Etc/GMT0' }
-    await broken(9, () => expect(watchSchedule(options(changes), io)).rejects.toThrow(InterruptedError))
+    const timezone = 'Etc/GMT0'
+    const changes = { observer, signal: stop.signal, config: 'retries.yaml', timezone }
+    await broken(9, timezone, () =>
+      expect(watchSchedule(options(changes), io)).rejects.toThrow(InterruptedError),
+    )
   })
 })
