@@ -48,9 +48,3 @@ type Waiting = {
   readonly resolve: (at: number) => void
   readonly reject: (error: unknown) => void
 }
-
-/** For `first`: the event by which so many objects have been added. */
-export function added(count: number): (event: WatchEvent) => boolean {
-  let left = count
-  return ({ type }) => type === 'ADDED' && (left -= 1) === 0
-}

@@ -15,10 +15,12 @@ export type AuditedWrite = {
   /** The HTTP status that was answered; 0 if the server died before. */
   readonly code: number
   readonly at: Date
+  /** When the answer was complete. */
+  readonly answeredAt: Date | undefined
 }
 
 /** Only entries for which all given properties are equal. `since`: a position that `auditPosition` gave. */
-export type AuditFilter = Partial<Omit<AuditedWrite, 'at'>> & { readonly since?: number }
+export type AuditFilter = Partial<Omit<AuditedWrite, 'at' | 'answeredAt'>> & { readonly since?: number }
 
 /** One request that was answered, reads of the operator included, and whether its rights allowed it. */
 export type AuditedRequest = {
@@ -59,6 +61,7 @@ type Entry = {
   }
   readonly responseStatus?: { readonly code: number }
   readonly requestReceivedTimestamp: string
+  readonly stageTimestamp: string
 }
 
 /** The end of the log now, from which a later count can begin. */
@@ -95,11 +98,12 @@ export function auditedRequests(file: string): AuditedRequest[] {
 function readEntries(file: string, since: number): Entry[] {
   const descriptor = openSync(file, 'r')
   try {
-    const buffer = Buffer.alloc(Math.max(0, statSync(file).size - since))
-    const length = readSync(descriptor, buffer, 0, buffer.length, since)
+    const from = Math.max(0, since - 1)
+    const buffer = Buffer.alloc(Math.max(0, statSync(file).size - from))
+    const length = readSync(descriptor, buffer, 0, buffer.length, from)
     const text = buffer.toString('utf8', 0, length)
-    // The last line may be half written.
-    const whole = text.slice(0, text.lastIndexOf('\n') + 1)
+    // The last line may be half written, and that of the position may have been.
+    const whole = text.slice(since === 0 ? 0 : text.indexOf('\n') + 1, text.lastIndexOf('\n') + 1)
     return whole.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Entry]))
   } finally {
     closeSync(descriptor)
@@ -138,5 +142,6 @@ function toWrite(received: Entry, answer: Entry | undefined): AuditedWrite {
     name: target.name,
     code: answer?.responseStatus?.code ?? 0,
     at: new Date(received.requestReceivedTimestamp),
+    answeredAt: answer && new Date(answer.stageTimestamp),
   }
 }
