@@ -25,7 +25,7 @@ const optionalObject = z.object({ name: objectName(), optional: z.boolean().opti
 
 const envName = withRules(z.string().min(1).max(253), [
   `!(self in [${RESERVED_ENV.map((name) => `'${name}'`).join(', ')}])`,
-  `${RESERVED_ENV.join(', ')} identify the run and are set by the operator; leave them out`,
+  `${RESERVED_ENV.join(', ')} tell the job about its run and are set by the operator; leave them out`,
 ])
 
 const envVar = withRules(
@@ -144,7 +144,7 @@ export const podSettingsSchema = z.object({
     .meta(byName)
     .optional()
     .describe(
-      'Variables of the job, as in a container. A `DATABASE_URL` here gives way to `spec.database`; the variables that identify the run cannot be set.',
+      'Variables of the job, as in a container. A `DATABASE_URL` here gives way to `spec.database`; those by which the operator tells the job about its run cannot be set.',
     ),
   envFrom: z
     .array(envFromSource)
@@ -198,7 +198,16 @@ export const jobSettingsSchema = z.object({
     .min(0)
     .max(100)
     .default(2)
-    .describe('How often a run that broke is tried again. A retry goes on where the last try stopped.'),
+    .describe(
+      'How often a run that broke is tried again, for each of its workers. A retry goes on where the last try stopped.',
+    ),
+  parallelism: int32()
+    .min(1)
+    .max(100)
+    .default(1)
+    .describe(
+      'How many pods work on one run, each with its own share of the systems. More than one make the Job an Indexed one.',
+    ),
   pod: podSettingsSchema.prefault({}).describe('The pod, where it is to differ from the default.'),
 })
 

@@ -36,7 +36,9 @@ export const JOB_NAME_LABEL = 'batch.kubernetes.io/job-name'
 export const RESERVED_PREFIXES = [`${GROUP}/`, 'batch.kubernetes.io/'] as const
 /** The two without a prefix are the Job controller's old names. */
 export const RESERVED_LABELS = [MANAGED_BY_LABEL, 'controller-uid', 'job-name'] as const
-/** The run's identity, as the job reads it. */
+/** Set by Kubernetes on the pods of an Indexed Job. */
+export const JOB_INDEX_ANNOTATION = 'batch.kubernetes.io/job-completion-index'
+/** The run's identity and what the schedule asks of it, as the job reads them. */
 export const RESERVED_ENV = [
   'RUN_KEY',
   'JOB_NAME',
@@ -46,6 +48,9 @@ export const RESERVED_ENV = [
   'STARTING_DEADLINE_SECONDS',
   'CONFIG_SOURCE',
   'DATABASE_URL_SOURCE',
+  'SELECTION',
+  'INCREMENTAL',
+  'FULL_EVERY',
 ] as const
 /** The operator's own volumes have names that begin so. */
 export const RESERVED_VOLUME_PREFIX = 'rapidrmf-'

@@ -1,7 +1,7 @@
 import { z } from 'zod'
 import { conditionSchema } from './conditions.ts'
 import { verdicts } from './run-summary.ts'
-import type { RunCounts } from './run-summary.ts'
+import type { RunCounts, RunScope } from './run-summary.ts'
 import { dateTime, int64 } from './schema-parts.ts'
 
 /*
@@ -35,7 +35,7 @@ export const MAX_RECENT_RUNS = 10
 const count = () => int64().min(0)
 
 const countsSchema = z.object({
-  systems: count().describe('Systems in the environment.'),
+  systems: count().describe('Systems in scope.'),
   controls: count().describe('Controls judged for each system.'),
   results: count().describe('Results stored.'),
   pass: count().describe('Results that are pass.'),
@@ -45,6 +45,13 @@ const countsSchema = z.object({
   unknown: count().describe('No rule says what evidence the control needs.'),
   errors: count().describe('Systems and controls that could not be judged.'),
 }) satisfies z.ZodType<RunCounts>
+
+const scopeSchema = z.object({
+  digest: z
+    .string()
+    .describe('Runs with different digests looked at different things: do not compare their counts.'),
+  text: z.string().describe('The same for people, in one line.'),
+}) satisfies z.ZodType<RunScope>
 
 const identity = {
   jobUID: z.string().describe("The Job's UID, which is the run's key in the database."),
@@ -86,6 +93,7 @@ const finishedRunSchema = z.object({
   message: z.string().describe('What the run said about itself, or what is known without it.'),
   late: z.boolean().describe('It started later than its slot: a catch-up after a pause, or it had to wait.'),
   counts: countsSchema.optional().describe("The run's totals; missing when they are not known."),
+  scope: scopeSchema.optional().describe('What the run was restricted to; missing when it took everything.'),
 })
 
 const recentRunSchema = z.object({
@@ -96,6 +104,12 @@ const recentRunSchema = z.object({
   late: z.boolean().optional().describe('Only when true.'),
   pass: count().optional().describe('Results that are pass.'),
   notPass: count().optional().describe('Results that are not pass.'),
+  scope: z
+    .string()
+    .optional()
+    .describe(
+      'The beginning of the digest of what the run was restricted to; missing when it took everything.',
+    ),
 })
 
 const byType = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 import { jobSettingsSchema } from './job-settings.ts'
 import type { API_VERSION, KIND } from './names.ts'
 import { MAX_INT32, int32, int64, keyRef, withRules } from './schema-parts.ts'
+import { selectionSchema } from './selection.ts'
 import { scheduleStatusSchema } from './schedule-status.ts'
 import type { ValidationScheduleStatus } from './schedule-status.ts'
 
@@ -13,6 +14,7 @@ import type { ValidationScheduleStatus } from './schedule-status.ts'
 export * from './names.ts'
 export * from './conditions.ts'
 export type * from './job-settings.ts'
+export type * from './selection.ts'
 export { MAX_RECENT_RUNS, runVerdicts, triggers, verdictMeanings } from './schedule-status.ts'
 export type * from './schedule-status.ts'
 
@@ -96,6 +98,23 @@ export const scheduleSpecSchema = z.object({
     .object({ urlSecretKeyRef: keyRef('Secret').describe('The key that holds the URL.') })
     .optional()
     .describe("The database's URL, in the place of the configuration's `database_url`."),
+  selection: selectionSchema
+    .optional()
+    .describe(
+      "Which systems and controls are validated; each of its parts stands above the configuration's. Default: what that says, else everything.",
+    ),
+  incremental: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Decide again only the systems whose inputs have changed. Where this is false, the configuration says whether.',
+    ),
+  fullEvery: withRules(z.string().min(2).max(16), [
+    "self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?$') && duration(self) >= duration('1h')",
+    'needs at least one hour, in hours and minutes, such as 168h or 1h30m',
+  ])
+    .default('168h')
+    .describe('After how long an incremental run decides everything again.'),
   job: jobSettingsSchema.prefault({}).describe('The Jobs and their pods.'),
 })
 

@@ -1,4 +1,5 @@
 import {
+  JOB_INDEX_ANNOTATION,
   JOB_UID_LABEL,
   RUN_REQUEST_ANNOTATION,
   SCHEDULE_UID_LABEL,
@@ -92,6 +93,8 @@ export type Words = { readonly reason: string; readonly message: string }
 export type CachedPod = Identity & {
   readonly scheduleUid: string
   readonly jobUid: string
+  /** Which worker of an Indexed Job; undefined where a Job has one. */
+  readonly index: string | undefined
   readonly createdAt: string
   readonly phase: string
   /** Why a container is not running. */
@@ -164,12 +167,13 @@ export function projectJob(object: KubeObject): CachedJob {
 
 export function projectPod(object: KubeObject): CachedPod {
   const { metadata } = object
-  const { labels = {} } = metadata
+  const { labels = {}, annotations = {} } = metadata
   const status = record(object['status'])
   return {
     ...identityOf(object),
     scheduleUid: shared(labels[SCHEDULE_UID_LABEL] ?? ''),
     jobUid: labels[JOB_UID_LABEL] ?? '',
+    index: annotations[JOB_INDEX_ANNOTATION],
     createdAt: metadata.creationTimestamp ?? '',
     phase: text(status['phase']) ?? '',
     waiting: waitingState(status),

@@ -104,19 +104,25 @@ function reasonOf(verdict: Verdict, counts: RunCounts): string {
 
 function messageOf(run: JobRun, verdict: Verdict, counts: RunCounts): string {
   if (verdict === 'Errored') return run.error ?? 'the run is not finished'
-  const { systems, controls } = storedScope(run.attributes)?.selection ?? {}
-  if (counts.systems === 0 && systems !== undefined) return allowedEmpty('system')
-  if (counts.controls === 0 && controls !== undefined) return allowedEmpty('active control')
-  if (counts.systems === 0) {
-    return `environment "${run.environment}" has no systems; add them with "rapidrmf inventory apply", or check the environment's name`
-  }
-  if (counts.controls === 0)
-    return 'the database has no active controls; load a catalog with "rapidrmf catalog import"'
-  const scope = `${plural(counts.systems, 'system')}, ${plural(counts.controls, 'control')}`
+  if (counts.systems === 0 || counts.controls === 0) return emptyMessage(run, counts)
+  const only = storedScope(run.attributes)
+  const scope =
+    `${plural(counts.systems, 'system')}, ${plural(counts.controls, 'control')}` +
+    (only === undefined ? '' : `; only ${only.text}`)
   if (verdict === 'Passed') return `all ${plural(counts.results, 'result')} pass (${scope})`
   const findings = `${counts.notPass} of ${plural(counts.results, 'result')} are not pass (${scope})`
   if (verdict === 'Findings') return findings
   return `${counts.errors} of the systems or controls could not be evaluated; ${findings}; "rapidrmf runs show ${run.id}" names them`
+}
+
+function emptyMessage({ environment, attributes }: JobRun, counts: RunCounts): string {
+  const { systems, controls } = storedScope(attributes)?.selection ?? {}
+  if (counts.systems === 0 && systems !== undefined) return allowedEmpty('system')
+  if (counts.controls === 0 && controls !== undefined) return allowedEmpty('active control')
+  if (counts.systems === 0) {
+    return `environment "${environment}" has no systems; add them with "rapidrmf inventory apply", or check the environment's name`
+  }
+  return 'the database has no active controls; load a catalog with "rapidrmf catalog import"'
 }
 
 function allowedEmpty(noun: string): string {

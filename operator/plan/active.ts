@@ -99,15 +99,21 @@ const noNode: Obstacle = (_job, newest) => newest?.unschedulable
 const OBSTACLES: readonly Obstacle[] = [queued, withoutPod, cannotStart, noNode]
 
 function obstacle(job: CachedJob, pods: readonly CachedPod[], warning: Words | undefined): Words | undefined {
-  const newest = pods
-    .filter(({ terminated }) => terminated === undefined)
-    .toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))
-    .at(0)
+  const workers = newestOfEach(pods.filter(({ terminated }) => terminated === undefined))
+  // One that works is enough for the run to get on.
+  const newest =
+    workers.find(({ phase, waiting }) => phase === 'Running' && waiting === undefined) ?? workers[0]
   for (const check of OBSTACLES) {
     const words = check(job, newest, warning)
     if (words !== undefined) return words
   }
   return undefined
+}
+
+/** Of each worker of the run the newest pod, the newest of all first. */
+function newestOfEach(pods: readonly CachedPod[]): CachedPod[] {
+  const newestFirst = pods.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))
+  return [...Map.groupBy(newestFirst, ({ index }) => index).values()].flatMap((each) => each.slice(0, 1))
 }
 
 /** The words of the same reason vary from try to try; the first ones stay, or each try would be a write. */

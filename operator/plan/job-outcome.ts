@@ -1,5 +1,5 @@
 import { decodeRunSummary } from '../../crds/run-summary.ts'
-import type { RunCounts, RunSummary } from '../../crds/run-summary.ts'
+import type { RunCounts, RunScope, RunSummary } from '../../crds/run-summary.ts'
 import type { RunVerdict } from '../../crds/validation-schedule.ts'
 import type { CachedJob, CachedPod, JobEnd, Words } from '../model.ts'
 import { plainText, reasonWord } from './plain-text.ts'
@@ -11,6 +11,7 @@ export type Outcome = {
   readonly message: string
   readonly runId?: string
   readonly counts?: RunCounts
+  readonly scope?: RunScope
 }
 
 /** A Job that has ended, and what there is to judge its run by. */
@@ -26,6 +27,8 @@ export type Evidence = {
 
 /** Longer than any summary's, and short enough for ten thousand statuses. */
 const MAX_MESSAGE = 1024
+/** sha256 in hexadecimal. */
+const MAX_DIGEST = 64
 
 /** Undefined: only a live LIST of the Job's pods can tell. */
 export function jobOutcome(evidence: Evidence): Outcome | undefined {
@@ -56,8 +59,9 @@ export function deletedJobOutcome(jobUid: string, pods: readonly CachedPod[]): O
 type Facts = Evidence & {
   /** The run did its work, whatever became of its process. A failure may have been followed by another try. */
   readonly success: RunSummary | undefined
-  /** The try that ended last. */
+  /** The try that ended last; where there are several workers, the one that was not merely told to stop. */
   readonly last: CachedPod | undefined
+  /** What was said last, by the one that closed the run if there is one. */
   readonly lastSummary: RunSummary | undefined
 }
 
@@ -65,13 +69,28 @@ function factsOf(evidence: Evidence): Facts {
   const ended = evidence.pods
     .filter(({ terminated }) => terminated !== undefined)
     .toSorted((a, b) => endOf(b).localeCompare(endOf(a)))
-  const summaries = ended.map((pod) => summaryOf(pod, evidence.job.uid))
+  const told = (pod: CachedPod): RunSummary | undefined => summaryOf(pod, evidence.job.uid)
+  const tries = lastTries(ended)
+  const last = tries.find(({ terminated }) => terminated?.exitCode !== INTERRUPTED) ?? tries[0]
   return {
     ...evidence,
-    success: summaries.find((summary) => summary?.final === true && summary.status === 'success'),
-    last: ended[0],
-    lastSummary: summaries[0],
+    success: ended.map(told).find((summary) => summary?.final === true && summary.status === 'success'),
+    last,
+    lastSummary: tries.map(told).find((summary) => summary?.final === true) ?? (last && told(last)),
   }
+}
+
+/** How a process ends that was told to: those of the other workers, when one of them has failed the Job. */
+const INTERRUPTED = 143
+
+/** Of each worker the newest, in the order that they came in. */
+function lastTries(newestFirst: readonly CachedPod[]): CachedPod[] {
+  const seen = new Set<string | undefined>()
+  return newestFirst.filter(({ index }) => {
+    if (seen.has(index)) return false
+    seen.add(index)
+    return true
+  })
 }
 
 function endOf({ terminated, createdAt }: CachedPod): string {
@@ -185,7 +204,7 @@ function errored(reason: string, message: string): Outcome {
   return { verdict: 'Errored', reason, message }
 }
 
-function fromSummary({ verdict, reason, message, runId, counts, final }: RunSummary): Outcome {
+function fromSummary({ verdict, reason, message, runId, counts, final, scope }: RunSummary): Outcome {
   return {
     verdict,
     reason: reasonWord(reason, 'RunReported'),
@@ -193,6 +212,9 @@ function fromSummary({ verdict, reason, message, runId, counts, final }: RunSumm
     ...(runId === null ? {} : { runId: String(runId) }),
     // Before the end they are those of a moment.
     ...(final ? { counts } : {}),
+    ...(scope === undefined
+      ? {}
+      : { scope: { digest: plainText(scope.digest, MAX_DIGEST), text: plainText(scope.text, MAX_MESSAGE) } }),
   }
 }
 

@@ -1,3 +1,4 @@
+import type { JobSettings } from '../../crds/validation-schedule.ts'
 import { JOB_CONTAINER } from '../model.ts'
 import type { CachedSchedule } from '../model.ts'
 import type { JobDefaults } from './job-defaults.ts'
@@ -16,6 +17,20 @@ export type JobTemplate = {
   readonly spec: Readonly<Record<string, unknown>> & { readonly template: PodTemplate }
 }
 
+/**
+ * Several workers of one run: a Job that is complete when each of its pods has ended well, as all do once the run is
+ * closed. What breaks one try of one worker, such as a database that is away, breaks one of each at the same time.
+ */
+function workers({ parallelism, backoffLimit }: JobSettings): Readonly<Record<string, unknown>> {
+  if (!(parallelism > 1)) return { backoffLimit }
+  return {
+    completionMode: 'Indexed',
+    completions: parallelism,
+    parallelism,
+    backoffLimit: backoffLimit * parallelism,
+  }
+}
+
 /** One run as a Job, the same for a slot and for a run request. */
 export function jobTemplate(schedule: CachedSchedule, defaults: JobDefaults): JobTemplate {
   const { job } = schedule.spec
@@ -26,7 +41,7 @@ export function jobTemplate(schedule: CachedSchedule, defaults: JobDefaults): Jo
     },
     spec: {
       activeDeadlineSeconds: job.activeDeadlineSeconds,
-      backoffLimit: job.backoffLimit,
+      ...workers(job),
       podFailurePolicy: {
         rules: [
           {

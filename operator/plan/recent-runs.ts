@@ -1,3 +1,4 @@
+import { shortDigest } from '../../crds/run-summary.ts'
 import { MAX_RECENT_RUNS } from '../../crds/validation-schedule.ts'
 import type { FinishedRun, RecentRun } from '../../crds/validation-schedule.ts'
 
@@ -32,6 +33,7 @@ export function compactRun(run: FinishedRun): RecentRun {
     reason,
     ...(run.late ? { late: true } : {}),
     ...(run.counts === undefined ? {} : { pass: run.counts.pass, notPass: run.counts.notPass }),
+    ...(run.scope === undefined ? {} : { scope: shortDigest(run.scope.digest) }),
   }
 }
 

@@ -19,6 +19,8 @@ export type Ending = {
 export type Kubelet = {
   /** Waits for a pod of the Job that has not ended; the newest, if there are several. */
   podOf(job: string): Promise<V1Pod>
+  /** Waits for so many pods of the Job that have not ended; by their index. */
+  podsOf(job: string, count: number): Promise<V1Pod[]>
   running(pod: V1Pod): Promise<V1Pod>
   /** The container ended; exit code 0 makes the pod Succeeded, any other Failed. */
   ended(pod: V1Pod, ending: Ending): Promise<V1Pod>
@@ -38,14 +40,17 @@ export function playKubelet({ core, batch }: Client, namespace: string): Kubelet
       { namespace, name: nameOf(pod), body: { status } },
       setHeaderOptions('Content-Type', PatchStrategy.StrategicMergePatch),
     )
+  const alive = async (job: string): Promise<V1Pod[]> => {
+    const labelSelector = `batch.kubernetes.io/job-name=${job}`
+    const { items } = await core.listNamespacedPod({ namespace, labelSelector })
+    return items.filter(
+      ({ status, metadata }) => !hasEnded(status) && metadata?.deletionTimestamp === undefined,
+    )
+  }
   const podOf = (job: string): Promise<V1Pod> =>
-    until(`a pod of Job ${namespace}/${job}`, async () => {
-      const labelSelector = `batch.kubernetes.io/job-name=${job}`
-      const { items } = await core.listNamespacedPod({ namespace, labelSelector })
-      return items
-        .filter(({ status, metadata }) => !hasEnded(status) && metadata?.deletionTimestamp === undefined)
-        .sort((a, b) => createdAt(b) - createdAt(a))[0]
-    })
+    until(`a pod of Job ${namespace}/${job}`, async () =>
+      (await alive(job)).sort((a, b) => createdAt(b) - createdAt(a)).at(0),
+    )
   const running = (pod: V1Pod): Promise<V1Pod> =>
     patchStatus(pod, {
       phase: 'Running',
@@ -61,6 +66,11 @@ export function playKubelet({ core, batch }: Client, namespace: string): Kubelet
     })
   return {
     podOf,
+    podsOf: (job, count) =>
+      until(`${count} pods of Job ${namespace}/${job}`, async () => {
+        const pods = await alive(job)
+        return pods.length === count ? pods.sort((a, b) => indexOf(a) - indexOf(b)) : undefined
+      }),
     running,
     ended,
     waiting: (pod, reason, message) =>
@@ -111,6 +121,11 @@ function nameOf({ metadata }: V1Pod): string {
 
 function createdAt({ metadata }: V1Pod): number {
   return metadata?.creationTimestamp?.getTime() ?? 0
+}
+
+/** Of a pod of an Indexed Job. */
+function indexOf({ metadata }: V1Pod): number {
+  return Number(metadata?.annotations?.['batch.kubernetes.io/job-completion-index'])
 }
 
 function condition(type: string, status: 'True' | 'False'): { type: string; status: string } {

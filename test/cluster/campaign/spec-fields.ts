@@ -161,6 +161,20 @@ export const FIELDS: Readonly<Record<string, Field>> = {
     required: true,
   },
   database: { good: keyRef.map((urlSecretKeyRef) => ({ urlSecretKeyRef })) },
+  selection: {
+    good: some({
+      systems: some({
+        include: one(['*'], ['pay*', '$(HOME)', 'é"\\']),
+        matchLabels: one({}, { tier: '1' }),
+        matchExpressions: one([], [{ key: 'zone', operator: 'In', values: ['eu'] }]),
+      }),
+      controls: some({ families: one(['AU']), baseline: one('moderate') }),
+      allowEmpty: fc.boolean(),
+    }),
+  },
+  incremental: { good: fc.boolean() },
+  fullEvery: { good: one('1h', '168h', '1h30m') },
+  'job.parallelism': { good: whole(1, 100) },
   'job.labels': { good: labels },
   'job.annotations': { good: annotations },
   'job.activeDeadlineSeconds': { good: whole(1, 2_147_483_647) },

@@ -19,11 +19,29 @@ export const LARGEST: ValidationScheduleSpecInput = {
   failedJobsHistoryLimit: 10,
   config: { secretKeyRef: { name: 'rapidrmf.config', key: '.config_v-1.yaml' } },
   database: { urlSecretKeyRef: { name: 'db', key: 'url' } },
+  selection: {
+    systems: {
+      include: ['pay*', 'Ledger, EU (1)'],
+      exclude: ['*-test?'],
+      matchLabels: { tier: '1', 'any key': '' },
+      matchExpressions: [
+        { key: 'zone', operator: 'In', values: ['eu', ''] },
+        { key: 'zone', operator: 'NotIn', values: ['us'] },
+        { key: 'owner', operator: 'Exists' },
+        { key: 'legacy', operator: 'DoesNotExist', values: [] },
+      ],
+    },
+    controls: { include: ['AC-2(1)', 'au-*'], exclude: ['AU-12'], families: ['SC'], baseline: 'moderate' },
+    allowEmpty: true,
+  },
+  incremental: true,
+  fullEvery: '1h30m',
   job: {
     labels: { 'kueue.x-k8s.io/queue-name': 'audits', 'app.kubernetes.io/name': 'audit', empty: '' },
     annotations: { 'example.org/why': 'any text: "…"' },
     activeDeadlineSeconds: 1,
     backoffLimit: 0,
+    parallelism: 100,
     pod: {
       image: 'registry.example.org:5000/rapidrmf/job@sha256:0123',
       imagePullPolicy: 'Always',
@@ -74,6 +92,11 @@ export const ACCEPTED: readonly Accepted[] = [
       },
     },
   ],
+  ['selection of everything', { selection: { systems: {}, controls: {} } }],
+  ['patterns of any characters', { selection: { systems: { include: ['é\\%_[a-', '*a'.repeat(127)] } } }],
+  ['full every hour', { fullEvery: '60m' }],
+  ['full once a year', { incremental: true, fullEvery: '8760h' }],
+  ['a hundred workers', { job: { parallelism: 100, backoffLimit: 100 } }],
   ['ConfigMap with dots', { config: { configMapKeyRef: { name: 'a.b', key: '_' } } }],
 ]
 
@@ -99,7 +122,9 @@ const ONE_SOURCE = 'spec.config: Invalid value: needs exactly one of configMapKe
 const DATA_KEY = 'must be a key of a ConfigMap or Secret: letters, digits'
 const OBJECT_NAME = 'must be the name of a Kubernetes object: lower-case letters, digits'
 const RESERVED = 'identify a run and are set by the operator and by Kubernetes; leave them out'
-const RESERVED_ENV = 'identify the run and are set by the operator; leave them out'
+const RESERVED_ENV = 'tell the job about its run and are set by the operator; leave them out'
+const VALUES = 'In and NotIn need at least one value, Exists and DoesNotExist have none'
+const FULL_EVERY = 'needs at least one hour, in hours and minutes, such as 168h or 1h30m'
 
 const LABEL_KEY = 'the key of a label is a name of at most 63 letters'
 const ANNOTATION_KEY = 'the key of an annotation is a name of at most 63 letters'
@@ -107,6 +132,9 @@ const ANNOTATION_KEY = 'the key of an annotation is a name of at most 63 letters
 const withConfigMap = (key: object): object => ({ config: { configMapKeyRef: key } })
 const inJob = (job: object): object => ({ job })
 const inPod = (pod: object): object => ({ job: { pod } })
+const matching = (expression: object): object => ({
+  selection: { systems: { matchExpressions: [{ key: 'zone', ...expression }] } },
+})
 
 export const REFUSED: readonly Refused[] = [
   schedule('0 2 * *', FIVE_FIELDS),
@@ -149,7 +177,50 @@ export const REFUSED: readonly Refused[] = [
   ['no key', withConfigMap({ name: 'config' }), 'spec.config.configMapKeyRef.key: Required value'],
   ['database without a Secret', { database: {} }, 'spec.database.urlSecretKeyRef: Required value'],
   ['password in the open', { database: { url: 'postgres://' } }, 'unknown field "spec.database.url"'],
-  ['selection', { selection: { systems: {} } }, 'unknown field "spec.selection"'],
+
+  ['misspelt selection', { selection: { system: {} } }, 'unknown field "spec.selection.system"'],
+  [
+    'misspelt families',
+    { selection: { controls: { family: [] } } },
+    'unknown field "spec.selection.controls.family"',
+  ],
+  [
+    'pattern that is a number',
+    { selection: { systems: { include: [5] } } },
+    'must be of type string: "integer"',
+  ],
+  ['empty pattern', { selection: { systems: { include: [''] } } }, 'should be at least 1 chars long'],
+  ['long pattern', { selection: { systems: { exclude: ['x'.repeat(256)] } } }, 'may not be more than 255'],
+  [
+    'too many patterns',
+    { selection: { systems: { include: Array.from({ length: 101 }, () => 'x') } } },
+    'must have at most 100 items',
+  ],
+  ['long control', { selection: { controls: { include: ['x'.repeat(51)] } } }, 'may not be more than 50'],
+  [
+    'too many labels',
+    {
+      selection: {
+        systems: { matchLabels: Object.fromEntries(Array.from({ length: 17 }, (_, n) => [n, 'x'])) },
+      },
+    },
+    'Too many: 17: must have at most 16 items',
+  ],
+  ['no operator', matching({}), 'matchExpressions[0].operator: Required value'],
+  [
+    'unknown operator',
+    matching({ operator: 'Gt' }),
+    'supported values: "In", "NotIn", "Exists", "DoesNotExist"',
+  ],
+  ['In without values', matching({ operator: 'In' }), VALUES],
+  ['NotIn of nothing', matching({ operator: 'NotIn', values: [] }), VALUES],
+  ['Exists with values', matching({ operator: 'Exists', values: ['x'] }), VALUES],
+  ['incremental as a word', { incremental: 'yes' }, 'must be of type boolean'],
+  ['full every half an hour', { fullEvery: '30m' }, FULL_EVERY],
+  ['full every week', { fullEvery: '7d' }, FULL_EVERY],
+  ['full every number', { fullEvery: '168' }, FULL_EVERY],
+  ['full never', { fullEvery: '0h' }, FULL_EVERY],
+  ['full after ages', { fullEvery: '9999999h' }, FULL_EVERY],
 
   ['our label', inJob({ labels: { 'rapidrmf.io/schedule-uid': 'x' } }), 'spec.job.labels: Invalid value: '],
   ['label of the Job controller', inJob({ labels: { 'batch.kubernetes.io/job-name': 'x' } }), RESERVED],
@@ -175,7 +246,8 @@ export const REFUSED: readonly Refused[] = [
   ],
   ['no time', inJob({ activeDeadlineSeconds: 0 }), 'should be greater than or equal to 1'],
   ['tries without end', inJob({ backoffLimit: 101 }), 'should be less than or equal to 100'],
-  ['parallelism', inJob({ parallelism: 2 }), 'unknown field "spec.job.parallelism"'],
+  ['no worker', inJob({ parallelism: 0 }), 'should be greater than or equal to 1'],
+  ['too many workers', inJob({ parallelism: 101 }), 'should be less than or equal to 100'],
 
   ['misspelt field', inPod({ imagee: 'x' }), 'unknown field "spec.job.pod.imagee"'],
   ['containers', inPod({ containers: [] }), 'unknown field "spec.job.pod.containers"'],
@@ -190,6 +262,7 @@ export const REFUSED: readonly Refused[] = [
   ["pod's annotation key", inPod({ annotations: { ' ': 'x' } }), ANNOTATION_KEY],
   ["pod's annotation", inPod({ annotations: { 'rapidrmf.io/schedule': 'x' } }), RESERVED],
   ['run key', inPod({ env: [{ name: 'RUN_KEY', value: 'x' }] }), RESERVED_ENV],
+  ['selection as a variable', inPod({ env: [{ name: 'SELECTION', value: '{}' }] }), RESERVED_ENV],
   ["schedule's UID", inPod({ env: [{ name: 'SCHEDULE_UID', value: 'x' }] }), 'spec.job.pod.env[0].name: '],
   ['two values', inPod({ env: [{ name: 'A', value: 'x', valueFrom: {} }] }), 'has both value and valueFrom'],
   ['one name twice', inPod({ env: [{ name: 'A' }, { name: 'A' }] }), 'spec.job.pod.env[1]: Duplicate value'],

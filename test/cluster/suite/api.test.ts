@@ -55,7 +55,9 @@ describeWithCluster('the ValidationSchedule API on a real API server', () => {
       startingDeadlineSeconds: 300,
       successfulJobsHistoryLimit: 3,
       failedJobsHistoryLimit: 3,
-      job: { activeDeadlineSeconds: 14_400, backoffLimit: 2, pod: {} },
+      incremental: false,
+      fullEvery: '168h',
+      job: { activeDeadlineSeconds: 14_400, backoffLimit: 2, parallelism: 1, pod: {} },
     })
   })
 

@@ -215,6 +215,55 @@ describeWithCluster('a run that ends', () => {
       })
     })
 
+    it('sharing its work among three workers, as the one says that closed it', async () => {
+      const scope = { digest: 'ab'.repeat(32), text: 'systems pay*' }
+      const { job, uid } = await start('shared', {
+        selection: { systems: { include: ['pay*'] } },
+        job: { parallelism: 3, backoffLimit: 1 },
+      })
+      const [first, second, third] = await Promise.all(
+        (await here.kubelet.podsOf(job, 3)).map((pod) => here.kubelet.running(pod)),
+      )
+      expect(second?.spec?.containers[0]?.env).toContainEqual({
+        name: 'SELECTION',
+        value: '{"systems":{"include":["pay*"]}}',
+      })
+      // One breaks and is tried again; of the others one is done while the run goes on, one closes it.
+      const broke = summaryText(uid, {
+        final: false,
+        status: 'failed',
+        verdict: 'Errored',
+        reason: 'RunBroke',
+      })
+      await here.kubelet.ended(third!, { exitCode: 1, message: broke })
+      await here.kubelet.ended(first!, {
+        exitCode: 0,
+        message: summaryText(uid, { final: false, status: 'running' }),
+      })
+      const closing = { verdict: 'Findings', reason: 'ControlsNotPassed', message: 'found', scope } as const
+      await here.kubelet.ended(second!, { exitCode: 0, message: summaryText(uid, closing) })
+      await here.kubelet.finish(job, { exitCode: 0, message: summaryText(uid, closing) })
+      const { lastRun, recentRuns } = await told('shared')
+      expect(lastRun).toMatchObject({ jobUID: uid, verdict: 'Findings', message: 'found', scope })
+      expect(recentRuns).toMatchObject([{ scope: 'abababababab' }])
+      expect((await operated.schedules.jobsOf('shared')).map(({ status }) => status)).toMatchObject([
+        { succeeded: 3, failed: 1 },
+      ])
+    })
+
+    it('of several workers one went out of memory too often, in its words and not in those of the stopped', async () => {
+      const { job, uid } = await start('one-of-two', { job: { parallelism: 2, backoffLimit: 0 } })
+      const [first] = await Promise.all(
+        (await here.kubelet.podsOf(job, 2)).map((pod) => here.kubelet.running(pod)),
+      )
+      await here.kubelet.ended(first!, { exitCode: 137, reason: 'OOMKilled' })
+      expect((await told('one-of-two')).lastRun).toMatchObject({
+        jobUID: uid,
+        verdict: 'Errored',
+        reason: 'OutOfMemory',
+      })
+    })
+
     it('sharing its pod with another container, whatever that one says', async () => {
       const { schedules } = operated
       await schedules.create('meshed', { suspend: true })

@@ -60,6 +60,7 @@ describe('scheduler once with a selection', () => {
 
   it('says the scope where the run is shown', async () => {
     const { out } = await once(['--system', '*-1', '--family', 'AU'])
+    expect(out).toContain('; only systems *-1; controls family AU)')
     expect(out).toMatch(/^scope [0-9a-f]{12}: systems \*-1; controls family AU$/m)
     const id = /^Run (\d+)/.exec(out)![1]!
     const show = (...argv: string[]) => runArgv(argv, { cwd: folder.path, env: { DATABASE_URL: url } })

@@ -35,7 +35,9 @@ describe('the spec', () => {
       startingDeadlineSeconds: 300,
       successfulJobsHistoryLimit: 3,
       failedJobsHistoryLimit: 3,
-      job: { activeDeadlineSeconds: 14_400, backoffLimit: 2, pod: {} },
+      incremental: false,
+      fullEvery: '168h',
+      job: { activeDeadlineSeconds: 14_400, backoffLimit: 2, parallelism: 1, pod: {} },
     })
   })
 

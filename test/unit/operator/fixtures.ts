@@ -106,6 +106,7 @@ export function pod(jobUid: string, change: Partial<CachedPod> = {}): CachedPod 
     resourceVersion: '400',
     scheduleUid: 'schedule-uid',
     jobUid,
+    index: undefined,
     createdAt: at(-3600),
     phase: 'Running',
     waiting: undefined,

@@ -56,6 +56,24 @@ it('makes the CronJob of a schedule that says everything', async () => {
   await expect(json(cronJob(full, DEFAULTS))).toMatchFileSnapshot('../golden/cron-job-full.json')
 })
 
+it('makes an Indexed Job of several workers, and tells them what the schedule asks for', async () => {
+  const asked = schedule({
+    selection: {
+      systems: { include: ['pay*', '$(HOME)'], matchLabels: { tier: '1' } },
+      controls: { families: ['AU'], baseline: 'moderate' },
+    },
+    incremental: true,
+    fullEvery: '24h',
+    job: { parallelism: 4, backoffLimit: 3 },
+  })
+  await expect(json(cronJob(asked, DEFAULTS))).toMatchFileSnapshot('../golden/cron-job-workers.json')
+})
+
+it('leaves what the operator sets to the operator', () => {
+  const env = ['SELECTION', 'INCREMENTAL', 'FULL_EVERY', 'RUN_KEY'].map((name) => ({ name, value: 'theirs' }))
+  expect(json(cronJob(schedule({ job: { pod: { env } } }), DEFAULTS))).not.toContain('theirs')
+})
+
 it('makes the Job of a run request', async () => {
   await expect(json(runNowJob(full, DEFAULTS))).toMatchFileSnapshot('../golden/run-now-job.json')
 })

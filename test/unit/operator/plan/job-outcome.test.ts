@@ -191,6 +191,105 @@ describe('how a run ended', () => {
   })
 })
 
+describe('how a run of several workers ended', () => {
+  /** A try of a worker, so many seconds ago. */
+  const ofWorker = (index: string, ago: number, exitCode: number, message = '', reason = ''): CachedPod =>
+    pod('j', {
+      index,
+      phase: exitCode === 0 ? 'Succeeded' : 'Failed',
+      terminated: { exitCode, reason, message, finishedAt: at(-ago) },
+    })
+  const said = (change: object) => summary('j', { ...failure, ...change })
+  const stopped = said({ reason: 'Interrupted', message: 'told to stop' })
+
+  it.each<[what: string, end: JobEnd, pods: CachedPod[], expected: string, message: RegExp]>([
+    [
+      'as the one says that closed it',
+      complete,
+      [
+        ofWorker('0', 1, 0, summary('j', { final: false, status: 'running' })),
+        ofWorker('1', 2, 0, summary('j')),
+        ofWorker('2', 3, 0, ''),
+      ],
+      'Findings/ControlsNotPassed',
+      /^4 of 12/,
+    ],
+    [
+      'well, although a worker broke and was tried again',
+      complete,
+      [
+        ofWorker('1', 9, 1, said({ reason: 'RunBroke' })),
+        ofWorker('1', 2, 0, summary('j')),
+        ofWorker('0', 1, 0, summary('j')),
+      ],
+      'Findings/ControlsNotPassed',
+      /./,
+    ],
+    [
+      'well, although a worker never came to its end',
+      failed(),
+      [ofWorker('0', 5, 0, summary('j')), ofWorker('1', 1, 137, '', 'OOMKilled')],
+      'Findings/ControlsNotPassed',
+      /./,
+    ],
+    [
+      'as the one says that broke, not as those that were stopped for it',
+      failed(),
+      [
+        ofWorker('0', 1, 143, stopped),
+        ofWorker('1', 9, 1, said({ reason: 'RunBroke', message: 'database is away' })),
+      ],
+      'Errored/RunBroke',
+      /^database is away$/,
+    ],
+    [
+      'out of memory, whoever was stopped for it',
+      failed(),
+      [ofWorker('0', 1, 143, stopped), ofWorker('1', 9, 137, '', 'OOMKilled')],
+      'Errored/OutOfMemory',
+      /limits.memory/,
+    ],
+    [
+      'as the one says that closed it as failed, whoever ended later',
+      failed(),
+      [
+        ofWorker('0', 1, 1, said({ reason: 'RunBroke', message: 'the run was closed by another process' })),
+        ofWorker('1', 9, 1, said({ reason: 'RunBroke', message: 'disk full', final: true, runId: 7 })),
+      ],
+      'Errored/RunBroke',
+      /^disk full$/,
+    ],
+    [
+      'out of time',
+      failed('DeadlineExceeded'),
+      [ofWorker('0', 1, 143, stopped), ofWorker('1', 1, 143, stopped)],
+      'Errored/DeadlineExceeded',
+      /raise spec.job.activeDeadlineSeconds/,
+    ],
+    [
+      'stopped, where all were',
+      failed(),
+      [ofWorker('0', 1, 143, stopped)],
+      'Errored/Interrupted',
+      /^told to stop$/,
+    ],
+  ])('%s', (_what, end, pods, expected, message) => {
+    for (const order of [pods, pods.toReversed()]) {
+      const outcome = judge(end, order)
+      expect(word(outcome)).toBe(expected)
+      expect(outcome?.message).toMatch(message)
+    }
+  })
+})
+
+it('what a run was restricted to is told with it', () => {
+  const scope = { digest: 'ab'.repeat(32), text: 'systems pay*\u001B[31m' }
+  expect(judge(complete, [endedPod('j', summary('j', { scope }))])).toMatchObject({
+    scope: { digest: scope.digest, text: 'systems pay* [31m' },
+  })
+  expect(judge(complete, [endedPod('j', summary('j'))])).not.toHaveProperty('scope')
+})
+
 it('an active Job that is gone was deleted, unless its pod knows better', () => {
   expect(word(deletedJobOutcome('j', []))).toBe('Errored/JobDeleted')
   expect(word(deletedJobOutcome('j', [endedPod('j', summary('k'))]))).toBe('Errored/JobDeleted')

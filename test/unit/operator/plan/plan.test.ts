@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest'
+import type { CachedPod } from '../../../../operator/model.ts'
 import { NOTHING_LEARNED } from '../../../../operator/plan/live-reads.ts'
 import { runNowName } from '../../../../operator/plan/names.ts'
 import { plan } from '../../../../operator/plan/plan.ts'
@@ -382,6 +383,19 @@ describe('a run that does not get on', () => {
     expect(carryOut({ ...world, jobs: [job('1')], pods }).settled?.status?.active).toMatchObject([
       { reason: 'Unschedulable' },
     ])
+  })
+
+  it('gets on as long as one of its workers does', () => {
+    const unschedulable = { reason: 'Unschedulable', message: '0/3 nodes' }
+    const stuck = pod('1', { index: '1', phase: 'Pending', unschedulable, createdAt: at(-60) })
+    const active = (...pods: CachedPod[]) =>
+      carryOut({ ...world, jobs: [job('1')], pods }).settled?.status?.active?.[0]
+    expect(active(stuck, pod('1', { index: '0' }))).not.toHaveProperty('reason')
+    expect(active(stuck, pod('1', { index: '0', phase: 'Pending', unschedulable }))).toMatchObject(
+      unschedulable,
+    )
+    // A pod on its way out is none that works, where another has come in its place.
+    expect(active(stuck, pod('1', { index: '1', createdAt: at(-99) }))).toMatchObject(unschedulable)
   })
 
   it('is queued while its Job is suspended', () => {
