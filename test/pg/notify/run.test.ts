@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import { asError } from '../../../job-image/errors.ts'
@@ -215,6 +216,35 @@ describe('a notice of failure', () => {
     expect(error).toMatchObject({ name: 'InterruptedError' })
     expect(await outbox(client)).toMatchObject([{ trigger: 'errored', waiting: true, attempts: 0 }])
     expect(receiver.requests).toEqual([])
+  })
+})
+
+describe('a role with the rights that the README gives it', () => {
+  it('stores, sends and takes back notices', async () => {
+    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+    const role = `job_${process.pid}`
+    await client.query(`CREATE ROLE ${role} LOGIN PASSWORD 'canary-Pa55w0rd'`)
+    try {
+      for (const [grant] of readme.matchAll(/^GRANT .* TO job;$/gm)) {
+        await client.query(grant.replace(/ TO job;$/, ` TO ${role}`))
+      }
+      const databaseUrl = Object.assign(new URL(url), {
+        username: role,
+        password: 'canary-Pa55w0rd',
+      }).toString()
+      const receiver = await startReceiver()
+      const watched = watchRun()
+      const request = { databaseUrl, runKey: 'theirs', observer: watched.observer }
+      await breakRuns('42704')
+      await run([sinkFor(receiver)], request)
+      await mendRuns()
+      expect(await run([sinkFor(receiver)], request)).toMatchObject({ status: 'success' })
+      expect(watched.events.filter(({ type }) => type === 'warning')).toEqual([])
+      expect(await outbox(client)).toMatchObject([{ cancelled: true }, { sent: true }])
+      expect(receiver.requests).toHaveLength(1)
+    } finally {
+      await client.query(`DROP OWNED BY ${role}; DROP ROLE ${role}`)
+    }
   })
 })
 
