@@ -2,6 +2,7 @@
 // What a full job costs, beside what PostgreSQL itself takes for the very same rows. Its server is its own, with
 // PostgreSQL's default durability. Compare the ratios: rows per second depend on the machine and on what else it does.
 // The budgets are those of 200 systems: with a few, the start of the process is most of its time.
+import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,7 +10,9 @@ import { parseArgs } from 'node:util'
 import type { Client } from 'pg'
 import type { RunSummary } from '../crds/run-summary.ts'
 import { connect, disconnect } from '../job-image/db/client.ts'
+import { countControls } from '../job-image/db/run-controls.ts'
 import { startLocalPostgres } from '../scripts/local-postgres.ts'
+import { incrementalFigures } from './incremental.ts'
 import { addSystems, createTables } from './database.ts'
 import { buildProgram, runProgram } from './process.ts'
 import type { Usage } from './process.ts'
@@ -81,11 +84,33 @@ async function openDatabase(url: string): Promise<Database> {
   return { url, client, config }
 }
 
-async function runJob({ url, config }: Database, environment: string): Promise<Usage & { results: number }> {
-  const args = ['scheduler', 'once', '--json', '--config', config, '--env', environment]
+async function runJob(
+  { url, config }: Database,
+  environment: string,
+  ...flags: string[]
+): Promise<Usage & { summary: RunSummary; results: number }> {
+  const args = ['scheduler', 'once', '--json', '--config', config, '--env', environment, ...flags]
   const usage = await runProgram(program, args, { DATABASE_URL: url })
-  const { counts } = JSON.parse(usage.stdout) as RunSummary
-  return { ...usage, results: counts.results }
+  const summary = JSON.parse(usage.stdout) as RunSummary
+  return { ...usage, summary, results: summary.counts.results }
+}
+
+/** Processes that share one run, as the pods of an Indexed Job do; rows per second of all of them. */
+async function runWorkers(database: Database, environment: string, workers: number): Promise<number> {
+  const flags = ['--concurrency', '1', '--run-key', randomUUID()]
+  const begin = performance.now()
+  const [first] = await Promise.all(
+    Array.from({ length: workers }, () => runJob(database, environment, ...flags)),
+  )
+  return (1000 * (first?.results ?? NaN)) / (performance.now() - begin)
+}
+
+/** What the figures per control add to a run's close, as a share of the run. */
+async function meteringShare({ client }: Database, job: Usage & { summary: RunSummary }): Promise<number> {
+  const { runId, counts } = job.summary
+  const begin = performance.now()
+  await countControls(client, runId ?? 0, counts, null)
+  return (performance.now() - begin) / job.wall
 }
 
 /** Every timed part begins like this: no results, their indexes empty, nothing of an earlier part left to be written. */
@@ -97,6 +122,9 @@ async function reset(client: Client): Promise<void> {
 /** What one round of all parts took: rows per second, and what the job's process used. */
 type Round = {
   readonly job: number
+  readonly jobOne: number
+  readonly workers: number
+  readonly metering: number
   readonly copy: number
   readonly copyTwo: number
   readonly inserts: number
@@ -111,7 +139,12 @@ type Round = {
 async function measureRound(database: Database): Promise<Round> {
   const { url, client } = database
   await reset(client)
+  const jobOne = await runJob(database, 'main', '--concurrency', '1')
+  await reset(client)
+  const workers = await runWorkers(database, 'main', 2)
+  await reset(client)
   const job = await runJob(database, 'main')
+  const metering = await meteringShare(database, job)
   const rowBytes = await storedRowBytes(client)
   const rows = await readRows(client)
   const sample = await sampleRows(client, INSERT_SAMPLE)
@@ -123,6 +156,9 @@ async function measureRound(database: Database): Promise<Round> {
   const inserts = await insertRows(url, sample)
   return {
     job: (1000 * job.results) / job.wall,
+    jobOne: (1000 * jobOne.results) / jobOne.wall,
+    workers,
+    metering,
     copy: (1000 * rows.count) / copy,
     copyTwo: (1000 * rows.count) / copyTwo,
     inserts: (1000 * sample.length) / inserts,
@@ -150,18 +186,37 @@ function roundFigures(systems: number, rounds: readonly Round[]): Figure[] {
   })
   return [
     { name: `results of ${systems} systems`, value: of(({ results }) => results), unit: 'rows' },
-    rate('whole job, one connection', ({ job }) => job),
+    rate('whole job', ({ job }) => job),
+    rate('whole job, one connection', ({ jobOne }) => jobOne),
+    rate('two workers on one run, one connection each', ({ workers }) => workers),
     rate('raw COPY, one stream', ({ copy }) => copy),
     rate('raw COPY, two streams', ({ copyTwo }) => copyTwo),
     rate(`prepared INSERTs, one transaction, ${INSERT_SAMPLE} rows`, ({ inserts }) => inserts),
     // Ratios within a round: both sides had the same machine.
     {
-      name: 'job / raw COPY',
-      value: of(({ job, copy }) => job / copy),
+      name: 'job / the better of one and two streams',
+      value: of(({ job, copy, copyTwo }) => job / Math.max(copy, copyTwo)),
       unit: '×',
       budget: { atLeast: 0.85 },
     },
-    { name: 'job / raw COPY in two streams', value: of(({ job, copyTwo }) => job / copyTwo), unit: '×' },
+    {
+      name: 'job, one connection / one stream',
+      value: of(({ jobOne, copy }) => jobOne / copy),
+      unit: '×',
+      budget: { atLeast: 0.85 },
+    },
+    {
+      name: 'two workers / two streams',
+      value: of(({ workers, copyTwo }) => workers / copyTwo),
+      unit: '×',
+      budget: { atLeast: 0.8 },
+    },
+    {
+      name: 'figures per control / job',
+      value: of(({ metering }) => metering),
+      unit: '×',
+      budget: { atMost: 0.03 },
+    },
     {
       name: 'job / prepared INSERTs',
       value: of(({ job, inserts }) => job / inserts),
@@ -186,7 +241,12 @@ async function largeFigures(database: Database): Promise<Figure[]> {
   await addSystems(database.client, 'large', LARGE)
   await reset(database.client)
   const { results, wall, peakRss } = await runJob(database, 'large')
+  const incremental = await incrementalFigures(database.client, 'large', LARGE, async (...flags) => {
+    const job = await runJob(database, 'large', ...flags)
+    return { wall: job.wall, carried: job.summary.carried ?? 0 }
+  })
   return [
+    ...incremental,
     { name: `${LARGE} systems: job`, value: (1000 * results) / wall, unit: 'rows/s' },
     { name: `${LARGE} systems: peak RSS`, value: peakRss / MB, unit: 'MB', budget: { atMost: 180 } },
   ]

@@ -33,6 +33,12 @@ const ALL = `
 
 /** What the previous run ($2) counted, less what is not carried on from it, and what is new: reads what changed. */
 const CHANGED = `
+  WITH gone AS MATERIALIZED (
+    SELECT s.system_id, s.results_run_id FROM job_run_systems s
+     WHERE s.job_run_id = $2 AND s.state = 'done'
+       AND NOT EXISTS (SELECT FROM job_run_systems n
+                        WHERE n.job_run_id = $1 AND n.system_id = s.system_id
+                          AND n.results_run_id = s.results_run_id))
   SELECT control_id, sum(pass)::int AS pass, sum(fail)::int AS fail, sum(insufficient)::int AS insufficient,
          sum(unknown)::int AS unknown
     FROM (SELECT control_id, pass, fail, insufficient_evidence AS insufficient, unknown
@@ -40,13 +46,11 @@ const CHANGED = `
           UNION ALL
           SELECT control_id, -pass, -fail, -insufficient, -unknown
             FROM (SELECT ${BY_STATUS}
-                    FROM job_run_systems s
-                    JOIN validation_results v ON v.job_run_id = s.results_run_id AND v.system_id = s.system_id
-                   WHERE s.job_run_id = $2 AND s.state = 'done'
-                     AND NOT EXISTS (SELECT FROM job_run_systems n
-                                      WHERE n.job_run_id = $1 AND n.system_id = s.system_id
-                                        AND n.results_run_id = s.results_run_id)
-                   GROUP BY v.control_id) gone
+                    FROM gone s
+                   CROSS JOIN LATERAL (
+                          SELECT v.* FROM validation_results v
+                           WHERE v.job_run_id = s.results_run_id AND v.system_id = s.system_id OFFSET 0) v
+                   GROUP BY v.control_id) less
           UNION ALL
           SELECT ${BY_STATUS} FROM validation_results v WHERE v.job_run_id = $1 GROUP BY v.control_id) parts
    GROUP BY control_id HAVING sum(pass + fail + insufficient + unknown) > 0`

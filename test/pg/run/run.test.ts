@@ -39,6 +39,21 @@ describe('a run', () => {
     expect(after.rows).toEqual(before.rows)
   })
 
+  it('has several batches in flight, and a time and counts for each control', async () => {
+    const summary = await executeRun(runRequest(url, { runKey: 'lanes', concurrency: 4, batchSize: 1 }))
+    expect(summary.status).toBe('success')
+    await expectExactlyOnce(client, 'lanes', summary.counts.results)
+    const { rows } = await client.query<{ controls: number; results: number; us: number }>(
+      `SELECT count(*)::int AS controls, sum(pass + fail + insufficient_evidence + unknown)::int AS results,
+              sum(decide_us)::int AS us
+         FROM job_run_controls WHERE job_run_id = $1`,
+      [summary.runId],
+    )
+    const { controls, results } = summary.counts
+    expect(rows[0]).toMatchObject({ controls, results })
+    expect(rows[0]?.us).toBeGreaterThan(0)
+  })
+
   it('is shared by workers that start together', async () => {
     const all = await Promise.all(
       [1, 2, 3].map(() => executeRun(request({ runKey: 'shared', batchSize: 2 }))),
