@@ -3,6 +3,7 @@ import { executeRun } from '../../../job-image/run/job.ts'
 import type { RunRequest } from '../../../job-image/run/request.ts'
 import { createDatabase } from '../../support/database.ts'
 import { runRequest } from '../../support/request.ts'
+import { expectExactlyOnce } from '../../support/run-check.ts'
 import { seedWorld } from '../../support/world.ts'
 
 const { client, url } = await createDatabase()
