@@ -39,6 +39,8 @@ export type Schedules = {
   /** Tried again while others write to it. */
   patch(name: string, operations: JsonPatch): Promise<void>
   patchCronJob(name: string, operations: JsonPatch): Promise<void>
+  /** By the name of the Job. */
+  patchJob(job: string, operations: JsonPatch): Promise<void>
   /** Sets the annotation that asks for a run. */
   request(name: string, token: string): Promise<void>
   /** Asks, and waits for the acknowledgement. */
@@ -134,6 +136,7 @@ export function schedulesIn(here: TestNamespace): Schedules {
       list(RESOURCES.jobs, { labelSelector: `rapidrmf.io/schedule-uid=${await uidOf(name)}` }),
     patch: (name, operations) => patchAt(RESOURCES.schedules, name, operations),
     patchCronJob: (name, operations) => patchAt(RESOURCES.cronJobs, childName(name), operations),
+    patchJob: (job, operations) => patchAt(RESOURCES.jobs, job, operations),
     runNow: async (name, token) => {
       await request(name, token)
       const { active = [] } = await status(

@@ -251,6 +251,19 @@ describeWithCluster('a run that ends', () => {
       ])
     })
 
+    it('having been queued with all its workers', async () => {
+      const { job, uid } = await start('queued', { job: { parallelism: 2 } })
+      const suspend = (value: boolean) =>
+        operated.schedules.patchJob(job, [{ op: 'add', path: '/spec/suspend', value }])
+      await here.kubelet.podsOf(job, 2)
+      await suspend(true)
+      await operated.schedules.status('queued', 'queued', ({ active }) => active?.[0]?.reason === 'Queued')
+      await suspend(false)
+      const pods = await here.kubelet.podsOf(job, 2)
+      for (const pod of pods) await here.kubelet.ended(await here.kubelet.running(pod), passed(uid))
+      expect((await told('queued')).lastRun).toMatchObject({ jobUID: uid, verdict: 'Passed' })
+    })
+
     it('of several workers one went out of memory too often, in its words and not in those of the stopped', async () => {
       const { job, uid } = await start('one-of-two', { job: { parallelism: 2, backoffLimit: 0 } })
       const [first] = await Promise.all(
