@@ -78,6 +78,7 @@ const listCommand = command({
       type: optional(oneOf(['pending', 'sent', 'failed', 'cancelled'])),
       description: 'Only these: pending, sent, failed (given up) or cancelled (a retry opened the run again)',
     }),
+    sink: option({ long: 'sink', type: optional(string), description: 'Only those for this sink' }),
     limit: option({
       long: 'limit',
       type: positiveInteger('count'),
@@ -88,17 +89,18 @@ const listCommand = command({
     json: jsonFlag,
   },
   examples: [
-    { description: 'What did not go out', command: 'rapidrmf notify list --state failed' },
+    { description: 'What did not go out', command: 'rapidrmf notify list --state failed --sink ops' },
     { description: 'For a script', command: 'rapidrmf notify list --env production --json' },
   ],
   handler:
-    ({ state, limit, json, ...which }): Action =>
+    ({ state, sink, limit, json, ...which }): Action =>
     async (io) => {
       const { listNotices } = await import('../db/notices.ts')
       const filter = {
         limit,
         ...(which.env === undefined ? {} : { environment: which.env }),
         ...(state === undefined ? {} : { state }),
+        ...(sink === undefined ? {} : { sink }),
       }
       const notices = await withDatabases(which, io, async (databases) =>
         (await Promise.all(databases.map(({ client }) => listNotices(client, filter)))).flat(),

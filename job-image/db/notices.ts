@@ -171,9 +171,8 @@ export async function retryNow(client: Client, sinks: readonly Addressee[]): Pro
   )
 }
 
-/** In words: `given up` has been tried as often as it is. */
-export const NOTICE_STATES = ['pending', 'sent', 'failed', 'cancelled'] as const
-export type NoticeState = (typeof NOTICE_STATES)[number]
+/** What can become of a notice; `failed`: given up. */
+export type NoticeState = 'pending' | 'sent' | 'failed' | 'cancelled'
 
 const STATE = `CASE WHEN sent_at IS NOT NULL THEN 'sent' WHEN cancelled_at IS NOT NULL THEN 'cancelled'
                     WHEN next_try_at IS NULL THEN 'failed' ELSE 'pending' END`

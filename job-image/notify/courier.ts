@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asError } from '../errors.ts'
-import { deliverNotices } from './deliver.ts'
 import type { DeliverOptions, Delivery } from './deliver.ts'
 import type { NoticesOf } from './enqueue.ts'
 
@@ -48,6 +47,8 @@ export function startCourier(request: CourierRequest): Courier {
 
 /** Sends what is due to these sinks, and tells the observer what did not go. Never rejects. */
 export async function sendDue(request: CourierRequest, options: DeliverOptions): Promise<void> {
+  const { notifications = [] } = request
+  if (notifications.length === 0) return
   const target = {
     url: request.databaseUrl,
     applicationName: 'rapidrmf notices',
@@ -56,7 +57,9 @@ export async function sendDue(request: CourierRequest, options: DeliverOptions):
   }
   const warn = (message: string): void => request.observer?.({ type: 'warning', message })
   try {
-    const deliveries = await deliverNotices(target, request.notifications ?? [], options)
+    // Here and not above: a process without sinks has no use for what sends.
+    const { deliverNotices } = await import('./deliver.ts')
+    const deliveries = await deliverNotices(target, notifications, options)
     for (const each of deliveries) if (each.outcome !== 'sent') warn(deliveryText(each))
   } catch (thrown) {
     warn(`notices could not be sent: ${asError(thrown).message}; the next process tries again`)

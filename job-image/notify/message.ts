@@ -44,6 +44,7 @@ function factsOf({ run, previous }: Notice): (readonly [string, string])[] {
         `${counts.unknown} unknown, ${plural(counts.errors, 'error')}`,
     ],
     ['Environment', run.environment],
+    ['Scope', run.scope?.text ?? null],
     ['Schedule', schedule],
     ['Run', runId === null ? null : `${runId} (key ${run.runKey})`],
     ['Finished', run.finishedAt],
