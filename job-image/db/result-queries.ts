@@ -1,6 +1,9 @@
 /** What is read of each result, in the order of `ResultTuple`. */
 const COLUMNS = `v.system_id, v.control_id, v.job_run_id, v.status::text, v.message, v.evidence_keys, v.remediation,
   v.validated_at, v.attributes`
+/** When an answer was last found to hold: where a run took it over from an earlier one, later than it was made. */
+const CONFIRMED = (answer: { of: string; made: string }): string =>
+  `CASE WHEN ${answer.of}.results_run_id = ${answer.of}.job_run_id THEN ${answer.made} ELSE ${answer.of}.decided_at END`
 
 /** Text and values of one statement. */
 export type Query = { readonly text: string; readonly values: readonly unknown[] }
@@ -26,7 +29,7 @@ export function runPageQuery(runId: number, systemIds: readonly number[], filter
   const { values, controls, status } = conditions([systemIds, runId], filter)
   return {
     text: `
-      SELECT ${COLUMNS}
+      SELECT ${COLUMNS}, ${CONFIRMED({ of: 'q', made: 'v.validated_at' })}
         FROM job_run_systems q
        CROSS JOIN LATERAL (
               SELECT v.* FROM validation_results v
@@ -58,7 +61,7 @@ export function latestPageQuery(systemIds: readonly number[], filter: PageFilter
       WITH sources AS MATERIALIZED (
         SELECT p.system_id, q.job_run_id, q.results_run_id, q.control_scope IS NULL AS is_full,
                row_number() OVER (PARTITION BY p.system_id ORDER BY q.job_run_id DESC) AS age,
-               CASE WHEN q.results_run_id = q.job_run_id THEN first.validated_at ELSE q.decided_at END AS judged_at
+               ${CONFIRMED({ of: 'q', made: 'first.validated_at' })} AS judged_at
           FROM unnest($1::int[]) p (system_id)
           LEFT JOIN LATERAL (
                  SELECT q.job_run_id FROM job_run_systems q
@@ -93,9 +96,9 @@ export function latestPageQuery(systemIds: readonly number[], filter: PageFilter
                  WHERE s.system_id = t.system_id AND NOT s.is_full AND ${hasControl('s', 't')}
                  ORDER BY s.age LIMIT 1)) IS NOT FALSE),
       answers AS (
-        SELECT * FROM later
+        SELECT l.*, l.validated_at AS confirmed_at FROM later l
          UNION ALL
-        SELECT v.*
+        SELECT v.*, s.judged_at
           FROM sources s
          CROSS JOIN LATERAL (
                 SELECT v.* FROM validation_results v
@@ -106,7 +109,7 @@ export function latestPageQuery(systemIds: readonly number[], filter: PageFilter
            AND (s.age = 1 OR NOT EXISTS (
                 SELECT FROM sources n
                  WHERE n.system_id = s.system_id AND n.age < s.age AND ${hasControl('n', 'v')})))
-      SELECT ${COLUMNS} FROM answers v WHERE TRUE ${status}`,
+      SELECT ${COLUMNS}, v.confirmed_at FROM answers v WHERE TRUE ${status}`,
     values,
   }
 }

@@ -22,6 +22,8 @@ export type ResultRow = {
   readonly evidenceKeys: unknown
   readonly remediation: string | null
   readonly validatedAt: string
+  /** When a run last found it to hold; as `validatedAt` unless an incremental run took it over. */
+  readonly confirmedAt: string
   readonly attributes: unknown
 }
 
@@ -80,6 +82,7 @@ type ResultTuple = [
   remediation: string | null,
   validatedAt: string,
   attributes: unknown,
+  confirmedAt: string,
 ]
 
 async function pageTuples(
@@ -111,7 +114,7 @@ function toRows(
 }
 
 function toRow(
-  [, , runId, status, message, evidenceKeys, remediation, validatedAt, attributes]: ResultTuple,
+  [, , runId, status, message, evidenceKeys, remediation, validatedAt, attributes, confirmedAt]: ResultTuple,
   { name, environment }: Omit<SystemName, 'id'>,
   { control, catalog }: ControlName,
 ): ResultRow {
@@ -126,6 +129,7 @@ function toRow(
     evidenceKeys,
     remediation,
     validatedAt,
+    confirmedAt,
     attributes,
   }
 }

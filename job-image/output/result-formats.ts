@@ -36,6 +36,7 @@ function resultJson(row: ResultRow): Record<(typeof CSV_COLUMNS)[number] | 'attr
     validated_at: isoTime(row.validatedAt),
     environment: row.environment,
     catalog: row.catalog,
+    confirmed_at: isoTime(row.confirmedAt),
     attributes: row.attributes,
   }
 }
@@ -66,6 +67,7 @@ const CSV_COLUMNS = [
   'validated_at',
   'environment',
   'catalog',
+  'confirmed_at',
 ] as const
 
 /**

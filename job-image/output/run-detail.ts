@@ -3,6 +3,8 @@ import type { RunSystem } from '../db/run-detail.ts'
 import { tableTime } from '../run/run-json.ts'
 import { storedScope } from '../selection/scope.ts'
 import type { RunDetail } from '../run/run-detail.ts'
+import { carryRecord } from '../run/carry-over.ts'
+import { plural } from '../words.ts'
 import { orderSystems } from '../run/run-figures.ts'
 import { printable, renderTable } from './table.ts'
 import type { Column } from './table.ts'
@@ -40,6 +42,7 @@ function factLines({ run, message, counts, systems }: RunDetail): string {
     ['Reference time', tableTime(run.reference_time)],
     ['Results pruned', attributes?.['pruned_at']],
     ['Scope', storedScope(attributes)?.text],
+    ['Unchanged', unchangedText(run)],
     ['Run key', run.run_key],
     ['Triggered by', attributes?.['triggered_by']],
     ['Tool version', attributes?.['tool_version']],
@@ -55,6 +58,16 @@ function factLines({ run, message, counts, systems }: RunDetail): string {
     )
   }
   return facts.map(([label, value]) => factLine(label, value)).join('')
+}
+
+/** Of an incremental run: what it took over, or why it took over nothing. */
+function unchangedText(run: RunDetail['run']): string | undefined {
+  const record = carryRecord(run)
+  if (record === undefined) return undefined
+  const { carried, previous_run: previous, full_because: because } = record
+  if (because !== null) return `not asked: ${because}`
+  const from = previous === null ? 'earlier runs' : `run ${previous}`
+  return carried === 0 ? 'nothing' : `${plural(carried, 'system')}, as in ${from}`
 }
 
 type InvalidControl = { readonly control: string; readonly problem: string }

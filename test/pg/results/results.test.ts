@@ -67,7 +67,7 @@ describe('results', () => {
       ),
     )
     expect(Object.keys(rows[0] ?? {})).toEqual(
-      'run_id system control status message evidence_keys remediation validated_at environment catalog attributes'.split(
+      'run_id system control status message evidence_keys remediation validated_at environment catalog confirmed_at attributes'.split(
         ' ',
       ),
     )
@@ -176,7 +176,7 @@ describe('odd names', () => {
   it('cannot become formulas in a spreadsheet, nor break a CSV record', async () => {
     const [header, record, ...more] = parseCsv((await cli('--csv')).out)
     expect(more).toEqual([])
-    expect(header).toHaveLength(10)
+    expect(header).toHaveLength(11)
     expect(record).toEqual(
       ['1', `'${NAME}`, 'AC-10', 'pass', "'@sum", '["a,\\"b\\".json","c.json"]', "'- do\n- that"].concat(
         record!.slice(7),

@@ -167,6 +167,28 @@ describe('an incremental run', () => {
     })
   })
 
+  it('says when a decision was made, and when it was last confirmed', async () => {
+    await full()
+    const second = await incremental()
+    const times = async (runId?: number): Promise<[string, string][]> => {
+      const reader = await connect({ url })
+      const found: [string, string][] = []
+      for await (const rows of readResults(reader, { runId })) {
+        for (const { validatedAt, confirmedAt } of rows) found.push([validatedAt, confirmedAt])
+      }
+      await disconnect(reader)
+      return found
+    }
+    const { reference_time: reference } = (await getJobRun(client, second.runId!))!
+    const latest = await times()
+    expect(await times(second.runId!)).toEqual(latest)
+    expect(latest).toHaveLength(SYSTEMS * CONTROLS.length)
+    for (const [made, confirmed] of latest) {
+      expect(made < reference!).toBe(true)
+      expect(confirmed >= reference!).toBe(true)
+    }
+  })
+
   it('takes over what full runs have decided, and decides what has changed', async () => {
     const first = await full()
     expect(first.carried).toBeUndefined()
