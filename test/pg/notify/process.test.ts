@@ -1,14 +1,16 @@
 import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterEach, describe, expect, it } from 'vitest'
+import { executeRun } from '../../../job-image/run/job.ts'
 import { createDatabase } from '../../support/database.ts'
 import { startCli } from '../../support/process.ts'
 import type { ProcessResult } from '../../support/process.ts'
-import { HANG, OK, startReceiver, status } from '../../support/receiver.ts'
+import { HANG, OK, startReceiver } from '../../support/receiver.ts'
 import type { Receiver } from '../../support/receiver.ts'
+import { runRequest } from '../../support/request.ts'
 import { storedRun } from '../../support/run-check.ts'
 import { createFolder, runArgv } from '../../support/run-command.ts'
-import { letTimePass, outbox } from '../../support/sinks.ts'
+import { letTimePass, outbox, webhookSink } from '../../support/sinks.ts'
 import { seedWorld } from '../../support/world.ts'
 
 /** Secrets that would be noticed anywhere. */
@@ -65,6 +67,13 @@ afterEach(async () => {
   writeConfig()
 })
 
+/** Runs whose notices nobody took; they are due. */
+async function leaveNotices(count: number): Promise<void> {
+  const notifications = [webhookSink('http://127.0.0.1:1')]
+  for (let run = 0; run < count; run += 1) await executeRun(runRequest(url, { notifications }))
+  await letTimePass(client)
+}
+
 const idsOf = (): string[] => receiver.requests.map(({ body }) => (JSON.parse(body) as { id: string }).id)
 
 describe('a process that is killed', () => {
@@ -88,12 +97,35 @@ describe('a process that is killed', () => {
   })
 })
 
+describe('senders that are killed again and again', () => {
+  it('lose no notice, and repeat at most the one under way', async () => {
+    await leaveNotices(6)
+    receiver.behave = (response) => void setTimeout(() => response.end(), 120)
+    let kills = 0
+    for (;;) {
+      const flush = rapidrmf(['notify', 'flush'])
+      // Its first notice goes out some time after the start; from then on it is killed anywhere.
+      const before = receiver.requests.length
+      const timer = setInterval(() => {
+        if (receiver.requests.length === before) return
+        clearInterval(timer)
+        setTimeout(() => flush.kill('SIGKILL'), Math.random() * 200)
+      }, 5)
+      const { signal } = await flush.ended
+      clearInterval(timer)
+      if (signal !== 'SIGKILL') break
+      kills += 1
+    }
+    expect(kills).toBeGreaterThan(0)
+    expect(new Set(idsOf()).size).toBe(6)
+    expect(receiver.requests.length).toBeLessThanOrEqual(6 + kills)
+    expect((await outbox(client)).every(({ sent }) => sent)).toBe(true)
+  }, 90_000)
+})
+
 describe('two processes that flush at once', () => {
   it('send each notice once', async () => {
-    writeConfig(await startReceiver(status(503)))
-    for (const key of ['a', 'b', 'c', 'd']) await rapidrmf(['scheduler', 'once', '--run-key', key]).ended
-    writeConfig()
-    await letTimePass(client)
+    await leaveNotices(4)
     receiver.behave = (response) => void setTimeout(() => response.end(), 100)
     const flushes = await Promise.all([1, 2].map(() => rapidrmf(['notify', 'flush']).ended))
     expect(flushes.map(({ code }) => code)).toEqual([0, 0])
