@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { runValidationJob } from '../../../job-image/library/jobs.ts'
+import type { RunSummary } from '../../../crds/run-summary.ts'
+import { runValidationJob, startScheduler } from '../../../job-image/library/jobs.ts'
 import { createDatabase } from '../../support/database.ts'
 import { createFolder, runArgv } from '../../support/run-command.ts'
 import { seedWorld } from '../../support/world.ts'
@@ -131,6 +132,23 @@ describe('scheduler once with a selection', () => {
       environments: { production: { selection: { controls: { families: ['AU'] } } } },
     })
   })
+})
+
+it('restricts the runs of a schedule', async () => {
+  const done = Promise.withResolvers<RunSummary>()
+  const scheduler = startScheduler({
+    config: `${folder.path}/all.yaml`,
+    databaseUrl: url,
+    cron: '@every 1s',
+    selection: { controls: { families: ['SC'] } },
+    observer: { finished: (_, summary) => done.resolve(summary), failed: (_, error) => done.reject(error) },
+  })
+  expect(await done.promise).toMatchObject({
+    counts: { systems: 3, controls: 1 },
+    scope: { text: 'controls family SC' },
+  })
+  scheduler.stop()
+  await scheduler.done.catch(() => {})
 })
 
 it('works from a program', async () => {

@@ -3,6 +3,7 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import type { Selection } from '../../../crds/selection.ts'
 import { getJobRun } from '../../../job-image/db/job-runs.ts'
+import { readResults } from '../../../job-image/db/result-reads.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
 import type { RunEvent, RunRequest } from '../../../job-image/run/request.ts'
 import { chooseControls } from '../../../job-image/selection/controls.ts'
@@ -169,6 +170,21 @@ describe('a run with a selection', () => {
       'selection.systems names what is not there: web-*',
     ])
   })
+})
+
+it('leaves the latest results of what it does not decide to the run before it', async () => {
+  const full = await select({})
+  const part = await select({ systems: { include: ['*-2'] }, controls: { families: ['AU'] } })
+  const latest: string[] = []
+  for await (const page of readResults(client, {})) {
+    latest.push(
+      ...page
+        .filter(({ runId }) => runId === part.runId)
+        .map(({ system, control }) => `${system} ${control}`),
+    )
+    expect(page.filter(({ runId }) => runId === full.runId)).toHaveLength(6 * 8 - 2)
+  }
+  expect(latest).toEqual(['production-system-2 AU-2', 'production-system-2 AU-6'])
 })
 
 describe('a selection of nothing', () => {

@@ -180,6 +180,12 @@ describe('how a run ended', () => {
     const early = endedPod('j', '', 137, 'OOMKilled')
     const late = pod('j', { terminated: { exitCode: 1, reason: '', message: '', finishedAt: at(-1) } })
     expect(word(judge(failed(), [early, late]))).toBe('Errored/BackoffLimitExceeded')
+    // Also where an earlier one had closed the run, and where the last one was stopped.
+    const closing = endedPod('j', summary('j', { ...failure, final: true, reason: 'RunBroke' }), 1)
+    expect(word(judge(failed(), [closing, late]))).toBe('Errored/BackoffLimitExceeded')
+    const stopped = summary('j', { ...failure, reason: 'Interrupted' })
+    const last = { exitCode: 143, reason: '', message: stopped, finishedAt: at(-1) }
+    expect(word(judge(failed(), [closing, pod('j', { terminated: last })]))).toBe('Errored/Interrupted')
   })
 
   it('has the counts and the number of the run', () => {
