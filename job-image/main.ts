@@ -17,6 +17,8 @@ setFlagsFromString('--semi-space-growth-factor=1')
 /** Kubernetes kills 30 s after SIGTERM. Whatever still waits then for an answer gets none. */
 const LONGEST_END_MS = 25_000
 
+const LONGEST_LEFTOVER_MS = 500
+
 const stop = new AbortController()
 for (const signal of ['SIGTERM', 'SIGINT'] as const) {
   process.on(signal, () => {
@@ -38,4 +40,10 @@ void runCli(process.argv.slice(2), {
   stdout: process.stdout,
   stderr: process.stderr,
   signal: stop.signal,
-}).then((code) => (process.exitCode = code))
+}).then(end)
+
+/** All is written. What is open even so (a name that does not resolve, a collector that is away) holds nobody up. */
+function end(code: number): void {
+  process.exitCode = code
+  setTimeout(() => process.exit(), LONGEST_LEFTOVER_MS).unref()
+}

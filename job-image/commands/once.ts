@@ -13,6 +13,8 @@ import { configOption, databaseUrlOption, envOption, jsonFlag, migrateFlag } fro
 import { incrementalArgs, incrementalFrom, selectionArgs, selectionFrom } from './run-options.ts'
 import type { SelectionOptions } from './run-options.ts'
 import type { RunReport } from './run-report.ts'
+import { openTracing } from '../tracing/open.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 
 const runKeyOption = option({
   long: 'run-key',
@@ -125,10 +127,15 @@ async function once(options: OnceOptions, io: Io): Promise<number> {
   const runKey = options.runKey ?? newRunKey()
   let left: RunSummary | undefined
   let report: RunReport | undefined
+  let tracing: Tracing | undefined
   const writeSummary = await summaryWriter(options.summaryFile, io)
   try {
     report = await openReport(options, runKey, io)
-    const summary = await validate({ ...options, runKey }, io, report, (event) => {
+    tracing = await openTracing(io, report.warn)
+    const surroundings = { ...(tracing === undefined ? {} : { tracing }), tell: report.tell }
+    const { observer } = report
+    const summary = await validate({ ...options, runKey }, io, surroundings, (event) => {
+      observer(event)
       if (event.type === 'left') left = event.summary
     })
     await writeSummary(summary)
@@ -141,6 +148,8 @@ async function once(options: OnceOptions, io: Io): Promise<number> {
     await writeSummary(failureSummary(runKey, options.env, error, left))
     if (report === undefined) throw thrown
     return report.failed(error)
+  } finally {
+    await tracing?.end()
   }
 }
 
@@ -160,7 +169,7 @@ async function openReport(options: OnceOptions, runKey: string, io: Io): Promise
 async function validate(
   options: OnceOptions & { readonly runKey: string },
   io: Io,
-  report: RunReport,
+  { tracing, tell }: { readonly tracing?: Tracing; readonly tell: RunReport['tell'] },
   observer: RunObserver,
 ): Promise<RunSummary> {
   const { requestFromConfig } = await import('../run/from-config.ts')
@@ -179,14 +188,12 @@ async function validate(
       incremental: incrementalFrom(options),
       ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
       signal: io.signal,
-      observer: (event) => {
-        report.observer(event)
-        observer(event)
-      },
+      observer,
+      ...(tracing === undefined ? {} : { tracing }),
     },
     io,
   )
-  if (options.migrate) await migrateFirst(request.databaseUrl, io, report.tell)
+  if (options.migrate) await migrateFirst(request.databaseUrl, io, tell)
   return executeRun(request)
 }
 

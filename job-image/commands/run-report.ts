@@ -9,6 +9,8 @@ export type RunReport = {
   readonly observer: RunObserver
   /** What happens beside the run. */
   readonly tell: (message: string) => void
+  /** What is not as it was asked for, and fails nothing. */
+  readonly warn: (message: string) => void
   /** True if the end is told by it; false: the command prints the outcome itself. */
   ended(summary: RunSummary): boolean
   /** The exit code, where the failure is told by it; otherwise it throws the error on. */
@@ -35,6 +37,7 @@ async function logReport(
   return {
     observer: run.observer,
     tell: (message) => log.info(message),
+    warn: (message) => log.warn(message),
     ended: (summary) => {
       run.ended(summary)
       return true
@@ -52,6 +55,7 @@ async function textReport({ level }: LogSettings, { stderr }: Pick<Io, 'stderr'>
   return {
     observer: reporter,
     tell: (message) => reporter.tell(message),
+    warn: (message) => reporter.tell(`warning: ${message}`, 'warn'),
     ended: () => {
       reporter.done()
       return false

@@ -4,6 +4,7 @@ import { InputError, asError } from '../errors.ts'
 import type { Action, Io } from '../io.ts'
 import type { SchedulerObserver, SchedulerOptions } from '../run/scheduler.ts'
 import type { RunLog } from '../output/run-log.ts'
+import { openTracing } from '../tracing/open.ts'
 import { logArgs, logSettings } from './log-options.ts'
 import { migrateFirst } from './once.ts'
 import { configOption, databaseUrlOption, envOption, migrateFlag } from './options.ts'
@@ -63,6 +64,7 @@ export const startCommand = command({
       const automatic = io.stderr.isTTY === true ? 'text' : 'json'
       const { output, ...settings } = logSettings(options, io, { automatic })
       const log = createLogger(output, settings).child({ environment: options.env })
+      const tracing = await openTracing(io, (message) => log.warn(message))
       const selection = selectionFrom(options)
       const scheduler: SchedulerOptions = {
         ...options,
@@ -70,12 +72,17 @@ export const startCommand = command({
         incremental: incrementalFrom(options),
         signal: io.signal,
         observer: loggingObserver(log, runLog, options),
+        ...(tracing === undefined ? {} : { tracing }),
       }
       if (!(options.startingDeadline > 0))
         throw new InputError('--starting-deadline: expected seconds, more than 0')
       checkScheduler(scheduler, io)
       await checkDatabase(options, migrate, io, log)
-      await watchSchedule(scheduler, io)
+      try {
+        await watchSchedule(scheduler, io)
+      } finally {
+        await tracing?.end()
+      }
       return 0
     },
 })

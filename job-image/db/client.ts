@@ -4,6 +4,7 @@ import { Client, types } from 'pg'
 import type { CustomTypesConfig } from 'pg'
 import { redactSecrets } from '../../logging/redact.ts'
 import { InputError, InterruptedError, RunError, asError } from '../errors.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import { ConnectionLost, isTransient, withRemedy } from './errors.ts'
 import { describeDatabase } from './url.ts'
 
@@ -20,6 +21,7 @@ export type Target = {
   /** Told of every failed try that will be repeated. */
   readonly onRetry?: (error: Error) => void
   readonly signal?: AbortSignal
+  readonly tracing?: Pick<Tracing, 'watch'>
 }
 
 const DEFAULT_RETRY_MS = 30_000
@@ -93,6 +95,7 @@ async function connectOnce(target: Target): Promise<Client> {
     await client.query(SESSION)
     const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
     if (rows[0] !== undefined) backendPids.set(client, rows[0].pid)
+    target.tracing?.watch(client, target.url)
     return client
   } catch (thrown) {
     client.end().catch(() => {})

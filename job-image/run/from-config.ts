@@ -14,7 +14,10 @@ import type { RunRequest, Timing } from './request.ts'
 /** What a run needs beside its configuration. */
 export type RunOptions = Pick<RunRequest, 'runKey' | 'triggeredBy'> &
   Partial<
-    Pick<RunRequest, 'schedule' | 'batchSize' | 'concurrency' | 'selection' | 'signal' | 'observer'>
+    Pick<
+      RunRequest,
+      'schedule' | 'batchSize' | 'concurrency' | 'selection' | 'signal' | 'observer' | 'tracing'
+    >
   > & {
     /** What is asked for; the configuration and variables say the rest. */
     readonly incremental?: IncrementalOptions

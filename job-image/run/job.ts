@@ -27,6 +27,7 @@ import { planRun } from './plan.ts'
 import type { RunRequest } from './request.ts'
 import { Session } from './session.ts'
 import { summaryOf } from './summary.ts'
+import { tracedBatch, tracedRun } from './traced.ts'
 
 /**
  * One attempt at a run, from the first look at the database to the run's summary:
@@ -34,6 +35,10 @@ import { summaryOf } from './summary.ts'
  * InputError (nothing to gain by a retry), an InterruptedError (`signal` was aborted with work left) or a RunError.
  */
 export async function executeRun(request: RunRequest): Promise<RunSummary> {
+  return tracedRun(request, attemptRun)
+}
+
+async function attemptRun(request: RunRequest): Promise<RunSummary> {
   const target = targetOf(request, 'rapidrmf')
   const session = new Session(target, request.timing.outage)
   let courier: Courier | undefined
@@ -71,6 +76,7 @@ function targetOf(request: RunRequest, applicationName: string): Target {
     applicationName,
     onRetry: (error) => request.observer?.({ type: 'retrying', error: error.message }),
     ...(request.signal === undefined ? {} : { signal: request.signal }),
+    ...(request.tracing === undefined ? {} : { tracing: request.tracing }),
   }
 }
 
@@ -214,12 +220,14 @@ class AttemptAtRun {
 
   /** A run that was closed meanwhile looks like one without work: whether it is, `#close` finds out. */
   async #batch(session: Session, context: BatchContext): Promise<BatchResult> {
-    try {
-      return await session.run((client) => runBatch(client, context))
-    } catch (error) {
-      if (error instanceof FenceError) return NO_BATCH
-      throw error
-    }
+    return tracedBatch(this.#request, async () => {
+      try {
+        return await session.run((client) => runBatch(client, context))
+      } catch (error) {
+        if (error instanceof FenceError) return NO_BATCH
+        throw error
+      }
+    })
   }
 
   /** Figures, not results: whatever keeps them from being stored fails nothing. */

@@ -3,6 +3,7 @@ import type { Selection } from '../../crds/selection.ts'
 import type { Incremental } from '../config/incremental.ts'
 import type { Sink } from '../notify/sink.ts'
 import type { RuleSet } from '../rules/rule-set.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 
 /** How long things may take, in ms. All workers of a run must agree on them. */
 export type Timing = {
@@ -54,6 +55,7 @@ export type RunRequest = {
   /** Aborted: finish the batch at hand and stop. */
   readonly signal?: AbortSignal
   readonly observer?: RunObserver
+  readonly tracing?: Tracing
 }
 
 /** What a run tells while it goes on. */

@@ -13,6 +13,7 @@ import { selectionFor } from '../selection/sources.ts'
 import { sendBetweenRuns } from './between-runs.ts'
 import { requestFromConfig } from './from-config.ts'
 import { executeRun } from './job.ts'
+import type { Tracing } from '../tracing/tracing.ts'
 import type { RunObserver } from './request.ts'
 
 export type SchedulerOptions = TargetOptions & {
@@ -29,6 +30,7 @@ export type SchedulerOptions = TargetOptions & {
   readonly observer: SchedulerObserver
   /** For tests. */
   readonly clock?: Clock
+  readonly tracing?: Tracing
 }
 
 export type Clock = {
@@ -249,6 +251,7 @@ async function trySlot(
         ...(options.incremental === undefined ? {} : { incremental: options.incremental }),
         signal: options.signal,
         observer: run,
+        ...(options.tracing === undefined ? {} : { tracing: options.tracing }),
       },
       io,
     )

@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { listRules } from '../../job-image/rules/list.ts'
 import { loadRuleSet } from '../../job-image/rules/load.ts'
 import { createDatabase } from '../support/database.ts'
+import { startOtlpReceiver } from '../support/otlp-receiver.ts'
 import { seedWorld } from '../support/world.ts'
 
 const ROOT = join(import.meta.dirname, '..', '..')
@@ -41,17 +42,20 @@ describe('the bundle, in another working directory', () => {
     expect(rules).toEqual(listRules(loadRuleSet()))
   })
 
-  it('migrates a database and runs a validation in it', async () => {
+  it('migrates a database and runs a validation in it, traced', async () => {
     const { client, url } = await createDatabase('empty')
     writeFileSync(join(elsewhere, 'config.yaml'), 'environments: {production: }\n')
     const env = { DATABASE_URL: url }
     const { applied } = JSON.parse(await rapidrmf(['db', 'migrate', '--json'], env)) as { applied: string[] }
     expect(applied[0]).toBe('0001_shared-tables')
     await seedWorld(client, { systems: 2 })
-    expect(JSON.parse(await rapidrmf(['scheduler', 'once', '--json'], env))).toMatchObject({
+    const receiver = await startOtlpReceiver()
+    const traced = { ...env, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url }
+    expect(JSON.parse(await rapidrmf(['scheduler', 'once', '--json'], traced))).toMatchObject({
       status: 'success',
       counts: { systems: 2, controls: 1007, results: 2014 },
     })
+    expect(receiver.spans.map(({ name }) => name)).toContain('COPY validation_results')
   })
 
   it('is the same whenever it is built', async () => {

@@ -5,7 +5,19 @@ import { expect, it } from 'vitest'
 const ROOT = join(import.meta.dirname, '..', '..')
 
 /** Each costs more than everything else that a start evaluates; a command that needs one imports it as it runs. */
-const HEAVY = ['node-pg-migrate', 'nodemailer', 'pg', 'pg-copy-streams', 'pino', 'yaml', 'zod']
+const HEAVY = [
+  '@opentelemetry/api',
+  '@opentelemetry/exporter-trace-otlp-proto',
+  '@opentelemetry/resources',
+  '@opentelemetry/sdk-trace',
+  'node-pg-migrate',
+  'nodemailer',
+  'pg',
+  'pg-copy-streams',
+  'pino',
+  'yaml',
+  'zod',
+]
 
 it('evaluates no heavy package before a command is chosen', async () => {
   const { metafile } = await build({
