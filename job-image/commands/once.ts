@@ -8,9 +8,14 @@ import type { Action, Io } from '../io.ts'
 import type { RunObserver, RunRequest, ScheduleIdentity } from '../run/request.ts'
 import { logArgs, logSettings } from './log-options.ts'
 import type { LogArgs } from './log-options.ts'
-import { positiveInteger } from './numbers.ts'
 import { configOption, databaseUrlOption, envOption, jsonFlag, migrateFlag } from './options.ts'
-import { incrementalArgs, incrementalFrom, selectionArgs, selectionFrom } from './run-options.ts'
+import {
+  concurrencyOption,
+  incrementalArgs,
+  incrementalFrom,
+  selectionArgs,
+  selectionFrom,
+} from './run-options.ts'
 import type { SelectionOptions } from './run-options.ts'
 import type { RunReport } from './run-report.ts'
 import { openTracing } from '../tracing/open.ts'
@@ -51,13 +56,6 @@ const slotOption = option({
   description: 'Nominal time of the run (ISO-8601): a schedule runs each slot once. Needs --schedule-uid',
 })
 
-const concurrencyOption = option({
-  long: 'concurrency',
-  env: 'RAPIDRMF_CONCURRENCY',
-  type: optional(positiveInteger('count')),
-  description: 'Batches in flight in this process, each with a database session of its own. Default: 2',
-})
-
 type OnceOptions = SelectionOptions &
   LogArgs & {
     readonly incremental: boolean
@@ -87,11 +85,11 @@ export const onceCommand = command({
     databaseUrl: databaseUrlOption,
     ...selectionArgs,
     ...incrementalArgs,
+    concurrency: concurrencyOption,
     runKey: runKeyOption,
     scheduleUid: scheduleUidOption,
     schedule: scheduleOption,
     slot: slotOption,
-    concurrency: concurrencyOption,
     summaryFile: summaryFileOption,
     failOn: failOnOption,
     migrate: migrateFlag,

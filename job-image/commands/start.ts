@@ -8,7 +8,13 @@ import { openTracing } from '../tracing/open.ts'
 import { logArgs, logSettings } from './log-options.ts'
 import { migrateFirst } from './once.ts'
 import { configOption, databaseUrlOption, envOption, migrateFlag } from './options.ts'
-import { incrementalArgs, incrementalFrom, selectionArgs, selectionFrom } from './run-options.ts'
+import {
+  concurrencyOption,
+  incrementalArgs,
+  incrementalFrom,
+  selectionArgs,
+  selectionFrom,
+} from './run-options.ts'
 
 const cronOption = option({
   long: 'cron',
@@ -45,6 +51,7 @@ export const startCommand = command({
     startingDeadline: deadlineOption,
     ...selectionArgs,
     ...incrementalArgs,
+    concurrency: concurrencyOption,
     migrate: migrateFlag,
     ...logArgs,
   },

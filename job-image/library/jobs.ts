@@ -18,6 +18,10 @@ export type ValidationTarget = {
   readonly databaseUrl?: string
   /** Which systems and controls; each part stands above the configuration's. Default: what that says, else all. */
   readonly selection?: Selection
+  /** Decide only what has changed. Default: what the configuration says. */
+  readonly incremental?: boolean
+  /** Batches in flight, each with a database session of its own. Default: 2. */
+  readonly concurrency?: number
   /** What `${NAME}` in the configuration stands for. Default: process.env. */
   readonly env?: Readonly<Record<string, string | undefined>>
 }
@@ -46,14 +50,14 @@ export type ValidationJobResult = {
  * retry is no use), an InterruptedError (`signal`) or another error when the run broke; its row says so too.
  */
 export async function runValidationJob(options: ValidationJobOptions = {}): Promise<ValidationJobResult> {
-  const { runKey = newRunKey(), triggeredBy = 'library', schedule, selection, signal, observer } = options
+  const { runKey = newRunKey(), triggeredBy = 'library', schedule, signal, observer } = options
   const request = requestFromConfig(
     targetOptions(options),
     {
       runKey,
       triggeredBy,
       ...(schedule === undefined ? {} : { schedule }),
-      ...(selection === undefined ? {} : { selection }),
+      ...choicesOf(options),
       ...(signal === undefined ? {} : { signal }),
       ...(observer === undefined ? {} : { observer }),
     },
@@ -96,14 +100,14 @@ export type Scheduler = {
 /** Runs a validation at each slot of a schedule, in this process, until `stop` is called. */
 export function startScheduler(options: StartSchedulerOptions = {}): Scheduler {
   const stop = new AbortController()
-  const { cron = '0 2 * * *', timezone = 'Etc/UTC', startingDeadline = 300, selection, observer } = options
+  const { cron = '0 2 * * *', timezone = 'Etc/UTC', startingDeadline = 300, observer } = options
   const done = watchSchedule(
     {
       ...targetOptions(options),
       cron,
       timezone,
       startingDeadline,
-      ...(selection === undefined ? {} : { selection }),
+      ...choicesOf(options),
       signal: stop.signal,
       observer: { ...SILENT, ...observer },
     },
@@ -121,6 +125,14 @@ const SILENT: SchedulerObserver = {
   failed: () => {},
   warned: () => {},
   stopped: () => {},
+}
+
+function choicesOf({ selection, incremental, concurrency }: ValidationTarget) {
+  return {
+    ...(selection === undefined ? {} : { selection }),
+    ...(incremental === undefined ? {} : { incremental: { incremental } }),
+    ...(concurrency === undefined ? {} : { concurrency }),
+  }
 }
 
 function targetOptions({

@@ -26,6 +26,7 @@ export type SchedulerOptions = TargetOptions & {
   /** Above what the variable and the configuration say. */
   readonly selection?: Selection
   readonly incremental?: IncrementalOptions
+  readonly concurrency?: number | undefined
   readonly signal: AbortSignal
   readonly observer: SchedulerObserver
   /** For tests. */
@@ -249,6 +250,7 @@ async function trySlot(
         schedule: { uid, name: `${options.env} ${options.cron}`, slotAt: slot },
         ...(options.selection === undefined ? {} : { selection: options.selection }),
         ...(options.incremental === undefined ? {} : { incremental: options.incremental }),
+        ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
         signal: options.signal,
         observer: run,
         ...(options.tracing === undefined ? {} : { tracing: options.tracing }),
