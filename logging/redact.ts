@@ -4,9 +4,12 @@ export const REDACTED = '***'
 /** Login parts of URLs; up to the last @, because a raw password may hold one. */
 const LOGIN = /(\b[a-z][a-z0-9+.-]*:\/\/)\S*@/gi
 
-/** Words that name nothing but secrets, with their value: as libpq and many programs write it. */
+/**
+ * Words that name nothing but secrets, with their value: as libpq and many programs write it. Not the path of a key in a
+ * list of the configuration (`notifications.0.secret: …`): what follows it are words of ours.
+ */
 const PASSWORD =
-  /(\b(?:password|passwd|pwd|passphrase|secret|token)["']?\s*[=:]\s*)(?:"[^"]*"|'[^']*'|[^\s&;,]+)/gi
+  /((?<!\.\d+\.)\b(?:password|passwd|pwd|passphrase|secret|token)["']?\s*[=:]\s*)(?:"[^"]*"|'[^']*'|[^\s&;,]+)/gi
 
 /**
  * A text of whatever origin, such as an error's message, without the secrets that can be told by their form. What is
