@@ -57,7 +57,7 @@ async function lastMade(
   return Math.max(...made.map(({ answeredAt }) => answeredAt?.getTime() ?? NaN))
 }
 
-/** The floor: the very same bodies, with the same concurrency. */
+/** The floor: the very same bodies, with the same concurrency, from the same account. */
 async function postCronJobs(
   plane: ControlPlane,
   namespace: string,
@@ -70,7 +70,7 @@ async function postCronJobs(
   const bodies = names.map((name) => cronJob({ ...sample, name, uid: randomUUID() }, { image: IMAGE }))
   await plane.quiet()
   const begin = performance.now()
-  await inParallel('CronJobs', bodies, (body) => client.create(RESOURCES.cronJobs, body))
+  await inParallel('CronJobs', bodies, (body) => plane.asOperator.create(RESOURCES.cronJobs, body))
   return performance.now() - begin
 }
 

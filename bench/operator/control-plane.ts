@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { KubeClient } from '../../operator/kube/client.ts'
 import { PooledConfig } from '../../operator/kube/connection.ts'
 import type { Resource } from '../../operator/kube/object.ts'
-import { OPERATOR } from '../../test/cluster/access.ts'
+import { OPERATOR, operatorKubeconfig } from '../../test/cluster/access.ts'
 import { connect } from '../../test/cluster/client.ts'
 import { startCluster } from '../../test/cluster/cluster.ts'
 import type { Cluster } from '../../test/cluster/cluster.ts'
@@ -16,6 +16,8 @@ export type ControlPlane = {
   readonly program: string
   /** The administrator's, with the operator's own client: pooled, plain JSON. */
   readonly client: KubeClient
+  /** The same with the operator's account, whose rights the API server looks up, and whose requests it may queue. */
+  readonly asOperator: KubeClient
   /** What the operator has written since that position of the audit log, its Lease apart. */
   operatorWrites(since: number): Promise<{ readonly objects: number; readonly events: number }>
   /** Resolves when nobody has written anything for a while, and the servers have nothing to do. */
@@ -47,9 +49,8 @@ export async function startControlPlane(): Promise<ControlPlane> {
       },
     },
   })
-  const config = new PooledConfig()
-  config.loadFromString(cluster.kubeconfig())
-  const client = new KubeClient(config, { fieldManager: 'bench' })
+  const admin = clientFor(cluster.kubeconfig())
+  const operator = clientFor(operatorKubeconfig(cluster.access))
   await installCrd(connect(cluster.kubeconfig()))
 
   const writes = async (since: number, user?: string) =>
@@ -60,7 +61,8 @@ export async function startControlPlane(): Promise<ControlPlane> {
   return {
     cluster,
     program: await bundleOperator(cluster.directory),
-    client,
+    client: admin.client,
+    asOperator: operator.client,
     operatorWrites: async (since) => {
       const all = await writes(since, OPERATOR)
       const events = all.filter(({ resource }) => resource === 'events').length
@@ -74,10 +76,16 @@ export async function startControlPlane(): Promise<ControlPlane> {
         await sleep(QUIET_MS)
       } while (used() - before > AT_REST * QUIET_MS || (await writes(since)).length > 0)
     },
-    removeAll: (resource, namespace) => client.remove(resource, { namespace }, { timeout: 300_000 }),
+    removeAll: (resource, namespace) => admin.client.remove(resource, { namespace }, { timeout: 300_000 }),
     stop: async () => {
-      await config.destroy()
+      await Promise.all([admin.config.destroy(), operator.config.destroy()])
       await cluster.stop()
     },
   }
+}
+
+function clientFor(kubeconfig: string): { readonly config: PooledConfig; readonly client: KubeClient } {
+  const config = new PooledConfig()
+  config.loadFromString(kubeconfig)
+  return { config, client: new KubeClient(config, { fieldManager: 'bench' }) }
 }
