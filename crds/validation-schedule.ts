@@ -110,8 +110,8 @@ export const scheduleSpecSchema = z.object({
       'Decide again only the systems whose inputs have changed. Where this is false, the configuration says whether.',
     ),
   fullEvery: withRules(z.string().min(2).max(16), [
-    "self.matches('^([0-9]{1,6}h)?([0-9]{1,6}m)?$') && duration(self) >= duration('1h')",
-    'needs at least one hour, in hours and minutes, such as 168h or 1h30m',
+    "self.matches('^[0-9]{1,6}[hm]$') && duration(self) >= duration('1h') && duration(self) <= duration('8784h')",
+    'needs hours or minutes, such as 168h or 90m, from one hour to 366 days',
   ])
     .default('168h')
     .describe('After how long an incremental run decides everything again.'),

@@ -155,9 +155,18 @@ async function runTable(runs: readonly JobRun[], width: number | undefined): Pro
     { title: 'Started', value: (run) => tableTime(run.started_at), minWidth: 19 },
     { title: 'Finished', value: (run) => tableTime(run.finished_at), showFrom: SHOW_FROM.finished },
     { title: 'Verdict', value: ({ verdict }) => verdict, showFrom: SHOW_FROM.verdict },
+    ...(await scopeColumn(runs)),
     { title: 'Error', value: ({ error }) => error, minWidth: 5, showFrom: SHOW_FROM.error },
   ]
   return renderTable(columns, runs, { width })
+}
+
+/** Only where a run was restricted: what its verdict is about, so that nobody takes it for that of everything. */
+async function scopeColumn(runs: readonly JobRun[]): Promise<Column<JobRun>[]> {
+  const { storedScope } = await import('../selection/scope.ts')
+  const value = ({ attributes }: JobRun): string => storedScope(attributes)?.text ?? ''
+  if (runs.every((run) => value(run) === '')) return []
+  return [{ title: 'Scope', value, minWidth: 8, showFrom: SHOW_FROM.verdict }]
 }
 
 function widthOf({ isTTY, columns }: Output): number | undefined {

@@ -105,10 +105,10 @@ function reasonOf(verdict: Verdict, counts: RunCounts): string {
 function messageOf(run: JobRun, verdict: Verdict, counts: RunCounts): string {
   if (verdict === 'Errored') return run.error ?? 'the run is not finished'
   if (counts.systems === 0 || counts.controls === 0) return emptyMessage(run, counts)
-  const only = storedScope(run.attributes)
+  const stored = storedScope(run.attributes)
   const scope =
     `${plural(counts.systems, 'system')}, ${plural(counts.controls, 'control')}` +
-    (only === undefined ? '' : `; only ${only.text}`)
+    (stored === undefined ? '' : `; scope: ${stored.text}`)
   if (verdict === 'Passed') return `all ${plural(counts.results, 'result')} pass (${scope})`
   const findings = `${counts.notPass} of ${plural(counts.results, 'result')} are not pass (${scope})`
   if (verdict === 'Findings') return findings

@@ -25,10 +25,7 @@ export function storedScope(attributes: Readonly<Record<string, unknown>> | null
 
 /** One line for people, of bounded length: `systems pay* (tier=1) except pay-test; controls AC-*, family AU`. */
 export function describeSelection({ systems, controls }: Selection): string {
-  const parts = [
-    systems && `systems ${describeSystems(systems)}`,
-    controls && `controls ${describeControls(controls)}`,
-  ]
+  const parts = [systems && describeSystems(systems), controls && describeControls(controls)]
   const text = parts
     .filter((part) => part !== undefined)
     .join('; ')
@@ -43,7 +40,7 @@ function describeSystems({ include, exclude, matchLabels, matchExpressions }: Sy
     ...(matchExpressions ?? []).map(describeExpression),
   ]
   return [
-    include?.join(', ') ?? 'all',
+    include === undefined ? 'all systems' : `systems ${include.join(', ')}`,
     conditions.length === 0 ? '' : ` (${conditions.join(', ')})`,
     exclude === undefined ? '' : ` except ${exclude.join(', ')}`,
   ].join('')
@@ -57,7 +54,7 @@ function describeExpression({ key, operator, values = [] }: MatchExpression): st
 function describeControls({ include, exclude, families, baseline }: ControlSelector): string {
   const wanted = [...(include ?? []), ...(families ?? []).map((family) => `family ${family}`)]
   return [
-    wanted.length === 0 ? 'all' : wanted.join(', '),
+    wanted.length === 0 ? 'all controls' : `controls ${wanted.join(', ')}`,
     baseline === undefined ? '' : ` in baseline ${baseline}`,
     exclude === undefined ? '' : ` except ${exclude.join(', ')}`,
   ].join('')

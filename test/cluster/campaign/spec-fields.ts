@@ -173,7 +173,7 @@ export const FIELDS: Readonly<Record<string, Field>> = {
     }),
   },
   incremental: { good: fc.boolean() },
-  fullEvery: { good: one('1h', '168h', '1h30m') },
+  fullEvery: { good: one('1h', '168h', '90m') },
   'job.parallelism': { good: whole(1, 100) },
   'job.labels': { good: labels },
   'job.annotations': { good: annotations },

@@ -35,7 +35,7 @@ export const LARGEST: ValidationScheduleSpecInput = {
     allowEmpty: true,
   },
   incremental: true,
-  fullEvery: '1h30m',
+  fullEvery: '90m',
   job: {
     labels: { 'kueue.x-k8s.io/queue-name': 'audits', 'app.kubernetes.io/name': 'audit', empty: '' },
     annotations: { 'example.org/why': 'any text: "…"' },
@@ -95,7 +95,7 @@ export const ACCEPTED: readonly Accepted[] = [
   ['selection of everything', { selection: { systems: {}, controls: {} } }],
   ['patterns of any characters', { selection: { systems: { include: ['é\\%_[a-', '*a'.repeat(127)] } } }],
   ['full every hour', { fullEvery: '60m' }],
-  ['full once a year', { incremental: true, fullEvery: '8760h' }],
+  ['full once a year', { incremental: true, fullEvery: '8784h' }],
   ['a hundred workers', { job: { parallelism: 100, backoffLimit: 100 } }],
   ['ConfigMap with dots', { config: { configMapKeyRef: { name: 'a.b', key: '_' } } }],
 ]
@@ -124,7 +124,7 @@ const OBJECT_NAME = 'must be the name of a Kubernetes object: lower-case letters
 const RESERVED = 'identify a run and are set by the operator and by Kubernetes; leave them out'
 const RESERVED_ENV = 'tell the job about its run and are set by the operator; leave them out'
 const VALUES = 'In and NotIn need at least one value, Exists and DoesNotExist have none'
-const FULL_EVERY = 'needs at least one hour, in hours and minutes, such as 168h or 1h30m'
+const FULL_EVERY = 'needs hours or minutes, such as 168h or 90m, from one hour to 366 days'
 
 const LABEL_KEY = 'the key of a label is a name of at most 63 letters'
 const ANNOTATION_KEY = 'the key of an annotation is a name of at most 63 letters'
@@ -220,7 +220,8 @@ export const REFUSED: readonly Refused[] = [
   ['full every week', { fullEvery: '7d' }, FULL_EVERY],
   ['full every number', { fullEvery: '168' }, FULL_EVERY],
   ['full never', { fullEvery: '0h' }, FULL_EVERY],
-  ['full after ages', { fullEvery: '9999999h' }, FULL_EVERY],
+  ['full every hour and a half', { fullEvery: '1h30m' }, FULL_EVERY],
+  ['full after ages', { fullEvery: '8785h' }, FULL_EVERY],
 
   ['our label', inJob({ labels: { 'rapidrmf.io/schedule-uid': 'x' } }), 'spec.job.labels: Invalid value: '],
   ['label of the Job controller', inJob({ labels: { 'batch.kubernetes.io/job-name': 'x' } }), RESERVED],

@@ -61,7 +61,7 @@ describe('scheduler once with a selection', () => {
 
   it('says the scope where the run is shown', async () => {
     const { out } = await once(['--system', '*-1', '--family', 'AU'])
-    expect(out).toContain('; only systems *-1; controls family AU)')
+    expect(out).toContain('; scope: systems *-1; controls family AU)')
     expect(out).toMatch(/^scope [0-9a-f]{12}: systems \*-1; controls family AU$/m)
     const id = /^Run (\d+)/.exec(out)![1]!
     const show = (...argv: string[]) => runArgv(argv, { cwd: folder.path, env: { DATABASE_URL: url } })
@@ -72,6 +72,9 @@ describe('scheduler once with a selection', () => {
     expect(JSON.parse(list.out)).toMatchObject([
       { attributes: { scope: { text: 'systems *-1; controls family AU' } } },
     ])
+    const table = await show('runs', 'list', '--config', 'all.yaml')
+    expect(table.out).toMatch(/Verdict +│ Scope/)
+    expect(table.out).toMatch(/Passed +│ systems \*-1; controls family AU +│/)
     const json = await once(['--json', '--control', 'AC-2'])
     expect(JSON.parse(json.out)).toMatchObject({ scope: { text: 'controls AC-2' } })
   })
