@@ -238,7 +238,7 @@ describe('the work queue', () => {
       expect(world.rush.isOn).toBe(false)
       hurry(world)
       expect(world.rush.isOn).toBe(true)
-      await world.clock.advance(251)
+      await world.clock.advance(Rush.LASTS + 1)
       expect(world.rush.isOn).toBe(false)
     })
 
@@ -253,7 +253,7 @@ describe('the work queue', () => {
       expect(queue.depth).toBe(1)
       await finish(0)
       expect(keys()).toEqual(['later', 'urgent'])
-      await clock.advance(251)
+      await clock.advance(Rush.LASTS + 1)
       expect(keys()).toEqual(['later', 'urgent', 'last'])
     })
 
@@ -265,7 +265,7 @@ describe('the work queue', () => {
       queue.add('second')
       await settle()
       expect(keys()).toEqual(['first'])
-      await clock.advance(251)
+      await clock.advance(Rush.LASTS + 1)
       expect(keys()).toEqual(['first', 'second'])
     })
 
@@ -276,7 +276,7 @@ describe('the work queue', () => {
       for (const key of ['hangs', 'b', 'c']) queue.putOff(key)
       await settle()
       expect(keys()).toEqual(['hangs'])
-      await clock.advance(300)
+      await clock.advance(Rush.LASTS + 50)
       expect(keys()).toEqual(['hangs', 'b', 'c'])
     })
 
@@ -284,7 +284,7 @@ describe('the work queue', () => {
       const world = setUp({ workers: 3 })
       hurry(world)
       const { queue, keys, clock } = world
-      await clock.advance(300)
+      await clock.advance(Rush.LASTS + 50)
       for (const key of ['a', 'b', 'c']) queue.putOff(key)
       await settle()
       expect(keys()).toEqual(['a', 'b', 'c'])
