@@ -87,5 +87,5 @@ test('results name the catalog where there are several', async () => {
   const [, one] = await onTerminal(80, ['results', '--control', 'SC-12'], env)
   expect(one).not.toContain('Catalog')
   const { out } = await runArgv(['results', '--control', 'SC-12', '--csv'], { cwd: folder.path, env })
-  expect(out).toMatch(/,catalog\r\n(.*,nist-800-53-rev5\r\n)+$/)
+  expect(out).toMatch(/,catalog,confirmed_at\r\n(.*,nist-800-53-rev5,[^,]*\r\n)+$/)
 })

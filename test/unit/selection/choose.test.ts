@@ -54,6 +54,14 @@ describe('systems', () => {
     expect(matching('toString', 'Exists')).toEqual([])
   })
 
+  it('cannot be chosen by attributes that cannot be read', () => {
+    const attributes = `{"a": ${'['.repeat(50_000)}${']'.repeat(50_000)}}`
+    const deep = [...SYSTEMS, { id: 6, name: 'deep', attributes }]
+    expect(() => chooseSystems(deep, { matchLabels: { tier: '1' } })).toThrow(
+      /^the attributes of system "deep" cannot be read/,
+    )
+  })
+
   it('says what was named for nothing, and what each condition matches alone', () => {
     const { chosen, unmatched, tally } = chooseSystems(SYSTEMS, {
       include: ['pay*', 'web-*'],
