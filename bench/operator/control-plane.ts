@@ -29,10 +29,10 @@ export type ControlPlane = {
 const QUIET_MS = 2_000
 const SERVERS = ['etcd', 'kube-apiserver', 'kube-controller-manager'] as const
 /**
- * Of a core, all three together: at rest they take a fiftieth. Without a write a garbage collector that reads thousands of
+ * Of a core, all three together: at rest they take a twentieth. Without a write a garbage collector that reads thousands of
  * new objects once more, or an API server that tells a client what it has missed, takes one for a minute.
  */
-const AT_REST = 0.1
+const AT_REST = 0.2
 
 export async function startControlPlane(): Promise<ControlPlane> {
   const cluster = await startCluster({
