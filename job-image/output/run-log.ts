@@ -59,10 +59,18 @@ export function runLog(log: Logger): RunLog {
   }
   return {
     observer,
-    ended: ({ runId, status, verdict, reason, message, counts }) =>
+    ended: ({ runId, status, verdict, reason, message, scope, counts }) =>
       run[status === 'success' ? 'info' : 'error'](
-        // A run that had succeeded before was never opened.
-        { ...(run === log ? { run_id: runId } : {}), status, verdict, reason, counts, seconds: seconds() },
+        {
+          // A run that had succeeded before was never opened.
+          ...(run === log ? { run_id: runId } : {}),
+          status,
+          verdict,
+          reason,
+          ...(scope === undefined ? {} : { scope }),
+          counts,
+          seconds: seconds(),
+        },
         message,
       ),
     failed: (error, more = {}) =>

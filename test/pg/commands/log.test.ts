@@ -65,6 +65,14 @@ describe('a run in a pod', () => {
     expect(rows).toEqual([{ worker: lines[0]?.['worker'] }])
   })
 
+  it('tells at its end what it was restricted to', async () => {
+    const lines = linesOf((await inPod(['--control', 'AC-2'])).out)
+    expect(lines.at(-1)).toMatchObject({
+      scope: { digest: expect.any(String) as string, text: expect.stringContaining('AC-2') as string },
+      counts: { controls: 1 },
+    })
+  })
+
   it('tells each batch at debug, with the same fields', async () => {
     const lines = linesOf((await inPod(['--log-level', 'debug'])).out)
     const batches = lines.filter(({ msg }) => msg === 'batch stored')

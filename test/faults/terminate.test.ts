@@ -1,0 +1,94 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { describe, expect, it } from 'vitest'
+import { createDatabase } from '../support/database.ts'
+import { startCli } from '../support/process.ts'
+import type { CliProcess } from '../support/process.ts'
+import { createFolder } from '../support/run-command.ts'
+import { expectExactlyOnce, runSessions } from '../support/run-check.ts'
+import { seedWorld } from '../support/world.ts'
+
+/** A fifth of those of kill -9: an orderly end has fewer points at which it can go wrong. */
+const TRIALS = Math.ceil(Number(process.env['RAPIDRMF_TRIALS'] ?? 100) / 5)
+const SYSTEMS = 70
+const CONTROLS = 120
+const RESULTS = SYSTEMS * CONTROLS
+
+const { client, url } = await createDatabase()
+await seedWorld(client, {
+  systems: SYSTEMS,
+  controls: Array.from({ length: CONTROLS }, (_, index) => `AC-${index + 101}`),
+})
+const folder = createFolder()
+folder.write('config.yaml', 'environments:\n  production: {}\n')
+// An abandon limit that no trial waits for: what an end leaves undone would show.
+const env = { DATABASE_URL: url, RAPIDRMF_HEARTBEAT: '0.2', RAPIDRMF_ABANDON_AFTER: '600' }
+const worker = (runKey: string): CliProcess =>
+  startCli(['scheduler', 'once', '--run-key', runKey], { cwd: folder.path, env })
+
+type Attempt = { readonly worker: string; readonly outcome: string | null; readonly status: string }
+
+async function attemptsOf(runKey: string): Promise<Attempt[]> {
+  const { rows } = await client.query<Attempt>(
+    `SELECT a.worker, a.outcome, r.status FROM job_runs r JOIN job_run_attempts a ON a.job_run_id = r.id
+      WHERE r.run_key = $1 ORDER BY a.attempt`,
+    [runKey],
+  )
+  return rows
+}
+
+async function locked(runKey: string): Promise<number> {
+  const queue = `job_run_systems WHERE job_run_id = (SELECT id FROM job_runs WHERE run_key = $1)`
+  const { rows: free } = await client.query(`SELECT FROM ${queue} FOR UPDATE SKIP LOCKED`, [runKey])
+  const { rows: all } = await client.query(`SELECT FROM ${queue}`, [runKey])
+  return all.length - free.length
+}
+
+async function lifetime(): Promise<number> {
+  const from = performance.now()
+  expect(await worker('undisturbed').ended).toMatchObject({ code: 0 })
+  return performance.now() - from
+}
+
+describe(`SIGTERM at any point (${TRIALS} trials)`, () => {
+  let life = 0
+  it('an undisturbed run is the measure', async () => {
+    await lifetime()
+    life = await lifetime()
+  })
+
+  it.each(Array.from({ length: TRIALS }, (_, index) => index))(
+    'trial %i: ends soon and in order, and leaves nothing claimed',
+    async (trial) => {
+      const runKey = `trial ${trial}`
+      const victim = worker(runKey)
+      const sibling = trial % 2 === 1 ? worker(runKey) : undefined
+      await sleep(((trial + Math.random()) / TRIALS) * life)
+      const from = performance.now()
+      victim.kill('SIGTERM')
+      const { code, signal, stderr } = await victim.ended
+      expect(performance.now() - from).toBeLessThan(8_000)
+      const mine = (await attemptsOf(runKey)).filter((each) => each.worker.includes(`/${victim.pid}/`))
+      // Before the program has read its first line, the signal does what it does to any process.
+      if (signal === null) expect({ code, stderr }).toMatchObject({ code: expect.toBeOneOf([0, 143]) as number })
+      else expect({ signal, mine }).toEqual({ signal: 'SIGTERM', mine: [] })
+      for (const { outcome } of mine) expect(outcome).toBe(code === 143 ? 'interrupted' : 'success')
+      if (sibling === undefined) {
+        expect(await locked(runKey)).toBe(0)
+        for (const { status } of mine) expect(status).toBe(code === 143 ? 'failed' : 'success')
+      } else expect(await sibling.ended).toMatchObject({ code: 0 })
+      expect(await worker(runKey).ended).toMatchObject({ code: 0 })
+      await expectExactlyOnce(client, runKey, RESULTS)
+    },
+  )
+
+  it('no attempt stays open, no session is left', async () => {
+    const open = await client.query('SELECT FROM job_run_attempts WHERE ended_at IS NULL')
+    expect(open.rows).toHaveLength(0)
+    await expect.poll(() => runSessions(client), { timeout: 5_000 }).toBe(0)
+  })
+
+  it.skipIf(TRIALS < 10)('some were in the middle of their work', async () => {
+    const { rows } = await client.query(`SELECT FROM job_run_attempts WHERE outcome = 'interrupted'`)
+    expect(rows.length).toBeGreaterThan(0)
+  })
+})
