@@ -182,6 +182,8 @@ describe('what is not this sender’s to send', () => {
     await endedRuns(1, [sink])
     await client.query(`UPDATE job_runs SET status = 'running', finished_at = NULL`)
     expect(await outcomes([sink], { retryNow: true })).toEqual([])
+    // Also for a sender that had looked before.
+    expect(await inTransaction(client, () => claimNotice(client, sink))).toBeUndefined()
     expect(receiver.requests).toEqual([])
   })
 

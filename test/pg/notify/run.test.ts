@@ -25,6 +25,12 @@ const breakRuns = (code: '42704' | '42501'): Promise<unknown> =>
        $$ BEGIN RAISE EXCEPTION 'broken on purpose' USING ERRCODE = '${code}'; END $$;
      CREATE TRIGGER boom BEFORE UPDATE ON job_run_systems EXECUTE FUNCTION boom()`,
   )
+/** Makes every batch take a second. */
+const slowRuns = (): Promise<unknown> =>
+  client.query(
+    `CREATE FUNCTION boom() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
+     CREATE TRIGGER boom BEFORE UPDATE ON job_run_systems FOR EACH STATEMENT EXECUTE FUNCTION boom()`,
+  )
 const mendRuns = (): Promise<unknown> => client.query('DROP FUNCTION IF EXISTS boom CASCADE')
 const evidenceExpires = (at: string | null): Promise<unknown> =>
   client.query('UPDATE evidence SET expires_at = $1', [at])
@@ -300,9 +306,16 @@ describe('a run', () => {
     const sink = sinkFor(receiver)
     await run([sink])
     const [left] = eventsOf(receiver)
-    receiver.behave = OK
+    const ended: unknown[] = []
+    const look = async (): Promise<void> => {
+      const { rowCount } = await client.query(`SELECT FROM job_runs WHERE status = 'success'`)
+      ended.push(rowCount)
+    }
+    receiver.behave = (response) => void look().finally(() => response.end())
     await letTimePass(client)
+    await slowRuns()
     await run([sink])
+    expect(ended).toEqual([1, 2])
     expect(eventsOf(receiver).map(({ id }) => id)[1]).toBe(left?.id)
     expect(receiver.requests).toHaveLength(3)
     expect(await outbox(client)).toMatchObject([
