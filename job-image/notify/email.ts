@@ -26,8 +26,6 @@ export async function sendEmail(notice: Notice, email: Email, options: MailOptio
   await withinTime(host, options.timeout, options.signal, async (signal) => {
     const addresses = await allowedAddresses(host, options.allowPrivateAddresses, options.lookup)
     const socket = await connected(addresses, email.port, signal)
-    // Whatever keeps the conversation from its end, the connection does not outlive it.
-    signal.addEventListener('abort', () => socket.destroy(), { once: true })
     const transport = createTransport({
       host,
       port: email.port,
@@ -47,7 +45,10 @@ export async function sendEmail(notice: Notice, email: Email, options: MailOptio
   })
 }
 
-/** A connection to one of these addresses and to no other: the library would look the name up again. */
+/**
+ * A connection to one of these addresses and to no other: the library would look the name up again. It ends with the
+ * signal, whatever the conversation is waiting for.
+ */
 async function connected(
   addresses: readonly LookupAddress[],
   port: number,
