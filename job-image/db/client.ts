@@ -63,13 +63,15 @@ const TYPE_PARSERS: CustomTypesConfig = {
 export async function connect(target: Target): Promise<Client> {
   const deadline = Date.now() + (target.retryFor ?? DEFAULT_RETRY_MS)
   for (let attempt = 0; ; attempt += 1) {
+    const began = Date.now()
     try {
       return await connectOnce(target)
     } catch (thrown) {
       const where = `database ${describeDatabase(target.url)}`
       const delay = Math.min(MAX_DELAY_MS, 100 * 2 ** attempt) * (0.5 + Math.random() / 2)
       if (!isTransient(thrown)) throw withRemedy(thrown, where)
-      if (Date.now() + delay > deadline) {
+      // When the try began, not when it failed: a process that was stopped meanwhile has not tried for all that time.
+      if (began >= deadline) {
         throw new RunError(`${where} cannot be reached: ${reason(thrown)}`, { cause: thrown })
       }
       target.onRetry?.(asError(thrown))

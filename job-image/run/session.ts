@@ -45,6 +45,7 @@ export class Session {
   async run<T>(work: (client: Client) => Promise<T>): Promise<T> {
     let deadline: number | undefined
     for (let attempt = 0; ; attempt += 1) {
+      const began = Date.now()
       try {
         this.#client ??= await connect({ ...this.#target, retryFor: this.#remaining(deadline) })
         return await this.#withinGrace(this.#client, work)
@@ -54,7 +55,8 @@ export class Session {
         // A lost connection and a refused statement look alike from here; a new session is right for both.
         await this.close()
         deadline ??= Date.now() + this.#outage
-        if (Date.now() >= deadline) throw error
+        // As in `connect`: a process that was stopped meanwhile gets another try.
+        if (began >= deadline) throw error
         this.#target.onRetry?.(asError(error))
         await interruptibleSleep(retryDelay(attempt), this.#target.signal)
       }

@@ -35,6 +35,11 @@ async function outcomes(runKey: string): Promise<string[]> {
   return rows.map(({ outcome }) => outcome)
 }
 
+async function expectWell(process: CliProcess): Promise<void> {
+  const end = await process.ended
+  expect(end, end.stderr).toMatchObject({ code: 0 })
+}
+
 describe('SIGSTOP', () => {
   it('inside COPY: a peer ends its session and does the work; SIGCONT finds the run done', async () => {
     const runKey = 'inside COPY'
@@ -66,7 +71,7 @@ describe('SIGSTOP', () => {
     expect(await outcomes(runKey)).toEqual(['abandoned', 'success'])
     frozen.kill('SIGCONT')
     proxy.restore()
-    expect(await frozen.ended).toMatchObject({ code: 0 })
+    await expectWell(frozen)
     await expectExactlyOnce(client, runKey, RESULTS)
   })
 
@@ -83,7 +88,7 @@ describe('SIGSTOP', () => {
       expect(await stopped).toMatchObject({ code: 0 })
       await expectExactlyOnce(client, runKey, RESULTS)
       frozen.kill('SIGCONT')
-      expect(await frozen.ended).toMatchObject({ code: 0 })
+      await expectWell(frozen)
       await expectExactlyOnce(client, runKey, RESULTS)
     },
   )
