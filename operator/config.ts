@@ -6,7 +6,7 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-export type Config = z.output<typeof configSchema>
+export type Config = z.output<ReturnType<typeof configSchema>>
 
 /** Flag, its environment variable, what it is for. In the order of `--help`. */
 const FLAGS = {
@@ -30,9 +30,22 @@ const FLAGS = {
   ],
   context: ['RAPIDRMF_CONTEXT', 'context within it; default: the current one'],
   'log-level': ['RAPIDRMF_LOG_LEVEL', 'debug, info, warn or error; default: info'],
+  'notify-url': ['NOTIFY_URL', 'webhook that is told of runs that never started; default: none'],
+  'notify-allow-private-addresses': [
+    'NOTIFY_ALLOW_PRIVATE_ADDRESSES',
+    'true: it may be in a private network, and http://; default: false',
+  ],
 } as const satisfies Record<string, readonly [variable: string, description: string]>
 
 type Flag = keyof typeof FLAGS
+
+/** Never a flag: everybody on the machine sees those. */
+const SECRETS = {
+  'notify-secret': ['NOTIFY_SECRET', 'signs what the webhook gets'],
+} as const satisfies Record<string, readonly [variable: string, description: string]>
+
+const SETTINGS = { ...FLAGS, ...SECRETS }
+type Setting = keyof typeof SETTINGS
 
 const list = z
   .string()
@@ -46,24 +59,55 @@ const list = z
 
 const whole = (max: number) => z.coerce.number('expected a number').int('expected a whole number').max(max)
 
-const configSchema = z.object({
-  image: z
-    .string({ error: 'is required: the image that runs "rapidrmf", such as registry.example/rapidrmf:1.0' })
-    .regex(/^\S+$/, 'an image reference holds no spaces'),
-  'image-pull-policy': z.enum(['Always', 'IfNotPresent', 'Never']).optional(),
-  'allowed-images': list,
-  'allowed-service-accounts': list,
-  namespaces: list.refine((names) => names?.length !== 0, 'names no namespace'),
-  'lease-namespace': z.string().default('default'),
-  'lease-name': z.string().default('rapidrmf-operator'),
-  identity: z.string().optional(),
-  workers: whole(1000).min(1).default(16),
-  host: z.string().optional(),
-  port: whole(65_535).min(0).default(8080),
-  kubeconfig: z.string().optional(),
-  context: z.string().optional(),
-  'log-level': z.enum(['debug', 'info', 'warn', 'error']).default('info'),
-})
+type Given = Readonly<Partial<Record<Setting, string | undefined>>>
+
+/** What is given is looked at as a whole where one setting depends on another. */
+const configSchema = (given: Given) =>
+  z.object({
+    image: z
+      .string({ error: 'is required: the image that runs "rapidrmf", such as registry.example/rapidrmf:1.0' })
+      .regex(/^\S+$/, 'an image reference holds no spaces'),
+    'image-pull-policy': z.enum(['Always', 'IfNotPresent', 'Never']).optional(),
+    'allowed-images': list,
+    'allowed-service-accounts': list,
+    namespaces: list.refine((names) => names?.length !== 0, 'names no namespace'),
+    'lease-namespace': z.string().default('default'),
+    'lease-name': z.string().default('rapidrmf-operator'),
+    identity: z.string().optional(),
+    workers: whole(1000).min(1).default(16),
+    host: z.string().optional(),
+    port: whole(65_535).min(0).default(8080),
+    kubeconfig: z.string().optional(),
+    context: z.string().optional(),
+    'log-level': z.enum(['debug', 'info', 'warn', 'error']).default('info'),
+    'notify-url': z
+      .string()
+      .superRefine((url, context) => {
+        const message = urlFault(url, given['notify-allow-private-addresses'] === 'true')
+        if (message !== undefined) context.addIssue({ code: 'custom', message })
+      })
+      .optional(),
+    'notify-secret': z
+      .string()
+      .regex(/^\P{Cc}*$/u, 'holds a line break or another control character: was it made by echo?')
+      .refine(() => given['notify-url'] !== undefined, 'is of no use without NOTIFY_URL')
+      .optional(),
+    'notify-allow-private-addresses': z
+      .enum(['true', 'false'])
+      .default('false')
+      .transform((text) => text === 'true'),
+  })
+
+/** None of them quotes it: a URL of a webhook may be a secret. */
+function urlFault(text: string, allowPrivate: boolean): string | undefined {
+  if (/\p{Cc}/u.test(text)) return 'holds a line break or another control character: was it made by echo?'
+  const url = URL.parse(text)
+  if (url === null || !/^https?:$/.test(url.protocol)) return 'expected a URL that begins with https://'
+  if (url.username !== '' || url.password !== '') return 'a login does not belong into the URL'
+  return url.protocol === 'http:' && !allowPrivate
+    ? 'http:// sends in the clear; use https:// (http:// is for --notify-allow-private-addresses=true)'
+    : undefined
+}
 
 /** Flags, then variables, then defaults; all that is wrong in one error. An empty variable is none. */
 export function readConfig(
@@ -72,16 +116,20 @@ export function readConfig(
 ): Readonly<Config> | 'help' {
   const { flags, help } = readFlags(argv)
   if (help) return 'help'
-  const given = Object.fromEntries(
-    (Object.keys(FLAGS) as Flag[]).map((flag) => [flag, flags[flag] ?? (env[FLAGS[flag][0]] || undefined)]),
+  const given: Given = Object.fromEntries(
+    (Object.keys(SETTINGS) as Setting[]).map((name) => [
+      name,
+      flags[name as Flag] ?? (env[SETTINGS[name][0]] || undefined),
+    ]),
   )
-  const parsed = configSchema.safeParse(given)
+  const parsed = configSchema(given).safeParse(given)
   if (parsed.success) return Object.freeze(parsed.data)
   throw new ConfigError(
     parsed.error.issues
       .map(({ path, message }) => {
-        const flag = String(path[0]) as Flag
-        return `--${flag} (${FLAGS[flag][0]}): ${message}`
+        const name = String(path[0]) as Setting
+        const [variable] = SETTINGS[name]
+        return name in FLAGS ? `--${name} (${variable}): ${message}` : `${variable}: ${message}`
       })
       .join('\n'),
   )
@@ -91,7 +139,10 @@ export function helpText(): string {
   const lines = Object.entries(FLAGS).map(
     ([flag, [variable, description]]) => `  --${flag}\n      ${description} [${variable}]`,
   )
-  return `The operator for ValidationSchedules.\n\n${lines.join('\n')}\n`
+  const secrets = Object.values(SECRETS).map(
+    ([variable, description]) => `  ${variable}\n      ${description} (a variable only)`,
+  )
+  return `The operator for ValidationSchedules.\n\n${[...lines, ...secrets].join('\n')}\n`
 }
 
 function readFlags(argv: readonly string[]): { flags: Partial<Record<Flag, string>>; help: boolean } {

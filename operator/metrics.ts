@@ -20,6 +20,7 @@ export class Metrics {
   readonly #slots = new ExpectedSlots()
   readonly #duration: Histogram
   readonly #errors: Counter<'result'>
+  readonly #notices: Counter<'result'>
 
   constructor(options: MetricsOptions) {
     this.#options = options
@@ -38,12 +39,24 @@ export class Metrics {
       registers,
     })
     for (const result of ['backOff', 'bug']) this.#errors.inc({ result }, 0)
+    this.#notices = new Counter({
+      name: 'rapidrmf_operator_notices_total',
+      help: 'Notices to the configured receiver: `sent`, or `failed` after some minutes of tries.',
+      labelNames: ['result'],
+      registers,
+    })
+    for (const result of ['sent', 'failed']) this.#notices.inc({ result }, 0)
     this.#gauges()
   }
 
   reconciled(seconds: number, result: 'done' | 'putOff' | 'stale' | 'backOff' | 'drop' | 'bug'): void {
     this.#duration.observe(seconds)
     if (result === 'backOff' || result === 'bug') this.#errors.inc({ result })
+  }
+
+  /** What became of a notice in the end. */
+  noticed(result: 'sent' | 'failed'): void {
+    this.#notices.inc({ result })
   }
 
   get contentType(): string {

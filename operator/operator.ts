@@ -10,6 +10,9 @@ import { EventRecorder } from './kube/events.ts'
 import { LeaderElector } from './kube/leader.ts'
 import { Metrics } from './metrics.ts'
 import { FIELD_MANAGER } from './model.ts'
+import { Notices } from './notices.ts'
+import { NoticeQueue } from './notices-queue.ts'
+import { noticeSink } from './notices-sink.ts'
 import type { JobDefaults } from './plan/job-defaults.ts'
 import { WorkQueue } from './queue.ts'
 import type { Work } from './queue.ts'
@@ -29,8 +32,8 @@ export type OperatorOptions = {
   readonly signal: AbortSignal
 }
 
-/** Events are told after everything else, but not for long: what they say is in the statuses. */
-const LAST_EVENTS_MS = 2_000
+/** Events and notices are told after everything else, but not for long: what they say is in the statuses. */
+const LAST_WORDS_MS = 2_000
 
 /** Runs until the signal aborts. */
 export async function runOperator(options: OperatorOptions): Promise<void> {
@@ -64,8 +67,16 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     identity: options.identity,
     log,
     clock,
-    // Whatever the last leader left undone, and whatever it did that nobody has looked at since.
-    onChange: (isLeader) => isLeader && addAll(caches, queue),
+    onChange: (isLeader) => {
+      if (!isLeader) {
+        notices?.endTerm()
+        return
+      }
+      notices?.startTerm()
+      reconciler.startTerm()
+      // Whatever the last leader left undone, and whatever it did that nobody has looked at since.
+      addAll(caches, queue)
+    },
   })
   const guarded = client.guarded(elector.assertLeader)
   const events = new EventRecorder({
@@ -76,6 +87,17 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     log,
     clock,
   })
+  const sink = noticeSink(config, clock)
+  const noticeQueue =
+    sink &&
+    new NoticeQueue({
+      send: (event, stopped) => sink.send(event, stopped),
+      isLeader: () => elector.isLeader(),
+      onResult: (result) => metrics.noticed(result),
+      log,
+      clock,
+    })
+  const notices = noticeQueue && new Notices(noticeQueue)
   const reconciler = new Reconciler({
     client: guarded,
     caches,
@@ -84,6 +106,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     clock,
     log,
     rush,
+    notices,
   })
   const metrics = new Metrics({
     caches,
@@ -115,7 +138,15 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     readiness: { caches: cachesSynced(caches) },
     metrics,
   })
-  log.info({ port: server.port, namespaces: config.namespaces ?? 'all', image: config.image }, 'started')
+  log.info(
+    {
+      port: server.port,
+      namespaces: config.namespaces ?? 'all',
+      image: config.image,
+      notices: sink?.host ?? 'off',
+    },
+    'started',
+  )
   const watches = Promise.all(Object.values(caches).map((cache) => cache.run(watching.signal)))
   const election = elector.run(leading.signal)
   const synced = Promise.all(Object.values(caches).map((cache) => cache.synced))
@@ -128,7 +159,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
 
   log.info('stopping')
   await queue.drain()
-  await events.drain(LAST_EVENTS_MS)
+  await Promise.all([events.drain(LAST_WORDS_MS), noticeQueue?.drain(LAST_WORDS_MS)])
   leading.abort()
   await election
   watching.abort()

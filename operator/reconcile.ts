@@ -7,6 +7,7 @@ import type { KubeClient } from './kube/client.ts'
 import { UnreachableError, failureOf, wordsOf } from './kube/errors.ts'
 import { RESOURCES, keyOf } from './kube/object.ts'
 import type { CachedJob, CachedSchedule } from './model.ts'
+import type { Notices } from './notices.ts'
 import type { JobDefaults } from './plan/job-defaults.ts'
 import { NOTHING_LEARNED, isFailing } from './plan/live-reads.ts'
 import { childName } from './plan/names.ts'
@@ -25,6 +26,8 @@ export type ReconcilerOptions = StepsOptions & {
   readonly defaults: JobDefaults
   readonly clock: Clock
   readonly rush: Pick<Rush, 'isOn'>
+  /** Undefined: nobody is to be told but by events. */
+  readonly notices?: Pick<Notices, 'look' | 'tell' | 'forget'> | undefined
 }
 
 /** Reads, write, write again, settle: four rounds, and as many again for what changes under our hands. */
@@ -51,18 +54,25 @@ export class Reconciler {
     if (schedule === undefined) {
       this.#plannedAt.delete(key)
       this.#steps.forget(key)
+      this.#options.notices?.forget(key)
       return { kind: 'done' }
     }
     // A cache older than our last write would make us do it again.
     const current = [caches.schedules, caches.cronJobs, caches.jobs].every(({ echo }) => echo.caughtUp(key))
     if (!current) return { kind: 'stale' }
     const now = clock.date().getTime()
+    this.#options.notices?.look(key, schedule, now)
     try {
       return await this.#work({ key, failures, wasPutOff }, this.#gather(key, schedule, now))
     } catch (error) {
       if (error instanceof Stop) return error.result
       return this.#failed(key, error, now)
     }
+  }
+
+  /** To be called when this replica begins to lead: what it decided in an earlier term may not have been told. */
+  startTerm(): void {
+    this.#plannedAt.clear()
   }
 
   #gather(key: string, schedule: CachedSchedule, now: number): PlanInput {
@@ -108,7 +118,7 @@ export class Reconciler {
   }
 
   async #settle(key: string, { schedule, now, learned }: PlanInput, settled: Settled): Promise<Result> {
-    const { status, events } = settled
+    const { status, events, notices } = settled
     const tell = (): void => record(this.#options.events, schedule, events)
     if (status !== undefined) {
       await this.#writeStatus(key, schedule, status).catch((error: unknown) => {
@@ -118,6 +128,7 @@ export class Reconciler {
       })
     }
     tell()
+    this.#options.notices?.tell(key, schedule, notices)
     this.#plannedAt.set(key, now - TOLD_MARGIN_MS)
     for (const job of settled.prune) await this.#prune(job)
     if (isFailing(learned)) return { kind: 'backOff', atLeast: 0 }

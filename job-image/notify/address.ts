@@ -113,7 +113,7 @@ export async function allowedAddresses(
   if (allowed.length > 0) return allowed
   const hint = kinds.includes('private') && !allowPrivate
   const why = hint
-    ? 'is at a private address; if that is meant, set "allow_private_addresses: true"'
+    ? 'is at a private address; if that is meant, set "allow_private_addresses: true" (of the operator: NOTIFY_ALLOW_PRIVATE_ADDRESSES=true)'
     : 'is at an address where no receiver may be (link-local, metadata service, multicast, reserved)'
   throw new DeliveryError(`${host}: ${found.length === 0 ? 'has no address' : why}`)
 }

@@ -18,18 +18,30 @@ export function noticeEvent({ id, trigger, triggers, time, run, previous }: Noti
   })
 }
 
-/** `now` in ms: the receiver compares it with its own clock, so here it is this machine's that counts. */
+type Limits = Pick<Post, 'timeout' | 'allowPrivateAddresses' | 'signal' | 'lookup'>
+
+/** As `sendEvent`. */
 export async function sendWebhook(
   notice: Notice,
+  webhook: Webhook,
+  limits: Limits,
+  now?: number,
+): Promise<void> {
+  await sendEvent(noticeEvent(notice), webhook, limits, now)
+}
+
+/** `now` in ms: the receiver compares it with its own clock, so here it is this machine's that counts. */
+export async function sendEvent(
+  event: CloudEvent,
   { url, secret, headers }: Webhook,
-  options: Pick<Post, 'timeout' | 'allowPrivateAddresses' | 'signal' | 'lookup'>,
+  limits: Limits,
   now: number = Date.now(),
 ): Promise<void> {
-  const body = JSON.stringify(noticeEvent(notice))
+  const body = JSON.stringify(event)
   const signed =
     secret === undefined ? {} : { [SIGNATURE_HEADER]: signature(secret, Math.floor(now / 1000), body) }
   const answer = await post({
-    ...options,
+    ...limits,
     url,
     headers: { ...headers, 'content-type': CLOUD_EVENT_TYPE, ...signed },
     body,

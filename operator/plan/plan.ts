@@ -8,6 +8,8 @@ import type { PlannedEvent } from './events.ts'
 import type { JobDefaults } from './job-defaults.ts'
 import type { Learned, LiveRead } from './live-reads.ts'
 import { SLOT_GRACE_MS, nextSlot } from './next-slot.ts'
+import { noticesOf } from './notices.ts'
+import type { Notice } from './notices.ts'
 import { jobsToPrune } from './prune.ts'
 import { runRequest } from './run-request.ts'
 import type { RunRequest } from './run-request.ts'
@@ -54,6 +56,8 @@ export type Settled = {
   readonly status: ValidationScheduleStatus | undefined
   readonly prune: readonly CachedJob[]
   readonly events: readonly PlannedEvent[]
+  /** What nobody else tells, whether or not it was told before. */
+  readonly notices: readonly Notice[]
   readonly requeueAt: number | undefined
 }
 
@@ -99,6 +103,7 @@ function settle(
       ...skippedEvent(slots),
       ...failedRequestEvent(request),
     ],
+    notices: noticesOf({ status, finished: runs.finished, slots, request, now }),
     requeueAt: earliest(
       requeueAt,
       runs.requeueAt,
