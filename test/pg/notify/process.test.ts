@@ -193,6 +193,49 @@ describe('a run whose notices do not go out', () => {
   })
 })
 
+describe('a name that DNS never answers', () => {
+  it('holds the process up for no longer than the sink’s timeout', async () => {
+    // As a look-up that the system does not give up: nothing can cancel it, and it keeps the process alive.
+    folder.write(
+      'silent-dns.mjs',
+      `import dns from 'node:dns/promises'
+import { syncBuiltinESMExports } from 'node:module'
+dns.lookup = () => new Promise(() => setTimeout(() => {}, 60_000))
+syncBuiltinESMExports()
+`,
+    )
+    writeConfig(Object.assign({ ...receiver }, { url: 'https://hooks.example' }))
+    const start = performance.now()
+    const { code, stderr } = await rapidrmf(['scheduler', 'once'], {
+      ...SECRETS,
+      NODE_OPTIONS: `--import ${folder.path}/silent-dns.mjs`,
+    }).ended
+    expect(performance.now() - start).toBeLessThan(12_000)
+    expect(code).toBe(0)
+    expect(stderr).toContain('hooks.example: did not answer within 2 s')
+  })
+})
+
+describe('notify flush', () => {
+  it('sends for the environment that is asked for, and for all otherwise', async () => {
+    await leaveNotices(1)
+    const other = await rapidrmf(['notify', 'flush', '--env', 'staging']).ended
+    expect([other.code, other.stderr]).toEqual([0, 'nothing is due\n'])
+    const { code, stdout } = await rapidrmf(['notify', 'flush', '--json']).ended
+    expect(code).toBe(0)
+    expect(JSON.parse(stdout)).toEqual([
+      {
+        sink: 'ops',
+        outcome: 'sent',
+        event_id: idsOf()[0],
+        run_id: expect.any(Number) as number,
+        trigger: 'always',
+        error: null,
+      },
+    ])
+  })
+})
+
 describe('notify test', () => {
   it('tries every sink and says what happened', async () => {
     writeConfig(receiver, `  - { name: chat, type: slack, on: [errored], url: "https://127.0.0.1:1/x" }\n`)
