@@ -42,8 +42,10 @@ void runCli(process.argv.slice(2), {
   signal: stop.signal,
 }).then(end)
 
-/** All is written. What is open even so (a name that does not resolve, a collector that is away) holds nobody up. */
+/** What is open even so (a name that does not resolve, a collector that is away) holds nobody up; output does. */
 function end(code: number): void {
   process.exitCode = code
-  setTimeout(() => process.exit(), LONGEST_LEFTOVER_MS).unref()
+  setInterval(() => {
+    if (process.stdout.writableLength === 0) process.exit()
+  }, LONGEST_LEFTOVER_MS).unref()
 }

@@ -1,5 +1,6 @@
 import { isTold } from '../../logging/levels.ts'
 import type { LogLevel } from '../../logging/levels.ts'
+import { redactSecrets } from '../../logging/redact.ts'
 import type { Output } from '../io.ts'
 import type { RunEvent, RunObserver } from '../run/request.ts'
 import { plural } from '../words.ts'
@@ -36,7 +37,7 @@ export function runReporter(
   let drawn = 0
   let told = ''
   const tell = (text: string, level: LogLevel = 'info'): void => {
-    if (isTold(level, least)) stderr.write(`${terminal ? CLEAR_LINE : ''}${text}\n`)
+    if (isTold(level, least)) stderr.write(`${terminal ? CLEAR_LINE : ''}${redactSecrets(text)}\n`)
   }
   const draw = (): void => {
     if (!terminal || totals.systems === 0 || Date.now() - drawn < REDRAW_MS) return

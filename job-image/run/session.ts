@@ -45,6 +45,10 @@ export class Session {
   async run<T>(work: (client: Client) => Promise<T>): Promise<T> {
     let deadline: number | undefined
     for (let attempt = 0; ; attempt += 1) {
+      // Once it has to end, nothing is begun that needs a connection first: the time is for the farewell.
+      if (this.#client === undefined && this.#target.signal?.aborted === true) {
+        throw new InterruptedError('stopped with work left')
+      }
       const began = Date.now()
       try {
         this.#client ??= await connect({ ...this.#target, retryFor: this.#remaining(deadline) })

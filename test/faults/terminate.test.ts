@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { createDatabase } from '../support/database.ts'
 import { startCli } from '../support/process.ts'
 import type { CliProcess } from '../support/process.ts'
+import { startProxy } from '../support/proxy.ts'
 import { createFolder } from '../support/run-command.ts'
 import { expectExactlyOnce, runSessions } from '../support/run-check.ts'
 import { seedWorld } from '../support/world.ts'
@@ -69,7 +70,8 @@ describe(`SIGTERM at any point (${TRIALS} trials)`, () => {
       expect(performance.now() - from).toBeLessThan(8_000)
       const mine = (await attemptsOf(runKey)).filter((each) => each.worker.includes(`/${victim.pid}/`))
       // Before the program has read its first line, the signal does what it does to any process.
-      if (signal === null) expect({ code, stderr }).toMatchObject({ code: expect.toBeOneOf([0, 143]) as number })
+      if (signal === null)
+        expect({ code, stderr }).toMatchObject({ code: expect.toBeOneOf([0, 143]) as number })
       else expect({ signal, mine }).toEqual({ signal: 'SIGTERM', mine: [] })
       for (const { outcome } of mine) expect(outcome).toBe(code === 143 ? 'interrupted' : 'success')
       if (sibling === undefined) {
@@ -80,6 +82,31 @@ describe(`SIGTERM at any point (${TRIALS} trials)`, () => {
       await expectExactlyOnce(client, runKey, RESULTS)
     },
   )
+
+  it('ends in time where the server says nothing any more', async () => {
+    const proxy = await startProxy(Number(new URL(url).port), (total) => {
+      if (total > 200_000) proxy.freeze()
+    })
+    const run = startCli(['scheduler', 'once', '--run-key', 'frozen'], {
+      cwd: folder.path,
+      env: { ...env, RAPIDRMF_ABANDON_AFTER: '2', DATABASE_URL: proxy.through(url) },
+    })
+    await run.said(/70 systems/)
+    await sleep(2_000)
+    const from = performance.now()
+    run.kill('SIGTERM')
+    expect(await run.ended).toMatchObject({ code: 143, signal: null })
+    expect(performance.now() - from).toBeLessThan(24_000)
+    proxy.drop()
+    // The server notices by itself that nobody is there; whoever comes next takes over.
+    await sleep(2_000)
+    const { code } = await startCli(['scheduler', 'once', '--run-key', 'frozen'], {
+      cwd: folder.path,
+      env: { ...env, RAPIDRMF_ABANDON_AFTER: '2' },
+    }).ended
+    expect(code).toBe(0)
+    await expectExactlyOnce(client, 'frozen', RESULTS)
+  })
 
   it('no attempt stays open, no session is left', async () => {
     const open = await client.query('SELECT FROM job_run_attempts WHERE ended_at IS NULL')

@@ -204,6 +204,21 @@ describe('runs show', () => {
     })
   })
 
+  it('lists every attempt with what became of it, and why', async () => {
+    const { runId } = await executeRun(runRequest(url))
+    await client.query('UPDATE job_run_attempts SET attempt = 3 WHERE job_run_id = $1', [runId])
+    await client.query(
+      `INSERT INTO job_run_attempts (job_run_id, attempt, worker, host, started_at, heartbeat_at, ended_at, outcome, error)
+       VALUES ($1, 1, 'w/1', 'w', '2026-01-01', '2026-01-01', '2026-01-01', 'failed', 'failed: disk full'),
+              ($1, 2, 'w/2', 'w', '2026-01-01', '2026-01-01', '2026-01-01', 'interrupted', 'interrupted: stopped')`,
+      [runId],
+    )
+    const { out } = await cli('runs', 'show', String(runId))
+    expect(out).toMatch(/│ 1 │ w\/1 .* │ failed +│ failed: disk full +│/)
+    expect(out).toMatch(/│ 2 │ w\/2 .* │ interrupted +│ interrupted: stopped +│/)
+    expect(out).toMatch(/│ 3 │ .* │ success +│ +│/)
+  })
+
   it('shows a run of another program, of which little is known', async () => {
     await insert(client, { startedAt: 'infinity', status: 'running' })
     expect((await cli('runs', 'show', '1')).out).toMatch(/^Started +infinity$/m)
