@@ -22,6 +22,8 @@ export type OperatorSetup = {
   /** The one that it looks after, and where its Lease is. */
   readonly namespace: string
   readonly flags?: readonly string[]
+  /** Variables, beside the test's own where it is a process. */
+  readonly env?: Readonly<Record<string, string>>
 }
 
 /** The operator within the test's process; the returned function stops it as SIGTERM would. */
@@ -31,7 +33,7 @@ export function startOperator({
   ...setup
 }: OperatorSetup & { readonly clock?: Clock; readonly log?: Logger }): () => Promise<void> {
   const { file, flags, remove } = prepare(setup, 0)
-  const config = readConfig(flags, {})
+  const config = readConfig(flags, setup.env ?? {})
   if (config === 'help') throw new Error('help is not an operator')
   const stop = new AbortController()
   const running = runOperator({
@@ -69,7 +71,10 @@ export async function startOperatorProcess(setup: OperatorSetup): Promise<Operat
   const { flags, remove } = prepare(setup, port)
   const main = join(import.meta.dirname, '../../operator/main.ts')
   const output = process.env['RAPIDRMF_TEST_LOG'] === undefined ? 'ignore' : 'inherit'
-  const child = spawn(process.execPath, [main, ...flags], { stdio: ['ignore', output, 'inherit'] })
+  const child = spawn(process.execPath, [main, ...flags], {
+    stdio: ['ignore', output, 'inherit'],
+    env: { ...process.env, ...setup.env },
+  })
   const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
   const stop = async (signal: NodeJS.Signals = 'SIGTERM'): Promise<number | null> => {
     child.kill(signal)
