@@ -25,7 +25,8 @@ export type Carried = {
   readonly previousRun: number | null
 }
 
-// Of every system its newest answer, of whatever run: an older one is never taken over, also where it would fit.
+// Of every system its newest answer, of whatever run: an older one is never taken over, also where it would fit. That
+// of a later run is not either: prune looks for what refers to a run in later ones only.
 // `held` asks, from the cheap to the dear: does its time still come before the moment that changes it; do the rows still
 // exist; has nobody judged the system since; is all that it was made from the same. EXISTS with OFFSET 0 stays one probe
 // of an index for each system, whatever the statistics say.
@@ -39,7 +40,7 @@ const CARRY = `
              WHERE system_id = s.id AND state <> 'pending' AND job_run_id <> $1
              ORDER BY job_run_id DESC LIMIT 1) q
      WHERE s.environment = $2 AND ($3::int[] IS NULL OR s.id = ANY ($3))
-       AND q.state = 'done' AND (q.valid_until IS NULL OR q.valid_until > $5::timestamp)),
+       AND q.state = 'done' AND q.job_run_id < $1 AND (q.valid_until IS NULL OR q.valid_until > $5::timestamp)),
   held AS MATERIALIZED (
     SELECT n.*, o.decided_at AS made_at
       FROM newest n
