@@ -2,8 +2,10 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { ControlFigures } from '../../../job-image/db/control-figures.ts'
 import { orderControls } from '../../../job-image/run/run-figures.ts'
+import { executeRun } from '../../../job-image/run/job.ts'
 import { createDatabase } from '../../support/database.ts'
 import { addRun, clearHistory } from '../../support/history.ts'
+import { runRequest } from '../../support/request.ts'
 import { createFolder, runArgv } from '../../support/run-command.ts'
 import { onTerminal } from '../../support/terminal.ts'
 import { seedWorld } from '../../support/world.ts'
@@ -107,6 +109,21 @@ describe('runs controls', () => {
     expect((await cli('controls', String(id), '--limit', '26')).out).not.toMatch(/more/)
     const lines = await onTerminal(80, ['runs', 'controls', String(id)], { DATABASE_URL: url })
     for (const line of lines) expect(line.length).toBeLessThanOrEqual(80)
+  })
+
+  it('adds up to what the run and its systems say', async () => {
+    const { runId, counts } = await executeRun(runRequest(url))
+    const controls = await json('controls', String(runId), '--sort', 'failing')
+    const ofSystems = await json('systems', String(runId))
+    const sum = (rows: readonly Record<string, unknown>[], key: string) =>
+      rows.reduce((total, row) => total + (row[key] as number), 0)
+    expect(controls).toHaveLength(counts.controls)
+    for (const key of ['pass', 'fail', 'insufficient_evidence', 'unknown']) {
+      expect(sum(controls, key)).toBe(sum(ofSystems, key))
+    }
+    expect(sum(controls, 'pass')).toBe(counts.pass)
+    expect(sum(controls, 'insufficient_evidence')).toBe(counts.insufficientEvidence)
+    expect(sum(controls, 'decide_us')).toBeGreaterThan(0)
   })
 
   it.each([
