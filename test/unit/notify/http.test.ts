@@ -1,5 +1,6 @@
 import { createServer } from 'node:net'
 import type { AddressInfo, Socket } from 'node:net'
+import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { afterAll, describe, expect, it } from 'vitest'
 import { post, requireTaken } from '../../../job-image/notify/http.ts'
 import type { Post } from '../../../job-image/notify/http.ts'
@@ -177,12 +178,37 @@ describe('a private address', () => {
   })
 })
 
-it('an authority that is not trusted is named as such', async () => {
-  const { certificate, key } = issueCertificate(createAuthority('a'), {
+describe('over TLS', () => {
+  const authority = createAuthority('receivers')
+  const { certificate, key } = issueCertificate(authority, {
     commonName: 'hooks',
-    hosts: ['127.0.0.1'],
+    hosts: ['hooks.example'],
   })
-  const receiver = await startReceiver(OK, { key, cert: certificate })
-  await expect(send(receiver.url)).rejects.toThrow(/its certificate is not trusted; NODE_EXTRA_CA_CERTS/)
-  expect(receiver.requests).toEqual([])
+  const lookup = async () => [{ address: '127.0.0.1', family: 4 }]
+  const https = (host: string, port: number) => send(`https://${host}:${port}/`, { lookup })
+
+  it('an authority that is not trusted is named as such', async () => {
+    const receiver = await startReceiver(OK, { key, cert: certificate })
+    await expect(https('hooks.example', receiver.port)).rejects.toThrow(
+      'hooks.example: its certificate is not trusted; NODE_EXTRA_CA_CERTS can name its authority',
+    )
+    expect(receiver.requests).toEqual([])
+  })
+
+  it('the certificate must be for the name, not for the address that it leads to', async () => {
+    const receiver = await startReceiver(OK, { key, cert: certificate })
+    const before = getCACertificates('default')
+    setDefaultCACertificates([...before, authority.certificate])
+    try {
+      await https('hooks.example', receiver.port)
+      expect(receiver.requests).toHaveLength(1)
+      await expect(https('other.example', receiver.port)).rejects.toThrow(
+        'other.example: its certificate is for another name',
+      )
+      await expect(send(receiver.url)).rejects.toThrow('127.0.0.1: its certificate is for another name')
+    } finally {
+      setDefaultCACertificates(before)
+    }
+    expect(receiver.requests).toHaveLength(1)
+  })
 })
