@@ -1,11 +1,11 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { parse, stringify } from 'yaml'
 import packageJson from '../../package.json' with { type: 'json' }
 import { readConfig } from '../../operator/config.ts'
 import { CHART, describeWithHelm, helm, ofKind, one, render, valuesFile } from './chart.ts'
-import type { Manifest } from './chart.ts'
+import type { Manifest, Raw } from './chart.ts'
 
 const GENERATED = join(import.meta.dirname, '../../crds/validationschedules.rapidrmf.io.yaml')
 
@@ -78,6 +78,63 @@ describeWithHelm('the chart', () => {
       'log-level': 'debug',
     })
     expect(configOf(namespaced)).toMatchObject({ namespaces: ['compliance', 'team-a'] })
+  })
+
+  describe('with a receiver of notifications', () => {
+    const URL = 'https://hooks.example:8443/in'
+    const rendered = async (set: string) => {
+      const objects = await render('--set', `networkPolicy.apiServerPorts={6443},${set}`)
+      const [container] = one(objects, 'Deployment')['spec'].template.spec.containers
+      const env = (container.env as Raw[]).filter(({ name }) => String(name).startsWith('NOTIFY_'))
+      const egress = one(objects, 'NetworkPolicy')['spec'].egress as { ports: Raw[] }[]
+      return { objects, env, ports: egress.flatMap((rule) => rule.ports.map(({ port }) => port as number)) }
+    }
+    const fromSecret = (name: string, key: string) => ({
+      name,
+      valueFrom: { secretKeyRef: { name: 'rapidrmf-notify', key } },
+    })
+
+    it('hands its URL over, and lets the operator reach it', async () => {
+      const { env, ports } = await rendered(`notifications.url=${URL}`)
+      const given = Object.fromEntries(env.map(({ name, value }) => [name, value as string]))
+      expect(readConfig(['--image', 'x'], given)).toMatchObject({
+        'notify-url': URL,
+        'notify-allow-private-addresses': false,
+      })
+      expect(ports).toEqual([6443, 53, 53, 8443])
+    })
+
+    it('takes what is secret from a Secret, and needs no right to read it', async () => {
+      const set = 'notifications.existingSecret.name=rapidrmf-notify'
+      const { objects, env, ports } = await rendered(set)
+      expect(env).toEqual([
+        fromSecret('NOTIFY_URL', 'url'),
+        fromSecret('NOTIFY_SECRET', 'secret'),
+        { name: 'NOTIFY_ALLOW_PRIVATE_ADDRESSES', value: 'false' },
+      ])
+      expect(ports).toEqual([6443, 53, 53, 443])
+      expect(ofKind(objects, 'ClusterRole')).toEqual(ofKind(await render(), 'ClusterRole'))
+      const unsigned = await rendered(`${set},notifications.existingSecret.secretKey=`)
+      expect(unsigned.env.map(({ name }) => name as string)).not.toContain('NOTIFY_SECRET')
+      const both = await rendered(`${set},notifications.url=${URL}`)
+      expect(both.env.slice(0, 2)).toEqual([
+        { name: 'NOTIFY_URL', value: URL },
+        fromSecret('NOTIFY_SECRET', 'secret'),
+      ])
+    })
+
+    it.each([
+      ['notifications.url=http://hooks.svc/in,notifications.allowPrivateAddresses=true', 80],
+      ['notifications.url=http://[fd00::1]:8080/in,notifications.allowPrivateAddresses=true', 8080],
+      [`notifications.url=${URL},networkPolicy.notificationPorts={9443}`, 9443],
+    ])('lets the operator reach the port of %s', async (set, port) => {
+      expect((await rendered(set)).ports).toEqual([6443, 53, 53, port])
+    })
+
+    it('or without one has no variable and no way out for it', async () => {
+      const { env, ports } = await rendered('replicas=1')
+      expect([env, ports]).toEqual([[], [6443]])
+    })
   })
 
   it('needs no kind that a bare cluster does not have', async () => {

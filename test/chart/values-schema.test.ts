@@ -22,6 +22,11 @@ describeWithHelm('values.schema.json', () => {
     ['limits.allowedImages[0]=a b', /allowedImages\/0.*does not match pattern/s],
     ['networkPolicy.apiServerPorts[0]=70000', /apiServerPorts\/0.*maximum: got 70,?000, want 65,?535/s],
     ['config.data.environments=x', /config\/data.*got object, want string/s],
+    ['notifications.url=hooks.example', /notifications\/url.*does not match pattern/s],
+    ['notifications.url=https://me:pw@hooks.example', /notifications\/url.*does not match pattern/s],
+    ['notifications.secret=x', /notifications.*additional properties 'secret' not allowed/s],
+    ['notifications.existingSecret=x', /existingSecret.*got string, want object/s],
+    ['notifications.existingSecret.urlKey=', /urlKey.*minLength: got 0, want 1/s],
     ['admissionPolicy.enabled=yes', /admissionPolicy\/enabled.*got string, want boolean/s],
   ])('refuses --set %s, and says where', async (set, message) => {
     await expect(render('--set', set)).rejects.toThrow(message)
@@ -31,6 +36,7 @@ describeWithHelm('values.schema.json', () => {
     ['sample.create=true', /a schedule needs a configuration; set config.create=true/],
     ['sample.create=true,config.create=true,namespaces={elsewhere}', /add it to namespaces/],
     ['config.create=true,config.existingConfigMap=x', /keep one of them/],
+    ['notifications.url=http://hooks.svc', /use https:\/\/, or set notifications.allowPrivateAddresses/],
   ])('refuses %s, which cannot work, and says what to do', async (set, message) => {
     await expect(render('--set', set)).rejects.toThrow(message)
   })

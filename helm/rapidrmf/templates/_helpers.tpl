@@ -58,6 +58,43 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
+{{/* The operator's variables for the one receiver; nothing where there is none. */}}
+{{- define "rapidrmf.notifications" -}}
+{{- $secret := .Values.notifications.existingSecret }}
+{{- $private := .Values.notifications.allowPrivateAddresses }}
+{{- if and (hasPrefix "http://" .Values.notifications.url) (not $private) }}
+{{- fail "notifications.url: http:// sends in the clear; use https://, or set notifications.allowPrivateAddresses" }}
+{{- end }}
+{{- if or .Values.notifications.url $secret.name }}
+- name: NOTIFY_URL
+{{- if .Values.notifications.url }}
+  value: {{ .Values.notifications.url | quote }}
+{{- else }}
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret.name }}
+      key: {{ $secret.urlKey }}
+{{- end }}
+{{- if and $secret.name $secret.secretKey }}
+- name: NOTIFY_SECRET
+  valueFrom:
+    secretKeyRef:
+      name: {{ $secret.name }}
+      key: {{ $secret.secretKey }}
+{{- end }}
+- name: NOTIFY_ALLOW_PRIVATE_ADDRESSES
+  value: {{ $private | quote }}
+{{- end }}
+{{- end }}
+
+{{/* As far as the values tell it. */}}
+{{- define "rapidrmf.notificationPort" -}}
+{{- $url := .Values.notifications.url }}
+{{- $default := ternary "80" "443" (hasPrefix "http://" $url) }}
+{{- $host := ternary (urlParse $url).host "" (ne $url "") }}
+{{- regexFind ":[0-9]+$" $host | trimPrefix ":" | default $default }}
+{{- end }}
+
 {{/* All that the operator asks of the API server about schedules and their runs. It reads no Secrets. */}}
 {{- define "rapidrmf.rules" -}}
 - apiGroups: [rapidrmf.io]
