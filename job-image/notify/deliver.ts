@@ -66,20 +66,20 @@ export async function deliverNotices(
   options: DeliverOptions = {},
 ): Promise<Delivery[]> {
   if (sinks.length === 0) return []
-  const due = await withClient(target, async (client) => {
+  return withClient(target, async (client) => {
     if (options.retryNow === true) await retryNow(client, sinks)
-    return sinksWithDueNotices(client, sinks)
-  })
-  const queue = sinks.filter(({ name }) => due.has(name))
-  const deliveries: Delivery[] = []
-  const worker = async (client: Client): Promise<void> => {
-    for (let sink = queue.shift(); sink !== undefined; sink = queue.shift()) {
-      deliveries.push(...(await deliverTo(client, sink, options)))
+    const due = await sinksWithDueNotices(client, sinks)
+    const queue = sinks.filter(({ name }) => due.has(name))
+    const deliveries: Delivery[] = []
+    const worker = async (session: Client): Promise<void> => {
+      for (let sink = queue.shift(); sink !== undefined; sink = queue.shift()) {
+        deliveries.push(...(await deliverTo(session, sink, options)))
+      }
     }
-  }
-  const workers = Math.min(SINKS_AT_ONCE, queue.length)
-  await Promise.all(Array.from({ length: workers }, () => withClient(target, worker)))
-  return deliveries
+    const others = Math.max(0, Math.min(SINKS_AT_ONCE, queue.length) - 1)
+    await Promise.all([worker(client), ...Array.from({ length: others }, () => withClient(target, worker))])
+    return deliveries
+  })
 }
 
 async function deliverTo(client: Client, sink: Sink, options: DeliverOptions): Promise<Delivery[]> {
