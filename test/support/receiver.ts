@@ -28,10 +28,11 @@ export type Receiver = {
   connections(): number
 }
 
-/** A receiver of webhooks on a port of its own of 127.0.0.1, closed with the test file. */
+/** A receiver of webhooks on a port of its own of `host`, closed with the test file. */
 export async function startReceiver(
   behave: Behaviour = OK,
   tls?: { readonly key: string; readonly cert: string },
+  host = '127.0.0.1',
 ): Promise<Receiver> {
   let connections = 0
   const listener = (request: IncomingMessage, response: ServerResponse): void => {
@@ -48,9 +49,9 @@ export async function startReceiver(
   }
   const server = tls === undefined ? createServer(listener) : createTlsServer(tls, listener)
   server.on('connection', () => (connections += 1))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await new Promise<void>((resolve) => server.listen(0, host, resolve))
   const { port } = server.address() as AddressInfo
-  const url = `${tls === undefined ? 'http' : 'https'}://127.0.0.1:${port}`
+  const url = `${tls === undefined ? 'http' : 'https'}://${host}:${port}`
   const receiver: Receiver = { port, url, requests: [], behave, connections: () => connections }
   afterAll(async () => {
     server.closeAllConnections()
