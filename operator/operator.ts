@@ -72,7 +72,6 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
         notices?.endTerm()
         return
       }
-      notices?.startTerm()
       reconciler.startTerm()
       // Whatever the last leader left undone, and whatever it did that nobody has looked at since.
       addAll(caches, queue)

@@ -27,7 +27,7 @@ export type ReconcilerOptions = StepsOptions & {
   readonly clock: Clock
   readonly rush: Pick<Rush, 'isOn'>
   /** Undefined: nobody is to be told but by events. */
-  readonly notices?: Pick<Notices, 'look' | 'tell' | 'forget'> | undefined
+  readonly notices?: Pick<Notices, 'startTerm' | 'look' | 'tell' | 'forget'> | undefined
 }
 
 /** Reads, write, write again, settle: four rounds, and as many again for what changes under our hands. */
@@ -73,6 +73,7 @@ export class Reconciler {
   /** To be called when this replica begins to lead: what it decided in an earlier term may not have been told. */
   startTerm(): void {
     this.#plannedAt.clear()
+    this.#options.notices?.startTerm()
   }
 
   #gather(key: string, schedule: CachedSchedule, now: number): PlanInput {

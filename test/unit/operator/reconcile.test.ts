@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
+import type { CloudEvent } from '../../../job-image/notify/cloud-event.ts'
 import type { Caches } from '../../../operator/caches.ts'
 import { createCaches } from '../../../operator/caches.ts'
 import { systemClock } from '../../../operator/clock.ts'
@@ -8,6 +9,7 @@ import type { KubeClient } from '../../../operator/kube/client.ts'
 import type { EventInput } from '../../../operator/kube/events.ts'
 import type { KubeObject } from '../../../operator/kube/object.ts'
 import type { CachedSchedule } from '../../../operator/model.ts'
+import { Notices } from '../../../operator/notices.ts'
 import { Reconciler } from '../../../operator/reconcile.ts'
 import { DEFAULTS, NOW, at, liveCronJob, schedule } from './fixtures.ts'
 
@@ -75,6 +77,7 @@ function reconciler(
   // These watches never run: each write has come back at once.
   for (const cache of Object.values(caches)) cache.hasSeen = () => true
   const events: EventInput[] = []
+  const notices: CloudEvent[] = []
   const made = new Reconciler({
     client: api.client,
     caches,
@@ -83,11 +86,14 @@ function reconciler(
     clock,
     log,
     rush: { isOn: rushed, note: () => undefined },
+    notices: new Notices({ add: (_key, event) => void notices.push(event), clear: () => undefined }),
   })
   return {
     reconcile: (failures = 0, wasPutOff = false) => made.reconcile(KEY, { failures, wasPutOff }),
+    startTerm: () => made.startTerm(),
     caches,
     events,
+    notices,
   }
 }
 
@@ -229,6 +235,55 @@ describe('a status that cannot be written', () => {
     })
     expect(await reconcile()).toEqual(result)
     expect(events).toEqual([])
+  })
+})
+
+describe('what no run can tell', () => {
+  const gone = {
+    ...schedule(),
+    status: { active: [{ jobUID: 'j', job: 'job-j', trigger: 'Schedule', startTime: at(-60) }] },
+  } satisfies CachedSchedule
+  const answers = {
+    'get jobs': () => refused(404, 'NotFound'),
+    'list pods': () => ({ items: [] }),
+  }
+  const statusOf = (api: ReturnType<typeof fakeApi>) =>
+    api.calls.findLast(({ call }) => call === 'status validationschedules')?.object['status']
+
+  it('is told by one write, and once', async () => {
+    const api = fakeApi(answers)
+    const { reconcile, caches, notices } = reconciler(api, { schedule: gone, cronJob: true })
+    await reconcile()
+    expect(notices).toMatchObject([{ type: 'io.rapidrmf.run.errored', data: { reason: 'JobDeleted' } }])
+    expect(api.names().filter((name) => !/^(get|list)/.test(name))).toEqual(['status validationschedules'])
+    caches.schedules.store.set({ ...gone, resourceVersion: '101', status: statusOf(api) as object })
+    await reconcile()
+    expect(notices).toHaveLength(1)
+  })
+
+  it.each([
+    ['was refused', refused(409, 'Conflict')],
+    ['had no answer', new UnreachableError('x')],
+  ])('is told when the status says so, and not when its write %s', async (_what, error) => {
+    let isDown = true
+    const api = fakeApi({ ...answers, 'status validationschedules': () => (isDown ? error : undefined) })
+    const { reconcile, caches, notices } = reconciler(api, { schedule: gone, cronJob: true })
+    await reconcile()
+    expect(notices).toEqual([])
+    isDown = false
+    caches.schedules.store.set({ ...gone, resourceVersion: '101', status: statusOf(api) as object })
+    await reconcile()
+    expect(notices).toHaveLength(1)
+  })
+
+  it('is told again by a replica that leads again', async () => {
+    const api = fakeApi(answers)
+    const { reconcile, startTerm, caches, notices } = reconciler(api, { schedule: gone, cronJob: true })
+    await reconcile()
+    caches.schedules.store.set({ ...gone, resourceVersion: '101', status: statusOf(api) as object })
+    startTerm()
+    await reconcile()
+    expect(notices.map(({ id }) => id)).toEqual([notices[0]?.id, notices[0]?.id])
   })
 })
 
