@@ -3,7 +3,7 @@ import { describeWithCluster } from '../cluster/namespace.ts'
 import { until } from '../cluster/until.ts'
 import { expectExactlyOnce } from '../support/run-check.ts'
 import { seedWorld } from '../support/world.ts'
-import { CONTROLS, DATABASE, finished, inDatabase, PATIENCE, podsOf, runToEnd } from './runs.ts'
+import { attemptsOf, CONTROLS, DATABASE, finished, inDatabase, PATIENCE, podsOf, runToEnd } from './runs.ts'
 import { useRelease } from './release.ts'
 
 const SYSTEMS = 150
@@ -88,10 +88,6 @@ describeWithCluster('pods that break', () => {
     const { status } = await here.admin.batch.readNamespacedJob({ namespace: here.name, name: job })
     expect(status).toMatchObject({ succeeded: 1 })
     expect(status?.failed ?? 0).toBe(0)
-    const { rows } = await database.client.query(
-      `SELECT outcome FROM job_run_attempts a JOIN job_runs r ON r.id = a.job_run_id WHERE run_key = $1 ORDER BY attempt`,
-      [uid],
-    )
-    expect(rows).toEqual([{ outcome: 'interrupted' }, { outcome: 'success' }])
+    expect(await attemptsOf(database, uid)).toEqual(['interrupted', 'success'])
   })
 })

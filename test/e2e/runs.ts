@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import type { V1Pod } from '@kubernetes/client-node'
 import { Client } from 'pg'
 import { inject } from 'vitest'
+import { decodeRunSummary } from '../../crds/run-summary.ts'
+import type { RunSummary } from '../../crds/run-summary.ts'
 import type { ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
 import { until } from '../cluster/until.ts'
 import type { TestDatabase } from '../support/database.ts'
@@ -74,6 +76,23 @@ export async function podsOf({ here }: Release, job: string): Promise<V1Pod[]> {
     labelSelector: `batch.kubernetes.io/job-name=${job}`,
   })
   return items.sort((a, b) => Number(a.metadata?.creationTimestamp) - Number(b.metadata?.creationTimestamp))
+}
+
+/** What each of a Job's pods has said of the run at its end; undefined of one that said nothing whole. */
+export async function summariesOf(release: Release, job: string): Promise<(RunSummary | undefined)[]> {
+  const pods = await podsOf(release, job)
+  return pods.map(({ status }) =>
+    decodeRunSummary(status?.containerStatuses?.[0]?.state?.terminated?.message ?? ''),
+  )
+}
+
+/** How the processes ended that have worked on the run, in the order in which they began. */
+export async function attemptsOf({ client }: TestDatabase, runKey: string): Promise<(string | null)[]> {
+  const { rows } = await client.query<{ outcome: string | null }>(
+    `SELECT outcome FROM job_run_attempts a JOIN job_runs r ON r.id = a.job_run_id WHERE run_key = $1 ORDER BY attempt`,
+    [runKey],
+  )
+  return rows.map(({ outcome }) => outcome)
 }
 
 /** When the runtime started the pod's container, in ms; the pod's own status knows only the second. */
