@@ -40,7 +40,7 @@ function worker(hours: number, ...flags: string[]) {
 it('workers whose clocks are hours apart share a run, and every time in it is the database’s', async () => {
   const ends = await Promise.all([-7, 0, 9].map((hours) => worker(hours, '--run-key', 'apart')))
   const summaries = ends.map(({ code, stdout, stderr }) => {
-    expect(code, stderr).toBe(0)
+    expect({ code, stderr }).toMatchObject({ code: 0 })
     return JSON.parse(stdout) as RunSummary
   })
   expect(new Set(summaries.map((summary) => JSON.stringify(summary))).size).toBe(1)
