@@ -16,6 +16,7 @@ import { makePauseImage } from '../image/base-images.ts'
 import { installPackages } from '../image/debian.ts'
 import { ENGINE_PACKAGES, startEngine } from '../image/engine.ts'
 import { buildImages } from '../image/images.ts'
+import { sandboxRefusal } from '../image/sandbox.ts'
 import { NODE_PACKAGES, openLink, startNode } from './node.ts'
 
 const run = promisify(execFile)
@@ -40,8 +41,8 @@ export type E2eCluster = Tools & {
 export async function startE2eCluster(
   say: (text: string) => void,
 ): Promise<E2eCluster | { readonly missing: string }> {
-  const packages = installPackages({ ...ENGINE_PACKAGES, ...NODE_PACKAGES })
-  if (packages !== undefined) return { missing: `a node ${packages}` }
+  const lacking = installPackages({ ...ENGINE_PACKAGES, ...NODE_PACKAGES }) ?? sandboxRefusal()
+  if (lacking !== undefined) return { missing: `a node ${lacking}` }
   const binaries = await findBinaries([...CONTROL_PLANE, 'kubelet', 'kube-proxy', 'kubectl'])
   if ('missing' in binaries) return binaries
   const helm = await findHelm()

@@ -16,7 +16,7 @@ const SYSTEMS = 2
 describeWithCluster('notices of runs in pods', () => {
   const release = useRelease('e2e-notices')
   /** Where pods reach this machine. */
-  const address = new URL(inject('postgresUrl')).hostname
+  const address = (): string => new URL(inject('postgresUrl')).hostname
   beforeAll(async () => {
     const { here, database } = release
     await seedWorld(database.client, { systems: SYSTEMS })
@@ -64,7 +64,7 @@ describeWithCluster('notices of runs in pods', () => {
   }
 
   it('a webhook hears of the end, signed with the key of a Secret that nobody else gets to see', async () => {
-    const receiver = await startReceiver(OK, undefined, address)
+    const receiver = await startReceiver(OK, undefined, address())
     const { lastRun, uid, job } = await runWithSink('heard', `${receiver.url}/hook`)
     const [request] = await until(
       'the notice',
@@ -97,8 +97,8 @@ describeWithCluster('notices of runs in pods', () => {
 
   it.each<[string, () => Promise<Pick<Receiver, 'url'>>]>([
     // Nothing listens on port 1.
-    ['refuses', () => Promise.resolve({ url: `http://${address}:1` })],
-    ['never answers', () => startReceiver(HANG, undefined, address)],
+    ['refuses', () => Promise.resolve({ url: `http://${address()}:1` })],
+    ['never answers', () => startReceiver(HANG, undefined, address())],
   ])('a receiver that %s: the run is what it would be, and the notice waits', async (what, start) => {
     const { url } = await start()
     const name = `sink-${what.replaceAll(' ', '-')}`

@@ -4,7 +4,7 @@ import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { until } from '../cluster/until.ts'
 import { installPackages } from './debian.ts'
-import { openSandbox } from './sandbox.ts'
+import { openSandbox, sandboxRefusal } from './sandbox.ts'
 
 /** The newer client that some machines have insists on a plug-in to build with. */
 const DOCKER = '/usr/bin/docker'
@@ -34,7 +34,7 @@ export const ENGINE_PACKAGES = {
 
 /** Or why there is none. */
 export async function startEngine(): Promise<Engine | { readonly missing: string }> {
-  const missing = installPackages(ENGINE_PACKAGES)
+  const missing = installPackages(ENGINE_PACKAGES) ?? sandboxRefusal()
   if (missing !== undefined) return { missing: `the Docker engine ${missing}` }
   mkdirSync(CACHE, { recursive: true })
   const sandbox = openSandbox({ lock: join(CACHE, 'lock') })

@@ -1,7 +1,7 @@
 // Programs that mount, start containers and make network links, in Linux namespaces of their own: when the first process
 // of them ends, the kernel ends all the others and takes mounts, links and firewall rules away. That process is a shell
 // which reads its commands from us, so that all of this happens whatever end we come to.
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
@@ -58,6 +58,14 @@ if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
   done
 fi
 `
+
+/** Undefined where this process may open one; else why it may not, and what to do. */
+export function sandboxRefusal(): string | undefined {
+  const mount = ['sh', '-c', 'mount -t tmpfs sandbox /run']
+  const { status } = spawnSync('unshare', ['--mount', '--pid', '--fork', '--mount-proc', '--net', ...mount])
+  if (status === 0) return undefined
+  return 'needs a root that may mount, and open namespaces (in a container: one that is started with --privileged)'
+}
 
 /** Needs root. */
 export function openSandbox({ network = false, lock }: SandboxOptions = {}): Sandbox {
