@@ -96,6 +96,14 @@ describe('the queue of notices', () => {
     expect(lines).toHaveLength(2)
   })
 
+  it('waits for no receiver longer than five minutes, whatever it asks for', async () => {
+    const busy = new DeliveryError('hooks.example: answered 429', { retryAfter: 3_600_000 })
+    const { add, clock, tries, results } = setUp(() => busy)
+    add('a')
+    await clock.advance(300_000)
+    expect([tries.length, results]).toEqual([2, ['failed']])
+  })
+
   it('lets others pass one that is never taken', async () => {
     const { add, clock, results } = setUp((id) => (id === 'poison' ? away : undefined))
     add('poison', 'a', 'b', 'c')

@@ -276,6 +276,18 @@ describe('what no run can tell', () => {
     expect(notices).toHaveLength(1)
   })
 
+  it.each([
+    ['long ago: is not told again', -601, 0],
+    ['just now, maybe by nobody: is told', -599, 1],
+  ])('that an earlier leader has seen, %s', async (_what, ended, count) => {
+    const run = { jobUID: 'j', job: 'job-j', trigger: 'Schedule', completionTime: at(ended) } as const
+    const recentRuns = [{ ...run, verdict: 'Errored', reason: 'JobDeleted' } as const]
+    const seen = schedule({}, { status: { recentRuns } })
+    const { reconcile, notices } = reconciler(fakeApi(), { schedule: seen, cronJob: true })
+    await reconcile()
+    expect(notices).toHaveLength(count)
+  })
+
   it('is told again by a replica that leads again', async () => {
     const api = fakeApi(answers)
     const { reconcile, startTerm, caches, notices } = reconciler(api, { schedule: gone, cronJob: true })
