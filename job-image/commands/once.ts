@@ -124,6 +124,7 @@ async function once(options: OnceOptions, io: Io): Promise<number> {
   const { newRunKey, failureSummary } = await import('../run/summary.ts')
   const runKey = options.runKey ?? newRunKey()
   let left: RunSummary | undefined
+  let early: Promise<void> | undefined
   let report: RunReport | undefined
   let tracing: Tracing | undefined
   const writeSummary = await summaryWriter(options.summaryFile, io)
@@ -135,7 +136,10 @@ async function once(options: OnceOptions, io: Io): Promise<number> {
     const summary = await validate({ ...options, runKey }, io, surroundings, (event) => {
       observer(event)
       if (event.type === 'left') left = event.summary
+      // At once: a pod that is killed while notices are sent has said what its run came to.
+      if (event.type === 'closed') early = writeSummary(event.summary).catch(() => undefined)
     })
+    await early
     await writeSummary(summary)
     const told = report.ended(summary)
     if (options.json) await writeJson(io.stdout, summary)

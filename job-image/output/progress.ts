@@ -17,6 +17,7 @@ const LEVELS: Readonly<Record<RunEvent['type'], LogLevel>> = {
   waiting: 'info',
   retrying: 'warn',
   warning: 'warn',
+  closed: 'debug',
   left: 'debug',
 }
 
@@ -80,6 +81,8 @@ function describeEvent(event: RunEvent): string {
       return `${plural(event.systems, 'system')}, ${plural(event.controls, 'control')}${stillPending(event)}`
     case 'progress':
       return `stored ${plural(event.systems, 'system')}, ${plural(event.results, 'result')}`
+    case 'closed':
+      return `run ${event.summary.runId} ended (${event.summary.status})`
     case 'left':
       return `left run ${event.summary.runId} (${event.summary.status})`
     case 'system-error':

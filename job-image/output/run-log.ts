@@ -53,6 +53,9 @@ export function runLog(log: Logger): RunLog {
       case 'warning':
         once('warn', event.message, {})
         return
+      case 'closed':
+        run.debug({ status: event.summary.status }, 'run ended')
+        return
       case 'left':
         run.debug({ status: event.summary.status }, 'run left')
     }

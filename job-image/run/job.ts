@@ -7,6 +7,7 @@ import type { Target } from '../db/client.ts'
 import { refuseExhaustedIds } from '../db/id-space.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { refuseSharedSessions } from '../db/pooling.ts'
+import { addControlTimes } from '../db/run-controls.ts'
 import { runTotals } from '../db/run-systems.ts'
 import { requireCurrentSchema } from '../db/schema.ts'
 import { InputError, InterruptedError, asError } from '../errors.ts'
@@ -14,7 +15,6 @@ import { startCourier } from '../notify/courier.ts'
 import type { Courier } from '../notify/courier.ts'
 import { withoutGrace } from '../notify/sink.ts'
 import { parseTimestamp } from '../time.ts'
-import { addControlTimes } from '../db/run-controls.ts'
 import { controlTimes, noTimes } from '../validation/control-times.ts'
 import { planDigest } from '../validation/plan-digest.ts'
 import { FenceError, NO_BATCH, runBatch } from './batch.ts'
@@ -42,6 +42,12 @@ async function attemptRun(request: RunRequest): Promise<RunSummary> {
   const target = targetOf(request, 'rapidrmf')
   const session = new Session(target, request.timing.outage)
   let courier: Courier | undefined
+  // Told before anything is sent: what waits for the summary does not wait for receivers.
+  const ended = (run: JobRun): RunSummary => {
+    const summary = summaryOf(run)
+    request.observer?.({ type: 'closed', summary })
+    return summary
+  }
   try {
     await session.run(async (client) => {
       await requireCurrentSchema(client)
@@ -55,13 +61,13 @@ async function attemptRun(request: RunRequest): Promise<RunSummary> {
     const worker = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`
     for (;;) {
       const opened = await openRun(session, request, worker)
-      if (opened.kind === 'closed') return summaryOf(opened.run)
+      if (opened.kind === 'closed') return ended(opened.run)
       const { run, attempt, resumed } = opened
       request.observer?.({ type: 'opened', runId: run.id, attempt, resumed, worker })
       // Connections are scarce, and this one would idle until the end.
       await session.close()
       const closed = await new AttemptAtRun(request, run, attempt).work()
-      if (closed !== undefined) return summaryOf(closed)
+      if (closed !== undefined) return ended(closed)
       // A peer took this attempt for dead (the process was frozen): register again and go on.
     }
   } finally {

@@ -81,6 +81,8 @@ export type RunEvent =
   | { readonly type: 'waiting'; readonly reason: string }
   | { readonly type: 'retrying'; readonly error: string }
   | { readonly type: 'warning'; readonly message: string }
+  /** The run has come to its end, by whomever; notices of it may still be sent. */
+  | { readonly type: 'closed'; readonly summary: RunSummary }
   /** This attempt ended before the run was done: the run as it stands now (`final` if it was closed with it). */
   | { readonly type: 'left'; readonly summary: RunSummary }
 

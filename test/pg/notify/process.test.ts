@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
 import { executeRun } from '../../../job-image/run/job.ts'
 import { createDatabase } from '../../support/database.ts'
@@ -79,11 +80,14 @@ const idsOf = (): string[] => receiver.requests.map(({ body }) => (JSON.parse(bo
 describe('a process that is killed', () => {
   it('between the end of its run and the answer leaves the notice to the next one', async () => {
     receiver.behave = HANG
-    const run = rapidrmf(['scheduler', 'once', '--run-key', 'killed'])
+    const run = rapidrmf(['scheduler', 'once', '--run-key', 'killed', '--summary-file', 'summary.json'])
     await expect.poll(() => receiver.requests.length, { timeout: 20_000 }).toBe(1)
     run.kill('SIGKILL')
     expect((await run.ended).signal).toBe('SIGKILL')
     expect(await storedRun(client, 'killed')).toMatchObject({ status: 'success', finished: true })
+    // In a pod this is the termination message: it does not wait for receivers.
+    const summary: unknown = JSON.parse(readFileSync(join(folder.path, 'summary.json'), 'utf8'))
+    expect(summary).toMatchObject({ runKey: 'killed', final: true, status: 'success' })
     expect(await outbox(client)).toMatchObject([{ waiting: true, sent: false }])
 
     receiver.behave = OK
