@@ -68,6 +68,14 @@ export class Performance {
     this.struck = perturbation.kind === 'none' || perturbation.kind === 'hidden'
   }
 
+  /**
+   * Whether it had nothing to strike: on a busy machine two changes may be told in one status less, or more, than when
+   * the writes were counted. Only the last write can be such a one.
+   */
+  get hadNothingToStrike(): boolean {
+    return this.#perturbation.kind === 'crash' && this.writes === this.#perturbation.write - 1
+  }
+
   async play({ play }: Scenario): Promise<void> {
     const { name, kubelet } = this.#here
     this.#routes.set(name, this.#route())
