@@ -70,8 +70,9 @@ export async function connect(target: Target): Promise<Client> {
       const where = `database ${describeDatabase(target.url)}`
       const delay = Math.min(MAX_DELAY_MS, 100 * 2 ** attempt) * (0.5 + Math.random() / 2)
       if (!isTransient(thrown)) throw withRemedy(thrown, where)
-      // When the try began, not when it failed: a process that was stopped meanwhile has not tried for all that time.
-      if (began >= deadline) {
+      // A process that was stopped in the middle of a try has not tried for all that time.
+      const wasStopped = Date.now() - began > CONNECT_TIMEOUT_MS + 1_000
+      if (Date.now() + delay > deadline && !wasStopped) {
         throw new RunError(`${where} cannot be reached: ${reason(thrown)}`, { cause: thrown })
       }
       target.onRetry?.(asError(thrown))

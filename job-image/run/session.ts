@@ -49,7 +49,6 @@ export class Session {
       if (this.#client === undefined && this.#target.signal?.aborted === true) {
         throw new InterruptedError('stopped with work left')
       }
-      const began = Date.now()
       try {
         this.#client ??= await connect({ ...this.#target, retryFor: this.#remaining(deadline) })
         return await this.#withinGrace(this.#client, work)
@@ -59,8 +58,7 @@ export class Session {
         // A lost connection and a refused statement look alike from here; a new session is right for both.
         await this.close()
         deadline ??= Date.now() + this.#outage
-        // As in `connect`: a process that was stopped meanwhile gets another try.
-        if (began >= deadline) throw error
+        if (Date.now() >= deadline) throw error
         this.#target.onRetry?.(asError(error))
         await interruptibleSleep(retryDelay(attempt), this.#target.signal)
       }
