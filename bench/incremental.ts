@@ -1,5 +1,6 @@
 import type { Client } from 'pg'
 import { inputDigest } from '../job-image/db/input-digest.ts'
+import { median } from './report.ts'
 import type { Figure } from './report.ts'
 
 /** A run of the program on the environment: what it took in ms, and what it took over from earlier ones. */
@@ -8,6 +9,7 @@ export type TimedRun = (...flags: string[]) => Promise<{ readonly wall: number; 
 /** What a run may cost beside the digests, in ms: the process, its connections, the queue of 2,000 systems. */
 const ALLOWANCE = 250
 const CHANGED_SHARE = 0.01
+const NIGHTS = 3
 
 /**
  * What an incremental run costs when nothing, and when one system in a hundred, has changed; beside the bare query of
@@ -21,8 +23,15 @@ export async function incrementalFigures(
 ): Promise<Figure[]> {
   const full = await run('--full')
   const digests = await digestQuery(client, environment)
-  const unchanged = await run('--incremental')
-  if (unchanged.carried !== systems) throw new Error(`carried ${unchanged.carried} of ${systems} systems`)
+  // As autovacuum has by the next night.
+  await client.query('VACUUM ANALYZE')
+  const nights = []
+  for (let night = 0; night < NIGHTS; night += 1) {
+    const { wall, carried } = await run('--incremental')
+    if (carried !== systems) throw new Error(`carried ${carried} of ${systems} systems`)
+    nights.push(wall)
+  }
+  const unchanged = median(nights)
   const share = Math.max(1, Math.round(systems * CHANGED_SHARE))
   await client.query(
     `UPDATE evidence SET sha256 = md5(sha256) || md5(key)
@@ -36,10 +45,10 @@ export async function incrementalFigures(
   return [
     { name: name('a full run'), value: full.wall / 1000, unit: 's' },
     { name: name('the bare query of the digests'), value: digests, unit: 'ms' },
-    { name: name('nothing changed'), value: unchanged.wall, unit: 'ms' },
+    { name: name('nothing changed'), value: unchanged, unit: 'ms' },
     {
       name: name('nothing changed / (2 × the bare query + 0.25 s)'),
-      value: unchanged.wall / limit,
+      value: unchanged / limit,
       unit: '×',
       budget: { atMost: 1 },
     },

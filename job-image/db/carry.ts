@@ -46,12 +46,12 @@ const CARRY = `
       FROM newest n
       JOIN job_runs r ON r.id = n.job_run_id AND r.reference_time <= $5::timestamp
       JOIN job_run_systems o ON o.job_run_id = n.results_run_id AND o.system_id = n.system_id AND o.state = 'done'
-     CROSS JOIN LATERAL (
-            SELECT validated_at FROM validation_results
-             WHERE job_run_id = n.results_run_id AND system_id = n.system_id LIMIT 1) made
-     WHERE NOT EXISTS (
+     WHERE EXISTS (
              SELECT FROM validation_results v
-              WHERE v.system_id = n.system_id AND v.job_run_id IS NULL AND v.validated_at > made.validated_at OFFSET 0)
+              WHERE v.job_run_id = n.results_run_id AND v.system_id = n.system_id OFFSET 0)
+       AND NOT EXISTS (
+             SELECT FROM validation_results v
+              WHERE v.system_id = n.system_id AND v.job_run_id IS NULL AND v.validated_at > o.decided_at OFFSET 0)
        AND n.input_digest = ${inputDigest('$4::bytea', 'n.system_id')}
        FOR KEY SHARE OF o),
   age AS (SELECT count(*) FILTER (WHERE made_at <= $5::timestamp - $6 * interval '1 s')::int AS old FROM held),

@@ -23,13 +23,21 @@ const BY_STATUS = `v.control_id, count(*) FILTER (WHERE v.status = 'PASS') AS pa
   count(*) FILTER (WHERE v.status = 'INSUFFICIENT_EVIDENCE') AS insufficient,
   count(*) FILTER (WHERE v.status = 'UNKNOWN') AS unknown`
 
-/** About 0.25 s for a million rows. */
+/**
+ * The run's own rows by the run's number alone, which is four times faster than by way of its systems: about 0.35 s for a
+ * million. Those that it took over are the others' and found through the systems.
+ */
 const ALL = `
-  SELECT ${BY_STATUS}
-    FROM job_run_systems s
-    JOIN validation_results v ON v.job_run_id = s.results_run_id AND v.system_id = s.system_id
-   WHERE s.job_run_id = $1 AND s.state = 'done'
-   GROUP BY v.control_id`
+  SELECT control_id, sum(pass)::int AS pass, sum(fail)::int AS fail, sum(insufficient)::int AS insufficient,
+         sum(unknown)::int AS unknown
+    FROM (SELECT ${BY_STATUS} FROM validation_results v WHERE v.job_run_id = $1 GROUP BY v.control_id
+          UNION ALL
+          SELECT ${BY_STATUS}
+            FROM job_run_systems s
+            JOIN validation_results v ON v.job_run_id = s.results_run_id AND v.system_id = s.system_id
+           WHERE s.job_run_id = $1 AND s.state = 'done' AND s.results_run_id <> $1
+           GROUP BY v.control_id) parts
+   GROUP BY control_id`
 
 /** What the previous run ($2) counted, less what is not carried on from it, and what is new: reads what changed. */
 const CHANGED = `

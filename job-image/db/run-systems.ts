@@ -4,7 +4,6 @@ import type { EvidenceRow } from '../validation/model.ts'
 import { EVIDENCE_COLUMNS, toEvidence } from './evidence.ts'
 import type { EvidenceTuple } from './evidence.ts'
 import { inputDigest } from './input-digest.ts'
-import { UTC_NOW } from './job-runs.ts'
 
 /** A system that this transaction has locked in the run's queue, with all that is needed to decide it. */
 export type ClaimedSystem = {
@@ -122,12 +121,13 @@ export type SystemOutcome = {
 }
 
 // The fence: the run must still be running, and cannot be closed before this transaction ends.
+// decided_at is the transaction's time, as `validated_at` of the rows is: who looks for later rows need not read these.
 const SETTLE = `
   UPDATE job_run_systems s
      SET state = CASE WHEN d.error IS NULL THEN 'done' ELSE 'error' END,
          results_run_id = CASE WHEN d.error IS NULL THEN $1::int END,
          pass = d.pass, fail = d.fail, insufficient_evidence = d.insufficient_evidence, unknown = d.unknown,
-         error = d.error, decided_at = ${UTC_NOW}, input_digest = decode(d.input_digest, 'hex'),
+         error = d.error, decided_at = now() AT TIME ZONE 'UTC', input_digest = decode(d.input_digest, 'hex'),
          valid_until = d.valid_until
     FROM (SELECT id FROM job_runs WHERE id = $1 AND status = 'running' FOR SHARE) r,
          unnest($2::int[], $3::int[], $4::int[], $5::int[], $6::int[], $7::text[], $8::text[], $9::timestamp[])

@@ -99,6 +99,8 @@ class AttemptAtRun {
   readonly #attempt: number
   /** One lane of batches each. */
   readonly #workers: readonly Session[]
+  /** How many of them have anything to do; known from planning on. */
+  #lanes = 1
   /** The first of them: does what is not a batch. */
   readonly #session: Session
   readonly #heartbeat: Heartbeat
@@ -153,6 +155,7 @@ class AttemptAtRun {
       return inTransaction(client, () => planRun(client, this.#run, this.#request))
     })
     const { systems, pending } = await this.#session.run((client) => runTotals(client, this.#run.id))
+    this.#lanes = Math.max(1, Math.min(this.#workers.length, Math.ceil(pending / batchSize)))
     observer?.({ type: 'planned', systems, pending, controls: plan.controls.length })
     for (const { controlId, message } of plan.invalidControls) {
       observer?.({ type: 'warning', message: `${controlId}: ${message}` })
@@ -211,7 +214,7 @@ class AttemptAtRun {
       }
     }
     // All settle before anything else is done: a lane left alone would go on in a run that this attempt has left.
-    const ends = await Promise.allSettled(this.#workers.map(lane))
+    const ends = await Promise.allSettled(this.#workers.slice(0, this.#lanes).map(lane))
     for (const end of ends) if (end.status === 'rejected') throw end.reason
     return any
   }
