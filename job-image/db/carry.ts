@@ -27,9 +27,10 @@ export type Carried = {
 
 // Of every system its newest answer, of whatever run: an older one is never taken over, also where it would fit. That
 // of a later run is not either: prune looks for what refers to a run in later ones only.
-// `held` asks, from the cheap to the dear: does its time still come before the moment that changes it; do the rows still
-// exist; has nobody judged the system since; is all that it was made from the same. EXISTS with OFFSET 0 stays one probe
-// of an index for each system, whatever the statistics say.
+// `held` asks, from the cheap to the dear: do the rows still exist; has nobody judged the system since; is all that it
+// was made from the same. One system at a time, by indexes: each step is materialized and looks things up in subqueries
+// of its own (OFFSET 0, FOR KEY SHARE), because a join would be ordered by statistics that have never seen the latest
+// runs, and then the digests may be made once for each run there is.
 // The origin is locked against prune, which passes over what somebody holds.
 const CARRY = `
   WITH newest AS MATERIALIZED (
@@ -40,20 +41,25 @@ const CARRY = `
              WHERE system_id = s.id AND state <> 'pending' AND job_run_id <> $1
              ORDER BY job_run_id DESC LIMIT 1) q
      WHERE s.environment = $2 AND ($3::int[] IS NULL OR s.id = ANY ($3))
-       AND q.state = 'done' AND q.job_run_id < $1 AND (q.valid_until IS NULL OR q.valid_until > $5::timestamp)),
-  held AS MATERIALIZED (
+       AND q.state = 'done' AND q.job_run_id < $1 AND (q.valid_until IS NULL OR q.valid_until > $5::timestamp)
+       AND (SELECT reference_time FROM job_runs WHERE id = q.job_run_id) <= $5::timestamp),
+  origin AS MATERIALIZED (
     SELECT n.*, o.decided_at AS made_at
       FROM newest n
-      JOIN job_runs r ON r.id = n.job_run_id AND r.reference_time <= $5::timestamp
-      JOIN job_run_systems o ON o.job_run_id = n.results_run_id AND o.system_id = n.system_id AND o.state = 'done'
+     CROSS JOIN LATERAL (
+            SELECT decided_at FROM job_run_systems
+             WHERE job_run_id = n.results_run_id AND system_id = n.system_id AND state = 'done'
+               FOR KEY SHARE) o),
+  held AS MATERIALIZED (
+    SELECT n.*
+      FROM origin n
      WHERE EXISTS (
              SELECT FROM validation_results v
               WHERE v.job_run_id = n.results_run_id AND v.system_id = n.system_id OFFSET 0)
        AND NOT EXISTS (
              SELECT FROM validation_results v
-              WHERE v.system_id = n.system_id AND v.job_run_id IS NULL AND v.validated_at > o.decided_at OFFSET 0)
-       AND n.input_digest = ${inputDigest('$4::bytea', 'n.system_id')}
-       FOR KEY SHARE OF o),
+              WHERE v.system_id = n.system_id AND v.job_run_id IS NULL AND v.validated_at > n.made_at OFFSET 0)
+       AND n.input_digest = ${inputDigest('$4::bytea', 'n.system_id')}),
   age AS (SELECT count(*) FILTER (WHERE made_at <= $5::timestamp - $6 * interval '1 s')::int AS old FROM held),
   carried AS (
     INSERT INTO job_run_systems (job_run_id, system_id, state, results_run_id, pass, fail, insufficient_evidence,

@@ -39,14 +39,15 @@ const ALL = `
            GROUP BY v.control_id) parts
    GROUP BY control_id`
 
-/** What the previous run ($2) counted, less what is not carried on from it, and what is new: reads what changed. */
+/**
+ * What the previous run ($2) counted, less what is not carried on from it, and what is new: reads what changed.
+ * EXCEPT, because an anti-join of two runs that the statistics have not seen yet compares every system with every other.
+ */
 const CHANGED = `
   WITH gone AS MATERIALIZED (
-    SELECT s.system_id, s.results_run_id FROM job_run_systems s
-     WHERE s.job_run_id = $2 AND s.state = 'done'
-       AND NOT EXISTS (SELECT FROM job_run_systems n
-                        WHERE n.job_run_id = $1 AND n.system_id = s.system_id
-                          AND n.results_run_id = s.results_run_id))
+    SELECT system_id, results_run_id FROM job_run_systems WHERE job_run_id = $2 AND state = 'done'
+    EXCEPT
+    SELECT system_id, results_run_id FROM job_run_systems WHERE job_run_id = $1)
   SELECT control_id, sum(pass)::int AS pass, sum(fail)::int AS fail, sum(insufficient)::int AS insufficient,
          sum(unknown)::int AS unknown
     FROM (SELECT control_id, pass, fail, insufficient_evidence AS insufficient, unknown
