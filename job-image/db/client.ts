@@ -1,7 +1,7 @@
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, types } from 'pg'
-import type { CustomTypesConfig } from 'pg'
+import type { CustomTypesConfig, QueryResult } from 'pg'
 import { redactSecrets } from '../../logging/redact.ts'
 import { InputError, InterruptedError, RunError, asError } from '../errors.ts'
 import type { Tracing } from '../tracing/tracing.ts'
@@ -43,7 +43,8 @@ const SESSION = `
   SET default_transaction_isolation TO 'read committed'; SET lock_timeout TO 0; SET statement_timeout TO 0;
   SET idle_in_transaction_session_timeout TO '60s';
   SET tcp_keepalives_idle TO 10; SET tcp_keepalives_interval TO 5; SET tcp_keepalives_count TO 4;
-  SET tcp_user_timeout TO '30s'`
+  SET tcp_user_timeout TO '30s';
+  SELECT pg_backend_pid() AS pid`
 
 const TIMESTAMP = 1114
 const TIMESTAMPTZ = 1184
@@ -95,9 +96,11 @@ async function connectOnce(target: Target): Promise<Client> {
   client.on('error', () => {})
   try {
     await client.connect()
-    await client.query(SESSION)
-    const { rows } = await client.query<{ pid: number }>('SELECT pg_backend_pid() AS pid')
-    if (rows[0] !== undefined) backendPids.set(client, rows[0].pid)
+    // Of several statements pg returns a list of results, whatever its types say.
+    const answers = (await client.query<{ pid: number }>(SESSION)) as unknown as QueryResult<{
+      pid: number
+    }>[]
+    backendPids.set(client, answers.at(-1)!.rows[0]!.pid)
     target.tracing?.watch(client, target.url)
     return client
   } catch (thrown) {

@@ -3,8 +3,6 @@ import { carrySystems } from '../db/carry.ts'
 import { isDataError } from '../db/errors.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { asError } from '../errors.ts'
-import type { ValidationPlan } from '../validation/decide.ts'
-import { planDigest } from '../validation/plan-digest.ts'
 import type { RunRequest } from './request.ts'
 
 /** `attributes.incremental` of a run that was asked to decide only what has changed. */
@@ -25,7 +23,7 @@ export async function carryOver(
   client: Client,
   run: JobRun,
   request: RunRequest,
-  plan: ValidationPlan,
+  planDigest: Buffer,
   only: readonly number[] | null,
 ): Promise<CarryRecord | undefined> {
   const { incremental, environment, observer } = request
@@ -36,7 +34,7 @@ export async function carryOver(
       runId: run.id,
       environment,
       only,
-      planDigest: planDigest(plan),
+      planDigest,
       referenceTime: run.reference_time ?? run.started_at,
       fullEvery: incremental.fullEvery,
     })

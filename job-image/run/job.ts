@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { RunSummary } from '../../crds/run-summary.ts'
 import { endAttempt, evictSilentAttempts, sessionName } from '../db/attempts.ts'
-import { inTransaction, interruptibleSleep } from '../db/client.ts'
+import { connect, disconnect, inTransaction, interruptibleSleep } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
 import { refuseExhaustedIds } from '../db/id-space.ts'
 import type { JobRun } from '../db/job-runs.ts'
@@ -16,7 +16,6 @@ import type { Courier } from '../notify/courier.ts'
 import { withoutGrace } from '../notify/sink.ts'
 import { parseTimestamp } from '../time.ts'
 import { controlTimes, noTimes } from '../validation/control-times.ts'
-import { planDigest } from '../validation/plan-digest.ts'
 import { FenceError, NO_BATCH, runBatch } from './batch.ts'
 import type { BatchContext, BatchResult } from './batch.ts'
 import { closeIfDecided, currentRun, leaveRun } from './close.ts'
@@ -50,11 +49,17 @@ async function attemptRun(request: RunRequest): Promise<RunSummary> {
   }
   try {
     await session.run(async (client) => {
-      await requireCurrentSchema(client)
-      await refuseSharedSessions(client, target)
-      await refuseExhaustedIds(client, request.environment, (message) =>
-        request.observer?.({ type: 'warning', message }),
-      )
+      const second = connect({ ...target, retryFor: 0 })
+      second.catch(() => undefined)
+      try {
+        await requireCurrentSchema(client)
+        await refuseExhaustedIds(client, request.environment, (message) =>
+          request.observer?.({ type: 'warning', message }),
+        )
+        await refuseSharedSessions(client, await second)
+      } finally {
+        await second.then(disconnect, () => undefined)
+      }
     })
     courier = startCourier(request)
     // Unique to this process: it is how the attempt is found again after a lost connection.
@@ -64,9 +69,7 @@ async function attemptRun(request: RunRequest): Promise<RunSummary> {
       if (opened.kind === 'closed') return ended(opened.run)
       const { run, attempt, resumed } = opened
       request.observer?.({ type: 'opened', runId: run.id, attempt, resumed, worker })
-      // Connections are scarce, and this one would idle until the end.
-      await session.close()
-      const closed = await new AttemptAtRun(request, run, attempt).work()
+      const closed = await new AttemptAtRun(request, run, attempt).work(session)
       if (closed !== undefined) return ended(closed)
       // A peer took this attempt for dead (the process was frozen): register again and go on.
     }
@@ -127,9 +130,13 @@ class AttemptAtRun {
     })
   }
 
-  /** The closed run; undefined if this attempt was declared abandoned and the run goes on. */
-  async work(): Promise<JobRun | undefined> {
+  /**
+   * The closed run; undefined if this attempt was declared abandoned and the run goes on. `opener` is the session that
+   * opened the run: its connection is taken over.
+   */
+  async work(opener: Session): Promise<JobRun | undefined> {
     try {
+      await this.#session.adopt(opener)
       const context = await this.#plan()
       const closed = await this.#workOffTimed(context)
       if (closed !== undefined) {
@@ -150,7 +157,7 @@ class AttemptAtRun {
 
   async #plan(): Promise<BatchContext> {
     const { timing, batchSize, observer } = this.#request
-    const plan = await this.#session.run(async (client) => {
+    const { plan, digest } = await this.#session.run(async (client) => {
       await evictSilentAttempts(client, this.#run.id, timing.abandonAfter)
       return inTransaction(client, () => planRun(client, this.#run, this.#request))
     })
@@ -163,7 +170,7 @@ class AttemptAtRun {
     return {
       runId: this.#run.id,
       plan,
-      planDigest: planDigest(plan),
+      planDigest: digest,
       times: noTimes(plan),
       controlColumns: plan.controls.map(({ id }) => `${id}\t`),
       referenceTime: parseTimestamp(this.#run.reference_time ?? this.#run.started_at),

@@ -7,28 +7,36 @@ import type { JobRun } from '../db/job-runs.ts'
 import { queueSystems } from '../db/run-systems.ts'
 import { compilePlan } from '../validation/decide.ts'
 import type { ValidationPlan } from '../validation/decide.ts'
+import { planDigest } from '../validation/plan-digest.ts'
 import { carryOver } from './carry-over.ts'
 import { digestsOf, refuseDigests } from './open.ts'
 import type { RunRequest } from './request.ts'
 import { controlsInScope, systemsInScope } from './scope.ts'
 import type { ControlScope } from './scope.ts'
 
+export type PlannedRun = {
+  readonly plan: ValidationPlan
+  /** `planDigest` of it. */
+  readonly digest: Buffer
+}
+
 /**
  * Reads the controls and, if nobody has yet, queues the systems in scope. Runs inside a transaction: the run's row is
  * locked, so of several attempts one plans and the others compare. Throws an InputError for a selection of nothing.
  */
-export async function planRun(client: Client, run: JobRun, request: RunRequest): Promise<ValidationPlan> {
+export async function planRun(client: Client, run: JobRun, request: RunRequest): Promise<PlannedRun> {
   const locked = await lockJobRunById(client, run.id)
   const controls = (await listControls(client)).filter(({ active }) => active)
   const scope = await controlsInScope(client, request, controls)
   const plan = compilePlan(request.ruleSet, scope.selected, scope.others)
+  const planned = { plan, digest: planDigest(plan) }
   const digests = { ...digestsOf(request), controls: controlSetDigest(controls, scope) }
   if (locked !== undefined && locked.planned_at !== null) {
     refuseDigests(locked, digests)
-    return plan
+    return planned
   }
   const only = await systemsInScope(client, request)
-  const carried = await carryOver(client, run, request, plan, only)
+  const carried = await carryOver(client, run, request, planned.digest, only)
   const queued = await queueSystems(client, run.id, request.environment, only)
   const systems = queued + (carried?.carried ?? 0)
   const metrics = {
@@ -52,7 +60,7 @@ export async function planRun(client: Client, run: JobRun, request: RunRequest):
     },
     controlScope: scope.digest,
   })
-  return plan
+  return planned
 }
 
 const MOST_NAMED_CONTROLS = 50

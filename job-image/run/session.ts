@@ -1,4 +1,5 @@
 import type { Client } from 'pg'
+import { escapeLiteral } from 'pg'
 import { backendPid, connect, cutConnection, disconnect } from '../db/client.ts'
 import { interruptibleSleep, lostConnection } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
@@ -96,6 +97,19 @@ export class Session {
 
   #remaining(deadline: number | undefined): number {
     return deadline === undefined ? this.#outage : Math.max(0, deadline - Date.now())
+  }
+
+  /**
+   * Goes on with the connection of another session, under this one's name, and leaves that one without: opening one
+   * takes longer than all that a small run asks.
+   */
+  async adopt(other: Session): Promise<void> {
+    this.#client = other.#client
+    other.#client = undefined
+    if (this.#client === undefined) return
+    await this.run((client) =>
+      client.query(`SET application_name TO ${escapeLiteral(this.#target.applicationName ?? '')}`),
+    )
   }
 
   /** The server's process behind the open connection. */

@@ -68,5 +68,6 @@ it('counts per control without comparing each system with every other', async ()
   const run = await night()
   const { counts } = await runTotals(client, run)
   const { rows } = await reads('job_run_systems', () => countControls(client, run, counts, last))
-  expect(rows).toBeLessThan(4 * SYSTEMS)
+  // A few times each; against one another they would be 200 times as many.
+  expect(rows).toBeLessThan(10 * SYSTEMS)
 })
