@@ -10,7 +10,7 @@ import { parseArgs } from 'node:util'
 import type { Client } from 'pg'
 import type { RunSummary } from '../crds/run-summary.ts'
 import { connect, disconnect } from '../job-image/db/client.ts'
-import { countControls } from '../job-image/db/run-controls.ts'
+import { addControlTimes, countControls } from '../job-image/db/run-controls.ts'
 import { startLocalPostgres } from '../scripts/local-postgres.ts'
 import { incrementalFigures } from './incremental.ts'
 import { addSystems, createTables } from './database.ts'
@@ -18,6 +18,7 @@ import { buildProgram, runProgram } from './process.ts'
 import type { Usage } from './process.ts'
 import { figureTable, isMissed, median } from './report.ts'
 import type { Figure } from './report.ts'
+import { loggingTime, startFigures } from './starts.ts'
 import { copyRows, insertRows, readRows, sampleRows } from './writers.ts'
 
 const { values: options } = parseArgs({
@@ -32,8 +33,6 @@ const { values: options } = parseArgs({
 
 const LARGE = 2_000
 const INSERT_SAMPLE = 20_000
-/** Runs of a command that takes a tenth of a second; their median is the figure. */
-const STARTS = 7
 const MB = 1e6
 
 const directory = mkdtempSync(join(tmpdir(), 'rapidrmf-bench-'))
@@ -56,7 +55,9 @@ async function main(database: Database): Promise<void> {
   const systems = Number(options.systems)
   log(`${systems} systems, median of ${options.rounds} rounds, load average ${loadavg()[0]?.toFixed(1)}`)
   log('every part begins after a checkpoint, with an empty validation_results and all its indexes and keys')
-  const starts = await startFigures(database)
+  const runEmpty = (...flags: string[]): Promise<Usage> => runJob(database, 'empty', ...flags)
+  const starts = await startFigures(program, runEmpty)
+  const logging = await loggingTime(runEmpty)
   const statements = await statementFigure(database)
   await addSystems(database.client, 'main', systems)
   const rounds: Round[] = []
@@ -65,7 +66,18 @@ async function main(database: Database): Promise<void> {
     rounds.push(await measureRound(database))
   }
   const large = options.large ? await largeFigures(database) : []
-  const figures = [...roundFigures(systems, rounds), ...large, statements, ...starts]
+  const figures = [
+    ...roundFigures(systems, rounds),
+    {
+      name: 'logging at info / job',
+      value: logging / median(rounds.map(({ job, results }) => (1000 * results) / job)),
+      unit: '×',
+      budget: { atMost: 0.01 },
+    },
+    ...large,
+    statements,
+    ...starts,
+  ]
   const { rows } = await database.client.query<{ server_version: string }>('SHOW server_version')
   await disconnect(database.client)
 
@@ -105,11 +117,14 @@ async function runWorkers(database: Database, environment: string, workers: numb
   return (1000 * (first?.results ?? NaN)) / (performance.now() - begin)
 }
 
-/** What the figures per control add to a run's close, as a share of the run. */
+/** What the figures per control add to the end of a run, as a share of the run. */
 async function meteringShare({ client }: Database, job: Usage & { summary: RunSummary }): Promise<number> {
   const { runId, counts } = job.summary
+  const { rows } = await client.query<{ controlId: number }>('SELECT id AS "controlId" FROM controls')
+  const times = rows.map(({ controlId }) => ({ controlId, us: 1 }))
   const begin = performance.now()
-  await countControls(client, runId ?? 0, counts, null)
+  await countControls(client, runId!, counts, null)
+  await addControlTimes(client, runId!, times)
   return (performance.now() - begin) / job.wall
 }
 
@@ -277,20 +292,6 @@ async function countStatements(
     all: count(/^LOG: {2}(statement|execute)\b/gm),
     batches: count(/^LOG: {2}statement: COPY validation_results/gm),
   }
-}
-
-async function startFigures(database: Database): Promise<Figure[]> {
-  const repeat = async (work: () => Promise<number>): Promise<number> => {
-    const times: number[] = []
-    for (let run = 0; run < STARTS; run += 1) times.push(await work())
-    return median(times)
-  }
-  const version = await repeat(async () => (await runProgram(program, ['--version'])).cpu)
-  const empty = await repeat(async () => (await runJob(database, 'empty')).wall)
-  return [
-    { name: '--version: CPU', value: version, unit: 'ms', budget: { atMost: 120 } },
-    { name: 'run of an empty environment: wall', value: empty, unit: 'ms', budget: { atMost: 350 } },
-  ]
 }
 
 function log(text: string): void {

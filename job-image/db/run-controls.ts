@@ -64,20 +64,15 @@ const CHANGED = `
           SELECT ${BY_STATUS} FROM validation_results v WHERE v.job_run_id = $1 GROUP BY v.control_id) parts
    GROUP BY control_id HAVING sum(pass + fail + insufficient + unknown) > 0`
 
-function storing(counts: string): string {
-  return `
-    WITH stored AS (
-      INSERT INTO job_run_controls AS c (job_run_id, control_id, pass, fail, insufficient_evidence, unknown)
-      SELECT $1::int, * FROM (${counts}) counted ORDER BY control_id
-      ON CONFLICT (job_run_id, control_id) DO UPDATE
-         SET pass = EXCLUDED.pass, fail = EXCLUDED.fail, insufficient_evidence = EXCLUDED.insufficient_evidence,
-             unknown = EXCLUDED.unknown
-      RETURNING pass, fail, insufficient_evidence, unknown)
-    SELECT coalesce(sum(pass), 0)::int AS pass, coalesce(sum(fail), 0)::int AS fail,
-           coalesce(sum(insufficient_evidence), 0)::int AS "insufficientEvidence",
-           coalesce(sum(unknown), 0)::int AS unknown
-      FROM stored`
-}
+/** Of one control, in the order of STORE's columns. */
+type ControlCounts = readonly [id: number, pass: number, fail: number, insufficient: number, unknown: number]
+
+const STORE = `
+  INSERT INTO job_run_controls (job_run_id, control_id, pass, fail, insufficient_evidence, unknown)
+  SELECT $1, * FROM unnest($2::int[], $3::int[], $4::int[], $5::int[], $6::int[]) counted ORDER BY 2
+  ON CONFLICT (job_run_id, control_id) DO UPDATE
+     SET pass = EXCLUDED.pass, fail = EXCLUDED.fail, insufficient_evidence = EXCLUDED.insufficient_evidence,
+         unknown = EXCLUDED.unknown`
 
 /**
  * Counts per control of a whole run, from the rows that its systems point to. Where it carried decisions on from one
@@ -90,15 +85,21 @@ export async function countControls(
   totals: StatusCounts,
   previousRun: number | null,
 ): Promise<void> {
-  if (previousRun !== null) {
-    const { rows } = await client.query<StatusCounts>(storing(CHANGED), [runId, previousRun])
-    if (agree(rows[0]!, totals)) return
-    await client.query(
-      `UPDATE job_run_controls SET pass = 0, fail = 0, insufficient_evidence = 0, unknown = 0 WHERE job_run_id = $1`,
-      [runId],
-    )
-  }
-  await client.query(storing(ALL), [runId])
+  const changed = previousRun === null ? undefined : await read(client, CHANGED, [runId, previousRun])
+  const counts =
+    changed !== undefined && agree(sums(changed), totals) ? changed : await read(client, ALL, [runId])
+  await client.query(STORE, [runId, ...[0, 1, 2, 3, 4].map((column) => counts.map((row) => row[column]))])
+}
+
+/** Apart from storing, which would keep the server from reading on several processors. */
+async function read(client: Client, text: string, values: readonly number[]): Promise<ControlCounts[]> {
+  const { rows } = await client.query<[...ControlCounts]>({ text, values: [...values], rowMode: 'array' })
+  return rows
+}
+
+function sums(counts: readonly ControlCounts[]): StatusCounts {
+  const sum = (column: 1 | 2 | 3 | 4): number => counts.reduce((total, row) => total + row[column], 0)
+  return { pass: sum(1), fail: sum(2), insufficientEvidence: sum(3), unknown: sum(4) }
 }
 
 function agree(a: StatusCounts, b: StatusCounts): boolean {
