@@ -1,4 +1,4 @@
-// npm run bench -- [--systems 200] [--rounds 3] [--large] [--json FILE] [--check]
+// npm run bench -- [--systems 200] [--rounds 5] [--large] [--json FILE] [--check]
 // What a full job costs, beside what PostgreSQL itself takes for the very same rows. Its server is its own, with
 // PostgreSQL's default durability. Compare the ratios: rows per second depend on the machine and on what else it does.
 // The budgets are those of 200 systems: with a few, the start of the process is most of its time.
@@ -24,7 +24,7 @@ import { copyRows, insertRows, readRows, sampleRows } from './writers.ts'
 const { values: options } = parseArgs({
   options: {
     systems: { type: 'string', default: '200' },
-    rounds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '5' },
     large: { type: 'boolean', default: false },
     json: { type: 'string', default: join(import.meta.dirname, 'results.json') },
     check: { type: 'boolean', default: false },
