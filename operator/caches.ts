@@ -9,6 +9,7 @@ import {
 } from '../crds/validation-schedule.ts'
 import type { Clock } from './clock.ts'
 import type { KubeClient } from './kube/client.ts'
+import { withoutManagedFields } from './kube/managed-fields.ts'
 import { RESOURCES, keyOf } from './kube/object.ts'
 import type { Change } from './kube/reflector.ts'
 import { ResourceCache } from './kube/resource-cache.ts'
@@ -74,6 +75,7 @@ export function createCaches({ onChange, ...options }: CachesOptions): Caches {
       resource: RESOURCES.jobs,
       store: jobs,
       project: projectJob,
+      trim: withoutManagedFields,
       onChange: byUid,
     }),
     pods: new ResourceCache({
@@ -82,6 +84,7 @@ export function createCaches({ onChange, ...options }: CachesOptions): Caches {
       resource: RESOURCES.pods,
       store: pods,
       project: projectPod,
+      trim: withoutManagedFields,
       onChange: byUid,
     }),
   }
