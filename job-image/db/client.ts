@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { Client, types } from 'pg'
 import type { CustomTypesConfig, QueryResult } from 'pg'
 import { redactSecrets } from '../../logging/redact.ts'
+import { backoffDelay } from '../backoff.ts'
 import { InputError, InterruptedError, RunError, asError } from '../errors.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import { ConnectionLost, isTransient, withRemedy } from './errors.ts'
@@ -26,7 +27,7 @@ export type Target = {
 
 const DEFAULT_RETRY_MS = 30_000
 const CONNECT_TIMEOUT_MS = 10_000
-const MAX_DELAY_MS = 2_000
+const RETRY = { first: 100, longest: 2_000 }
 /** Node probes ten times, one second apart, after this much silence: a server that vanished is noticed in 20 s. */
 const KEEPALIVE_IDLE_MS = 10_000
 /** A farewell that a half-open connection never answers must not hold up the end. */
@@ -69,7 +70,7 @@ export async function connect(target: Target): Promise<Client> {
       return await connectOnce(target)
     } catch (thrown) {
       const where = `database ${describeDatabase(target.url)}`
-      const delay = Math.min(MAX_DELAY_MS, 100 * 2 ** attempt) * (0.5 + Math.random() / 2)
+      const delay = backoffDelay(RETRY, attempt)
       if (!isTransient(thrown)) throw withRemedy(thrown, where)
       // A process that was stopped in the middle of a try has not tried for all that time.
       const wasStopped = Date.now() - began > CONNECT_TIMEOUT_MS + 1_000

@@ -1,4 +1,5 @@
 import type { Client } from 'pg'
+import { backoffDelay } from '../backoff.ts'
 import { inTransaction, withClient } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
 import {
@@ -46,13 +47,10 @@ const LONGEST_ASKED = 3_600_000
 /** More would rarely gain anything, and each takes a connection of the database. */
 const SINKS_AT_ONCE = 5
 
-/**
- * Until the next try after `failures` failed ones, in ms; null: that was the last. By chance up to a half shorter, so
- * that senders that failed together do not come back together. `random` is in [0, 1).
- */
-export function retryDelay(failures: number, random: () => number = Math.random): number | null {
+/** Until the next try after `failures` failed ones, in ms; null: that was the last. */
+export function retryDelay(failures: number, random?: () => number): number | null {
   if (failures >= MAX_ATTEMPTS) return null
-  return FIRST_DELAY * 2 ** (failures - 1) * (1 - random() / 2)
+  return backoffDelay({ first: FIRST_DELAY }, failures - 1, random)
 }
 
 /**

@@ -1,5 +1,6 @@
 import type { Client } from 'pg'
 import { escapeLiteral } from 'pg'
+import { backoffDelay } from '../backoff.ts'
 import { backendPid, connect, cutConnection, disconnect } from '../db/client.ts'
 import { interruptibleSleep, lostConnection } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
@@ -15,17 +16,8 @@ import { InterruptedError, asError } from '../errors.ts'
  */
 export const GRACE = 5_000
 
-/** ms */
-const FIRST_DELAY = 50
-const LONGEST_DELAY = 2_000
-
-/**
- * How long to wait before the next try, in ms: twice as long each time, and by chance up to a half shorter, so that
- * workers who lost the same server do not come back at the same moment. `random` is in [0, 1).
- */
-export function retryDelay(attempt: number, random: () => number = Math.random): number {
-  return Math.min(LONGEST_DELAY, FIRST_DELAY * 2 ** attempt) * (1 - random() / 2)
-}
+/** Of workers who have lost the same server. */
+export const RETRY = { first: 50, longest: 2_000 }
 
 /**
  * One database session that heals: work that failed for a passing reason is done again, on a new connection where the
@@ -61,7 +53,7 @@ export class Session {
         deadline ??= Date.now() + this.#outage
         if (Date.now() >= deadline) throw error
         this.#target.onRetry?.(asError(error))
-        await interruptibleSleep(retryDelay(attempt), this.#target.signal)
+        await interruptibleSleep(backoffDelay(RETRY, attempt), this.#target.signal)
       }
     }
   }

@@ -1,8 +1,5 @@
-import { build } from 'esbuild'
-import { join } from 'node:path'
 import { expect, it } from 'vitest'
-
-const ROOT = join(import.meta.dirname, '..', '..')
+import { importsOf } from '../support/imports.ts'
 
 /** Each costs more than everything else that a start evaluates; a command that needs one imports it as it runs. */
 const HEAVY = [
@@ -20,21 +17,12 @@ const HEAVY = [
 ]
 
 it('evaluates no heavy package before a command is chosen', async () => {
-  const { metafile } = await build({
-    absWorkingDir: ROOT,
-    entryPoints: ['job-image/main.ts'],
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    write: false,
-    metafile: true,
-  })
+  const imports = await importsOf('job-image/main.ts')
   const evaluated = new Set<string>()
   const visit = (path: string): void => {
     if (evaluated.has(path)) return
     evaluated.add(path)
-    for (const each of metafile.inputs[path]?.imports ?? []) {
+    for (const each of imports[path]?.imports ?? []) {
       if (each.kind !== 'dynamic-import') visit(each.path)
     }
   }

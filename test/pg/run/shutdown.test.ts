@@ -3,7 +3,8 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { describe, expect, it } from 'vitest'
 import { connect, disconnect } from '../../../job-image/db/client.ts'
-import { GRACE, Session, retryDelay } from '../../../job-image/run/session.ts'
+import { backoffDelay } from '../../../job-image/backoff.ts'
+import { GRACE, RETRY, Session } from '../../../job-image/run/session.ts'
 import { InterruptedError } from '../../../job-image/errors.ts'
 import { createDatabase } from '../../support/database.ts'
 import { startCli } from '../../support/process.ts'
@@ -178,8 +179,8 @@ describe('a session whose signal was aborted', () => {
 })
 
 it('tries grow apart up to two seconds, and no two workers keep step', () => {
-  const longest = [0, 1, 2, 5, 6, 30].map((attempt) => retryDelay(attempt, () => 0))
+  const longest = [0, 1, 2, 5, 6, 30].map((attempt) => backoffDelay(RETRY, attempt, () => 0))
   expect(longest).toEqual([50, 100, 200, 1_600, 2_000, 2_000])
-  expect(retryDelay(6, () => 0.999)).toBeGreaterThanOrEqual(1_000)
-  expect(new Set(Array.from({ length: 20 }, () => retryDelay(6))).size).toBeGreaterThan(10)
+  expect(backoffDelay(RETRY, 6, () => 0.999)).toBeGreaterThanOrEqual(1_000)
+  expect(new Set(Array.from({ length: 20 }, () => backoffDelay(RETRY, 6))).size).toBeGreaterThan(10)
 })

@@ -1,22 +1,9 @@
-import { build } from 'esbuild'
-import { join } from 'node:path'
 import { expect, it } from 'vitest'
-
-const ROOT = join(import.meta.dirname, '..', '..', '..')
+import { importsOf } from '../../support/imports.ts'
 
 /** The packages that a program or a file needs. */
 async function packagesOf(entry: string): Promise<string[]> {
-  const { metafile } = await build({
-    absWorkingDir: ROOT,
-    entryPoints: [entry],
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    packages: 'external',
-    write: false,
-    metafile: true,
-  })
-  const imports = Object.values(metafile.inputs).flatMap((input) => input.imports)
+  const imports = Object.values(await importsOf(entry)).flatMap((input) => input.imports)
   const packages = imports.flatMap(({ path, external }) => (external === true ? [path] : []))
   return packages.filter((path) => !path.startsWith('node:'))
 }
