@@ -9,7 +9,6 @@ import {
 } from '../crds/validation-schedule.ts'
 import type { Clock } from './clock.ts'
 import type { KubeClient } from './kube/client.ts'
-import { withoutManagedFields } from './kube/managed-fields.ts'
 import { RESOURCES, keyOf } from './kube/object.ts'
 import type { Change } from './kube/reflector.ts'
 import { ResourceCache } from './kube/resource-cache.ts'
@@ -75,7 +74,6 @@ export function createCaches({ onChange, ...options }: CachesOptions): Caches {
       resource: RESOURCES.jobs,
       store: jobs,
       project: projectJob,
-      trim: withoutManagedFields,
       onChange: byUid,
     }),
     pods: new ResourceCache({
@@ -84,7 +82,6 @@ export function createCaches({ onChange, ...options }: CachesOptions): Caches {
       resource: RESOURCES.pods,
       store: pods,
       project: projectPod,
-      trim: withoutManagedFields,
       onChange: byUid,
     }),
   }

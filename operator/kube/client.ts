@@ -28,8 +28,6 @@ export type WatchOptions = {
   readonly signal: AbortSignal
   /** Milliseconds without a byte after which the connection counts as dead. */
   readonly silence: number
-  /** Leaves out of each event's text what is not worth parsing. */
-  readonly trim?: ((json: string) => string) | undefined
 }
 
 export type RemoveOptions = CallOptions & {
@@ -172,10 +170,10 @@ export class KubeClient {
 
   /** Opens a watch; the events end when the server ends it, and throw when the connection breaks or falls silent. */
   async watch(resource: Resource, options: WatchOptions): Promise<AsyncIterable<WatchEvent>> {
-    const { namespace, query, signal, silence, trim } = options
+    const { namespace, query, signal, silence } = options
     const path = pathOf(resource, { namespace })
     const { body } = await this.#send('GET', path, { query: { ...query, watch: true }, signal, silence })
-    return readJsonLines<WatchEvent>(body, (error) => unreachable('WATCH', path, error), trim)
+    return readJsonLines<WatchEvent>(body, (error) => unreachable('WATCH', path, error))
   }
 
   #read<T>(path: string, options: CallOptions, query: Query = {}): Promise<T> {

@@ -4,13 +4,12 @@ import type { Readable } from 'node:stream'
 const LONGEST_LINE = 16 * 2 ** 20
 
 /**
- * One JSON value per line, as a watch sends them, parsed of what `trim` leaves of its text. What breaks the stream is passed through `wrap`; a line that is not JSON
+ * One JSON value per line, as a watch sends them. What breaks the stream is passed through `wrap`; a line that is not JSON
  * throws a SyntaxError.
  */
 export async function* readJsonLines<T>(
   body: Readable,
   wrap: (error: unknown) => Error,
-  trim: (line: string) => string = (line) => line,
 ): AsyncGenerator<T, void, void> {
   body.setEncoding('utf8')
   let rest: string[] = []
@@ -28,7 +27,7 @@ export async function* readJsonLines<T>(
       const lines = [...rest, chunk.slice(0, end)].join('').split('\n')
       rest = [chunk.slice(end + 1)]
       length = chunk.length - end - 1
-      for (const line of lines.filter((line) => line !== '')) yield JSON.parse(trim(line)) as T
+      for (const line of lines.filter((line) => line !== '')) yield JSON.parse(line) as T
     }
   } catch (error) {
     throw error instanceof SyntaxError ? error : wrap(error)

@@ -30,8 +30,6 @@ export type ReflectorOptions<T extends Cached> = {
   readonly fieldSelector?: string | undefined
   /** Keeps what is used of an object: a raw Job is 15 times as large. */
   readonly project: (raw: KubeObject) => T
-  /** Leaves out of an event's text what `project` does not look at. */
-  readonly trim?: (json: string) => string
   readonly store: Sink<T>
   readonly onChange: (change: Change<T>) => void
   readonly log: Logger
@@ -195,7 +193,7 @@ export class Reflector<T extends Cached> {
   }
 
   async #watch(signal: AbortSignal, start: Query): Promise<void> {
-    const { client, resource, namespace, clock, trim, random = Math.random } = this.#options
+    const { client, resource, namespace, clock, random = Math.random } = this.#options
     const { labelSelector, fieldSelector } = this.#options
     const { silence, lifetime } = this.#timing
     const span = lifetime.shortest + random() * (lifetime.longest - lifetime.shortest)
@@ -206,7 +204,7 @@ export class Reflector<T extends Cached> {
       allowWatchBookmarks: true,
       timeoutSeconds: Math.ceil(span / 1000),
     }
-    const events = await client.watch(resource, { namespace, query, signal, silence, trim })
+    const events = await client.watch(resource, { namespace, query, signal, silence })
     if (start['sendInitialEvents'] === true) this.#initial = new Map()
     try {
       for await (const event of events) {
