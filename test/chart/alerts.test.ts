@@ -132,6 +132,19 @@ const CASES: readonly (readonly [
     ],
   ],
   [
+    'a notice that nobody took',
+    [
+      ['well', 10],
+      ['a notice lost', 60],
+    ],
+    [
+      [9, []],
+      [12, [{ alert: 'RapidRMFNoticesLost', labels: {} }]],
+      [30, [{ alert: 'RapidRMFNoticesLost', labels: {} }]],
+      [45, []],
+    ],
+  ],
+  [
     'no replica that leads, then one',
     [
       ['well', 10],

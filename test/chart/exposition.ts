@@ -20,6 +20,8 @@ export type World = {
   readonly schedules?: readonly CachedSchedule[]
   readonly cronJobs?: readonly CachedCronJob[]
   readonly leads?: boolean
+  /** Notices that the receiver has not taken. */
+  readonly lostNotices?: number
 }
 
 export async function exposed({
@@ -27,6 +29,7 @@ export async function exposed({
   schedules = [],
   cronJobs = [],
   leads = true,
+  lostNotices = 0,
 }: World): Promise<Sample[]> {
   const clock = fakeClock(new Date(now))
   const log = pino({ level: 'silent' })
@@ -43,6 +46,7 @@ export async function exposed({
     droppedEvents: () => 0,
   })
   metrics.reconciled(0.01, 'done')
+  for (let lost = 0; lost < lostNotices; lost += 1) metrics.noticed('failed')
   return (await text(metrics.scrape()))
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))

@@ -26,6 +26,7 @@ type Situation = {
   readonly runs?: Pick<PlanInput, 'jobs' | 'pods'>
   readonly allowedImages?: readonly string[]
   readonly now?: number
+  readonly lostNotices?: number
 }
 
 const PASSED: Partial<RunSummary> = {
@@ -48,7 +49,8 @@ const broken = (): Pick<PlanInput, 'jobs' | 'pods'> => ({
 })
 
 /** What the leader exposes. */
-async function situation({ spec = {}, runs, allowedImages, now = NOW }: Situation): Promise<Sample[]> {
+async function situation(given: Situation): Promise<Sample[]> {
+  const { spec = {}, runs, allowedImages, now = NOW, lostNotices = 0 } = given
   const of = schedule(spec)
   const { schedule: known, cronJob } = carryOut(
     input({
@@ -60,7 +62,7 @@ async function situation({ spec = {}, runs, allowedImages, now = NOW }: Situatio
       defaults: { ...DEFAULTS, ...(allowedImages && { allowedImages }) },
     }),
   ).after
-  return leading({ now, schedules: [known], cronJobs: cronJob === undefined ? [] : [cronJob] })
+  return leading({ now, schedules: [known], cronJobs: cronJob === undefined ? [] : [cronJob], lostNotices })
 }
 
 /** As Prometheus stores it, with honorLabels: the labels of the target, and over them those of the series. */
@@ -101,6 +103,7 @@ export const WORLDS = {
   incomplete: () => situation({ runs: run({ verdict: 'Incomplete', reason: 'NotEvaluated' }) }),
   'not allowed': () =>
     situation({ spec: { job: { pod: { image: 'other' } } }, runs: run(), allowedImages: ['none'] }),
+  'a notice lost': () => situation({ runs: run(), lostNotices: 1 }),
   'nobody leads': () => leading({ now: NOW, leads: false }),
   'operator gone': () => Promise.resolve([]),
 } as const satisfies Record<string, () => Promise<Sample[]>>
