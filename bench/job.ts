@@ -1,7 +1,7 @@
 // npm run bench -- [--systems 200] [--rounds 5] [--large] [--json FILE] [--check]
 // What a full job costs, beside what PostgreSQL itself takes for the very same rows. Its server is its own, with
 // PostgreSQL's default durability. Compare the ratios: rows per second depend on the machine and on what else it does.
-// The budgets are those of 200 systems: with a few, the start of the process is most of its time.
+// Budgets are for 200 systems: with a few, the start of the process is most of its time.
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg, tmpdir } from 'node:os'
@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import type { Client } from 'pg'
 import type { RunSummary } from '../crds/run-summary.ts'
-import { connect, disconnect } from '../job-image/db/client.ts'
+import { connect, disconnect, inTransaction } from '../job-image/db/client.ts'
 import { addControlTimes, countControls } from '../job-image/db/run-controls.ts'
 import { startLocalPostgres } from '../scripts/local-postgres.ts'
 import { incrementalFigures } from './incremental.ts'
@@ -18,8 +18,10 @@ import { buildProgram, runProgram } from './process.ts'
 import type { Usage } from './process.ts'
 import { figureTable, isMissed, median } from './report.ts'
 import type { Figure } from './report.ts'
+import { roundFigures } from './rounds.ts'
+import type { Round } from './rounds.ts'
 import { loggingTime, startFigures } from './starts.ts'
-import { copyRows, insertRows, readRows, sampleRows } from './writers.ts'
+import { INSERT_SAMPLE, copyRows, insertRows, readRows, sampleRows } from './writers.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -32,7 +34,6 @@ const { values: options } = parseArgs({
 })
 
 const LARGE = 2_000
-const INSERT_SAMPLE = 20_000
 const MB = 1e6
 
 const directory = mkdtempSync(join(tmpdir(), 'rapidrmf-bench-'))
@@ -111,9 +112,8 @@ async function runJob(
 async function runWorkers(database: Database, environment: string, workers: number): Promise<number> {
   const flags = ['--concurrency', '1', '--run-key', randomUUID()]
   const begin = performance.now()
-  const [first] = await Promise.all(
-    Array.from({ length: workers }, () => runJob(database, environment, ...flags)),
-  )
+  const runs = Array.from({ length: workers }, () => runJob(database, environment, ...flags))
+  const [first] = await Promise.all(runs)
   return (1000 * (first?.results ?? NaN)) / (performance.now() - begin)
 }
 
@@ -123,8 +123,10 @@ async function meteringShare({ client }: Database, job: Usage & { summary: RunSu
   const { rows } = await client.query<{ controlId: number }>('SELECT id AS "controlId" FROM controls')
   const times = rows.map(({ controlId }) => ({ controlId, us: 1 }))
   const begin = performance.now()
-  await countControls(client, runId!, counts, null)
-  await addControlTimes(client, runId!, times)
+  await inTransaction(client, async () => {
+    await countControls(client, runId!, counts, null)
+    await addControlTimes(client, runId!, times)
+  })
   return (performance.now() - begin) / job.wall
 }
 
@@ -132,23 +134,6 @@ async function meteringShare({ client }: Database, job: Usage & { summary: RunSu
 async function reset(client: Client): Promise<void> {
   await client.query('TRUNCATE validation_results RESTART IDENTITY')
   await client.query('CHECKPOINT')
-}
-
-/** What one round of all parts took: rows per second, and what the job's process used. */
-type Round = {
-  readonly job: number
-  readonly jobOne: number
-  readonly workers: number
-  readonly metering: number
-  readonly copy: number
-  readonly copyTwo: number
-  readonly inserts: number
-  readonly cpu: number
-  readonly peakRss: number
-  readonly results: number
-  /** A row without its indexes, as stored and as text. */
-  readonly rowBytes: number
-  readonly textBytes: number
 }
 
 async function measureRound(database: Database): Promise<Round> {
@@ -190,64 +175,6 @@ async function storedRowBytes(client: Client): Promise<number> {
     `SELECT avg(pg_column_size(v.*))::float8 AS bytes FROM validation_results v`,
   )
   return rows[0]?.bytes ?? NaN
-}
-
-function roundFigures(systems: number, rounds: readonly Round[]): Figure[] {
-  const of = (value: (round: Round) => number): number => median(rounds.map(value))
-  const rate = (name: string, value: (round: Round) => number): Figure => ({
-    name,
-    value: of(value),
-    unit: 'rows/s',
-  })
-  return [
-    { name: `results of ${systems} systems`, value: of(({ results }) => results), unit: 'rows' },
-    rate('whole job', ({ job }) => job),
-    rate('whole job, one connection', ({ jobOne }) => jobOne),
-    rate('two workers on one run, one connection each', ({ workers }) => workers),
-    rate('raw COPY, one stream', ({ copy }) => copy),
-    rate('raw COPY, two streams', ({ copyTwo }) => copyTwo),
-    rate(`prepared INSERTs, one transaction, ${INSERT_SAMPLE} rows`, ({ inserts }) => inserts),
-    // Ratios within a round: both sides had the same machine.
-    {
-      name: 'job / the better of one and two streams',
-      value: of(({ job, copy, copyTwo }) => job / Math.max(copy, copyTwo)),
-      unit: '×',
-      budget: { atLeast: 0.85 },
-    },
-    {
-      name: 'job, one connection / one stream',
-      value: of(({ jobOne, copy }) => jobOne / copy),
-      unit: '×',
-      budget: { atLeast: 0.85 },
-    },
-    {
-      name: 'two workers / two streams',
-      value: of(({ workers, copyTwo }) => workers / copyTwo),
-      unit: '×',
-      budget: { atLeast: 0.8 },
-    },
-    {
-      name: 'figures per control / job',
-      value: of(({ metering }) => metering),
-      unit: '×',
-      budget: { atMost: 0.03 },
-    },
-    {
-      name: 'job / prepared INSERTs',
-      value: of(({ job, inserts }) => job / inserts),
-      unit: '×',
-      budget: { atLeast: 4 },
-    },
-    { name: 'stored row', value: of(({ rowBytes }) => rowBytes), unit: 'bytes', budget: { atMost: 600 } },
-    { name: 'row as text', value: of(({ textBytes }) => textBytes), unit: 'bytes' },
-    { name: 'CPU of the job', value: of(({ cpu }) => cpu), unit: 'ms' },
-    {
-      name: 'peak RSS of the job',
-      value: of(({ peakRss }) => peakRss) / MB,
-      unit: 'MB',
-      budget: { atMost: 120 },
-    },
-  ]
 }
 
 /** Memory must not grow with the work: ten times the systems. */

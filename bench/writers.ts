@@ -54,6 +54,9 @@ async function copyChunks(client: Client, chunks: readonly Buffer[]): Promise<vo
   await once(stream, 'finish')
 }
 
+/** Rows that are inserted one by one: all of them would take a minute. */
+export const INSERT_SAMPLE = 20_000
+
 export type Row = readonly (string | null)[]
 
 /** Up to `limit` rows as the texts of their columns. */

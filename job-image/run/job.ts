@@ -10,6 +10,7 @@ import { refuseSharedSessions } from '../db/pooling.ts'
 import { addControlTimes } from '../db/run-controls.ts'
 import { runTotals } from '../db/run-systems.ts'
 import { requireCurrentSchema } from '../db/schema.ts'
+import { backoffDelay } from '../backoff.ts'
 import { InputError, InterruptedError, asError } from '../errors.ts'
 import { startCourier } from '../notify/courier.ts'
 import type { Courier } from '../notify/courier.ts'
@@ -92,6 +93,9 @@ function targetOf(request: RunRequest, applicationName: string): Target {
 /** A peer that closed the run as failed leaves work undone: that is a failure of this attempt too. */
 const CLOSED_ELSEWHERE = 'the run was closed as failed by another process'
 
+/** Peers mostly need no longer than the rest of a batch for what they have, in ms. */
+const FIRST_POLL = 20
+
 /** For a server that says nothing more, in ms; longer than the farewell waits for a lock. */
 const FAREWELL_TIMEOUT = 8_000
 
@@ -138,7 +142,12 @@ class AttemptAtRun {
     try {
       await this.#session.adopt(opener)
       const context = await this.#plan()
-      const closed = await this.#workOffTimed(context)
+      let closed: JobRun | undefined
+      try {
+        closed = await this.#workOff(context)
+      } finally {
+        await this.#storeTimes(context)
+      }
       if (closed !== undefined) {
         const [outcome, error] =
           closed.status === 'success' ? (['success', null] as const) : (['failed', CLOSED_ELSEWHERE] as const)
@@ -178,26 +187,23 @@ class AttemptAtRun {
     }
   }
 
-  async #workOffTimed(context: BatchContext): Promise<JobRun | undefined> {
-    try {
-      return await this.#workOff(context)
-    } finally {
-      await this.#storeTimes(context)
-    }
-  }
-
   /** Batches until the queue is empty and the run closed; waits for the systems that peers have claimed. */
   async #workOff(context: BatchContext): Promise<JobRun | undefined> {
     const { signal, timing, observer } = this.#request
+    let idle = 0
     for (;;) {
       if (signal?.aborted === true) throw new InterruptedError('stopped with systems left to validate')
       if (this.#heartbeat.abandoned()) return undefined
-      if (await this.#drain(context)) continue
+      if (await this.#drain(context)) {
+        idle = 0
+        continue
+      }
       const closed = await this.#close()
       if (closed !== undefined) return closed
       observer?.({ type: 'waiting', reason: 'other workers have the remaining systems' })
       await this.#session.run((client) => evictSilentAttempts(client, context.runId, timing.abandonAfter))
-      await interruptibleSleep(timing.poll, signal)
+      await interruptibleSleep(backoffDelay({ first: FIRST_POLL, longest: timing.poll }, idle), signal)
+      idle += 1
     }
   }
 

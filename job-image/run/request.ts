@@ -13,7 +13,7 @@ export type Timing = {
   readonly abandonAfter: number
   /** How long a lost database is waited for before the attempt gives up. */
   readonly outage: number
-  /** Between two looks at a run that others work on. */
+  /** Between two looks at a run that others work on, once it has been looked at a few times. */
   readonly poll: number
 }
 

@@ -1,8 +1,14 @@
 import type { Client } from 'pg'
 import { escapeLiteral } from 'pg'
 import { backoffDelay } from '../backoff.ts'
-import { backendPid, connect, cutConnection, disconnect } from '../db/client.ts'
-import { interruptibleSleep, lostConnection } from '../db/client.ts'
+import {
+  backendPid,
+  connect,
+  cutConnection,
+  disconnect,
+  interruptibleSleep,
+  lostConnection,
+} from '../db/client.ts'
 import type { Target } from '../db/client.ts'
 import { isTransient, withRemedy } from '../db/errors.ts'
 import { terminateSession } from '../db/terminate.ts'
