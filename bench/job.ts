@@ -11,6 +11,7 @@ import type { Client } from 'pg'
 import type { RunSummary } from '../crds/run-summary.ts'
 import { connect, disconnect, inTransaction } from '../job-image/db/client.ts'
 import { addControlTimes, countControls } from '../job-image/db/run-controls.ts'
+import type { CountSources } from '../job-image/db/run-controls.ts'
 import { startLocalPostgres } from '../scripts/local-postgres.ts'
 import { incrementalFigures } from './incremental.ts'
 import { addSystems, createTables } from './database.ts'
@@ -117,17 +118,27 @@ async function runWorkers(database: Database, environment: string, workers: numb
   return (1000 * (first?.results ?? NaN)) / (performance.now() - begin)
 }
 
-/** What the figures per control add to the end of a run, as a share of the run. */
-async function meteringShare({ client }: Database, job: Usage & { summary: RunSummary }): Promise<number> {
-  const { runId, counts } = job.summary
-  const { rows } = await client.query<{ controlId: number }>('SELECT id AS "controlId" FROM controls')
-  const times = rows.map(({ controlId }) => ({ controlId, us: 1 }))
-  const begin = performance.now()
-  await inTransaction(client, async () => {
-    await countControls(client, runId!, counts, null)
-    await addControlTimes(client, runId!, times)
+/**
+ * What the figures per control add to the end of a run, as a share of the run: where one worker has decided everything,
+ * and where the rows of all have to be counted.
+ */
+async function meteringShares(
+  { client }: Database,
+  { summary: { runId, counts }, wall }: Usage & { summary: RunSummary },
+): Promise<{ readonly metering: number; readonly meteringOfSeveral: number }> {
+  const { rows: own } = await client.query<[number, number, number, number, number]>({
+    text: `SELECT control_id, pass, fail, insufficient_evidence, unknown FROM job_run_controls WHERE job_run_id = $1`,
+    values: [runId],
+    rowMode: 'array',
   })
-  return (performance.now() - begin) / job.wall
+  const times = own.map(([controlId]) => ({ controlId, us: 1 }))
+  const share = async (sources: CountSources): Promise<number> => {
+    const begin = performance.now()
+    await inTransaction(client, () => countControls(client, runId!, counts, sources))
+    await addControlTimes(client, runId!, times)
+    return (performance.now() - begin) / wall
+  }
+  return { metering: await share({ own }), meteringOfSeveral: await share({}) }
 }
 
 /** Every timed part begins like this: no results, their indexes empty, nothing of an earlier part left to be written. */
@@ -144,7 +155,7 @@ async function measureRound(database: Database): Promise<Round> {
   const workers = await runWorkers(database, 'main', 2)
   await reset(client)
   const job = await runJob(database, 'main')
-  const metering = await meteringShare(database, job)
+  const metering = await meteringShares(database, job)
   const rowBytes = await storedRowBytes(client)
   const rows = await readRows(client)
   const sample = await sampleRows(client, INSERT_SAMPLE)
@@ -158,7 +169,7 @@ async function measureRound(database: Database): Promise<Round> {
     job: (1000 * job.results) / job.wall,
     jobOne: (1000 * jobOne.results) / jobOne.wall,
     workers,
-    metering,
+    ...metering,
     copy: (1000 * rows.count) / copy,
     copyTwo: (1000 * rows.count) / copyTwo,
     inserts: (1000 * sample.length) / inserts,

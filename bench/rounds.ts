@@ -10,6 +10,7 @@ export type Round = {
   readonly jobOne: number
   readonly workers: number
   readonly metering: number
+  readonly meteringOfSeveral: number
   readonly copy: number
   readonly copyTwo: number
   readonly inserts: number
@@ -67,6 +68,11 @@ export function roundFigures(systems: number, rounds: readonly Round[]): Figure[
       value: of(({ metering }) => metering),
       unit: '×',
       budget: { atMost: 0.03 },
+    },
+    {
+      name: 'figures per control, counted from the rows / job',
+      value: of(({ meteringOfSeveral }) => meteringOfSeveral),
+      unit: '×',
     },
     {
       name: 'job / prepared INSERTs',

@@ -64,8 +64,14 @@ const CHANGED = `
           SELECT ${BY_STATUS} FROM validation_results v WHERE v.job_run_id = $1 GROUP BY v.control_id) parts
    GROUP BY control_id HAVING sum(pass + fail + insufficient + unknown) > 0`
 
-/** Of one control, in the order of STORE's columns. */
-type ControlCounts = readonly [id: number, pass: number, fail: number, insufficient: number, unknown: number]
+/** Of one control, by its row id, in the order of STORE's columns. */
+export type ControlCounts = readonly [
+  id: number,
+  pass: number,
+  fail: number,
+  insufficient: number,
+  unknown: number,
+]
 
 const STORE = `
   INSERT INTO job_run_controls (job_run_id, control_id, pass, fail, insufficient_evidence, unknown)
@@ -75,25 +81,33 @@ const STORE = `
          unknown = EXCLUDED.unknown`
 
 /**
- * Counts per control of a whole run, from the rows that its systems point to. Where it carried decisions on from one
- * `previousRun`, from that run's counts; rows of that run that are gone since would make them wrong, which the
- * `totals` of the systems tell.
+ * Counts per control of a whole run. `own` are those of one worker's committed batches: where they come to the `totals`
+ * of the run's systems, nobody else has decided any, and nothing has to be read. Otherwise from the rows that the systems
+ * point to; where the run carried decisions on from one `previousRun`, from that run's counts, which rows that are gone
+ * since would make wrong: the totals tell.
  */
 export async function countControls(
   client: Client,
   runId: number,
   totals: StatusCounts,
-  previousRun: number | null,
+  { own = [], previousRun = null }: CountSources = {},
 ): Promise<void> {
-  const changed = previousRun === null ? undefined : await read(client, CHANGED, [runId, previousRun])
-  const counts =
-    changed !== undefined && agree(sums(changed), totals) ? changed : await read(client, ALL, [runId])
+  const fits = (counts: readonly ControlCounts[]): boolean => agree(sums(counts), totals)
+  let counts = own
+  if (!fits(counts) && previousRun !== null) counts = await read(client, CHANGED, [runId, previousRun])
+  if (!fits(counts)) counts = await read(client, ALL, [runId])
   await client.query(STORE, [runId, ...[0, 1, 2, 3, 4].map((column) => counts.map((row) => row[column]))])
 }
 
+/** Where the counts may come from without reading all rows of the run. */
+export type CountSources = {
+  readonly own?: readonly ControlCounts[]
+  readonly previousRun?: number | null
+}
+
 /**
- * Apart from storing, which would keep the server from reading on several processors. Statistics expect hardly any rows
- * of a run that has just been: without the setting they would be sorted, which takes as long again as reading them.
+ * Statistics expect hardly any rows of a run that has just been: without the setting they would be sorted, which takes as
+ * long again as reading them.
  */
 async function read(client: Client, text: string, values: readonly number[]): Promise<ControlCounts[]> {
   await client.query('SET LOCAL enable_sort TO off')

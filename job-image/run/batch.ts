@@ -12,6 +12,7 @@ import type { DecisionTimes } from '../validation/control-times.ts'
 import { decideSystems } from '../validation/decide.ts'
 import type { Decision, Status, ValidationPlan } from '../validation/decide.ts'
 import { nextChange } from '../validation/evidence.ts'
+import { Tally } from './tally.ts'
 
 /** What every batch of a run has in common. */
 export type BatchContext = {
@@ -24,6 +25,8 @@ export type BatchContext = {
   readonly batchSize: number
   /** Grows with every batch. */
   readonly times: DecisionTimes
+  /** Of the batches that are known to be committed. */
+  readonly tally: Tally
 }
 
 /** What a batch did: `systems` left the queue, `errors` of them without results. */
@@ -88,13 +91,20 @@ async function attemptBatch(
     await client.query('ROLLBACK')
     return NO_BATCH
   }
-  const outcomes = await storeBatch(client, context, claim)
+  const tally = new Tally(context.plan.controls.length)
+  const outcomes = await storeBatch(client, context, claim, tally)
   await settle(client, context, outcomes)
   await client.query('COMMIT')
+  context.tally.addAll(tally)
   return summarize(outcomes)
 }
 
-async function storeBatch(client: Client, context: BatchContext, claim: Claim): Promise<SystemOutcome[]> {
+async function storeBatch(
+  client: Client,
+  context: BatchContext,
+  claim: Claim,
+  tally: Tally,
+): Promise<SystemOutcome[]> {
   const { plan, referenceTime, times } = context
   const evidence = claim.systems.map((system) => system.evidence)
   const decided = decideSystems(plan, evidence, referenceTime, times)
@@ -105,7 +115,7 @@ async function storeBatch(client: Client, context: BatchContext, claim: Claim): 
       const decisions = decided[index]!
       if (system.problem !== undefined) outcomes.push(failedSystem(system.systemId, system.problem))
       else if (decisions instanceof Error) outcomes.push(failedSystem(system.systemId, decisions.message))
-      else outcomes.push(await storeSystem(writer, context, system, decisions, claim.now))
+      else outcomes.push(await storeSystem(writer, context, system, decisions, claim.now, tally))
     }
     await writer.end()
   } catch (error) {
@@ -133,6 +143,7 @@ async function storeSystem(
   { systemId, evidence, inputDigest }: ClaimedSystem,
   decisions: readonly Decision[],
   now: string,
+  tally: Tally,
 ): Promise<SystemOutcome> {
   // A thousand controls share some fifty decisions: each is encoded once.
   const tails = new Map<Decision, Buffer>()
@@ -143,6 +154,7 @@ async function storeSystem(
     let tail = tails.get(decision)
     if (tail === undefined) tails.set(decision, (tail = resultTail(decision, now, context.runId)))
     counts[decision.status] += 1
+    tally.add(index, decision.status)
     const full = writer.write(systemColumn + context.controlColumns[index], tail)
     if (full !== undefined) await full
   }

@@ -6,6 +6,7 @@ import { inTransaction } from '../db/client.ts'
 import { closeDecidedRun, finishJobRun, getJobRun, lockJobRunById, metricsOf } from '../db/job-runs.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { countControls } from '../db/run-controls.ts'
+import type { ControlCounts } from '../db/run-controls.ts'
 import { runTotals } from '../db/run-systems.ts'
 import type { RunTotals } from '../db/run-systems.ts'
 import { carryRecord } from './carry-over.ts'
@@ -48,12 +49,14 @@ export function verdictOf(counts: RunCounts): Exclude<Verdict, 'Errored'> {
 
 /**
  * Closes the run if its last system is decided. Each worker tries after its own last commit, so the last one succeeds
- * and nobody else does. The totals may be read first: a queue without pending systems does not change any more.
+ * and nobody else does. The totals may be read first: a queue without pending systems does not change any more. `own`:
+ * what this worker has counted per control.
  */
 export async function closeIfDecided(
   client: Client,
   run: JobRun,
   notices: NoticesOf = {},
+  own: readonly ControlCounts[] = [],
 ): Promise<JobRun | undefined> {
   const totals = await runTotals(client, run.id)
   if (totals.pending > 0) return undefined
@@ -67,7 +70,8 @@ export async function closeIfDecided(
     })
     // Only by the one that closed it, and seen together with the end.
     if (closed !== undefined) {
-      await countControls(client, run.id, totals.counts, carryRecord(run)?.previous_run ?? null)
+      const previousRun = carryRecord(run)?.previous_run ?? null
+      await countControls(client, run.id, totals.counts, { own, previousRun })
       await enqueueNotices(client, closed, notices)
     }
     return closed

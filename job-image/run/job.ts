@@ -27,6 +27,7 @@ import { planRun } from './plan.ts'
 import type { RunRequest } from './request.ts'
 import { Session } from './session.ts'
 import { summaryOf } from './summary.ts'
+import { Tally } from './tally.ts'
 import { tracedBatch, tracedRun } from './traced.ts'
 
 /**
@@ -181,6 +182,7 @@ class AttemptAtRun {
       plan,
       planDigest: digest,
       times: noTimes(plan),
+      tally: new Tally(plan.controls.length),
       controlColumns: plan.controls.map(({ id }) => `${id}\t`),
       referenceTime: parseTimestamp(this.#run.reference_time ?? this.#run.started_at),
       batchSize,
@@ -198,7 +200,7 @@ class AttemptAtRun {
         idle = 0
         continue
       }
-      const closed = await this.#close()
+      const closed = await this.#close(context)
       if (closed !== undefined) return closed
       observer?.({ type: 'waiting', reason: 'other workers have the remaining systems' })
       await this.#session.run((client) => evictSilentAttempts(client, context.runId, timing.abandonAfter))
@@ -262,10 +264,11 @@ class AttemptAtRun {
   }
 
   /** The run closed by this worker or found closed; undefined while systems are pending. */
-  async #close(): Promise<JobRun | undefined> {
+  async #close({ plan, tally }: BatchContext): Promise<JobRun | undefined> {
     return this.#session.run(async (client) => {
       const run = await currentRun(client, this.#run.id)
-      return run.status === 'running' ? closeIfDecided(client, run, this.#request) : run
+      if (run.status !== 'running') return run
+      return closeIfDecided(client, run, this.#request, tally.counts(plan.controls))
     })
   }
 

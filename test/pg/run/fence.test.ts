@@ -11,6 +11,7 @@ import { executeRun } from '../../../job-image/run/job.ts'
 import type { RunRequest } from '../../../job-image/run/request.ts'
 import { noTimes } from '../../../job-image/validation/control-times.ts'
 import { compilePlan } from '../../../job-image/validation/decide.ts'
+import { Tally } from '../../../job-image/run/tally.ts'
 import { planDigest } from '../../../job-image/validation/plan-digest.ts'
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import { parseTimestamp } from '../../../job-image/time.ts'
@@ -179,6 +180,7 @@ it('a bad system that a peer has taken meanwhile is left to the peer, without wa
     plan,
     planDigest: planDigest(plan),
     times: noTimes(plan),
+    tally: new Tally(plan.controls.length),
     controlColumns: plan.controls.map(({ id }) => `${id}\t`),
     referenceTime: parseTimestamp('2026-01-01 00:00:00'),
     batchSize: SYSTEMS,

@@ -67,7 +67,26 @@ it('makes the digest of each system once, however many runs there have been', as
 it('counts per control without comparing each system with every other', async () => {
   const run = await night()
   const { counts } = await runTotals(client, run)
-  const { rows } = await reads('job_run_systems', () => countControls(client, run, counts, last))
+  const { rows } = await reads('job_run_systems', () =>
+    countControls(client, run, counts, { previousRun: last }),
+  )
   // A few times each; against one another they would be 200 times as many.
   expect(rows).toBeLessThan(10 * SYSTEMS)
+})
+
+it("takes one worker's counts only where they are those of the whole run", async () => {
+  const run = (await executeRun(runRequest(url))).runId!
+  const { counts } = await runTotals(client, run)
+  const stored = async (): Promise<unknown[]> => {
+    const text = `SELECT control_id, pass, fail, insufficient_evidence, unknown FROM job_run_controls
+                   WHERE job_run_id = $1 ORDER BY control_id`
+    return (await client.query<number[]>({ text, values: [run], rowMode: 'array' })).rows
+  }
+  const all = (await stored()) as [number, number, number, number, number][]
+  expect(all).toHaveLength(3)
+  await inTransaction(client, () => countControls(client, run, counts, { own: all.slice(1) }))
+  expect(await stored()).toEqual(all)
+  await client.query('DELETE FROM validation_results WHERE job_run_id = $1', [run])
+  await inTransaction(client, () => countControls(client, run, counts, { own: all }))
+  expect(await stored()).toEqual(all)
 })
