@@ -84,7 +84,7 @@ const STORE = `
  * Counts per control of a whole run. `own` are those of one worker's committed batches: where they come to the `totals`
  * of the run's systems, nobody else has decided any, and nothing has to be read. Otherwise from the rows that the systems
  * point to; where the run carried decisions on from one `previousRun`, from that run's counts, which rows that are gone
- * since would make wrong: the totals tell.
+ * since would make wrong: the totals tell. Runs inside a transaction.
  */
 export async function countControls(
   client: Client,
