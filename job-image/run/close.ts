@@ -50,13 +50,13 @@ export function verdictOf(counts: RunCounts): Exclude<Verdict, 'Errored'> {
 /**
  * Closes the run if its last system is decided. Each worker tries after its own last commit, so the last one succeeds
  * and nobody else does. The totals may be read first: a queue without pending systems does not change any more. `own`:
- * what this worker has counted per control.
+ * what this worker has counted per control; asked for once the run is closed, not at each look at it.
  */
 export async function closeIfDecided(
   client: Client,
   run: JobRun,
   notices: NoticesOf = {},
-  own: readonly ControlCounts[] = [],
+  own: () => readonly ControlCounts[] = () => [],
 ): Promise<JobRun | undefined> {
   const totals = await runTotals(client, run.id)
   if (totals.pending > 0) return undefined
@@ -71,7 +71,7 @@ export async function closeIfDecided(
     // Only by the one that closed it, and seen together with the end.
     if (closed !== undefined) {
       const previousRun = carryRecord(run)?.previous_run ?? null
-      await countControls(client, run.id, totals.counts, { own, previousRun })
+      await countControls(client, run.id, totals.counts, { own: own(), previousRun })
       await enqueueNotices(client, closed, notices)
     }
     return closed

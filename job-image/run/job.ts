@@ -268,7 +268,7 @@ class AttemptAtRun {
     return this.#session.run(async (client) => {
       const run = await currentRun(client, this.#run.id)
       if (run.status !== 'running') return run
-      return closeIfDecided(client, run, this.#request, tally.counts(plan.controls))
+      return closeIfDecided(client, run, this.#request, () => tally.counts(plan.controls))
     })
   }
 
