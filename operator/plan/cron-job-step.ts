@@ -11,8 +11,8 @@ import { childName } from './names.ts'
 import { ownershipOf } from './ownership.ts'
 import { isoTime } from './time.ts'
 
-/** Nobody tells when a foreign CronJob goes away: the watch shows ours only. */
-const CONFLICT_RECHECK_MS = 60_000
+/** Nobody tells when a CronJob goes away that is foreign, or has lost its label: the watch shows ours only. */
+const UNWATCHED_RECHECK_MS = 60_000
 /** Deletions do not take longer, and their events come; this is for the case that one is missed. */
 const LEAVING_RECHECK_MS = 5_000
 
@@ -88,7 +88,7 @@ const foreign: Check = ({ schedule, cronJob, now }) => {
   const { name } = cronJob
   if (ownership.kind === 'leaving') return settled({ kind: 'leaving', name }, now + LEAVING_RECHECK_MS)
   if (ownership.kind !== 'foreign') return undefined
-  return settled({ kind: 'conflict', name, owner: ownership.owner }, now + CONFLICT_RECHECK_MS)
+  return settled({ kind: 'conflict', name, owner: ownership.owner }, now + UNWATCHED_RECHECK_MS)
 }
 
 const different: Check = ({ schedule, cronJob, defaults, now }) => {
@@ -125,12 +125,16 @@ function settled(state: CronJobState, requeueAt?: number): CronJobStep {
 function unusable(
   kind: 'invalid' | 'notAllowed',
   message: string,
-  { schedule, cronJob, learned }: CronJobInput,
+  { schedule, cronJob, learned, now }: CronJobInput,
 ): CronJobStep {
   const name = childName(schedule.name)
   const missing = cronJob === undefined && schedule.status.cronJobName === name
   if (missing && learned.cronJob === undefined) return { kind: 'read', read: { kind: 'cronJob', name } }
-  return settled({ kind, message, hasOld: isOurs(schedule, cronJob) })
+  const isSeenLiveOnly = cronJob !== undefined && cronJob === learned.cronJob
+  return settled(
+    { kind, message, hasOld: isOurs(schedule, cronJob) },
+    isSeenLiveOnly ? now + UNWATCHED_RECHECK_MS : undefined,
+  )
 }
 
 function isOurs({ uid }: CachedSchedule, cronJob: CachedCronJob | undefined): boolean {

@@ -129,22 +129,21 @@ export class LivingSchedule {
     const cronJob = await this.#cronJob()
     equal(cronJob?.metadata.resourceVersion, this.#untouched, 'the CronJob was touched')
     if (this.#request !== undefined) notEqual(schedule.status?.lastHandledRunRequest, this.#request)
-    await this.#checkConditions('words' in judged ? judged.words : undefined, cronJob)
+    const ready =
+      cronJob === undefined ? 'there is no CronJob' : 'the CronJob is still that of the last good spec'
+    // One that has lost its label is not watched, and missed when it is looked for the next time.
+    await schedules.status(this.name, ready, (status) => conditionOf(status, 'Ready')?.message === ready)
+    await this.#checkConditions('words' in judged ? judged.words : undefined)
   }
 
-  async #checkConditions(words: string | undefined, cronJob?: CronJob): Promise<void> {
+  async #checkConditions(words: string | undefined): Promise<void> {
     const { schedules } = this.#place
     const { metadata, status = {} } = await schedules.read(this.name)
     const first = status.conditions?.slice(0, 3) ?? []
     const shown = first.map(({ type, status, reason }) => `${type} ${status} ${reason}`)
     deepEqual(shown, this.model.conditions)
     ok(first.every(({ observedGeneration }) => observedGeneration === metadata.generation))
-    if (this.model.flaw === undefined) return
     if (this.model.flaw === 'refused') equal(conditionOf(status, 'Accepted')?.message, words)
-    equal(
-      conditionOf(status, 'Ready')?.message,
-      cronJob === undefined ? 'there is no CronJob' : 'the CronJob is still that of the last good spec',
-    )
   }
 
   /** Made once; a person ends it, because what its pod needs is not always there. */

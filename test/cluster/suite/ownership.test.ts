@@ -1,22 +1,15 @@
 import { isDeepStrictEqual } from 'node:util'
 import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node'
 import { beforeAll, describe, expect, it } from 'vitest'
-import type { Clock } from '../../../operator/clock.ts'
-import { systemClock } from '../../../operator/clock.ts'
 import type { JsonPatch } from '../../../operator/kube/client.ts'
 import { RESOURCES } from '../../../operator/kube/object.ts'
 import { childName } from '../../../operator/plan/names.ts'
+import { hurried } from '../hurried-clock.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
-import { is } from '../schedules.ts'
+import { conditionOf, is } from '../schedules.ts'
 import type { CronJob } from '../schedules.ts'
 import { until } from '../until.ts'
-
-/** What is looked at again after a minute is looked at after three seconds. */
-const hurried: Clock = {
-  ...systemClock,
-  after: (milliseconds, run) => systemClock.after(milliseconds > 45_000 ? 3_000 : milliseconds, run),
-}
 
 describeWithCluster('the CronJob of a schedule', () => {
   const operated = useOperator('ownership', { clock: hurried })
@@ -146,6 +139,22 @@ describeWithCluster('the CronJob of a schedule', () => {
     })
     expect(made.spec).toEqual(old.spec)
     expect(await schedules.writes(position, 'deleted')).toEqual([`create cronjobs ${childName('deleted')}`])
+  })
+
+  it('that nobody watches any more is missed within a minute, while the spec is no good', async () => {
+    const { schedules } = operated
+    await becomesReady('unwatched')
+    await operated.stop()
+    await schedules.patchCronJob('unwatched', [
+      { op: 'remove', path: '/metadata/labels/rapidrmf.io~1schedule-uid' },
+    ])
+    await schedules.patch('unwatched', [{ op: 'replace', path: '/spec/schedule', value: '61 0 * * *' }])
+    operated.start()
+    const says = (words: string) =>
+      schedules.status('unwatched', words, (status) => conditionOf(status, 'Ready')?.message === words)
+    await says('the CronJob is still that of the last good spec')
+    await schedules.client.remove(RESOURCES.cronJobs, at('unwatched'))
+    await says('there is no CronJob')
   })
 
   describe('whose name is taken', () => {

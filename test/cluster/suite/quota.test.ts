@@ -1,19 +1,12 @@
 import { expect, it } from 'vitest'
-import type { Clock } from '../../../operator/clock.ts'
-import { systemClock } from '../../../operator/clock.ts'
 import { childName } from '../../../operator/plan/names.ts'
+import { hurried } from '../hurried-clock.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
 import { conditionOf, is, summaryText } from '../schedules.ts'
 import { until } from '../until.ts'
 
 const QUOTAS = { group: '', version: 'v1', plural: 'resourcequotas' }
-
-/** What is tried again after five minutes is tried after two seconds. */
-const hurried: Clock = {
-  ...systemClock,
-  after: (milliseconds, run) => systemClock.after(milliseconds > 45_000 ? 2_000 : milliseconds, run),
-}
 
 describeWithCluster('a quota', () => {
   const operated = useOperator('quota', { clock: hurried })

@@ -9,6 +9,7 @@ import { LIMIT_FLAGS } from '../campaign/spec-model.ts'
 import { anyStep } from '../campaign/spec-steps.ts'
 import type { Step } from '../campaign/spec-steps.ts'
 import { installCrd } from '../crd.ts'
+import { hurried } from '../hurried-clock.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'
 import { startOperator } from '../run-operator.ts'
 import { schedulesIn } from '../schedules.ts'
@@ -24,7 +25,12 @@ describeWithCluster('after any change of the spec, of whatever the spec was befo
   let schedules: readonly LivingSchedule[]
   let stop: () => Promise<void>
   const start = () => {
-    stop = startOperator({ cluster: here.cluster, namespace: here.name, flags: LIMIT_FLAGS })
+    stop = startOperator({
+      cluster: here.cluster,
+      namespace: here.name,
+      flags: LIMIT_FLAGS,
+      clock: hurried,
+    })
   }
 
   beforeAll(async () => {

@@ -126,6 +126,16 @@ describe('a spec that is refused', () => {
     expect(carryOut({ ...again, schedule: corrected }).plans[0]).toMatchObject({ kind: 'write' })
   })
 
+  it('has its last good CronJob looked for, where no watch shows it', () => {
+    const { after } = carryOut({ ...settledWorld(), learned: refused() })
+    const { cronJob } = settledWorld()
+    expect(plan({ ...after, learned: NOTHING_LEARNED })).toMatchObject({ requeueAt: undefined })
+    const unlabelled = { ...after, cronJob: undefined, learned: { ...NOTHING_LEARNED, cronJob } }
+    expect(plan(unlabelled)).toMatchObject({ status: undefined, requeueAt: NOW + 60_000 })
+    const gone = { ...after, cronJob: undefined, learned: { ...NOTHING_LEARNED, cronJob: null } }
+    expect(plan(gone)).toMatchObject({ status: expect.anything(), requeueAt: undefined })
+  })
+
   it('by the operator’s limits is not even tried', () => {
     const own = schedule({ job: { pod: { image: 'evil.example/x' } } })
     const defaults = { ...DEFAULTS, allowedImages: ['registry.example/*'] }

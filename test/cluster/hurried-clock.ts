@@ -1,0 +1,8 @@
+import type { Clock } from '../../operator/clock.ts'
+import { systemClock } from '../../operator/clock.ts'
+
+/** What is looked at or tried again after a minute, or more, comes after two seconds. */
+export const hurried: Clock = {
+  ...systemClock,
+  after: (milliseconds, run) => systemClock.after(milliseconds > 45_000 ? 2_000 : milliseconds, run),
+}
