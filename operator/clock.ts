@@ -36,10 +36,3 @@ export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal):
     signal?.addEventListener('abort', wake, { once: true })
   })
 }
-
-export type Backoff = { readonly first: number; readonly longest: number }
-
-/** The pause after so many failures in a row (from 1): doubling, spread by half so that many who failed together do not return together. */
-export function backoffDelay({ first, longest }: Backoff, failures: number, random = Math.random): number {
-  return Math.min(first * 2 ** Math.max(failures - 1, 0), longest) * (0.5 + random())
-}

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
+import { backoffDelay } from '../job-image/backoff.ts'
 import type { CloudEvent } from '../job-image/notify/cloud-event.ts'
 import { DeliveryError } from '../job-image/notify/failure.ts'
-import { backoffDelay } from './clock.ts'
 import type { Clock } from './clock.ts'
 
 export type NoticeQueueOptions = {
@@ -131,7 +131,7 @@ export class NoticeQueue {
       return
     }
     const asked = error instanceof DeliveryError ? (error.retryAfter ?? 0) : 0
-    const pause = Math.max(backoffDelay(BACKOFF, entry.tries, random), asked)
+    const pause = Math.max(backoffDelay(BACKOFF, entry.tries - 1, random), asked)
     this.#again(entry, Math.min(pause, left))
   }
 

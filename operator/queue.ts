@@ -1,5 +1,7 @@
-import { backoffDelay, systemClock } from './clock.ts'
-import type { Backoff, Clock } from './clock.ts'
+import { backoffDelay } from '../job-image/backoff.ts'
+import type { Backoff } from '../job-image/backoff.ts'
+import { systemClock } from './clock.ts'
+import type { Clock } from './clock.ts'
 import { Rush } from './rush.ts'
 
 export type WorkQueueOptions = {
@@ -111,11 +113,11 @@ export class WorkQueue {
 
   /** Tries a failed key again, later each time until `forget`; not before `atLeast` (a server's Retry-After), however often it is added. */
   retry(key: string, atLeast = 0): void {
-    const failures = (this.#failures.get(key) ?? 0) + 1
-    this.#failures.set(key, failures)
+    const earlier = this.#failures.get(key) ?? 0
+    this.#failures.set(key, earlier + 1)
     if (atLeast > 0) this.#heldUntil.set(key, this.#clock.now() + atLeast)
     const { backoff = BACKOFF, random } = this.#options
-    this.addAfter(key, Math.max(backoffDelay(backoff, failures, random), atLeast))
+    this.addAfter(key, Math.max(backoffDelay(backoff, earlier, random), atLeast))
   }
 
   /** The key has succeeded: its next failure is a first one. */

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { RunSummary } from '../../crds/run-summary.ts'
 import { endAttempt, evictSilentAttempts, sessionName } from '../db/attempts.ts'
-import { connect, disconnect, inTransaction, interruptibleSleep } from '../db/client.ts'
+import { inTransaction, interruptibleSleep } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
 import { refuseExhaustedIds } from '../db/id-space.ts'
 import type { JobRun } from '../db/job-runs.ts'
@@ -50,19 +50,14 @@ async function attemptRun(request: RunRequest): Promise<RunSummary> {
     return summary
   }
   try {
-    await session.run(async (client) => {
-      const second = connect({ ...target, retryFor: 0 })
-      second.catch(() => undefined)
-      try {
+    await session.run((client) =>
+      refuseSharedSessions(client, target, async () => {
         await requireCurrentSchema(client)
         await refuseExhaustedIds(client, request.environment, (message) =>
           request.observer?.({ type: 'warning', message }),
         )
-        await refuseSharedSessions(client, await second)
-      } finally {
-        await second.then(disconnect, () => undefined)
-      }
-    })
+      }),
+    )
     courier = startCourier(request)
     // Unique to this process: it is how the attempt is found again after a lost connection.
     const worker = `${hostname()}/${process.pid}/${randomUUID().slice(0, 8)}`

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
-import { backoffDelay, sleep } from '../clock.ts'
+import { backoffDelay } from '../../job-image/backoff.ts'
+import { sleep } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import type { KubeClient } from './client.ts'
 import { failureOf } from './errors.ts'
@@ -124,7 +125,7 @@ export class EventRecorder {
           log.debug({ err: error, event: event.metadata.name }, 'an event could not be sent')
           return false
         }
-        const pause = backoffDelay(BACKOFF, attempt, random)
+        const pause = backoffDelay(BACKOFF, attempt - 1, random)
         await sleep(clock, failure.kind === 'wait' ? Math.max(pause, failure.after) : pause, signal)
       }
     }

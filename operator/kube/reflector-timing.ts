@@ -1,10 +1,12 @@
+import type { Backoff } from '../../job-image/backoff.ts'
+
 /** When a reflector gives up a connection, and how long it waits before the next. Milliseconds. */
 export type Timing = {
   /** Bookmarks come every 60 s even when nothing happens: after half as much again the connection is dead. */
   readonly silence: number
   /** A connection that lived this long was no failure, however it ended. */
   readonly steady: number
-  readonly backoff: { readonly first: number; readonly longest: number }
+  readonly backoff: Required<Backoff>
   /** Connections live 5 to 10 minutes, so that they spread anew over the API servers after one was away. */
   readonly lifetime: { readonly shortest: number; readonly longest: number }
 }

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
-import { backoffDelay, sleep } from '../clock.ts'
+import { backoffDelay } from '../../job-image/backoff.ts'
+import { sleep } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import type { KubeClient, Query, WatchEvent } from './client.ts'
 import { failureOf, KubeError, SilenceError } from './errors.ts'
@@ -133,7 +134,7 @@ export class Reflector<T extends Cached> {
       this.#restarts++
       const failure = error === undefined ? undefined : this.#noteFailure(error, failures)
       if (this.#goesOnAtOnce(failure, steady)) continue
-      const pause = backoffDelay(this.#timing.backoff, failures, random)
+      const pause = backoffDelay(this.#timing.backoff, Math.max(failures - 1, 0), random)
       await sleep(clock, failure?.kind === 'wait' ? Math.max(pause, failure.after) : pause, signal)
     }
   }

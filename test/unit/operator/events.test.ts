@@ -40,7 +40,7 @@ function setUp(fault?: (attempt: number) => unknown, options: Partial<EventRecor
     instance: 'operator-1',
     log: pino({ enabled: false }),
     clock,
-    random: () => 0.5,
+    random: () => 0,
     ...options,
   })
   return { clock, recorder, sent, attempts: () => attempts }

@@ -43,7 +43,7 @@ function setUp(
       },
     ),
     clock,
-    random: () => 0.5,
+    random: () => 0,
     ...options,
   })
   const add = (...ids: string[]): void => {
