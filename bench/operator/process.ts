@@ -11,6 +11,13 @@ import type { Memory } from './usage.ts'
 
 export const IMAGE = 'registry.example/rapidrmf:1.0'
 
+/** How the operator's image has glibc give memory back. */
+export const MALLOC = {
+  MALLOC_ARENA_MAX: '2',
+  MALLOC_TRIM_THRESHOLD_: '131072',
+  MALLOC_MMAP_THRESHOLD_: '131072',
+}
+
 export type Operator = {
   /** ms from its start until it had nothing to do, and was ready. */
   readonly started: number
@@ -35,7 +42,7 @@ export async function startOperator(cluster: Cluster, program: string, namespace
   const child = spawn(
     process.execPath,
     [program, '--image', IMAGE, ...where, '--host', '127.0.0.1', '--port', String(port)],
-    { stdio: ['ignore', output, output] },
+    { stdio: ['ignore', output, output], env: { ...process.env, ...MALLOC } },
   )
   closeSync(output)
   const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()))

@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
+import { MALLOC } from '../../bench/operator/process.ts'
 import { describeImages } from './containers.ts'
 import type { Containers } from './containers.ts'
 import { buildImage, VERSION } from './images.ts'
@@ -18,6 +19,7 @@ type Inspected = {
     readonly Entrypoint: readonly string[]
     readonly WorkingDir: string
     readonly Labels: Readonly<Record<string, string>>
+    readonly Env: readonly string[]
     readonly ExposedPorts?: Readonly<Record<string, object>>
   }
   readonly RootFS: { readonly Layers: readonly string[] }
@@ -129,8 +131,10 @@ describeImages('what the images hold', (here) => {
     expect(Config.WorkingDir).toBe('/etc/rapidrmf')
   })
 
-  it('the operator image says its port', async () => {
+  it('the operator image says its port, and has its memory given back as the benchmark does', async () => {
     const { Config } = await inspect(here, here.images.operator)
     expect(Config.ExposedPorts).toEqual({ '8080/tcp': {} })
+    const malloc = Object.entries(MALLOC).map((variable) => variable.join('='))
+    expect(Config.Env).toEqual(expect.arrayContaining(malloc))
   })
 })
