@@ -4,7 +4,7 @@ export { REDACTED }
 
 /** Keys whose value is taken for a secret. Rather one harmless value hidden than one password shown. */
 const SECRET_KEY =
-  /passw|passphrase|pwd|secret|token|credential|private|signature|auth(?!or)|key|dsn|connection[_-]?string|(^|[^a-z])(pass|sas)([^a-z]|$)/i
+  /passw|passphrase|pwd|secret|token|credential|private|signature|auth(?!or)|bearer|cookie|hook|key|dsn|connection[_-]?string|(^|[^a-z])(pass|pat|pin|sas)([^a-z]|$)/i
 
 /** `${NAME}` by itself says where a secret comes from, not what it is. (A default after `:-` may be one.) */
 const PLAIN_REFERENCE = /^\$\{[A-Za-z_][A-Za-z0-9_]*\}$/
@@ -50,9 +50,19 @@ function redactSecret(value: unknown): unknown {
   return typeof value === 'string' && PLAIN_REFERENCE.test(value) ? value : REDACTED
 }
 
-/** What can be told by its form in any text, and `name=value` pairs with anything like a secret's name. */
+/** A name followed by its value. It begins where no name goes on, so that each name is read once: linear time. */
+const NAMED_VALUE = /(?<![\w-])([\w-]+)(\s*[=:]\s*)[^\s&;,]+/g
+const SECRET_NAME = /passw|pwd|secret|token|key|sig/i
+
+/** The beginning of `${NAME:-default}` up to the end of a piece of text without `}`. */
+const REFERENCE_WITH_DEFAULT = /(\$\{\w+:-)[^]*$/
+
+/** Secrets that are recognised by their form in any text, and `name=value` pairs with the name of a secret. */
 function redactText(text: string): string {
-  return redactSecrets(text)
-    .replace(/([\w-]*(?:passw|pwd|secret|token|key|sig)[\w-]*\s*[=:]\s*)[^\s&;,]+/gi, `$1${REDACTED}`)
-    .replace(/(\$\{\w+:-)[^}]*\}/g, `$1${REDACTED}}`)
+  const named = redactSecrets(text).replace(NAMED_VALUE, (pair, name: string, mark: string) =>
+    SECRET_NAME.test(name) ? `${name}${mark}${REDACTED}` : pair,
+  )
+  const pieces = named.split('}')
+  const last = pieces.pop() ?? ''
+  return [...pieces.map((piece) => piece.replace(REFERENCE_WITH_DEFAULT, `$1${REDACTED}`)), last].join('}')
 }

@@ -19,6 +19,7 @@ const NEVER_4: readonly Subnet[] = [
   ['169.254.0.0', 16],
   ['192.0.0.0', 24],
   ['192.0.2.0', 24],
+  ['192.88.99.0', 24],
   ['198.18.0.0', 15],
   ['198.51.100.0', 24],
   ['203.0.113.0', 24],
@@ -32,13 +33,22 @@ const NEVER_6: readonly Subnet[] = [
   ['::', 128],
   ['64:ff9b:1::', 48],
   ['100::', 64],
-  ['2001::', 32],
+  ['100:0:0:1::', 64],
+  ['2001::', 23],
   ['2001:db8::', 32],
+  ['3fff::', 20],
+  ['5f00::', 16],
   ['fe80::', 10],
   ['fec0::', 10],
   ['ff00::', 8],
-  // Amazon's.
+  // The metadata services of Amazon, Google, Oracle, Scaleway, Alibaba and Linode. Only Amazon keeps a range to itself:
+  // the networks around the other addresses may be anybody's.
   ['fd00:ec2::', 32],
+  ['fd20:ce::254', 128],
+  ['fd00:c1::a9fe:a9fe', 128],
+  ['fd00:42::42', 128],
+  ['fd00:100::100:200', 128],
+  ['fd00:a9fe:a9fe::1', 128],
 ]
 
 /** Loopback, RFC 1918, carrier-grade NAT (RFC 6598), unique local (RFC 4193). */
@@ -55,11 +65,12 @@ const PRIVATE_6: readonly Subnet[] = [
 ]
 
 /**
- * How IPv6 writes an IPv4 address: mapped, compatible, NAT64, 6to4. What is refused as itself is refused in disguise.
+ * How IPv6 writes an IPv4 address: mapped, translated (RFC 2765), compatible, NAT64, 6to4. What is refused as itself is refused in disguise.
  * (A NAT64 address as such is no more private than the one in it: behind DNS64 every receiver looks like that.)
  */
 const DISGUISES: readonly { readonly bits: number; readonly of: (high: string, low: string) => string }[] = [
   { bits: 96, of: (high, low) => `::ffff:${high}:${low}` },
+  { bits: 96, of: (high, low) => `::ffff:0:${high}:${low}` },
   { bits: 96, of: (high, low) => `::${high}:${low}` },
   { bits: 96, of: (high, low) => `64:ff9b::${high}:${low}` },
   { bits: 16, of: (high, low) => `2002:${high}:${low}::` },

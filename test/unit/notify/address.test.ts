@@ -26,6 +26,20 @@ describe('the kind of an address', () => {
     ['fe80::1%eth0', 'never'],
     ['fd00:ec2::254', 'never'],
     ['FD00:EC2::254', 'never'],
+    ['fd20:ce::254', 'never'],
+    ['fd20:ce::253', 'private'],
+    ['fd00:c1::a9fe:a9fe', 'never'],
+    ['fd00:42::42', 'never'],
+    ['fd00:100::100:200', 'never'],
+    ['fd00:a9fe:a9fe::1', 'never'],
+    ['192.88.99.1', 'never'],
+    ['2001::1', 'never'],
+    ['2001:10::1', 'never'],
+    ['2001:20::1', 'never'],
+    ['2001:200::1', 'public'],
+    ['2001:db8::1', 'never'],
+    ['3fff::1', 'never'],
+    ['5f00::1', 'never'],
     ['100.100.100.200', 'never'],
     ['168.63.129.16', 'never'],
     ['192.0.0.192', 'never'],
@@ -36,6 +50,8 @@ describe('the kind of an address', () => {
     ['::ffff:127.0.0.1', 'private'],
     ['::ffff:7f00:1', 'private'],
     ['::ffff:169.254.169.254', 'never'],
+    ['::ffff:0:7f00:1', 'private'],
+    ['::ffff:0:169.254.169.254', 'never'],
     ['64:ff9b::a9fe:a9fe', 'never'],
     ['64:ff9b::10.0.0.1', 'private'],
     ['64:ff9b::5db8:d70e', 'public'],
@@ -52,7 +68,12 @@ describe('the kind of an address', () => {
       fc.property(v4, (address) => {
         const [a, b, c, d] = address.split('.').map(Number) as [number, number, number, number]
         const [high, low] = [(a * 256 + b).toString(16), (c * 256 + d).toString(16)]
-        const forms = [`::ffff:${high}:${low}`, `64:ff9b::${high}:${low}`, `2002:${high}:${low}::1`]
+        const forms = [
+          `::ffff:${high}:${low}`,
+          `::ffff:0:${high}:${low}`,
+          `64:ff9b::${high}:${low}`,
+          `2002:${high}:${low}::1`,
+        ]
         for (const form of forms) expect([form, addressKind(form)]).toEqual([form, addressKind(address)])
       }),
     )
