@@ -1,11 +1,12 @@
 import { closest, distance } from 'fastest-levenshtein'
 import { isUtf8 } from 'node:buffer'
-import { readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { LineCounter, isMap, isNode, isScalar, parseDocument as parseYaml, visit } from 'yaml'
 import type { Document } from 'yaml'
 import { z } from 'zod'
 import { InputError, asError } from './errors.ts'
 import type { Problem } from './errors.ts'
+import { DANGLING_ALIAS, repeatedKeys, resolveAliases } from './yaml-aliases.ts'
 
 /** A file that a person wrote: its checked value, and where in the text each part of it stands. */
 export type SourceDocument<T> = {
@@ -24,11 +25,35 @@ export function readTextFile(file: string, what: string): string {
 
 function readBytes(file: string, what: string): Buffer {
   try {
-    return readFileSync(file)
+    return readBounded(file)
   } catch (thrown) {
     const error = asError(thrown) as NodeJS.ErrnoException
     const why = READ_ERRORS[error.code ?? ''] ?? error.message
     throw new InputError({ file, message: `cannot read this ${what}: ${why}` }, { cause: error })
+  }
+}
+
+/** The largest file that is read, in bytes: ten times the largest catalog that NIST publishes. */
+const MAX_FILE = 64 * 1024 * 1024
+
+/** A path may lead to a device that never ends. A named pipe is how a shell passes the output of a command. */
+function readBounded(file: string): Buffer {
+  const descriptor = openSync(file, 'r')
+  try {
+    const found = fstatSync(descriptor)
+    if (found.isDirectory()) throw new Error(READ_ERRORS['EISDIR'])
+    if (!found.isFile() && !found.isFIFO()) throw new Error('it is not a file')
+    const chunks: Buffer[] = []
+    for (let size = 0; ;) {
+      const chunk = Buffer.allocUnsafe(Math.max(64 * 1024, found.size - size + 1))
+      const length = readSync(descriptor, chunk)
+      if (length === 0) return Buffer.concat(chunks)
+      chunks.push(chunk.subarray(0, length))
+      size += length
+      if (size > MAX_FILE) throw new Error(`it has more than ${MAX_FILE / 1024 / 1024} MiB`)
+    }
+  } finally {
+    closeSync(descriptor)
   }
 }
 
@@ -47,11 +72,38 @@ export function parseDocument<S extends z.ZodType>(
   file: string,
   schema: S,
 ): SourceDocument<z.output<S>> {
+  return withinDepth(file, () => parseChecked(text, file, schema))
+}
+
+/** Parser and schema descend with the document: one that is nested a thousand times over exhausts the stack. */
+export function withinDepth<T>(file: string, work: () => T): T {
+  try {
+    return work()
+  } catch (thrown) {
+    const exhausted = thrown instanceof RangeError || isExhausted(asError(thrown).message)
+    if (!exhausted || thrown instanceof InputError) throw thrown
+    throw new InputError({ file, message: TOO_DEEP }, { cause: thrown })
+  }
+}
+
+const TOO_DEEP = 'nested too deeply'
+
+/** The parser reports an exhausted stack as a fault of the text, or fails to compile an expression for its lack. */
+function isExhausted(message: string): boolean {
+  return /call stack size exceeded|stack overflow/i.test(message)
+}
+
+function parseChecked<S extends z.ZodType>(
+  text: string,
+  file: string,
+  schema: S,
+): SourceDocument<z.output<S>> {
   const lines = new LineCounter()
   const document = parseYaml(text, {
     lineCounter: lines,
     prettyErrors: false,
     merge: true,
+    uniqueKeys: false,
     logLevel: 'error',
   })
   const at = (offset: number | undefined): Omit<Problem, 'message'> => {
@@ -61,19 +113,25 @@ export function parseDocument<S extends z.ZodType>(
   }
   const faults = syntaxFaults(document)
   if (faults.length > 0) {
-    throw new InputError(faults.map(({ offset, message }) => ({ ...at(offset), message })))
+    const problems = faults.map(({ offset, message }) => ({ ...at(offset), message }))
+    throw new InputError(firstOf(problems, file))
   }
   const problemAt = (path: readonly PropertyKey[], message: string): Problem => {
     const key = path.map(String).join('.')
     return { ...at(offsetOf(document, path)), message: key === '' ? message : `${key}: ${message}` }
   }
   const result = schema.safeParse(plainValue(document, file), { error: faultWords })
-  if (!result.success)
-    throw new InputError(result.error.issues.flatMap((i) => problemsOf(i, schema, problemAt)))
+  if (!result.success) {
+    const issues = result.error.issues.slice(0, MOST_PROBLEMS + 1)
+    throw new InputError(
+      firstOf(
+        issues.flatMap((issue) => problemsOf(issue, schema, problemAt)),
+        file,
+      ),
+    )
+  }
   return { file, value: result.data, problemAt }
 }
-
-const DANGLING_ALIAS = 'an alias (*name) without its anchor; a text that begins with * needs quotes'
 
 /** Faults whose own message quotes the text, which may be part of a password, or speaks of the parser's API. */
 const SYNTAX_MESSAGES: Record<string, string> = {
@@ -81,34 +139,32 @@ const SYNTAX_MESSAGES: Record<string, string> = {
   BAD_ALIAS: DANGLING_ALIAS,
   TAG_RESOLVE_FAILED: 'an unknown tag; a text that begins with ! needs quotes',
   MULTIPLE_DOCS: 'a second document begins here (---); keep one per file',
-  DUPLICATE_KEY: 'this key stands twice in one map; keep one of them',
 }
+
+const DUPLICATE_KEY = 'this key stands twice in one map; keep one of them'
 
 type Fault = { readonly offset: number | undefined; readonly message: string }
 
 /** What makes the text unreadable; a warning of the parser (an unknown tag) means that it dropped a value. */
 function syntaxFaults(document: Document.Parsed): Fault[] {
   const faults: Fault[] = [...document.errors, ...document.warnings].map(({ code, pos, message }) => {
-    return { offset: pos[0], message: SYNTAX_MESSAGES[code] ?? message }
+    return { offset: pos[0], message: isExhausted(message) ? TOO_DEEP : (SYNTAX_MESSAGES[code] ?? message) }
   })
+  faults.push(...repeatedKeys(document).map((offset) => ({ offset, message: DUPLICATE_KEY })))
   visit(document, {
-    Alias: (_, alias) => {
-      if (alias.resolve(document) !== undefined) return
-      faults.push({ offset: alias.range?.[0], message: DANGLING_ALIAS })
-    },
     // The schema library leaves this key out without a word.
     Pair: (_, { key }) => {
       if (!isScalar(key) || key.value !== '__proto__') return
       faults.push({ offset: key.range?.[0], message: 'this key cannot be used' })
     },
   })
-  return faults
+  return faults.length > 0 ? faults : resolveAliases(document)
 }
 
-/** An alias bomb ("billion laughs") makes toJS throw: that is bad input, not a fault of ours. */
+/** What the parser finds only now, such as a merge key (<<) without a map, is bad input and not a fault of ours. */
 function plainValue(document: Document, file: string): unknown {
   try {
-    return document.toJS({ maxAliasCount: 100 })
+    return document.toJS()
   } catch (thrown) {
     throw new InputError({ file, message: asError(thrown).message }, { cause: thrown })
   }
@@ -165,6 +221,14 @@ function kindOf(value: unknown): string {
   return KINDS[Array.isArray(value) ? 'array' : typeof value] ?? typeof value
 }
 
+/** Enough to see what is wrong: one mistake in a generated file is thousands of equal problems. */
+const MOST_PROBLEMS = 100
+
+function firstOf(problems: readonly Problem[], file: string): Problem[] {
+  if (problems.length <= MOST_PROBLEMS) return [...problems]
+  return [...problems.slice(0, MOST_PROBLEMS), { file, message: 'more problems follow; correct these first' }]
+}
+
 function problemsOf(
   issue: z.core.$ZodIssue,
   schema: z.ZodType,
@@ -172,7 +236,9 @@ function problemsOf(
 ): Problem[] {
   if (issue.code !== 'unrecognized_keys') return [problemAt(issue.path, issue.message)]
   const known = knownKeys(schema, issue.path)
-  return issue.keys.map((key) => problemAt([...issue.path, key], `unknown key${suggestion(key, known)}`))
+  return issue.keys
+    .slice(0, MOST_PROBLEMS + 1)
+    .map((key) => problemAt([...issue.path, key], `unknown key${suggestion(key, known)}`))
 }
 
 /** `; did you mean "x"?` for the nearest of the known names, or the list of them when none is near. */

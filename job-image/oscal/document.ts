@@ -1,4 +1,4 @@
-import { faultWords, parseDocument } from '../document.ts'
+import { faultWords, parseDocument, withinDepth } from '../document.ts'
 import { InputError, asError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
 import { catalogDocument, profileDocument } from './schema.ts'
@@ -78,23 +78,13 @@ function checkedDocument(value: unknown, text: string, file: string): OscalDocum
 }
 
 function checked<S extends z.ZodType>(value: unknown, schema: S, text: string, file: string): z.output<S> {
-  const result = withinDepth(() => schema.safeParse(value, { error: faultWords }), file)
+  const result = withinDepth(file, () => schema.safeParse(value, { error: faultWords }))
   if (result.success) return result.data
   // The YAML parser knows the line of every node; for JSON the path and the nearest id have to do.
   if (!isJson(text, file)) return parseDocument(text, file, schema).value
   throw new InputError(
     result.error.issues.slice(0, MOST_PROBLEMS).map((issue) => problemOf(issue, value, file)),
   )
-}
-
-/** A document nested a thousand times over is an attack or an accident; it must not look like a fault of ours. */
-function withinDepth<T>(work: () => T, file: string): T {
-  try {
-    return work()
-  } catch (thrown) {
-    if (!(thrown instanceof RangeError)) throw thrown
-    throw new InputError({ file, message: 'nested too deeply' }, { cause: thrown })
-  }
 }
 
 /** One wrong member in every control of a catalog is one mistake, not a thousand lines. */

@@ -20,8 +20,12 @@ const evidenceType = line(100).regex(/^\S(?:.*\S)?$/s, 'must not begin or end wi
 const typeList = z
   .array(evidenceType)
   .superRefine((types, context) => {
+    const seen = new Set<string>()
     for (const [index, type] of types.entries()) {
-      if (types.indexOf(type) === index) continue
+      if (!seen.has(type)) {
+        seen.add(type)
+        continue
+      }
       context.addIssue({ code: 'custom', path: [index], message: `"${type}" is listed twice` })
     }
   })

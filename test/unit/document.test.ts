@@ -1,0 +1,120 @@
+import { mkdtempSync, openSync, closeSync, rmSync, ftruncateSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { z } from 'zod'
+import { parseDocument, readTextFile } from '../../job-image/document.ts'
+
+const parse = (text: string): unknown => parseDocument(text, 'file.yaml', z.unknown()).value
+
+const numbers = (count: number): number[] => Array.from({ length: count }, (_, index) => index)
+
+describe('aliases of a YAML file', () => {
+  it('may be many that share one anchor', () => {
+    const shared = numbers(101).map((n) => `  - {name: sys-${n}, evidence: *common}`)
+    const text = ['systems:', '  - {name: first, evidence: &common [{type: audit-log}]}', ...shared].join(
+      '\n',
+    )
+    const { systems } = parse(text) as { systems: { evidence: unknown }[] }
+    expect(systems).toHaveLength(102)
+    expect(systems.at(-1)).toEqual({ name: 'sys-100', evidence: [{ type: 'audit-log' }] })
+  })
+
+  it('may be merged into maps, and what a map says itself counts', () => {
+    const merged = numbers(20_000).map((n) => `s${n}: {<<: *base, b: ${n}}`)
+    const value = parse(['base: &base {a: 1, b: 2}', ...merged].join('\n')) as Record<string, unknown>
+    expect(value['s19999']).toEqual({ a: 1, b: 19_999 })
+  })
+
+  it('mean the latest anchor before them', () => {
+    expect(parse('[&a 1, *a, &a 2, *a]')).toEqual([1, 1, 2, 2])
+  })
+
+  const doubling = (entry: (level: number) => string): string =>
+    ['a0: &a0 {x: 1}', ...numbers(40).map((n) => `a${n + 1}: &a${n + 1} ${entry(n)}`)].join('\n')
+
+  it.each([
+    ['lists', doubling((n) => `[*a${n}, *a${n}]`)],
+    ['maps', doubling((n) => `{l: *a${n}, r: *a${n}}`)],
+    ['merged maps', doubling((n) => `{<<: [*a${n}, *a${n}]}`)],
+  ])('must not unfold to more than a computer can hold: %s', (_, text) => {
+    expect(() => parse(text)).toThrow(/file\.yaml:41:\d+: the aliases .* stand for more than 2000000 values/)
+  })
+
+  it.each(['a: &a [*a]', 'a: &a {b: {c: *a}}', 'a: &a {<<: *a}'])(
+    'must not stand inside of their anchor: %s',
+    (text) => {
+      expect(() => parse(text)).toThrow(/file\.yaml:1:\d+: an alias \(\*name\) inside of its own anchor/)
+    },
+  )
+
+  it('need an anchor before them', () => {
+    expect(() => parse('a: *b\nb: &b 1')).toThrow('file.yaml:1:4: an alias (*name) without its anchor')
+  })
+
+  it('place a problem where the shared value stands', () => {
+    const schema = z.object({ one: z.unknown(), two: z.array(z.string()) })
+    expect(() => parseDocument('one: &x\n  - 1\ntwo: *x', 'file.yaml', schema)).toThrow(
+      'file.yaml:2:5: two.0: expected a text',
+    )
+  })
+})
+
+describe('a YAML file', () => {
+  it.each([
+    ['{a: 1, a: 2}', '1:8'],
+    ['x:\n  - {b: 1}\n  - {b: 1, c: 2, b: 3}', '3:18'],
+  ])('must not have a key twice in one map: %s', (text, place) => {
+    expect(() => parse(text)).toThrow(`file.yaml:${place}: this key stands twice in one map`)
+  })
+
+  it('may have very many keys', () => {
+    const text = numbers(100_000).map((n) => `k${n}: ${n}`)
+    expect(Object.keys(parse(text.join('\n')) as object)).toHaveLength(100_000)
+  })
+
+  it.each([
+    ['lists', '['.repeat(5_000) + ']'.repeat(5_000)],
+    ['maps', '{a: '.repeat(5_000) + '1' + '}'.repeat(5_000)],
+    ['open lists', '['.repeat(5_000)],
+    [
+      'indented lists',
+      numbers(3_000)
+        .map((n) => `${' '.repeat(n)}-`)
+        .join('\n'),
+    ],
+  ])('must not be nested without end: %s', (_, text) => {
+    expect(() => parse(text)).toThrow(/nested too deeply/)
+  })
+
+  it('shows the first of very many problems', () => {
+    const text = numbers(5_000).map((n) => `k${n}: ${n}`)
+    const schema = z.strictObject({})
+    const message = (): unknown => parseDocument(text.join('\n'), 'file.yaml', schema)
+    expect(message).toThrow(/file\.yaml:100:1: k99: unknown key[^\n]*\n[^\n]*more problems follow/)
+  })
+})
+
+describe('a file', () => {
+  let folder: string
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'rapidrmf-document-'))
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  it.each([
+    ['/dev/zero', 'it is not a file'],
+    ['/dev', 'it is a directory'],
+    ['/no/such/file', 'no such file'],
+  ])('is refused by name: %s', (file, why) => {
+    expect(() => readTextFile(file, 'catalog')).toThrow(`${file}: cannot read this catalog: ${why}`)
+  })
+
+  it('is refused when it is larger than any that is meant', () => {
+    const file = join(folder, 'large.json')
+    const descriptor = openSync(file, 'w')
+    ftruncateSync(descriptor, 65 * 1024 * 1024)
+    closeSync(descriptor)
+    expect(() => readTextFile(file, 'catalog')).toThrow('it has more than 64 MiB')
+  })
+})
