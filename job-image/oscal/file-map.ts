@@ -1,24 +1,32 @@
 import { InputError } from '../errors.ts'
 
-/** From a resource's uuid or an href, as a profile writes it, to a file (or to `builtin:…`). Made by `fileMap`. */
-export type FileMap = ReadonlyMap<string, string>
+/** What `--map` says, as written: `UUID_OR_HREF=FILE`, where an href and a path may hold "=" as well. Made by `fileMap`. */
+export type FileMap = readonly string[]
 
-/** Reads `UUID_OR_HREF=FILE`; the first "=" divides, for a uuid has none and a path may. */
+/** Checks that each option has two sides. Which "=" divides them is known once an href is looked up. */
 export function fileMap(options: readonly string[]): FileMap {
-  const map = new Map<string, string>()
   for (const text of options) {
-    const at = text.indexOf('=')
-    const [key, file] = [text.slice(0, Math.max(at, 0)).trim(), text.slice(at + 1).trim()]
-    if (key === '' || file === '') throw new InputError(`--map ${text}: expected UUID_OR_HREF=FILE`)
-    if (map.has(keyOf(key))) throw new InputError(`--map ${text}: "${key}" is given twice`)
-    map.set(keyOf(key), file)
+    if (!/\S[^]*=[^]*\S/.test(text)) throw new InputError(`--map ${text}: expected UUID_OR_HREF=FILE`)
   }
-  return map
+  return options
 }
 
-/** The file given for an href (or for the `#uuid` of a resource), undefined where none is. */
+/**
+ * The file (or `builtin:…`) given for an href, or for the `#uuid` of a resource; undefined where none is. An href for
+ * which two files are given is an InputError.
+ */
 export function mappedFile(href: string, map: FileMap): string | undefined {
-  return map.get(keyOf(href))
+  const [found, other] = map.flatMap((text) => fileFor(href, text) ?? [])
+  if (other !== undefined) throw new InputError(`--map: "${href}" is given twice: ${found} and ${other}`)
+  return found
+}
+
+function fileFor(href: string, text: string): string | undefined {
+  for (let at = text.indexOf('='); at > 0; at = text.indexOf('=', at + 1)) {
+    const file = text.slice(at + 1).trim()
+    if (file !== '' && keyOf(text.slice(0, at).trim()) === keyOf(href)) return file
+  }
+  return undefined
 }
 
 /** A uuid is one key with or without its `#`, in either case (RFC 9562); an href is taken as it is. */

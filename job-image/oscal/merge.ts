@@ -115,7 +115,12 @@ function custom(parts: readonly Part[], body: Custom, context: MergeContext): Pa
   const inserted = new Set<string>()
   const insert = (bodies: readonly InsertionBody[] = [], place: string): ControlNode[] =>
     bodies.flatMap((each, index) => {
-      const at = { ...context, place: `${place}.insert-controls[${index}]`, from: "this profile's selection" }
+      const at = {
+        ...context,
+        place: `${place}.insert-controls[${index}]`,
+        from: "this profile's selection",
+        ignoreMissing: true,
+      }
       const nodes = ordered(selectControls(parts, each, at).flatMap(pickedControls), each.order)
       for (const { control } of nodes) inserted.add(control.canonical)
       return nodes.map(leaf)

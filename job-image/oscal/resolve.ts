@@ -53,7 +53,7 @@ type Context = {
  */
 export function resolveProfile(body: ProfileBody, file: string, options: ResolveOptions): ResolvedProfile {
   const warnings: string[] = []
-  const map: FileMap = options.map ?? new Map<string, string>()
+  const map: FileMap = options.map ?? []
   const context: Context = { reader: options.reader, map, warnings, loaded: new Map(), chain: [file] }
   const { parts, catalogs } = resolveBody(body, file, context)
   const { title, version } = body.metadata

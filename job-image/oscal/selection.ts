@@ -14,6 +14,12 @@ export type SelectionContext = {
   readonly from: string
   readonly problems: Problem[]
   readonly warnings: string[]
+  /**
+   * Whether an id that is not there is ignored with a warning instead of refused. An import selects from a catalog,
+   * where that is a misspelling; `insert-controls` arranges what the imports have selected already (OSCAL profile
+   * resolution, "Inserting Controls").
+   */
+  readonly ignoreMissing?: boolean
 }
 
 /**
@@ -70,7 +76,7 @@ function chosenBy(
   return chosen
 }
 
-/** An id that names nothing is an error in both directions: a misspelt exclusion would silently have no effect. */
+/** Of an import, an id that names nothing is an error in both directions: a misspelt exclusion would have no effect. */
 function nodesOf(
   id: string,
   byId: ReadonlyMap<string, ControlNode[]>,
@@ -79,7 +85,9 @@ function nodesOf(
 ): ControlNode[] {
   const nodes = byId.get(canonicalControlId(id) ?? id)
   if (nodes !== undefined) return nodes
-  context.problems.push(problemAt(context, `${place}.with-ids`, `control "${id}" is not in ${context.from}`))
+  const problem = problemAt(context, `${place}.with-ids`, `control "${id}" is not in ${context.from}`)
+  if (context.ignoreMissing === true) context.warnings.push(`${context.file}: ${problem.message}`)
+  else context.problems.push(problem)
   return []
 }
 

@@ -177,6 +177,28 @@ describe('custom', () => {
     )
   })
 
+  test('an id that the imports have not selected is ignored, with a warning', () => {
+    const files = {
+      'letters.json': LETTERS,
+      'profile.json': profile([include('letters.json', 'a1', 'a3')], {
+        merge: {
+          custom: {
+            groups: [
+              { title: 'G', 'insert-controls': [{ 'include-controls': [{ 'with-ids': ['a1', 'a2'] }] }] },
+              { title: 'H', 'insert-controls': [{ 'include-controls': [{ 'with-ids': ['a3'] }] }] },
+            ],
+          },
+        },
+      }),
+    }
+    const { controls, warnings } = resolveIn(files)
+    expect(controls.map(({ id }) => id)).toEqual(['a1', 'a3'])
+    expect(warnings).toEqual([
+      'profile.json: merge.custom.groups[0].insert-controls[0].include-controls[0].with-ids: ' +
+        `control "a2" is not in this profile's selection`,
+    ])
+  })
+
   test('an insert-controls without a selection is refused', () => {
     expect(() => custom({ groups: [{ title: 'X', 'insert-controls': [{}] }] })).toThrow(
       'profile.json: merge.custom.groups[0].insert-controls[0]: has neither include-all nor include-controls',

@@ -55,7 +55,7 @@ describe.skipIf(OSCAL_DATA === undefined)('published files (RAPIDRMF_OSCAL_DATA)
     ['the catalog file', oscalFile(CATALOG)],
     ['the built-in index', 'builtin:nist-800-53-rev5'],
   ])('over %s', (_, catalog) => {
-    const map = new Map(CATALOG_UUIDS.map((uuid) => [uuid, catalog]))
+    const map = CATALOG_UUIDS.map((uuid) => `${uuid}=${catalog}`)
     test.each(PROFILES)('%s selects %i controls', (file, controls) => {
       const { item, warnings } = prepareFile(oscalFile(file), { reader, map })
       expect(item).toMatchObject({ kind: 'baseline', framework: 'nist-800-53-rev5', withdrawn: 0 })

@@ -120,6 +120,14 @@ test.each([UUID, `#${UUID}`, UUID.toUpperCase(), '../gone.json'])('--map %s=FILE
   expect(idsOf(resolveIn(files, 'profile.json', `${key}=mine.json`))).toHaveLength(11)
 })
 
+test('--map takes an href that holds "=", which is how the error proposes it', () => {
+  const href = 'https://git.example.org/raw/cat.json?ref=main&path=a=b'
+  const files = { 'profile.json': profile([all(href)]), 'mine=1.json': LETTERS }
+  const other = 'https://git.example.org/raw/cat.json?ref=dev=none.json'
+  expect(idsOf(resolveIn(files, 'profile.json', other, `${href}=mine=1.json`))).toHaveLength(11)
+  expect(() => resolveIn(files, 'profile.json', `${href}=a`, `${href}=b`)).toThrow(/is given twice: a and b/)
+})
+
 test('the built-in catalog can stand for the file of a profile', () => {
   const selection = { 'include-controls': [{ 'with-ids': ['ac-2'], 'with-child-controls': 'yes' }] }
   const files = {
