@@ -2,6 +2,7 @@ import type { Client } from 'pg'
 import { nameKey } from '../oscal/framework.ts'
 import type { BaselineImport, ImportReport } from '../oscal/import.ts'
 import { canonicalControlId, displayControlId } from '../rules/control-id.ts'
+import { marksText, readMarks } from './control-marks.ts'
 
 export type BaselineSummary = {
   readonly name: string
@@ -97,10 +98,11 @@ async function updateBaseline(client: Client, id: number, wanted: BaselineImport
 
 /** Members that no catalog holds as a live control: a run could not decide them. */
 async function missingControls(client: Client, controls: readonly string[]): Promise<string[]> {
-  const { rows } = await client.query<{ control_id: string }>(
-    `SELECT DISTINCT control_id FROM controls WHERE coalesce(attributes ->> 'removed', '') <> 'true'`,
+  const { rows } = await client.query<{ control_id: string; marks: string | null }>(
+    `SELECT control_id, ${marksText('attributes')} AS marks FROM controls`,
   )
-  const known = new Set(rows.map(({ control_id }) => canonicalControlId(control_id)))
+  const live = rows.filter(({ marks }) => !readMarks(marks).removed)
+  const known = new Set(live.map(({ control_id }) => canonicalControlId(control_id)))
   return controls.filter((id) => !known.has(id)).map(displayControlId)
 }
 

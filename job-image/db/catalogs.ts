@@ -4,6 +4,8 @@ import { newAttributes, planControls } from '../oscal/changes.ts'
 import type { ControlChanges, StoredControlRow } from '../oscal/changes.ts'
 import { canonicalFramework, nameKey } from '../oscal/framework.ts'
 import type { CatalogImport, ImportReport } from '../oscal/import.ts'
+import { withMembers } from '../json-text.ts'
+import { marksText, readMarks } from './control-marks.ts'
 
 /** One catalog with the counts of its controls (rows with different ids; active = neither withdrawn nor removed). */
 export type CatalogSummary = {
@@ -43,12 +45,10 @@ export async function storeCatalog(client: Client, wanted: CatalogImport): Promi
   const row = await findCatalog(client, wanted)
   const details = detailsOf(wanted, row)
   const catalogId = row?.id ?? (await insertCatalog(client, wanted))
-  const { rows } = await client.query<StoredControlRow>(
-    'SELECT id, control_id, title, family, attributes FROM controls WHERE catalog_id = $1 ORDER BY id',
-    [catalogId],
-  )
+  const rows = await lockControls(client, catalogId)
   const changes = planControls(wanted.controls, rows, { markRemoved: wanted.authoritative })
-  await applyChanges(client, catalogId, changes)
+  await insertControls(client, catalogId, changes)
+  await updateControls(client, changes, rows)
   if (row !== undefined && (changes.inserts.length + changes.updates.length > 0 || differs(row, details))) {
     await updateCatalog(client, catalogId, details)
   }
@@ -136,56 +136,87 @@ async function updateCatalog(client: Client, id: number, details: Details): Prom
   )
 }
 
-async function applyChanges(client: Client, catalogId: number, changes: ControlChanges): Promise<void> {
-  const { inserts, updates } = changes
-  if (inserts.length > 0) {
-    await client.query(
-      `INSERT INTO controls (catalog_id, control_id, title, family, attributes)
-       SELECT $1, control_id, title, family, attributes::json
-         FROM unnest($2::text[], $3::text[], $4::text[], $5::text[])
-              WITH ORDINALITY AS w (control_id, title, family, attributes, position)
-        ORDER BY position`,
-      [
-        catalogId,
-        inserts.map(({ controlId }) => controlId),
-        inserts.map(({ title }) => title),
-        inserts.map(({ family }) => family),
-        inserts.map((control) => JSON.stringify(newAttributes(control))),
-      ],
-    )
-  }
-  if (updates.length > 0) await client.query(UPDATE_CONTROLS, [JSON.stringify(updates)])
+type LockedControl = StoredControlRow & { readonly json: string }
+
+/** Locked against other writers: attributes are edited here, and nothing that is written meanwhile may be lost. */
+async function lockControls(client: Client, catalogId: number): Promise<LockedControl[]> {
+  const { rows } = await client.query<Omit<LockedControl, 'attributes'>>(
+    `SELECT id, control_id, title, family, attributes::text AS json
+       FROM controls WHERE catalog_id = $1 ORDER BY id FOR NO KEY UPDATE`,
+    [catalogId],
+  )
+  return rows.map((row) => ({ ...row, attributes: JSON.parse(row.json) as unknown }))
 }
 
-/** Attributes that need no change keep their very text; the others keep every key that is not ours. */
-const UPDATE_CONTROLS = `
-  UPDATE controls c
-     SET control_id = u.control_id, title = u.title, family = u.family,
-         attributes = CASE
-           WHEN u.set = '{}' AND u.drop = '{}' THEN c.attributes
-           WHEN json_typeof(c.attributes) = 'object' THEN ((c.attributes::jsonb - u.drop) || u.set)::json
-           ELSE u.set::json END
-    FROM jsonb_to_recordset($1::jsonb)
-         AS u (id integer, control_id text, title text, family text, "set" jsonb, "drop" text[])
-   WHERE c.id = u.id`
+async function insertControls(client: Client, catalogId: number, { inserts }: ControlChanges): Promise<void> {
+  if (inserts.length === 0) return
+  await client.query(
+    `INSERT INTO controls (catalog_id, control_id, title, family, attributes)
+     SELECT $1, control_id, title, family, attributes::json
+       FROM unnest($2::text[], $3::text[], $4::text[], $5::text[])
+            WITH ORDINALITY AS w (control_id, title, family, attributes, position)
+      ORDER BY position`,
+    [
+      catalogId,
+      inserts.map(({ controlId }) => controlId),
+      inserts.map(({ title }) => title),
+      inserts.map(({ family }) => family),
+      inserts.map((control) => JSON.stringify(newAttributes(control))),
+    ],
+  )
+}
+
+/** Attributes keep the very text of every member that is not ours; all of it where nothing of ours changes. */
+async function updateControls(
+  client: Client,
+  { updates }: ControlChanges,
+  rows: readonly LockedControl[],
+): Promise<void> {
+  if (updates.length === 0) return
+  const json = new Map(rows.map((row) => [row.id, row.json]))
+  await client.query(
+    `UPDATE controls c
+        SET control_id = u.control_id, title = u.title, family = u.family,
+            attributes = coalesce(u.attributes::json, c.attributes)
+       FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[])
+            AS u (id, control_id, title, family, attributes)
+      WHERE c.id = u.id`,
+    [
+      updates.map(({ id }) => id),
+      updates.map(({ control_id }) => control_id),
+      updates.map(({ title }) => title),
+      updates.map(({ family }) => family),
+      updates.map(({ id, set, drop }) => {
+        const same = Object.keys(set).length + drop.length === 0
+        return same ? null : withMembers(json.get(id) ?? '{}', { set, drop })
+      }),
+    ],
+  )
+}
 
 /** The catalogs of the database, by name. */
 export async function listCatalogs(client: Client): Promise<CatalogSummary[]> {
-  const { rows } = await client.query<CatalogSummary>(LIST_CATALOGS)
-  return rows
+  const { rows: catalogs } = await client.query<Omit<CatalogSummary, keyof Counts> & { id: number }>(`
+    SELECT id, name, title, version, framework, baseline, oscal_path AS source,
+           to_char(loaded_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "loadedAt"
+      FROM catalogs ORDER BY name`)
+  const { rows } = await client.query<CountedRow>(
+    `SELECT catalog_id, control_id, ${marksText('attributes')} AS marks FROM controls`,
+  )
+  const controls = Map.groupBy(rows, (row) => row.catalog_id)
+  return catalogs.map(({ id, ...catalog }) => ({ ...catalog, ...countsOf(controls.get(id) ?? []) }))
 }
 
-const LIST_CATALOGS = `
-  SELECT k.name, k.title, k.version, k.framework, k.baseline, k.oscal_path AS source,
-         to_char(k.loaded_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "loadedAt",
-         count(DISTINCT c.control_id)::integer AS controls,
-         count(DISTINCT c.control_id) FILTER (WHERE NOT c.withdrawn AND NOT c.removed)::integer AS active,
-         count(DISTINCT c.control_id) FILTER (WHERE c.withdrawn)::integer AS withdrawn,
-         count(DISTINCT c.control_id) FILTER (WHERE c.removed)::integer AS removed
-    FROM catalogs k
-    LEFT JOIN (SELECT catalog_id, control_id,
-                      coalesce(attributes ->> 'withdrawn', '') = 'true' AS withdrawn,
-                      coalesce(attributes ->> 'removed', '') = 'true' AS removed
-                 FROM controls) c ON c.catalog_id = k.id
-   GROUP BY k.id
-   ORDER BY k.name`
+type Counts = Pick<CatalogSummary, 'controls' | 'active' | 'withdrawn' | 'removed'>
+type CountedRow = { catalog_id: number; control_id: string; marks: string | null }
+
+function countsOf(rows: readonly CountedRow[]): Counts {
+  const marked = rows.map(({ control_id: id, marks }) => ({ id, ...readMarks(marks) }))
+  const count = (some: typeof marked): number => new Set(some.map(({ id }) => id)).size
+  return {
+    controls: count(marked),
+    active: count(marked.filter(({ withdrawn, removed }) => withdrawn !== true && !removed)),
+    withdrawn: count(marked.filter(({ withdrawn }) => withdrawn === true)),
+    removed: count(marked.filter(({ removed }) => removed)),
+  }
+}

@@ -2,7 +2,9 @@ import type { Client } from 'pg'
 import { isNistRev5 } from '../oscal/framework.ts'
 import { nistIndex } from '../oscal/nist-index.ts'
 import { canonicalControlId } from '../rules/control-id.ts'
+import { storageFault } from '../storable-text.ts'
 import type { ControlRow, Requirement } from '../validation/model.ts'
+import { marksText, readMarks } from './control-marks.ts'
 
 /** A row of `controls`, its requirements and whether a run decides it. */
 export type StoredControl = ControlRow & {
@@ -21,24 +23,25 @@ type Row = {
   family: string
   remediation: string | null
   framework: string
-  withdrawn: string | null
-  removed: string | null
-  requirements: { id: number; required_all: unknown; required_any: unknown }[] | null
+  marks: string | null
 }
 
-// Only the two marks of `attributes` are read: other programs keep what they like there, in any shape.
 const LIST_CONTROLS = `
   SELECT c.id, c.catalog_id, c.control_id, c.title, c.family, c.remediation, k.framework,
-         c.attributes ->> 'withdrawn' AS withdrawn, c.attributes ->> 'removed' AS removed,
-         (SELECT json_agg(json_build_object('id', r.id, 'required_all', r.required_all,
-                                            'required_any', r.required_any) ORDER BY r.id)
-            FROM control_requirements r WHERE r.control_id = c.id) AS requirements
+         ${marksText('c.attributes')} AS marks
     FROM controls c JOIN catalogs k ON k.id = c.catalog_id
    ORDER BY c.id`
+
+type RequirementRow = { id: number; control_id: number; required_all: string; required_any: string }
+
+const LIST_REQUIREMENTS = `
+  SELECT id, control_id, required_all::text, required_any::text FROM control_requirements ORDER BY id`
 
 /** Every control of every catalog, ordered by row id, withdrawn ones included (`active: false`). */
 export async function listControls(client: Client): Promise<StoredControl[]> {
   const { rows } = await client.query<Row>(LIST_CONTROLS)
+  const { rows: required } = await client.query<RequirementRow>(LIST_REQUIREMENTS)
+  const requirements = Map.groupBy(required, (row) => row.control_id)
   return rows.map((row) => ({
     id: row.id,
     catalogId: row.catalog_id,
@@ -47,34 +50,44 @@ export async function listControls(client: Client): Promise<StoredControl[]> {
     family: row.family,
     remediation: row.remediation,
     framework: row.framework,
-    active: row.removed !== 'true' && !isWithdrawnRow(row),
-    ...requirementsOf(row),
+    active: isActive(row),
+    ...requirementsOf(requirements.get(row.id) ?? []),
   }))
 }
 
 /** The row's own word counts; where it says nothing, NIST 800-53 rev5 is known from the built-in index. */
-function isWithdrawnRow({ withdrawn, framework, control_id }: Row): boolean {
-  if (withdrawn !== null) return withdrawn === 'true'
-  if (!isNistRev5(framework)) return false
+function isActive({ marks, framework, control_id }: Row): boolean {
+  const { withdrawn, removed } = readMarks(marks)
+  if (removed) return false
+  if (withdrawn !== undefined) return !withdrawn
+  if (!isNistRev5(framework)) return true
   const id = canonicalControlId(control_id)
-  return id !== undefined && nistIndex().isWithdrawn(id)
+  return id === undefined || !nistIndex().isWithdrawn(id)
 }
 
-function requirementsOf({ requirements }: Row): Pick<ControlRow, 'requirements' | 'problem'> {
+function requirementsOf(rows: readonly RequirementRow[]): Pick<ControlRow, 'requirements' | 'problem'> {
   const read: Requirement[] = []
-  for (const { id, required_all, required_any } of requirements ?? []) {
-    const problem = shapeProblem('required_all', required_all) ?? shapeProblem('required_any', required_any)
+  for (const row of rows) {
+    const requiredAll: unknown = JSON.parse(row.required_all)
+    const requiredAny: unknown = JSON.parse(row.required_any)
+    const problem = shapeProblem('required_all', requiredAll) ?? shapeProblem('required_any', requiredAny)
     if (problem !== undefined)
-      return { requirements: [], problem: `control_requirements row ${id}: ${problem}` }
-    read.push({ requiredAll: required_all as string[], requiredAny: required_any as string[] })
+      return { requirements: [], problem: `control_requirements row ${row.id}: ${problem}` }
+    read.push({ requiredAll: requiredAll as string[], requiredAny: requiredAny as string[] })
   }
   return { requirements: read }
 }
 
+/** The types go into messages, so they must be what a text column can hold. */
 function shapeProblem(column: string, value: unknown): string | undefined {
   if (!Array.isArray(value)) return `${column} must be a list of evidence types, found ${kindOf(value)}`
-  const odd = value.find((type) => typeof type !== 'string' || type === '')
-  return odd === undefined ? undefined : `${column} holds ${kindOf(odd)} where an evidence type belongs`
+  for (const type of value as unknown[]) {
+    if (typeof type !== 'string' || type === '')
+      return `${column} holds ${kindOf(type)} where an evidence type belongs`
+    const fault = storageFault(type)
+    if (fault !== undefined) return `${column} holds an evidence type with ${fault}`
+  }
+  return undefined
 }
 
 function kindOf(value: unknown): string {

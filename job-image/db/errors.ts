@@ -43,8 +43,12 @@ const DATA_CLASSES = new Set([
   'XX', // internal: corrupted data
 ])
 
-/** What only a person can mend; key: SQLSTATE. */
+const STORED_VALUE = 'a stored value cannot be read or kept as it is: correct the row that holds it'
+
+/** What only a person can mend; key: SQLSTATE, or its class. */
 const REMEDIES: Record<string, string> = {
+  '22': STORED_VALUE,
+  '54': STORED_VALUE,
   '28P01': 'check user and password of the database URL',
   '28000': 'check user, database and TLS mode of the database URL (pg_hba.conf refuses this combination)',
   '3D000': 'check the database name of the URL, or create the database',
@@ -69,8 +73,14 @@ export function isTransient(thrown: unknown): boolean {
   return error instanceof ConnectionLost || TRANSIENT_SYSTEM_CODES.has(error.code ?? '')
 }
 
+/** A text that no column can hold: found before the server refuses it, and with it all that comes by the same statement. */
+export class UnstorableText extends Error {
+  override readonly name = 'UnstorableText'
+}
+
 /** True if single rows are at fault: halving the batch finds them. */
 export function isDataError(thrown: unknown): boolean {
+  if (thrown instanceof UnstorableText) return true
   const state = sqlState(thrown)
   return state !== undefined && DATA_CLASSES.has(state.slice(0, 2))
 }
@@ -80,9 +90,10 @@ export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost'
 }
 
-/** A refusal that needs a person (wrong password, missing privilege) becomes an InputError with its remedy. */
+/** A refusal that needs a person (wrong password, missing privilege, bad data) becomes an InputError with its remedy. */
 export function withRemedy(thrown: unknown, where: string): Error {
-  const remedy = REMEDIES[sqlState(thrown) ?? '']
+  const state = sqlState(thrown) ?? ''
+  const remedy = REMEDIES[state] ?? REMEDIES[state.slice(0, 2)]
   if (remedy === undefined) return asError(thrown)
   return new InputError(`${where}: ${asError(thrown).message}; ${remedy}`, { cause: thrown })
 }

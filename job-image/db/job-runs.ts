@@ -1,5 +1,6 @@
 import type { Client } from 'pg'
 import type { RunCounts, Verdict } from '../../crds/run-summary.ts'
+import { membersOf, withMembers } from '../json-text.ts'
 
 /** All times of a run are the database's: no worker's clock decides anything. */
 export const UTC_NOW = `(clock_timestamp() AT TIME ZONE 'UTC')`
@@ -138,21 +139,32 @@ export async function findJobRunByKey(client: Client, runKey: string): Promise<J
   return rows[0]
 }
 
+/** Runs that are looked at together: most often the very first is the one. */
+const PAGE = 20
+
 /**
  * The newest run that ended before this one, of the same environment and scope (runs without a scope compare with each
  * other). Only runs of this program have a key and a verdict.
  */
 export async function previousComparable(client: Client, run: JobRun): Promise<JobRun | undefined> {
-  const { rows } = await client.query<JobRun>(
-    `SELECT ${COLUMNS} FROM job_runs
-      WHERE environment = $1 AND id <> $2 AND run_key IS NOT NULL AND verdict IS NOT NULL AND status <> 'running'
-        AND finished_at <= $3
-        AND attributes #>> '{digests,scope}' IS NOT DISTINCT FROM
-            (SELECT attributes #>> '{digests,scope}' FROM job_runs WHERE id = $2)
-      ORDER BY finished_at DESC, id DESC LIMIT 1`,
-    [run.environment, run.id, run.finished_at],
-  )
-  return rows[0]
+  const wanted = scopeDigest(run)
+  for (let offset = 0; ; offset += PAGE) {
+    const { rows } = await client.query<JobRun>(
+      `SELECT ${COLUMNS} FROM job_runs
+        WHERE environment = $1 AND id <> $2 AND run_key IS NOT NULL AND verdict IS NOT NULL AND status <> 'running'
+          AND finished_at <= $3
+        ORDER BY finished_at DESC, id DESC LIMIT $4 OFFSET $5`,
+      [run.environment, run.id, run.finished_at, PAGE, offset],
+    )
+    const found = rows.find((row) => scopeDigest(row) === wanted)
+    if (found !== undefined || rows.length < PAGE) return found
+  }
+}
+
+/** `attributes.digests.scope`; undefined for a run without a scope. */
+function scopeDigest({ attributes }: JobRun): unknown {
+  const digests = attributes?.['digests'] as Readonly<Record<string, unknown>> | null | undefined
+  return digests?.['scope']
 }
 
 /** Who holds the slot, or the one running row, of a schedule. */
@@ -201,14 +213,44 @@ export type PlannedRun = {
   readonly controlScope: string | null
 }
 
+/** Needs the run's row locked. */
 export async function markPlanned(client: Client, id: number, planned: PlannedRun): Promise<void> {
+  await addAttributes(client, [id], planned.attributes)
   await client.query(
-    `UPDATE job_runs
-        SET planned_at = ${UTC_NOW}, metrics = $2,
-            attributes = (attributes::jsonb || $3::jsonb)::json, control_scope = $4
-      WHERE id = $1`,
-    [id, JSON.stringify(planned.metrics), JSON.stringify(planned.attributes), planned.controlScope],
+    `UPDATE job_runs SET planned_at = ${UTC_NOW}, metrics = $2, control_scope = $3 WHERE id = $1`,
+    [id, JSON.stringify(planned.metrics), planned.controlScope],
   )
+}
+
+/**
+ * Sets members of the runs' attributes, beside whatever other programs keep there; a row that has them already is left
+ * alone. Needs the runs' rows locked.
+ */
+export async function addAttributes(
+  client: Client,
+  runIds: readonly number[],
+  members: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const { rows } = await client.query<{ id: number; json: string }>(
+    'SELECT id, attributes::text AS json FROM job_runs WHERE id = ANY ($1)',
+    [runIds],
+  )
+  const lacking = rows.filter(({ json }) => {
+    const stored = membersOf(json)
+    return Object.entries(members).some(([key, value]) => stored.get(key) !== JSON.stringify(value))
+  })
+  if (lacking.length === 0) return
+  await client.query(
+    `UPDATE job_runs r SET attributes = n.attributes::json
+       FROM unnest($1::int[], $2::text[]) AS n (id, attributes) WHERE r.id = n.id`,
+    [lacking.map(({ id }) => id), lacking.map(({ json }) => withMembers(json, { set: members }))],
+  )
+}
+
+/** A number of `job_runs.metrics`; 0 where the row has none, or where another program has written something else. */
+export function metricOf({ metrics }: Pick<JobRun, 'metrics'>, key: string): number {
+  const value = metrics?.[key]
+  return typeof value === 'number' ? value : 0
 }
 
 /** `job_runs.metrics` in the seed's spelling. */

@@ -42,23 +42,20 @@ export async function insertNotices(
   await client.query(
     `INSERT INTO notification_outbox
        (event_id, job_run_id, environment, finished_at, sink, trigger, payload, created_at, next_try_at)
-     SELECT n.id, $1, $2, $3, n.sink, n.trigger, n.payload, t.now, t.now + n.grace * interval '1 ms'
+     SELECT n.id, $1, $2, $3, n.sink, n.trigger, n.payload::json, t.now, t.now + n.grace * interval '1 ms'
        FROM (SELECT ${UTC_NOW} AS now) t,
-            json_to_recordset($4) AS n (id text, sink text, trigger text, payload json, grace double precision)
+            unnest($4::text[], $5::text[], $6::text[], $7::text[], $8::float8[])
+              AS n (id, sink, trigger, payload, grace)
      ON CONFLICT (event_id) DO NOTHING`,
     [
       run.id,
       run.environment,
       run.finished_at,
-      JSON.stringify(
-        notices.map(({ sink, grace, notice }) => ({
-          id: notice.id,
-          sink,
-          trigger: notice.trigger,
-          payload: notice,
-          grace,
-        })),
-      ),
+      notices.map(({ notice }) => notice.id),
+      notices.map(({ sink }) => sink),
+      notices.map(({ notice }) => notice.trigger),
+      notices.map(({ notice }) => JSON.stringify(notice)),
+      notices.map(({ grace }) => grace),
     ],
   )
 }

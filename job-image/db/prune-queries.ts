@@ -128,14 +128,3 @@ export function deleteAnswersQuery({ runIds, systemIds }: Doomed): Query {
     values: [runIds, systemIds],
   }
 }
-
-/** A pruned run stays in the list, with its counts, and says when its details went. Once per run and prune. */
-export function markPrunedQuery(runIds: readonly number[], now: string): Query {
-  return {
-    text: `
-      UPDATE job_runs
-         SET attributes = (attributes::jsonb || jsonb_build_object('pruned_at', $2::text))::json
-       WHERE id = ANY ($1) AND attributes ->> 'pruned_at' IS DISTINCT FROM $2`,
-    values: [runIds, now],
-  }
-}

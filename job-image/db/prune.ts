@@ -3,7 +3,7 @@ import { InterruptedError } from '../errors.ts'
 import { isoTime } from '../run/summary.ts'
 import { plural } from '../words.ts'
 import { inTransaction } from './client.ts'
-import { UTC_NOW } from './job-runs.ts'
+import { UTC_NOW, addAttributes } from './job-runs.ts'
 import { planSystem } from './prune-plan.ts'
 import type { HistoryRow, SystemPlan } from './prune-plan.ts'
 import * as queries from './prune-queries.ts'
@@ -153,8 +153,9 @@ class Prune {
     const isPrunable = ({ runId }: Row): boolean => prunable.has(runId)
     const gone = await this.#deleteRows(answers.filter(isPrunable), references.filter(isPrunable))
     this.#note(gone)
+    // A pruned run stays in the list, with its counts, and says when its details went.
     const marked = gone.map(({ runId }) => runId)
-    if (marked.length > 0) await this.#rows(queries.markPrunedQuery(marked, isoTime(this.#now)))
+    await addAttributes(this.#client, marked, { pruned_at: isoTime(this.#now) })
   }
 
   /** In this order: what refers to results, then the results, then the rows that spoke of them. */

@@ -1,6 +1,6 @@
 /** What is read of each result, in the order of `ResultTuple`. */
 const COLUMNS = `v.system_id, v.control_id, v.job_run_id, v.status::text, v.message, v.evidence_keys, v.remediation,
-  v.validated_at, v.attributes`
+  v.validated_at, v.attributes, v.id::text`
 /** When an answer was last found to hold: where a run took it over from an earlier one, later than it was made. */
 const CONFIRMED = (answer: { of: string; made: string }): string =>
   `CASE WHEN ${answer.of}.results_run_id = ${answer.of}.job_run_id THEN ${answer.made} ELSE ${answer.of}.decided_at END`

@@ -1,4 +1,5 @@
 import type { Client } from 'pg'
+import { presentable } from '../json-text.ts'
 import type { Status } from '../validation/model.ts'
 import { listControlNames } from './control-names.ts'
 import type { ControlName } from './control-names.ts'
@@ -82,6 +83,7 @@ type ResultTuple = [
   remediation: string | null,
   validatedAt: string,
   attributes: unknown,
+  id: string,
   confirmedAt: string,
 ]
 
@@ -114,7 +116,7 @@ function toRows(
 }
 
 function toRow(
-  [, , runId, status, message, evidenceKeys, remediation, validatedAt, attributes, confirmedAt]: ResultTuple,
+  [, , runId, status, message, keys, remediation, validatedAt, attributes, id, confirmedAt]: ResultTuple,
   { name, environment }: Omit<SystemName, 'id'>,
   { control, catalog }: ControlName,
 ): ResultRow {
@@ -126,10 +128,10 @@ function toRow(
     catalog,
     status: status.toLowerCase() as Status,
     message,
-    evidenceKeys,
+    evidenceKeys: presentable(keys, `validation_results row ${id}, column evidence_keys`),
     remediation,
     validatedAt,
     confirmedAt,
-    attributes,
+    attributes: presentable(attributes, `validation_results row ${id}, column attributes`),
   }
 }

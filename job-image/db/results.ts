@@ -1,6 +1,9 @@
 import type { Client } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
+import { asError } from '../errors.ts'
+import { storageFault } from '../storable-text.ts'
 import { lostConnection } from './client.ts'
+import { UnstorableText } from './errors.ts'
 import type { Decision, Status } from '../validation/model.ts'
 
 /** A row of `validation_results` to be stored. `jobRunId` null: a row outside any run. */
@@ -32,10 +35,15 @@ export async function addValidationResult(client: Client, result: NewResult): Pr
 /** Stores many results by one COPY. */
 export async function addValidationResults(client: Client, results: Iterable<NewResult>): Promise<void> {
   const writer = openResultWriter(client)
-  for (const { systemId, controlId, decision, jobRunId, validatedAt } of results) {
-    await writer.write(`${systemId}\t${controlId}\t`, resultTail(decision, validatedAt, jobRunId))
+  try {
+    for (const { systemId, controlId, decision, jobRunId, validatedAt } of results) {
+      await writer.write(`${systemId}\t${controlId}\t`, resultTail(decision, validatedAt, jobRunId))
+    }
+    await writer.end()
+  } catch (error) {
+    await writer.abort(asError(error))
+    throw error
   }
-  await writer.end()
 }
 
 /** What follows system and control in a COPY line. Rows that share a decision share these bytes. */
@@ -55,8 +63,11 @@ export function resultTail(decision: Decision, validatedAt: string, jobRunId: nu
 
 const COPY_ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }
 
-/** COPY's text format (PostgreSQL manual, COPY, "Text Format"). */
+/** COPY's text format (PostgreSQL manual, COPY, "Text Format"). Throws where the server would refuse the text, or change it. */
 function copyText(text: string): string {
+  const fault = storageFault(text)
+  if (fault !== undefined)
+    throw new UnstorableText(`a text of the result holds ${fault}: ${JSON.stringify(text)}`)
   return text.replace(/[\\\n\r\t]/g, (character) => COPY_ESCAPES[character] ?? character)
 }
 

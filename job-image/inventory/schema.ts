@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { storageFault } from '../storable-text.ts'
 import { formatTimestamp, parseTimestamp } from '../time.ts'
 import type { Micros } from '../time.ts'
 
@@ -19,10 +20,8 @@ const text = (max: number): z.ZodString =>
   })
 
 function textFault(value: string): string | undefined {
-  if (value.includes('\0')) return 'must not contain the NUL character, which cannot be stored'
-  return value.isWellFormed()
-    ? undefined
-    : 'must not contain half of a surrogate pair, which cannot be stored'
+  const fault = storageFault(value)
+  return fault === undefined ? undefined : `must not contain ${fault}`
 }
 
 /** For a text column. */

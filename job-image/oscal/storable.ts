@@ -1,5 +1,6 @@
 import { InputError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
+import { storageFault } from '../storable-text.ts'
 import type { Import } from './import.ts'
 
 export const MAX_FAMILY = 10
@@ -41,10 +42,10 @@ function faultsOf(values: Readonly<Record<string, unknown>>, widths: Record<stri
   })
 }
 
-/** PostgreSQL counts characters, not UTF-16 units, and stores neither NUL nor half a surrogate pair. */
+/** PostgreSQL counts characters, not UTF-16 units. */
 function textFault(text: string, width: number): string | undefined {
-  if (text.includes('\0')) return 'it holds a NUL character, which PostgreSQL cannot store'
-  if (!text.isWellFormed()) return 'it is not valid Unicode (half of a surrogate pair)'
+  const fault = storageFault(text)
+  if (fault !== undefined) return `it holds ${fault}`
   if (text.trim() === '') return 'it is empty'
   const length = text.length <= width ? text.length : Array.from(text).length
   return length > width ? `${length} characters, at most ${width} can be stored` : undefined

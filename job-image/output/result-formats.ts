@@ -147,5 +147,6 @@ const CATALOG_COLUMN: Column<ResultRow> = { title: 'Catalog', value: ({ catalog 
 const CATALOG_AT = 3
 
 function keysText(keys: unknown): string {
-  return Array.isArray(keys) ? keys.map(String).join(', ') : JSON.stringify(keys)
+  if (!Array.isArray(keys)) return JSON.stringify(keys)
+  return keys.map((key: unknown) => (typeof key === 'string' ? key : JSON.stringify(key))).join(', ')
 }

@@ -1,5 +1,6 @@
 import type { Attempt } from '../db/attempts.ts'
 import type { RunSystem } from '../db/run-detail.ts'
+import { presentable } from '../json-text.ts'
 import { tableTime } from '../run/run-json.ts'
 import { storedScope } from '../selection/scope.ts'
 import type { RunDetail } from '../run/run-detail.ts'
@@ -76,9 +77,10 @@ type InvalidControl = { readonly control: string; readonly problem: string }
 function invalidControls({ run }: RunDetail): InvalidControl[] {
   const stored = run.attributes?.['invalid_controls']
   if (!Array.isArray(stored)) return []
+  const text = (value: unknown): string => (typeof value === 'string' ? value : '')
   return stored.map((each: Partial<InvalidControl> | null) => ({
-    control: each?.control ?? '',
-    problem: each?.problem ?? '',
+    control: text(each?.control),
+    problem: text(each?.problem),
   }))
 }
 
@@ -100,7 +102,7 @@ function digestFacts(digests: unknown): [string, unknown][] {
 /** Several lines of an error stay lines, under each other; nothing else in them can move the cursor. */
 function factLine(label: string, value: unknown): string {
   if (value === null || value === undefined || value === '') return ''
-  const text = typeof value === 'string' ? value : JSON.stringify(value)
+  const text = typeof value === 'string' ? value : JSON.stringify(presentable(value, label))
   const lines = text.split(/\r?\n/).map(printable)
   return `${printable(label).padEnd(LABEL_WIDTH)}${lines.join(`\n${' '.repeat(LABEL_WIDTH)}`)}\n`
 }

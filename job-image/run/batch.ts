@@ -6,6 +6,7 @@ import type { ResultWriter } from '../db/results.ts'
 import { claimSystems, claimableSystems, settleSystems } from '../db/run-systems.ts'
 import type { Claim, ClaimedSystem, SystemOutcome } from '../db/run-systems.ts'
 import { RunError, asError } from '../errors.ts'
+import { storableText } from '../storable-text.ts'
 import { formatTimestamp } from '../time.ts'
 import type { Micros } from '../time.ts'
 import type { DecisionTimes } from '../validation/control-times.ts'
@@ -181,7 +182,7 @@ function momentText(moment: Micros | null): string | null {
 
 function failedSystem(systemId: number, error: string): SystemOutcome {
   const none = { pass: 0, fail: 0, insufficientEvidence: 0, unknown: 0 }
-  return { systemId, ...none, error, inputDigest: null, validUntil: null }
+  return { systemId, ...none, error: storableText(error), inputDigest: null, validUntil: null }
 }
 
 /** Takes one bad system out of the queue. Nothing, if a peer was faster or the run was closed. */

@@ -53,6 +53,10 @@ export async function carryOver(
 export function carryRecord({ attributes }: Pick<JobRun, 'attributes'>): CarryRecord | undefined {
   const stored = attributes?.['incremental'] as Partial<CarryRecord> | null | undefined
   if (typeof stored?.carried !== 'number') return undefined
-  const { carried, previous_run: previous = null, full_because: because = null } = stored
-  return { carried, previous_run: previous, full_because: because }
+  const { carried, previous_run: previous, full_because: because } = stored
+  return {
+    carried,
+    previous_run: typeof previous === 'number' ? previous : null,
+    full_because: typeof because === 'string' ? because : null,
+  }
 }

@@ -3,7 +3,14 @@ import type { RunCounts, Verdict } from '../../crds/run-summary.ts'
 import { endAttempt, hasLiveAttempt } from '../db/attempts.ts'
 import type { AttemptOutcome } from '../db/attempts.ts'
 import { inTransaction } from '../db/client.ts'
-import { closeDecidedRun, finishJobRun, getJobRun, lockJobRunById, metricsOf } from '../db/job-runs.ts'
+import {
+  closeDecidedRun,
+  finishJobRun,
+  getJobRun,
+  lockJobRunById,
+  metricOf,
+  metricsOf,
+} from '../db/job-runs.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { countControls } from '../db/run-controls.ts'
 import type { ControlCounts } from '../db/run-controls.ts'
@@ -20,7 +27,7 @@ const FAREWELL_LOCK_TIMEOUT = 5_000
 export type Scope = { readonly controls: number; readonly invalidControls: number }
 
 export function scopeOf(run: JobRun): Scope {
-  const number = (key: string): number => (typeof run.metrics[key] === 'number' ? run.metrics[key] : 0)
+  const number = (key: string): number => metricOf(run, key)
   return { controls: number('controls'), invalidControls: number('invalid_controls') }
 }
 

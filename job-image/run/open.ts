@@ -85,7 +85,7 @@ async function openOnce(client: Client, request: RunRequest, worker: string): Pr
 async function resume(client: Client, run: JobRun, request: RunRequest): Promise<void> {
   refuseDigests(run, digestsOf(request))
   // Pruning took systems out of its queue, so it would be closed as if they had never been there.
-  if (run.attributes['pruned_at'] !== undefined) {
+  if (run.attributes?.['pruned_at'] !== undefined) {
     throw new InputError(
       `run ${run.id} (key ${request.runKey}) was pruned and cannot go on; use another run key`,
     )
@@ -136,7 +136,7 @@ const DIGEST_NAMES: Record<keyof RunDigests, string> = {
 
 /** An attempt that would judge something else than the run does must not join it. */
 export function refuseDigests(run: JobRun, mine: RunDigests): void {
-  const theirs = (run.attributes['digests'] ?? {}) as Partial<RunDigests>
+  const theirs = (run.attributes?.['digests'] ?? {}) as Partial<RunDigests>
   // A run without a selection has no digest of it, and that is a difference as well.
   const keys = [...new Set([...Object.keys(mine), 'scope'])] as (keyof RunDigests)[]
   const different = keys.filter((key) => theirs[key] !== mine[key]).map((key) => DIGEST_NAMES[key])

@@ -1,4 +1,5 @@
 import type { JobRun } from '../db/job-runs.ts'
+import { presentable } from '../json-text.ts'
 import { isoTime } from './summary.ts'
 
 /** A run as scripts read it: RapidRMF's keys first, in its order, then ours. Times are ISO-8601 with Z. */
@@ -9,8 +10,9 @@ export type RunJson = {
   readonly started_at: string
   readonly finished_at: string | null
   readonly error: string | null
-  readonly metrics: Readonly<Record<string, unknown>>
-  readonly attributes: Readonly<Record<string, unknown>>
+  /** Of another program's run anything. */
+  readonly metrics: unknown
+  readonly attributes: unknown
   readonly job_type: string
   readonly run_key: string | null
   readonly schedule: string | null
@@ -27,8 +29,8 @@ export function runJson(run: JobRun): RunJson {
     started_at: isoTime(run.started_at),
     finished_at: isoTime(run.finished_at),
     error: run.error,
-    metrics: run.metrics,
-    attributes: run.attributes,
+    metrics: presentable(run.metrics, `job_runs row ${run.id}, column metrics`),
+    attributes: presentable(run.attributes, `job_runs row ${run.id}, column attributes`),
     job_type: run.job_type,
     run_key: run.run_key,
     schedule: run.schedule,

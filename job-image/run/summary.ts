@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { RunCounts, RunSummary, Verdict } from '../../crds/run-summary.ts'
+import { metricOf } from '../db/job-runs.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { InputError, InterruptedError } from '../errors.ts'
 import { storedScope } from '../selection/scope.ts'
@@ -23,7 +24,7 @@ export function isoTime(text: string | null): string | null {
 
 /** What a run's row says, in the words of the summary. */
 export function summaryOf(run: JobRun): RunSummary {
-  const counts = countsFromMetrics(run.metrics)
+  const counts = countsFromMetrics(run)
   const verdict = run.verdict ?? 'Errored'
   const scope = storedScope(run.attributes)
   const carry = carryRecord(run)
@@ -69,7 +70,7 @@ export function failureSummary(
     message: error.message,
     startedAt: null,
     finishedAt: null,
-    counts: countsFromMetrics({}),
+    counts: countsFromMetrics({ metrics: {} }),
   }
 }
 
@@ -78,8 +79,8 @@ function failureReason(error: Error): string {
   return error instanceof InterruptedError ? 'Interrupted' : 'RunBroke'
 }
 
-function countsFromMetrics(metrics: Record<string, unknown>): RunCounts {
-  const number = (key: string): number => (typeof metrics[key] === 'number' ? metrics[key] : 0)
+function countsFromMetrics(run: Pick<JobRun, 'metrics'>): RunCounts {
+  const number = (key: string): number => metricOf(run, key)
   const notPass = number('fail') + number('insufficient_evidence') + number('unknown')
   return {
     systems: number('systems'),

@@ -1,6 +1,6 @@
 import type { MatchExpression, SystemSelector } from '../../crds/selection.ts'
-import { InputError, asError } from '../errors.ts'
 import { compileGlob } from '../glob.ts'
+import { elementsOf, membersOf } from '../json-text.ts'
 
 /** A system as a selector sees it. */
 export type SelectableSystem = {
@@ -82,29 +82,18 @@ function attribute<T>({ key, operator, values = [] }: MatchExpression): Conditio
 const NO_ATTRIBUTES: Attributes = new Map()
 
 /** Top-level keys with the texts that they can be compared with: one, or one for each element. Null is no value. */
-function attributesOf({ name, attributes }: SelectableSystem): Attributes {
+function attributesOf({ attributes }: SelectableSystem): Attributes {
   if (attributes === undefined) return NO_ATTRIBUTES
-  const object = parsed(name, attributes)
-  if (typeof object !== 'object' || object === null || Array.isArray(object)) return NO_ATTRIBUTES
-  const texts = Object.entries(object).flatMap(([key, value]: [string, unknown]): [string, string[]][] =>
-    value === null ? [] : [[key, [value].flat().filter((each) => typeof each === 'string')]],
-  )
-  return new Map(texts)
+  const members = [...membersOf(attributes)].filter(([, json]) => json !== 'null')
+  return new Map(members.map(([key, json]) => [key, textsOf(json)]))
 }
 
-/** What PostgreSQL takes for JSON may be nested more deeply than this program can read. */
-function parsed(name: string, attributes: string): unknown {
-  try {
-    return JSON.parse(attributes, scalarText)
-  } catch (error) {
-    throw new InputError(
-      `the attributes of system ${JSON.stringify(name)} cannot be read, so nobody can say whether it is selected: ${asError(error).message}`,
-      { cause: error },
-    )
-  }
+function textsOf(json: string): string[] {
+  const values = json.startsWith('[') ? elementsOf(json) : [json]
+  return values.filter((value) => value !== 'null' && !/^[[{]/.test(value)).map(scalarText)
 }
 
 /** A number keeps its digits as they stand in the text: an account number has more of them than a double. */
-function scalarText(_key: string, value: unknown, context?: { readonly source?: string }): unknown {
-  return typeof value === 'number' || typeof value === 'boolean' ? (context?.source ?? String(value)) : value
+function scalarText(json: string): string {
+  return json.startsWith('"') ? (JSON.parse(json) as string) : json
 }

@@ -105,20 +105,20 @@ describe('a bad inventory', () => {
     [
       'NUL',
       system('name: "a\\0b", description: "\\0"'),
-      ':3:7: systems.0.name: must not contain the NUL character, which cannot be stored',
-      ':3:21: systems.0.description: must not contain the NUL character, which cannot be stored',
+      ':3:7: systems.0.name: must not contain a NUL character, which PostgreSQL cannot store',
+      ':3:21: systems.0.description: must not contain a NUL character, which PostgreSQL cannot store',
     ],
     [
       'half a character',
       system('name: "\\ud83d"'),
-      ':3:7: systems.0.name: must not contain half of a surrogate pair, which cannot be stored',
+      ':3:7: systems.0.name: must not contain half of a surrogate pair, which PostgreSQL cannot store',
     ],
     [
       'attributes that JSON cannot hold',
       system('name: s, attributes: { a: [.nan], b: { c: "\\0" }, "\\0": 1, d: 12345678901234567890 }'),
       ':3:34: systems.0.attributes.a.0: is no number that JSON can hold',
-      ':3:46: systems.0.attributes.b.c: must not contain the NUL character, which cannot be stored',
-      ':3:16: systems.0.attributes: a key must not contain the NUL character, which cannot be stored',
+      ':3:46: systems.0.attributes.b.c: must not contain a NUL character, which PostgreSQL cannot store',
+      ':3:16: systems.0.attributes: a key must not contain a NUL character, which PostgreSQL cannot store',
       ':3:66: systems.0.attributes.d: has more digits than a number keeps; put it in quotes',
     ],
     [

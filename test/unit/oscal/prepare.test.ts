@@ -119,7 +119,7 @@ test.each([
   ],
   [
     altered(LETTERS, 'Control b2', '\\ud800'),
-    'control "B2": its title does not fit controls.title: it is not valid Unicode',
+    'control "B2": its title does not fit controls.title: it holds half of a surrogate pair',
   ],
   [altered(LETTERS, 'Letters', long(256)), 'title does not fit catalogs.title: 256 characters, at most 255'],
   [

@@ -54,12 +54,18 @@ describe('systems', () => {
     expect(matching('toString', 'Exists')).toEqual([])
   })
 
-  it('cannot be chosen by attributes that cannot be read', () => {
-    const attributes = `{"a": ${'['.repeat(50_000)}${']'.repeat(50_000)}}`
-    const deep = [...SYSTEMS, { id: 6, name: 'deep', attributes }]
-    expect(() => chooseSystems(deep, { matchLabels: { tier: '1' } })).toThrow(
-      /^the attributes of system "deep" cannot be read/,
-    )
+  it('are chosen whatever else their attributes hold', () => {
+    const deep = `{"a": ${'['.repeat(50_000)}${']'.repeat(50_000)}, "tier": "1"}`
+    const nul = '{"note": "\\u0000 caf\\udce9", "tier": "1", "zones": [["us"], {"us": 1}, null]}'
+    const all = [
+      ...SYSTEMS,
+      { id: 6, name: 'deep', attributes: deep },
+      { id: 7, name: 'nul', attributes: nul },
+    ]
+    const chosen = (selector: SystemSelector): number[] =>
+      chooseSystems(all, selector).chosen.map(({ id }) => id)
+    expect(chosen({ matchLabels: { tier: '1' } })).toEqual([1, 5, 6, 7])
+    expect(chosen({ matchLabels: { zones: 'us' } })).toEqual([1, 2])
   })
 
   it('says what was named for nothing, and what each condition matches alone', () => {
