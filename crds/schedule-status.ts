@@ -21,7 +21,7 @@ export const verdictMeanings: Readonly<Record<RunVerdict, string>> = {
     'The run came to its end, but some systems or controls could not be judged, or there were none to judge.',
   Errored:
     'The run broke: out of memory, out of time, no database, a wrong configuration, deleted. `reason` and `message` say which. ' +
-    'A Job that succeeded without a record of its run is `Errored` with reason `NoRunRecord`.',
+    'A Job that succeeded without a record of its run is `Errored` with reason `NoRunRecord`, one whose pods contradict each other with reason `SummariesContradict`.',
   Unknown:
     'The Job ended, and its pod is gone, with what the run said (reason `SummaryLost`). Look it up with `rapidrmf runs list`.',
 }

@@ -43,12 +43,12 @@ const UNFINISHED = 'status.phase!=Succeeded,status.phase!=Failed'
 const OURS = `${MANAGED_BY_LABEL}=${MANAGED_BY},${SCHEDULE_UID_LABEL}`
 
 export function createCaches({ onChange, ...options }: CachesOptions): Caches {
-  const schedules = new Store<CachedSchedule, 'uid'>({ uid: ({ uid }) => [uid] })
-  const jobs = new Store<CachedJob, 'schedule'>({ schedule: ({ scheduleUid }) => [scheduleUid] })
-  const pods = new Store<CachedPod, 'schedule'>({ schedule: ({ scheduleUid }) => [scheduleUid] })
-  const byUid = ({ before, after }: Change<{ readonly scheduleUid: string }>): void => {
-    for (const uid of new Set([before?.scheduleUid, after?.scheduleUid])) {
-      for (const schedule of uid === undefined ? [] : schedules.by('uid', uid)) onChange(keyOf(schedule))
+  const schedules = new Store<CachedSchedule, 'uid'>({ uid: (schedule) => [uidKey(schedule)] })
+  const jobs = new Store<CachedJob, 'schedule'>({ schedule: (job) => [labelKey(job)] })
+  const pods = new Store<CachedPod, 'schedule'>({ schedule: (pod) => [labelKey(pod)] })
+  const byLabel = ({ before, after }: Change<Labelled>): void => {
+    for (const key of new Set([before, after].map((object) => object && labelKey(object)))) {
+      for (const schedule of key === undefined ? [] : schedules.by('uid', key)) onChange(keyOf(schedule))
     }
   }
   const ours = { ...options, labelSelector: OURS }
@@ -74,7 +74,7 @@ export function createCaches({ onChange, ...options }: CachesOptions): Caches {
       resource: RESOURCES.jobs,
       store: jobs,
       project: projectJob,
-      onChange: byUid,
+      onChange: byLabel,
     }),
     pods: new ResourceCache({
       ...ours,
@@ -82,9 +82,20 @@ export function createCaches({ onChange, ...options }: CachesOptions): Caches {
       resource: RESOURCES.pods,
       store: pods,
       project: projectPod,
-      onChange: byUid,
+      onChange: byLabel,
     }),
   }
+}
+
+/** Where Jobs and pods of a schedule are found in the caches: in its namespace only, because a label can name any UID. */
+export function uidKey({ namespace, uid }: Pick<CachedSchedule, 'namespace' | 'uid'>): string {
+  return keyOf({ namespace, name: uid })
+}
+
+type Labelled = { readonly namespace: string; readonly scheduleUid: string }
+
+function labelKey({ namespace, scheduleUid }: Labelled): string {
+  return uidKey({ namespace, uid: scheduleUid })
 }
 
 /** By name and not by UID: a CronJob may still be that of an earlier schedule of this name, which waits for it to go. */

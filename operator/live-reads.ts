@@ -23,7 +23,9 @@ export async function readLive(
     case 'podsOfJob': {
       const query = { labelSelector: `${JOB_UID_LABEL}=${read.uid}` }
       const { items } = await client.list(RESOURCES.pods, { namespace, query })
-      return { ...known, pods: new Map([...known.pods, [read.uid, items.map(projectPod)]]) }
+      // The label only narrows the answer: a pod belongs to the Job that controls it.
+      const pods = items.map(projectPod).filter(({ jobUid }) => jobUid === read.uid)
+      return { ...known, pods: new Map([...known.pods, [read.uid, pods]]) }
     }
     case 'job': {
       const found = await find(client, RESOURCES.jobs, { namespace, name: read.name })

@@ -1,13 +1,12 @@
 import {
   JOB_INDEX_ANNOTATION,
-  JOB_UID_LABEL,
   RUN_REQUEST_ANNOTATION,
   SCHEDULE_UID_LABEL,
   SLOTS_SINCE_ANNOTATION,
   SLOT_ANNOTATION,
 } from '../crds/names.ts'
 import type { ValidationScheduleSpec, ValidationScheduleStatus } from '../crds/validation-schedule.ts'
-import { controllerOf } from './kube/object.ts'
+import { controllerOf, uidOf } from './kube/object.ts'
 import type { KubeObject, ManagedFields, OwnerReference } from './kube/object.ts'
 import { list, number, record, text } from './raw.ts'
 import type { Raw } from './raw.ts'
@@ -92,6 +91,7 @@ export type Words = { readonly reason: string; readonly message: string }
 
 export type CachedPod = Identity & {
   readonly scheduleUid: string
+  /** UID of the Job that controls the pod; '' without one. Labels are no proof: everyone may write them. */
   readonly jobUid: string
   /** Which worker of an Indexed Job; undefined where a Job has one. */
   readonly index: string | undefined
@@ -172,7 +172,7 @@ export function projectPod(object: KubeObject): CachedPod {
   return {
     ...identityOf(object),
     scheduleUid: shared(labels[SCHEDULE_UID_LABEL] ?? ''),
-    jobUid: labels[JOB_UID_LABEL] ?? '',
+    jobUid: uidOf(controllerOf(object), 'batch', 'Job') ?? '',
     index: annotations[JOB_INDEX_ANNOTATION],
     createdAt: metadata.creationTimestamp ?? '',
     phase: text(status['phase']) ?? '',

@@ -2,6 +2,7 @@ import { API_VERSION, KIND } from '../crds/validation-schedule.ts'
 import type { ValidationScheduleStatus } from '../crds/validation-schedule.ts'
 import { Stop, outcomeOf } from './attempt.ts'
 import type { Attempt, Result } from './attempt.ts'
+import { uidKey } from './caches.ts'
 import type { Clock } from './clock.ts'
 import type { KubeClient } from './kube/client.ts'
 import { UnreachableError, failureOf, wordsOf } from './kube/errors.ts'
@@ -78,14 +79,14 @@ export class Reconciler {
 
   #gather(key: string, schedule: CachedSchedule, now: number): PlanInput {
     const { caches, defaults } = this.#options
-    const { namespace, name, uid } = schedule
+    const { namespace, name } = schedule
     const cronJob = caches.cronJobs.store.get(keyOf({ namespace, name: childName(name) }))
     const settled = cronJob !== undefined && this.#steps.isStubborn(key, cronJob, schedule)
     return {
       schedule,
       cronJob,
-      jobs: caches.jobs.store.by('schedule', uid),
-      pods: caches.pods.store.by('schedule', uid),
+      jobs: caches.jobs.store.by('schedule', uidKey(schedule)),
+      pods: caches.pods.store.by('schedule', uidKey(schedule)),
       learned: settled ? { ...NOTHING_LEARNED, write: { kind: 'done' } } : NOTHING_LEARNED,
       defaults,
       now,

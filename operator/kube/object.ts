@@ -84,6 +84,15 @@ export function controllerOf({ metadata }: Pick<KubeObject, 'metadata'>): OwnerR
   return metadata.ownerReferences?.find(({ controller }) => controller === true)
 }
 
+/** The UID that the reference names, if it is to an object of this API group and kind; any version of the group will do. */
+export function uidOf(
+  reference: OwnerReference | undefined,
+  group: string,
+  kind: string,
+): string | undefined {
+  return reference?.kind === kind && reference.apiVersion.startsWith(`${group}/`) ? reference.uid : undefined
+}
+
 /**
  * Negative if `a` is older. Versions of one resource are etcd revisions: decimal numbers that only grow (promised by the
  * API since 1.35, true since 1.0), too long for a JavaScript number. Anything else cannot be ordered: undefined.

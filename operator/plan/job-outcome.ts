@@ -3,6 +3,8 @@ import type { RunCounts, RunScope, RunSummary } from '../../crds/run-summary.ts'
 import type { RunVerdict } from '../../crds/validation-schedule.ts'
 import type { CachedJob, CachedPod, JobEnd, Words } from '../model.ts'
 import { plainText, reasonWord } from './plain-text.ts'
+import { contradiction, finalSummaries, isSuccess, summaryOf } from './summaries.ts'
+import type { PodSummary } from './summaries.ts'
 
 /** How a run ended. */
 export type Outcome = {
@@ -19,8 +21,6 @@ export type Evidence = {
   readonly job: Pick<CachedJob, 'uid' | 'name'> & { readonly end: JobEnd }
   /** The Job's pods. */
   readonly pods: readonly CachedPod[]
-  /** Whether `pods` is a live answer: the caches have no pods that have ended. */
-  readonly live: boolean
   /** What kept the run from getting on, when it was last seen: the deadline deletes the pod together with its reason. */
   readonly lastSeen?: Words | undefined
 }
@@ -30,11 +30,9 @@ const MAX_MESSAGE = 1024
 /** sha256 in hexadecimal. */
 const MAX_DIGEST = 64
 
-/** Undefined: only a live LIST of the Job's pods can tell. */
-export function jobOutcome(evidence: Evidence): Outcome | undefined {
+/** How the run of a Job ended, by the Job's end and by what its pods left. */
+export function jobOutcome(evidence: Evidence): Outcome {
   const facts = factsOf(evidence)
-  const early = finishedRun(facts)
-  if (early !== undefined || !evidence.live) return early
   for (const check of CHECKS) {
     const outcome = check(facts)
     if (outcome !== undefined) return outcome
@@ -42,23 +40,26 @@ export function jobOutcome(evidence: Evidence): Outcome | undefined {
   return otherFailure(facts)
 }
 
-/** Of an active run whose Job is not there any more. */
+/** How an active run ended whose Job does not exist any more. */
 export function deletedJobOutcome(jobUid: string, pods: readonly CachedPod[]): Outcome {
-  const summary = pods.map((pod) => summaryOf(pod, jobUid)).find((found) => found?.final === true)
-  return summary === undefined
+  const finals = finalSummaries(pods, jobUid)
+  const final = finals.find(isSuccess) ?? finals[0]
+  const contradicted = contradictedRun(finals, jobUid)
+  if (contradicted !== undefined) return contradicted
+  return final === undefined
     ? errored(
         'JobDeleted',
         'the Job was deleted before its end was seen: by concurrencyPolicy Replace, or by somebody. ' +
           'The next run starts by the schedule, or now with a run request',
       )
-    : fromSummary(summary)
+    : fromSummary(final.summary)
 }
 
 // ── Facts ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 type Facts = Evidence & {
-  /** The run did its work, whatever became of its process. A failure may have been followed by another try. */
-  readonly success: RunSummary | undefined
+  /** Summaries that say how the run was closed; one that was closed as failed may have been opened again. */
+  readonly finals: readonly PodSummary[]
   /** The try that ended last; where there are several workers, the one that was not merely told to stop. */
   readonly last: CachedPod | undefined
   /** What was said last, by the one that closed the run if there is one. */
@@ -74,7 +75,7 @@ function factsOf(evidence: Evidence): Facts {
   const last = tries.find(({ terminated }) => terminated?.exitCode !== INTERRUPTED) ?? tries[0]
   return {
     ...evidence,
-    success: ended.map(told).find((summary) => summary?.final === true && summary.status === 'success'),
+    finals: finalSummaries(ended, evidence.job.uid),
     last,
     lastSummary: tries.map(told).find((summary) => summary?.final === true) ?? (last && told(last)),
   }
@@ -97,17 +98,17 @@ function endOf({ terminated, createdAt }: CachedPod): string {
   return terminated?.finishedAt ?? createdAt
 }
 
-/** The run's own words: only if they are about this Job. */
-function summaryOf({ terminated }: CachedPod, jobUid: string): RunSummary | undefined {
-  const summary = decodeRunSummary(terminated?.message ?? '')
-  return summary?.runKey === jobUid ? summary : undefined
-}
-
 // ── Checks, in order ────────────────────────────────────────────────────────────────────────────────────────────
 
 type Check = (facts: Facts) => Outcome | undefined
 
-const finishedRun: Check = ({ success }) => (success === undefined ? undefined : fromSummary(success))
+const contradicted: Check = ({ finals, job }) => contradictedRun(finals, job.uid)
+
+/** The run did its work, whatever became of its process. */
+const finishedRun: Check = ({ finals }) => {
+  const success = finals.find(isSuccess)
+  return success && fromSummary(success.summary)
+}
 
 const withoutRecord: Check = ({ job, pods, last }) => {
   if (job.end.type !== 'Complete' || pods.length === 0) return undefined
@@ -178,6 +179,8 @@ const wrongConfiguration: Check = ({ job, last }) =>
     : undefined
 
 const CHECKS: readonly Check[] = [
+  contradicted,
+  finishedRun,
   withoutRecord,
   summaryLost,
   outOfTime,
@@ -202,6 +205,21 @@ function otherFailure({ job, last, lastSeen }: Facts): Outcome {
 
 function errored(reason: string, message: string): Outcome {
   return { verdict: 'Errored', reason, message }
+}
+
+/** A pod that a person made under the Job can leave a summary as well as the run's own: of two that differ, neither counts. */
+function contradictedRun(finals: readonly PodSummary[], jobUid: string): Outcome | undefined {
+  const pair = contradiction(finals)
+  if (pair === undefined) return undefined
+  const claims = pair.map(
+    ({ pod, summary: { verdict, runId, counts } }) =>
+      `${pod} says ${verdict}, run ${runId ?? 'without a number'}, ${counts.pass} pass and ${counts.notPass} not pass`,
+  )
+  return errored(
+    'SummariesContradict',
+    `two pods of the Job left summaries that contradict each other: ${claims.join('; ')}. Neither counts: find out who ` +
+      `made these pods; "rapidrmf runs list" has the outcome (run key ${jobUid})`,
+  )
 }
 
 function fromSummary({ verdict, reason, message, runId, counts, final, scope }: RunSummary): Outcome {

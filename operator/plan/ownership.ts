@@ -1,12 +1,13 @@
 import {
   API_VERSION,
+  GROUP,
   KIND,
   MANAGED_BY,
   MANAGED_BY_LABEL,
   SCHEDULE_UID_LABEL,
 } from '../../crds/validation-schedule.ts'
+import { uidOf } from '../kube/object.ts'
 import type { CachedCronJob, CachedJob, CachedSchedule } from '../model.ts'
-import { childName } from './names.ts'
 
 /** Whose a CronJob of the needed name is. */
 export type Ownership =
@@ -49,18 +50,16 @@ export function ownershipOf(cronJob: CachedCronJob, schedule: CachedSchedule): O
 }
 
 /**
- * Whether a Job with the schedule's label is a run of it: its own, or of its CronJob, which may have been deleted and
- * made again since. Anybody can write a label.
+ * Whether a Job is a run of the schedule: its controller is the schedule itself, or the CronJob that the schedule
+ * controls, both by UID. Names and labels prove nothing, because everyone who may create a Job may write them. The label
+ * is asked for all the same: a CronJob that was taken over from an earlier schedule of this name still has that one's Jobs.
  */
 export function isRunOf(
-  schedule: CachedSchedule,
-  { controller, scheduleUid, namespace }: CachedJob,
+  { uid, namespace }: CachedSchedule,
+  cronJob: CachedCronJob | undefined,
+  job: CachedJob,
 ): boolean {
-  if (scheduleUid !== schedule.uid || namespace !== schedule.namespace) return false
-  if (controller?.uid === schedule.uid) return true
-  return (
-    controller?.apiVersion === 'batch/v1' &&
-    controller.kind === 'CronJob' &&
-    controller.name === childName(schedule.name)
-  )
+  if (job.scheduleUid !== uid || job.namespace !== namespace) return false
+  if (uidOf(job.controller, GROUP, KIND) === uid) return true
+  return cronJob?.controller?.uid === uid && uidOf(job.controller, 'batch', 'CronJob') === cronJob.uid
 }

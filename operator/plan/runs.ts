@@ -1,5 +1,5 @@
 import type { ActiveRun, FinishedRun, ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
-import type { CachedJob, CachedPod, CachedSchedule, JobEnd } from '../model.ts'
+import type { CachedCronJob, CachedJob, CachedPod, CachedSchedule, JobEnd } from '../model.ts'
 import { NO_POD_AGAIN_MS, activeRun, lacksPod, noPodDue } from './active.ts'
 import { deletedJobOutcome, jobOutcome } from './job-outcome.ts'
 import type { Outcome } from './job-outcome.ts'
@@ -10,6 +10,8 @@ import { earliest, instant, isoTime, newest, utc } from './time.ts'
 
 export type RunsInput = {
   readonly schedule: CachedSchedule
+  /** As the cache has it; a live answer is in `learned`. */
+  readonly cronJob: CachedCronJob | undefined
   readonly jobs: readonly CachedJob[]
   readonly pods: readonly CachedPod[]
   readonly learned: Learned
@@ -63,11 +65,16 @@ export function readRuns(input: RunsInput): Runs {
   }
 }
 
-/** What was asked for by its UID needs no label to be a run of ours: the status knows it. */
-function ourJobs({ schedule, jobs, learned }: RunsInput): readonly CachedJob[] {
-  const ours = jobs.filter((job) => isRunOf(schedule, job))
-  const known = new Set(ours.map(({ uid }) => uid))
-  return [...ours, ...[...learned.jobs.values()].flatMap(optional).filter(({ uid }) => !known.has(uid))]
+/**
+ * Jobs that are runs of this schedule. The UID of a Job that the status names needs no owner to prove it: its CronJob may
+ * have been deleted and made again since.
+ */
+function ourJobs({ schedule, cronJob, jobs, learned }: RunsInput): readonly CachedJob[] {
+  const known = new Set(schedule.status.active?.map(({ jobUID }) => jobUID))
+  const owner = learned.cronJob ?? cronJob
+  const ours = jobs.filter((job) => known.has(job.uid) || isRunOf(schedule, owner, job))
+  const cached = new Set(ours.map(({ uid }) => uid))
+  return [...ours, ...[...learned.jobs.values()].flatMap(optional).filter(({ uid }) => !cached.has(uid))]
 }
 
 /** A Job that the cache does not have gives no event when it ends. */
@@ -109,10 +116,11 @@ function judge(job: CachedJob, { schedule, pods, learned, now }: RunsInput): Jud
     const { uid, name, end } = job
     const lastSeen =
       before?.reason === undefined ? undefined : { reason: before.reason, message: before.message ?? '' }
-    const outcome = jobOutcome({ job: { uid, name, end }, pods: mine, live: live !== undefined, lastSeen })
-    return outcome === undefined
-      ? { read: { kind: 'podsOfJob', uid, name } }
-      : { finished: finishedRun(job, end, outcome) }
+    // The caches have no pods that have ended, and of several pods each has its say.
+    if (live === undefined) return { read: { kind: 'podsOfJob', uid, name } }
+    return {
+      finished: finishedRun(job, end, jobOutcome({ job: { uid, name, end }, pods: live, lastSeen })),
+    }
   }
   const warnings = learned.warnings.get(job.uid)
   const active = activeRun({ job, pods: mine, before, warning: warnings?.at(0) })

@@ -1,5 +1,6 @@
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
+import type { ValidationScheduleStatus } from '../../../crds/validation-schedule.ts'
 import type { CloudEvent } from '../../../job-image/notify/cloud-event.ts'
 import type { Caches } from '../../../operator/caches.ts'
 import { createCaches } from '../../../operator/caches.ts'
@@ -11,7 +12,7 @@ import type { KubeObject } from '../../../operator/kube/object.ts'
 import type { CachedSchedule } from '../../../operator/model.ts'
 import { Notices } from '../../../operator/notices.ts'
 import { Reconciler } from '../../../operator/reconcile.ts'
-import { DEFAULTS, NOW, at, liveCronJob, schedule } from './fixtures.ts'
+import { DEFAULTS, NOW, at, ended, job, liveCronJob, pod, schedule } from './fixtures.ts'
 
 const KEY = 'compliance/nightly'
 const log = pino({ enabled: false })
@@ -118,6 +119,31 @@ describe('a reconcile', () => {
     caches.schedules.store.delete(KEY)
     expect(await reconcile()).toEqual({ kind: 'done' })
     expect(api.calls).toEqual([])
+  })
+
+  it('takes no Job and no pod of another namespace for its own', async () => {
+    const api = fakeApi()
+    const { reconcile, caches } = reconciler(api, { cronJob: true })
+    const { controller } = job('0')
+    const elsewhere = { namespace: 'elsewhere' }
+    // The owner references of another namespace name nothing, but for some seconds nobody has looked at them.
+    const requested = {
+      ...controller!,
+      apiVersion: 'rapidrmf.io/v1alpha1',
+      kind: 'ValidationSchedule',
+      uid: 'schedule-uid',
+    }
+    for (const uid of ['a', 'b', 'c', 'd', 'e', 'f']) {
+      caches.jobs.store.set(job(uid, { ...elsewhere, ...ended(), controller: requested }))
+    }
+    caches.jobs.store.set(job('x', elsewhere))
+    caches.jobs.store.set(job('1'))
+    caches.pods.store.set(pod('1', { ...elsewhere, waiting: { reason: 'ErrImagePull', message: 'forged' } }))
+    await reconcile()
+    expect(api.names()).toEqual(['status validationschedules'])
+    const { active } = api.calls[0]!.object['status'] as ValidationScheduleStatus
+    expect(active).toEqual([expect.objectContaining({ jobUID: '1' })])
+    expect(active?.[0]).not.toHaveProperty('reason')
   })
 
   it('makes the CronJob and puts off the status while many schedules have changed at once', async () => {

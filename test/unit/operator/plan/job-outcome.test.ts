@@ -1,8 +1,10 @@
+import { isDeepStrictEqual } from 'node:util'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { deletedJobOutcome, jobOutcome } from '../../../../operator/plan/job-outcome.ts'
-import type { Evidence } from '../../../../operator/plan/job-outcome.ts'
+import type { Evidence, Outcome } from '../../../../operator/plan/job-outcome.ts'
 import type { CachedPod, JobEnd } from '../../../../operator/model.ts'
+import { ALL_PASS } from '../../../support/all-pass.ts'
 import { at, endedPod, pod, summary } from '../fixtures.ts'
 
 const complete: JobEnd = { type: 'Complete', reason: '', message: '', at: at(0) }
@@ -16,8 +18,8 @@ const failed = (
   at: at(0),
 })
 const judge = (end: JobEnd, pods: readonly CachedPod[], more: Partial<Evidence> = {}) =>
-  jobOutcome({ job: { uid: 'j', name: 'job', end }, pods, live: true, ...more })
-const word = (outcome: ReturnType<typeof judge>) => outcome && `${outcome.verdict}/${outcome.reason}`
+  jobOutcome({ job: { uid: 'j', name: 'job', end }, pods, ...more })
+const word = ({ verdict, reason }: Outcome) => `${verdict}/${reason}`
 
 const failure = {
   final: false,
@@ -157,21 +159,12 @@ describe('how a run ended', () => {
   ])('%s', (_what, end, pods, expected, message) => {
     const outcome = judge(end, pods)
     expect(word(outcome)).toBe(expected)
-    expect(outcome?.message).toMatch(message)
-  })
-
-  it('asks for a live answer before it concludes anything from what is not there', () => {
-    expect(judge(complete, [], { live: false })).toBeUndefined()
-    expect(judge(complete, [endedPod('j', '')], { live: false })).toBeUndefined()
-    expect(judge(failed(), [endedPod('j', summary('j', failure), 1)], { live: false })).toBeUndefined()
-    expect(word(judge(complete, [endedPod('j', summary('j'))], { live: false }))).toBe(
-      'Findings/ControlsNotPassed',
-    )
+    expect(outcome.message).toMatch(message)
   })
 
   it('keeps what held the run up, which the deadline deletes with the pod', () => {
     const lastSeen = { reason: 'ImagePullBackOff', message: 'no such image' }
-    expect(judge(failed('DeadlineExceeded'), [], { lastSeen })?.message).toMatch(
+    expect(judge(failed('DeadlineExceeded'), [], { lastSeen }).message).toMatch(
       /never got on: ImagePullBackOff: no such image/,
     )
   })
@@ -283,8 +276,69 @@ describe('how a run of several workers ended', () => {
     for (const order of [pods, pods.toReversed()]) {
       const outcome = judge(end, order)
       expect(word(outcome)).toBe(expected)
-      expect(outcome?.message).toMatch(message)
+      expect(outcome.message).toMatch(message)
     }
+  })
+})
+
+describe('two summaries of one run', () => {
+  const passed = { verdict: 'Passed', reason: 'AllControlsPassed' } as const
+  const says = (name: string, change: object, exitCode = 0): CachedPod => ({
+    ...endedPod('j', summary('j', change), exitCode),
+    name,
+  })
+
+  it.each<[what: string, a: object, b: object]>([
+    ['another verdict', {}, passed],
+    ['another number of the run', {}, { runId: 1208 }],
+    ['no number of the run', {}, { runId: null }],
+    ['other counts', {}, { counts: { ...ALL_PASS, pass: 11, results: 11 } }],
+    [
+      'another number, where both were closed as failed',
+      { ...failure, final: true, runId: 1 },
+      { ...failure, final: true, runId: 2 },
+    ],
+  ])('with %s are believed in neither', (_what, a, b) => {
+    const pods = [says('job-a', a), says('job-b', b)]
+    for (const order of [pods, pods.toReversed()]) {
+      for (const outcome of [judge(complete, order), judge(failed(), order), deletedJobOutcome('j', order)]) {
+        expect(word(outcome)).toBe('Errored/SummariesContradict')
+        expect(outcome.message).toMatch(/^two pods of the Job.*: job-a says .*; job-b says .*run key j/)
+        expect(outcome).not.toHaveProperty('counts')
+      }
+    }
+  })
+
+  it.each<[what: string, a: object, b: object]>([
+    ['the same', {}, {}],
+    ['closed as failed, and opened again by the next try', { ...failure, final: true, runId: 1207 }, {}],
+    ['of a process that left early', { ...failure, runId: 1207 }, {}],
+    ['of a process that never came to a run', failure, {}],
+    ['in other words', { message: 'found', startedAt: null }, {}],
+  ])('do not contradict each other: %s', (_what, a, b) => {
+    const pods = [says('job-a', a), says('job-b', b)]
+    for (const order of [pods, pods.toReversed()]) {
+      expect(word(judge(complete, order))).toBe('Findings/ControlsNotPassed')
+      expect(word(deletedJobOutcome('j', order))).toBe('Findings/ControlsNotPassed')
+    }
+  })
+
+  it('never make a run Passed that one of its pods says is not', () => {
+    const claim = fc.record({
+      verdict: fc.constantFrom('Passed', 'Findings', 'Incomplete'),
+      runId: fc.constantFrom(1207, 1208),
+      notPass: fc.constantFrom(0, 4),
+    })
+    fc.assert(
+      fc.property(fc.array(claim, { minLength: 1, maxLength: 4 }), fc.boolean(), (claims, isComplete) => {
+        const pods = claims.map(({ notPass, ...change }, index) =>
+          says(`job-${index}`, { ...change, counts: { ...ALL_PASS, notPass } }),
+        )
+        const outcome = judge(isComplete ? complete : failed(), pods)
+        const agree = claims.every((each) => isDeepStrictEqual(each, claims[0]))
+        expect(outcome.verdict).toBe(agree ? claims[0]?.verdict : 'Errored')
+      }),
+    )
   })
 })
 
@@ -306,9 +360,9 @@ describe('a hostile message', () => {
   it('loses what a terminal would obey, and what is too long', () => {
     const message = `\u001B]0;x\u0007a\u202Eb\r\nc\u0000 ${'d'.repeat(2000)}`
     const outcome = judge(complete, [endedPod('j', summary('j', { message, reason: 'no\u001Bword' }))])
-    expect(outcome?.reason).toBe('RunReported')
-    expect(outcome?.message).toMatch(/^\]0;x a b c d+…$/)
-    expect(outcome?.message.length).toBeLessThanOrEqual(1024)
+    expect(outcome.reason).toBe('RunReported')
+    expect(outcome.message).toMatch(/^\]0;x a b c d+…$/)
+    expect(outcome.message.length).toBeLessThanOrEqual(1024)
   })
 
   it('never throws, and never says what Kubernetes refuses', () => {
@@ -318,8 +372,8 @@ describe('a hostile message', () => {
         for (const end of [complete, failed(words, words)]) {
           for (const text of [message, summary('j', { message: words, reason: words })]) {
             const outcome = judge(end, [endedPod('j', text, code, words)])
-            expect(outcome?.reason).toMatch(/^[A-Za-z][A-Za-z0-9]*$/)
-            expect(outcome?.message).not.toMatch(/\p{Cc}/u)
+            expect(outcome.reason).toMatch(/^[A-Za-z][A-Za-z0-9]*$/)
+            expect(outcome.message).not.toMatch(/\p{Cc}/u)
           }
         }
       }),

@@ -273,7 +273,8 @@ describe('a run', () => {
   it('that ends is mirrored in one change, and survives its Job', () => {
     const running = carryOut({ ...world, jobs: [job('1')], pods: [pod('1')] }).after
     const over = carryOut({ ...running, jobs: [job('1', ended())], pods: [endedPod('1', summary('1'))] })
-    expect(over.plans).toHaveLength(1)
+    // The one read is that of the Job's pods, which the caches do not keep.
+    expect(over.plans.map(({ kind }) => kind)).toEqual(['read', 'settled'])
     expect(reasons(over.events)).toEqual(['RunFoundFailures'])
     expect(over.settled?.status).toMatchObject({
       lastRun: {
@@ -325,14 +326,40 @@ describe('a run', () => {
   })
 
   it('that is not ours is not mirrored', () => {
-    const { apiVersion, kind } = { apiVersion: 'batch/v1', kind: 'CronJob' }
+    const cronJob = job('0').controller!
+    const self = { apiVersion: 'rapidrmf.io/v1alpha1', kind: 'ValidationSchedule', name: 'nightly' }
+    const controlledBy = (controller: object) => ({ controller: { ...cronJob, ...controller } })
     const strangers = [
       job('1', { controller: undefined }),
-      job('2', { controller: { apiVersion, kind, name: 'other', uid: 'x', controller: true } }),
+      job('2', controlledBy({ name: 'other', uid: 'x' })),
       job('3', { scheduleUid: 'other' }),
       job('4', { namespace: 'elsewhere' }),
+      // The right name proves nothing, nor does the right UID of another kind of object.
+      job('5', controlledBy({ uid: 'uid-of-an-earlier-one' })),
+      job('6', controlledBy({ kind: 'Job' })),
+      job('7', controlledBy({ apiVersion: 'example.com/v1' })),
+      job('8', controlledBy({ ...self, uid: 'an-earlier-schedule' })),
+      job('9', controlledBy({ apiVersion: 'v1', kind: 'ConfigMap', uid: 'schedule-uid' })),
     ]
     expect(carryOut({ ...world, jobs: strangers }).settled?.status).toBeUndefined()
+    // A CronJob that has our name and is not controlled by the schedule has no runs of ours.
+    const foreign = liveCronJob(schedule(), ({ metadata }) => (metadata.ownerReferences[0].uid = 'x'))
+    const { settled } = carryOut({ ...world, cronJob: foreign, jobs: [job('1')] })
+    expect(settled?.status).not.toHaveProperty('active')
+  })
+
+  it('that the status names stays ours when its CronJob is another one by now', () => {
+    const running = carryOut({ ...world, jobs: [job('1')], pods: [pod('1')] }).after
+    const cronJob = liveCronJob(schedule(), ({ metadata }) => (metadata.uid = 'made-again'))
+    const still = carryOut({ ...running, cronJob })
+    expect(still.settled?.status).toBeUndefined()
+    const over = carryOut({
+      ...running,
+      cronJob,
+      jobs: [job('1', ended())],
+      pods: [endedPod('1', summary('1'))],
+    })
+    expect(over.settled?.status?.lastRun).toMatchObject({ jobUID: '1', verdict: 'Findings' })
   })
 
   it('of a Job made by kubectl is Manual', () => {
@@ -472,7 +499,7 @@ describe('a run request', () => {
       jobs: [job('1', ended())],
       pods: [endedPod('1', summary('1'))],
     })
-    expect(free.plans.map(({ kind }) => kind)).toEqual(['run', 'settled'])
+    expect(free.plans.map(({ kind }) => kind)).toEqual(['read', 'run', 'settled'])
   })
 
   it('works while suspended', () => {
