@@ -56,7 +56,11 @@ export async function withinTime<T>(
   signal: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  const limit = AbortSignal.timeout(timeout)
+  // Not AbortSignal.timeout: its timer does not keep the process alive, which would end without a result when the
+  // connection has gone silently and nothing else is open.
+  const overdue = new AbortController()
+  const limit = overdue.signal
+  const timer = setTimeout(() => overdue.abort(), timeout)
   const either = signal === undefined ? limit : AbortSignal.any([limit, signal])
   let onAbort: (() => void) | undefined
   const ended = new Promise<never>((_, reject) => {
@@ -77,6 +81,7 @@ export async function withinTime<T>(
   } catch (thrown) {
     throw unreachable(host, thrown)
   } finally {
+    clearTimeout(timer)
     if (onAbort !== undefined) either.removeEventListener('abort', onAbort)
   }
 }

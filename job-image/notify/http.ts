@@ -27,6 +27,8 @@ export type Answer = {
   readonly retryAfter: number | undefined
 }
 
+const SWITCHING_PROTOCOLS = 101
+
 /** Nobody needs more of an answer, and a receiver must not fill our memory. */
 const MAX_ANSWER = 4_096
 
@@ -60,10 +62,18 @@ export async function post(options: Post): Promise<Answer> {
 /** The answer, whatever its status; one that breaks off is none. */
 async function answerTo(request: ClientRequest, body: string): Promise<Answer> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
-    // It stays: a receiver may answer and close while the request is still going out.
-    request.on('error', reject).once('response', resolve).end(body)
+    request
+      // It stays: a receiver may answer and close while the request is still going out.
+      .on('error', reject)
+      .once('response', resolve)
+      // 101 with an Upgrade header: without a listener Node drops both the answer and the connection, silently.
+      .once('upgrade', (answer, socket) => {
+        socket.destroy()
+        resolve(answer)
+      })
+      .end(body)
   })
-  const text = await readStart(response)
+  const text = response.statusCode === SWITCHING_PROTOCOLS ? '' : await readStart(response)
   // Lets go of a receiver that has more to say than anybody reads.
   request.destroy()
   return { status: response.statusCode ?? 0, text, retryAfter: retryAfterOf(response) }

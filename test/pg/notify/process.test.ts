@@ -260,6 +260,19 @@ describe('notify test', () => {
     expect(stdout).not.toContain('canary')
   })
 
+  it('says so when a receiver answers with another protocol', async () => {
+    const switching = await startReceiver((response) => {
+      response.socket?.end('HTTP/1.1 101 Switching\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n')
+    })
+    writeConfig(switching)
+    const { code, stdout } = await rapidrmf(['notify', 'test', '--json']).ended
+    writeConfig()
+    expect(code).toBe(1)
+    expect(JSON.parse(stdout)).toMatchObject([
+      { outcome: 'failed', error: expect.stringMatching(/answered 101/) },
+    ])
+  })
+
   const at = (...argv: string[]) =>
     runArgv(['notify', ...argv], { cwd: folder.path, env: { ...SECRETS, DATABASE_URL: url } })
 

@@ -61,6 +61,23 @@ describe('a post', () => {
     expect(() => requireTaken(receiver.url, answer)).toThrow(`127.0.0.1: answered ${code}`)
   })
 
+  it.each(['Upgrade: websocket\r\nConnection: Upgrade\r\n', ''])(
+    'is not taken with 101 Switching Protocols (%j)',
+    async (headers) => {
+      const url = await startRaw((socket) => void socket.write(`HTTP/1.1 101 Switching\r\n${headers}\r\n`))
+      const answer = await send(url)
+      expect(() => requireTaken(url, answer)).toThrow('127.0.0.1: answered 101')
+    },
+  )
+
+  it('waits for the answer proper after any other 1xx', async () => {
+    const url = await startRaw((socket) => {
+      socket.write('HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\n\r\n')
+      socket.end('HTTP/1.1 204 No Content\r\n\r\n')
+    })
+    expect((await send(url)).status).toBe(204)
+  })
+
   it('reads no more of an answer than anybody needs', async () => {
     let written = 0
     const receiver = await startReceiver((response) => {
