@@ -1,4 +1,5 @@
 import { runSafely, subcommands } from 'cmd-ts'
+import type { Ending } from '../common/program.ts'
 import { redactSecrets } from '../logging/redact.ts'
 import { catalogCommand } from './commands/catalog.ts'
 import { configCommand } from './commands/config.ts'
@@ -36,20 +37,23 @@ const app = subcommands({
 /** What cmd-ts makes of nested subcommands: the chosen command's handler result at the end of the chain. */
 type Chosen = { readonly command: string; readonly value: Chosen | Action }
 
-/** Runs one command line; resolves to the exit code. Never throws and never ends the process. */
-export async function runCli(argv: readonly string[], io: Io): Promise<number> {
+/** Runs one command line; resolves to its exit code and what its output means. Never throws or ends the process. */
+export async function runCli(argv: readonly string[], io: Io): Promise<Ending> {
+  let stdout: Ending['stdout'] = 'result'
   try {
     const parsed = await runSafely(app, argv.length === 0 ? ['--help'] : [...argv])
     if (parsed._tag === 'error') {
       const { message, into, exitCode } = parsed.error.config
       await write(into === 'stdout' ? io.stdout : io.stderr, `${message}\n`)
-      return exitCode === 0 ? EXIT.ok : EXIT.usage
+      return { code: exitCode === 0 ? EXIT.ok : EXIT.usage, stdout }
     }
-    return await actionOf(parsed.value)(io)
+    const action = actionOf(parsed.value)
+    if (action.isRun) stdout = 'record'
+    return { code: await action(io), stdout }
   } catch (thrown) {
     const error = asError(thrown)
     await write(io.stderr, `${redactSecrets(error.message).replaceAll(/^/gm, 'rapidrmf: ')}\n`)
-    return exitCodeOf(error)
+    return { code: exitCodeOf(error), stdout }
   }
 }
 

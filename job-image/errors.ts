@@ -1,3 +1,7 @@
+import { EXIT } from '../common/exit-codes.ts'
+
+export { EXIT } from '../common/exit-codes.ts'
+
 /** One thing that is wrong with what the user gave us, and where. Lines and columns count from 1. */
 export type Problem = {
   readonly message: string
@@ -5,9 +9,6 @@ export type Problem = {
   readonly line?: number
   readonly column?: number
 }
-
-/** What a process says when it ends; the table is the Job API's (Kubernetes reads it through podFailurePolicy). */
-export const EXIT = { ok: 0, failed: 1, usage: 2, findings: 3, interrupted: 143 } as const
 
 /** The user must change something (a file, a flag, a permission) before a retry can help. Exit code 2. */
 export class InputError extends Error {

@@ -1,31 +1,30 @@
-import type { Writable } from 'node:stream'
+import type { Output } from '../common/output.ts'
+import type { Surroundings } from '../common/program.ts'
 
-/** A stream of the process; a terminal says how wide it is (in columns). */
-export type Output = Writable & { readonly isTTY?: boolean; readonly columns?: number }
+export type { Output } from '../common/output.ts'
 
 /** All that a command may know of the process it runs in. Only main.ts touches `process`. */
-export type Io = {
-  readonly env: Readonly<Record<string, string | undefined>>
-  readonly cwd: string
-  readonly stdout: Output
-  readonly stderr: Output
-  /** Aborted by the first SIGTERM or SIGINT. */
-  readonly signal: AbortSignal
-}
+export type Io = Surroundings
 
 /** What a command's handler returns: to be run with the process's surroundings; resolves to the exit code. */
-export type Action = (io: Io) => Promise<number>
+export type Action = {
+  (io: Io): Promise<number>
+  /** True if the exit code is that of a run, which lost output cannot change. */
+  readonly isRun?: true
+}
 
-/** Writes and waits for the reader, so that a slow pipe never makes the process hold the whole output. */
+/** Marks an action as one whose exit code is that of a run. */
+export function runAction(action: (io: Io) => Promise<number>): Action {
+  return Object.assign(action, { isRun: true } as const)
+}
+
+/**
+ * Writes and waits for the reader, so that a slow pipe never makes the process hold the whole output. Text that cannot
+ * be written is dropped; what that does to the exit code is decided when the command has ended.
+ */
 export async function write(output: Output, text: string): Promise<void> {
-  if (output.write(text)) return
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      output.off('drain', done).off('close', done)
-      resolve()
-    }
-    output.on('drain', done).on('close', done)
-  })
+  output.write(text)
+  await output.drained()
 }
 
 /** One JSON document on stdout: never wrapped or cut, whatever the terminal's width. */

@@ -2,6 +2,9 @@
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
+import { EXIT } from '../common/exit-codes.ts'
+import { runProgram } from '../common/program.ts'
+import type { Ending, Surroundings } from '../common/program.ts'
 import { createLogger } from '../logging/logger.ts'
 import { systemClock } from './clock.ts'
 import { ConfigError, helpText, readConfig } from './config.ts'
@@ -14,32 +17,25 @@ setFlagsFromString('--semi-space-growth-factor=1')
 // Most of the heap are the caches, which stay: left alone, V8 lets as much again pile up at each scrape and each bulk.
 setFlagsFromString('--heap-growing-percent=20')
 
-const EXIT = { ok: 0, failed: 1, usage: 2, interrupted: 143 } as const
+runProgram(process, 'rapidrmf-operator', main)
 
-/** The kubelet kills 30 s after SIGTERM. Nothing is lost by then: the next leader finds what is left to do. */
-const LONGEST_END_MS = 25_000
-
-const stop = new AbortController()
-for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-  process.on(signal, () => {
-    // The second one is from somebody who does not want to wait.
-    if (stop.signal.aborted) process.exit(EXIT.interrupted)
-    stop.abort()
-    setTimeout(() => process.exit(EXIT.interrupted), LONGEST_END_MS).unref()
-  })
-}
-
-async function main(): Promise<number> {
-  const config = readConfig(process.argv.slice(2), process.env)
-  if (config === 'help') {
-    process.stdout.write(helpText())
-    return EXIT.ok
+async function main(io: Surroundings, argv: readonly string[]): Promise<Ending> {
+  try {
+    const config = readConfig(argv, io.env)
+    if (config === 'help') {
+      io.stdout.write(helpText())
+      return { code: EXIT.ok, stdout: 'result' }
+    }
+    await run(config, io)
+    return { code: EXIT.ok, stdout: 'record' }
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error)
+    io.stderr.write(`rapidrmf-operator: ${message}\n`)
+    return { code: error instanceof ConfigError ? EXIT.usage : EXIT.failed, stdout: 'record' }
   }
-  await run(config)
-  return EXIT.ok
 }
 
-function run(config: Readonly<Config>): Promise<void> {
+function run(config: Readonly<Config>, { stdout, signal }: Surroundings): Promise<void> {
   const { kubeconfig, context } = config
   const kube = loadConfig({
     ...(kubeconfig === undefined ? {} : { kubeconfig }),
@@ -51,23 +47,10 @@ function run(config: Readonly<Config>): Promise<void> {
     // A pod's name stays when its container restarts, and the new process must not take itself for the old one.
     identity: `${config.identity ?? hostname()}_${randomUUID().slice(0, 8)}`,
     clock: systemClock,
-    log: createLogger(process.stdout, {
+    log: createLogger(stdout, {
       level: config['log-level'],
-      format: process.stdout.isTTY ? 'text' : 'json',
+      format: stdout.isTTY ? 'text' : 'json',
     }),
-    signal: stop.signal,
+    signal,
   })
 }
-
-async function exitCode(): Promise<number> {
-  try {
-    return await main()
-  } catch (error) {
-    const words = error instanceof Error ? error.message : String(error)
-    process.stderr.write(`rapidrmf-operator: ${words}\n`)
-    return error instanceof ConfigError ? EXIT.usage : EXIT.failed
-  }
-}
-
-// No top-level await: the bundle is CommonJS.
-void exitCode().then((code) => (process.exitCode = code))

@@ -22,7 +22,7 @@ const migrateCommand = command({
     async (io) => {
       const { migrate } = await import('../db/schema.ts')
       const applied = await withDatabase(options, PURPOSE, io, (client) =>
-        migrate(client, { onWait: (message) => void io.stderr.write(`${message}\n`) }),
+        migrate(client, { onWait: (message) => io.stderr.write(`${message}\n`) }),
       )
       if (json) await writeJson(io.stdout, { applied })
       else await write(io.stdout, applied.length === 0 ? 'up to date\n' : `applied: ${applied.join(', ')}\n`)

@@ -1,9 +1,9 @@
 import { command, oneOf, option, optional, string } from 'cmd-ts'
-import { writeFile } from 'node:fs/promises'
+import { constants, open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { RunSummary } from '../../crds/run-summary.ts'
 import { EXIT, InputError, asError } from '../errors.ts'
-import { write, writeJson } from '../io.ts'
+import { runAction } from '../io.ts'
 import type { Action, Io } from '../io.ts'
 import type { RunObserver, RunRequest, ScheduleIdentity } from '../run/request.ts'
 import { logArgs, logSettings } from './log-options.ts'
@@ -114,10 +114,7 @@ export const onceCommand = command({
       command: 'rapidrmf scheduler once --json --fail-on findings',
     },
   ],
-  handler:
-    (options: OnceOptions): Action =>
-    (io) =>
-      once(options, io),
+  handler: (options: OnceOptions): Action => runAction((io) => once(options, io)),
 })
 
 async function once(options: OnceOptions, io: Io): Promise<number> {
@@ -127,7 +124,15 @@ async function once(options: OnceOptions, io: Io): Promise<number> {
   let early: Promise<void> | undefined
   let report: RunReport | undefined
   let tracing: Tracing | undefined
-  const writeSummary = await summaryWriter(options.summaryFile, io)
+  const overwriteSummary = await summaryWriter(options.summaryFile, io)
+  // Like the output, the file is a record of the run: that it cannot be written changes nothing about the outcome.
+  const writeSummary = async (summary: RunSummary): Promise<void> => {
+    await overwriteSummary(summary).catch((error: Error) => {
+      const message = `the summary could not be written: ${error.message}`
+      if (report === undefined) io.stderr.write(`rapidrmf: warning: ${message}\n`)
+      else report.warn(message)
+    })
+  }
   try {
     report = await openReport(options, runKey, io)
     tracing = await openTracing(io, report.warn)
@@ -137,13 +142,13 @@ async function once(options: OnceOptions, io: Io): Promise<number> {
       observer(event)
       if (event.type === 'left') left = event.summary
       // At once: a pod that is killed while notices are sent has said what its run came to.
-      if (event.type === 'closed') early = writeSummary(event.summary).catch(() => undefined)
+      if (event.type === 'closed') early = overwriteSummary(event.summary).catch(() => undefined)
     })
     await early
     await writeSummary(summary)
     const told = report.ended(summary)
-    if (options.json) await writeJson(io.stdout, summary)
-    else if (!told) await write(io.stdout, await summaryLines(summary))
+    if (options.json) io.stdout.write(`${JSON.stringify(summary, null, 2)}\n`)
+    else if (!told) io.stdout.write(await summaryLines(summary))
     return exitCodeFor(summary, options.failOn)
   } catch (thrown) {
     const error = asError(thrown)
@@ -238,14 +243,25 @@ async function summaryWriter(
   const { encodeRunSummary } = await import('../../crds/run-summary.ts')
   const path = resolve(cwd, file)
   try {
-    await writeFile(path, '')
+    await overwrite(path, '')
   } catch (error) {
     throw new InputError(
       { file, message: `cannot write the summary: ${asError(error).message}` },
       { cause: error },
     )
   }
-  return async (summary) => writeFile(path, encodeRunSummary(summary))
+  return async (summary) => overwrite(path, encodeRunSummary(summary))
+}
+
+/** Fails at once on a named pipe that nobody reads, where opening would otherwise wait without end. */
+async function overwrite(path: string, text: string): Promise<void> {
+  const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK } = constants
+  const file = await open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK)
+  try {
+    await file.writeFile(text)
+  } finally {
+    await file.close()
+  }
 }
 
 /** Codes of the Job API: 0 the run did its work · 1 it broke · 3 asked for, and not everything passed. */

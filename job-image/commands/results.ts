@@ -83,6 +83,8 @@ async function results(options: ResultsOptions, io: Io): Promise<number> {
     for (const source of sources) {
       for await (const page of pages(source, options.limit, written)) {
         if (io.signal.aborted) throw new InterruptedError('stopped before all results were written')
+        // The rest would be dropped as well.
+        if (io.stdout.loss !== undefined) break
         written += page.length
         await writer.rows(page)
       }

@@ -1,6 +1,7 @@
 import { command, number, option, string } from 'cmd-ts'
 import type { Logger } from '../../logging/logger.ts'
 import { InputError, asError } from '../errors.ts'
+import { runAction } from '../io.ts'
 import type { Action, Io } from '../io.ts'
 import type { SchedulerObserver, SchedulerOptions } from '../run/scheduler.ts'
 import type { RunLog } from '../output/run-log.ts'
@@ -62,9 +63,8 @@ export const startCommand = command({
       command: 'rapidrmf scheduler start --cron "30 6 * * 1-5" --timezone Europe/Berlin',
     },
   ],
-  handler:
-    ({ migrate, ...options }): Action =>
-    async (io) => {
+  handler: ({ migrate, ...options }): Action =>
+    runAction(async (io) => {
       const { createLogger } = await import('../../logging/logger.ts')
       const { runLog } = await import('../output/run-log.ts')
       const { checkScheduler, watchSchedule } = await import('../run/scheduler.ts')
@@ -91,7 +91,7 @@ export const startCommand = command({
         await tracing?.end()
       }
       return 0
-    },
+    }),
 })
 
 type Target = Pick<SchedulerOptions, 'config' | 'env' | 'databaseUrl'>

@@ -4,6 +4,8 @@ import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { Writable } from 'node:stream'
 import { afterAll } from 'vitest'
+import { openOutput } from '../../common/output.ts'
+import type { Output } from '../../common/output.ts'
 import { runCli } from '../../job-image/cli.ts'
 import { asError, exitCodeOf } from '../../job-image/errors.ts'
 import type { Action } from '../../job-image/io.ts'
@@ -19,8 +21,8 @@ export async function runCommand(
   const parsed = await runSafely(group, [...argv])
   if (parsed._tag === 'error') return { code: 2, out: '', err: parsed.error.config.message }
   const { value: action } = parsed.value as { readonly value: Action }
-  const stdout = new Collector()
-  const stderr = new Collector()
+  const stdout = collectOutput()
+  const stderr = collectOutput()
   const io = { env: {}, ...surroundings, stdout, stderr, signal: new AbortController().signal }
   try {
     return { code: await action(io), out: stdout.text, err: stderr.text }
@@ -38,11 +40,19 @@ export async function runArgv(
     readonly signal?: AbortSignal
   },
 ): Promise<Ran> {
-  const stdout = new Collector()
-  const stderr = new Collector()
+  const stdout = collectOutput()
+  const stderr = collectOutput()
   const io = { env: {}, signal: new AbortController().signal, ...surroundings, stdout, stderr }
-  const code = await runCli(argv, io)
+  const { code } = await runCli(argv, io)
   return { code, out: stdout.text, err: stderr.text }
+}
+
+/** An output that keeps its text. */
+export function collectOutput(): Output & { readonly text: string } {
+  const collector = new Collector()
+  return Object.create(openOutput(collector), { text: { get: () => collector.text } }) as Output & {
+    readonly text: string
+  }
 }
 
 class Collector extends Writable {

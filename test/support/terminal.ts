@@ -1,4 +1,5 @@
 import { Writable } from 'node:stream'
+import { openOutput } from '../../common/output.ts'
 import { runCli } from '../../job-image/cli.ts'
 
 /** Runs a command line as on a terminal of this many columns; resolves to the lines on it. */
@@ -12,7 +13,7 @@ export async function onTerminal(
     text += chunk.toString()
     done()
   }
-  const terminal = Object.assign(new Writable({ write }), { isTTY: true, columns })
+  const terminal = openOutput(Object.assign(new Writable({ write }), { isTTY: true, columns }))
   const signal = new AbortController().signal
   await runCli(argv, { env, cwd: import.meta.dirname, stdout: terminal, stderr: terminal, signal })
   return text.trimEnd().split('\n')

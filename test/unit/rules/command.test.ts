@@ -2,11 +2,11 @@ import { dryRun } from 'cmd-ts'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { Writable } from 'node:stream'
 import { afterAll, describe, expect, test } from 'vitest'
 import { rulesCommand } from '../../../job-image/commands/rules.ts'
 import { InputError } from '../../../job-image/errors.ts'
 import type { Action } from '../../../job-image/io.ts'
+import { collectOutput } from '../../support/run-command.ts'
 
 const cwd = mkdtempSync(join(tmpdir(), 'rules-command-'))
 afterAll(() => rmSync(cwd, { recursive: true }))
@@ -20,15 +20,9 @@ async function rules(...argv: readonly string[]): Promise<{ code: number; out: s
   const parsed = await dryRun(rulesCommand, [...argv])
   if (parsed._tag === 'error') throw new Error(parsed.error)
   const action: Action = parsed.value.value
-  let out = ''
-  const stdout = new Writable({
-    write(chunk: Buffer, _encoding, done) {
-      out += chunk.toString()
-      done()
-    },
-  })
+  const stdout = collectOutput()
   const code = await action({ env: {}, cwd, stdout, stderr: stdout, signal: new AbortController().signal })
-  return { code, out }
+  return { code, out: stdout.text }
 }
 
 type Json = Record<string, unknown>
