@@ -10,6 +10,7 @@ import { parseArgs } from 'node:util'
 import type { Client } from 'pg'
 import type { RunSummary } from '../crds/run-summary.ts'
 import { connect, disconnect, inTransaction } from '../job-image/db/client.ts'
+import { getJobRun } from '../job-image/db/job-runs.ts'
 import { addControlTimes, countControls } from '../job-image/db/run-controls.ts'
 import type { CountSources } from '../job-image/db/run-controls.ts'
 import { startLocalPostgres } from '../scripts/local-postgres.ts'
@@ -131,11 +132,12 @@ async function meteringShares(
     values: [runId],
     rowMode: 'array',
   })
+  const run = (await getJobRun(client, runId!))!
   const times = own.map(([controlId]) => ({ controlId, us: 1 }))
   const share = async (sources: CountSources): Promise<number> => {
     const begin = performance.now()
-    await inTransaction(client, () => countControls(client, runId!, counts, sources))
-    await addControlTimes(client, runId!, times)
+    await inTransaction(client, () => countControls(client, run, counts, sources))
+    await addControlTimes(client, run, times)
     return (performance.now() - begin) / wall
   }
   return { metering: await share({ own }), meteringOfSeveral: await share({}) }

@@ -1,5 +1,7 @@
 import type { Client } from 'pg'
 import { UTC_NOW } from './job-runs.ts'
+import { OF_RUN, RUN_EXISTS, runParameters } from './run-ref.ts'
+import type { RunRef } from './run-ref.ts'
 
 /** One process that works, or worked, on a run. Timestamps are PostgreSQL's text, UTC. */
 export type Attempt = {
@@ -15,74 +17,85 @@ export type Attempt = {
 
 export type AttemptOutcome = 'success' | 'failed' | 'interrupted' | 'abandoned'
 
-/** How a worker's session is named: peers find and end the session of a frozen one by it. */
-export function sessionName(runId: number, attempt: number): string {
-  return `rapidrmf run=${runId} attempt=${attempt}`
+/** Which attempt. Its number is no more unique than the run's; the worker's name is. */
+export type AttemptRef = { readonly run: RunRef; readonly attempt: number; readonly worker: string }
+
+/**
+ * How a worker's session is named: peers find and end the session of a frozen one by it. The last part of the worker's
+ * name keeps it apart from a worker of another run with the same numbers, which may have come here after a failover.
+ */
+export function sessionName({ run, attempt, worker }: AttemptRef): string {
+  return `rapidrmf run=${run.id} attempt=${attempt} ${worker.slice(worker.lastIndexOf('/') + 1)}`
 }
 
 /** Adds an attempt; a worker that comes back after a lost connection finds the one it has. Needs the run's row locked. */
 export async function beginAttempt(
   client: Client,
-  runId: number,
+  run: RunRef,
   worker: string,
   host: string,
 ): Promise<number> {
   const { rows } = await client.query<{ attempt: number }>(
     `WITH mine AS (
-       SELECT attempt FROM job_run_attempts WHERE job_run_id = $1 AND worker = $2 AND ended_at IS NULL),
+       SELECT attempt FROM job_run_attempts WHERE ${OF_RUN} AND worker = $4 AND ended_at IS NULL),
      added AS (
        INSERT INTO job_run_attempts (job_run_id, attempt, worker, host, started_at, heartbeat_at)
-       SELECT $1, 1 + coalesce((SELECT max(attempt) FROM job_run_attempts WHERE job_run_id = $1), 0), $2, $3,
+       SELECT $1, 1 + coalesce((SELECT max(attempt) FROM job_run_attempts WHERE job_run_id = $1), 0), $4, $5,
               ${UTC_NOW}, ${UTC_NOW}
-        WHERE NOT EXISTS (SELECT FROM mine)
+        WHERE ${RUN_EXISTS} AND NOT EXISTS (SELECT FROM mine)
        RETURNING attempt)
      SELECT attempt FROM mine UNION ALL SELECT attempt FROM added`,
-    [runId, worker, host],
+    [...runParameters(run), worker, host],
   )
   return (rows[0] as { attempt: number }).attempt
 }
 
+/** SQL condition: a row of `job_run_attempts` is the attempt of `attemptParameters`. */
+const IS_ATTEMPT = `${OF_RUN} AND attempt = $4 AND worker = $5`
+
+function attemptParameters({ run, attempt, worker }: AttemptRef): (number | string | null)[] {
+  return [...runParameters(run), attempt, worker]
+}
+
 /**
  * A sign of life. Tells which of the worker's sessions (`backendPids`) the server has no process of any more;
- * undefined: a peer has declared the attempt abandoned.
+ * undefined: the attempt goes on no longer, because a peer has declared it abandoned or the database has lost it.
  */
 export async function beat(
   client: Client,
-  runId: number,
-  attempt: number,
+  attempt: AttemptRef,
   backendPids: readonly number[],
 ): Promise<readonly number[] | undefined> {
   const { rows } = await client.query<{ gone: number[] }>(
     `UPDATE job_run_attempts SET heartbeat_at = ${UTC_NOW}
-      WHERE job_run_id = $1 AND attempt = $2 AND ended_at IS NULL
-      RETURNING ARRAY(SELECT mine FROM unnest($3::int[]) mine
+      WHERE ${IS_ATTEMPT} AND ended_at IS NULL
+      RETURNING ARRAY(SELECT mine FROM unnest($6::int[]) mine
                        WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = mine)) AS gone`,
-    [runId, attempt, backendPids],
+    [...attemptParameters(attempt), backendPids],
   )
   return rows[0]?.gone
 }
 
 export async function endAttempt(
   client: Client,
-  runId: number,
-  attempt: number,
+  attempt: AttemptRef,
   outcome: AttemptOutcome,
   error: string | null,
 ): Promise<void> {
   await client.query(
-    `UPDATE job_run_attempts SET ended_at = ${UTC_NOW}, outcome = $3, error = $4
-      WHERE job_run_id = $1 AND attempt = $2 AND ended_at IS NULL`,
-    [runId, attempt, outcome, error],
+    `UPDATE job_run_attempts SET ended_at = ${UTC_NOW}, outcome = $6, error = $7
+      WHERE ${IS_ATTEMPT} AND ended_at IS NULL`,
+    [...attemptParameters(attempt), outcome, error],
   )
 }
 
 /** True if any attempt of the run has neither ended nor gone silent for `abandonAfter` ms. */
-export async function hasLiveAttempt(client: Client, runId: number, abandonAfter: number): Promise<boolean> {
+export async function hasLiveAttempt(client: Client, run: RunRef, abandonAfter: number): Promise<boolean> {
   const { rows } = await client.query<{ alive: boolean }>(
     `SELECT EXISTS (SELECT FROM job_run_attempts
-                     WHERE job_run_id = $1 AND ended_at IS NULL
-                       AND heartbeat_at > ${UTC_NOW} - $2 * interval '1 ms') AS alive`,
-    [runId, abandonAfter],
+                     WHERE ${OF_RUN} AND ended_at IS NULL
+                       AND heartbeat_at > ${UTC_NOW} - $4 * interval '1 ms') AS alive`,
+    [...runParameters(run), abandonAfter],
   )
   return rows[0]?.alive === true
 }
@@ -93,26 +106,26 @@ export async function hasLiveAttempt(client: Client, runId: number, abandonAfter
  */
 export async function evictSilentAttempts(
   client: Client,
-  runId: number,
+  run: RunRef,
   abandonAfter: number,
 ): Promise<number> {
-  const silent = `job_run_id = $1 AND ended_at IS NULL AND heartbeat_at <= ${UTC_NOW} - $2 * interval '1 ms'`
-  const { rows } = await client.query<{ attempt: number }>(
-    `SELECT attempt FROM job_run_attempts WHERE ${silent}`,
-    [runId, abandonAfter],
+  const silent = `${OF_RUN} AND ended_at IS NULL AND heartbeat_at <= ${UTC_NOW} - $4 * interval '1 ms'`
+  const { rows } = await client.query<{ attempt: number; worker: string }>(
+    `SELECT attempt, worker FROM job_run_attempts WHERE ${silent}`,
+    [...runParameters(run), abandonAfter],
   )
   if (rows.length === 0) return 0
   await client.query(
     `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
       WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = ANY($1)
         AND pg_has_role(usesysid, 'USAGE')`,
-    [rows.map(({ attempt }) => sessionName(runId, attempt))],
+    [rows.map((each) => sessionName({ run, ...each }))],
   )
   const { rowCount } = await client.query(
     `UPDATE job_run_attempts
         SET ended_at = ${UTC_NOW}, outcome = 'abandoned', error = 'no sign of life since ' || heartbeat_at || ' UTC'
       WHERE ${silent}`,
-    [runId, abandonAfter],
+    [...runParameters(run), abandonAfter],
   )
   return rowCount ?? 0
 }
@@ -125,9 +138,9 @@ export async function findSilentRuns(
   client: Client,
   { environment, scheduleUid }: Neighbours,
   abandonAfter: number,
-): Promise<number[]> {
-  const { rows } = await client.query<{ id: number }>(
-    `SELECT r.id FROM job_runs r
+): Promise<RunRef[]> {
+  const { rows } = await client.query<RunRef>(
+    `SELECT r.id, r.run_key, r.reference_time FROM job_runs r
       WHERE (r.environment = $1 OR r.schedule_uid = $2)
         AND EXISTS (SELECT FROM job_run_attempts a
                      WHERE a.job_run_id = r.id AND a.ended_at IS NULL
@@ -135,7 +148,7 @@ export async function findSilentRuns(
       ORDER BY r.id`,
     [environment, scheduleUid, abandonAfter],
   )
-  return rows.map(({ id }) => id)
+  return rows
 }
 
 /** Running runs of the lifecycle, other than `exceptKey`, that nobody alive works on. */
@@ -144,9 +157,9 @@ export async function findAbandonedRuns(
   { environment, scheduleUid }: Neighbours,
   exceptKey: string,
   abandonAfter: number,
-): Promise<number[]> {
-  const { rows } = await client.query<{ id: number }>(
-    `SELECT r.id FROM job_runs r
+): Promise<RunRef[]> {
+  const { rows } = await client.query<RunRef>(
+    `SELECT r.id, r.run_key, r.reference_time FROM job_runs r
       WHERE (r.environment = $1 OR r.schedule_uid = $2)
         AND r.status = 'running' AND r.run_key IS NOT NULL AND r.run_key <> $3
         AND NOT EXISTS (SELECT FROM job_run_attempts a
@@ -155,7 +168,7 @@ export async function findAbandonedRuns(
       ORDER BY r.id`,
     [environment, scheduleUid, exceptKey, abandonAfter],
   )
-  return rows.map(({ id }) => id)
+  return rows
 }
 
 export async function listAttempts(client: Client, runId: number): Promise<Attempt[]> {

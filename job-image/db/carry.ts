@@ -2,16 +2,15 @@ import type { Client } from 'pg'
 import { inputDigest } from './input-digest.ts'
 import { UTC_NOW } from './job-runs.ts'
 import { STAY_ON_INDEXES } from './result-queries.ts'
+import type { RunRef } from './run-ref.ts'
 
 export type CarryRequest = {
-  readonly runId: number
+  readonly run: RunRef
   readonly environment: string
   /** Systems in scope; null: all of the environment. */
   readonly only: readonly number[] | null
   /** `planDigest` of what would decide them now. */
   readonly planDigest: Buffer
-  /** Of this run, PostgreSQL's text, UTC. */
-  readonly referenceTime: string
   /** After how many seconds decisions are made anew, whatever has not changed. */
   readonly fullEvery: number
 }
@@ -78,17 +77,17 @@ const CARRY = `
  * Puts into the run's queue, as done, every system whose newest decisions would be made again just as they stand: same
  * evidence, same plan, no moment passed that changes an answer, and no later row of anybody. They point to the run that
  * made them. All or none when one of them was made longer ago than `fullEvery`: then the run is a full one.
- * Runs inside a transaction.
+ * Runs inside a transaction that holds the run's row.
  */
 export async function carrySystems(client: Client, request: CarryRequest): Promise<Carried> {
-  const { runId, environment, only, planDigest, referenceTime, fullEvery } = request
+  const { run, environment, only, planDigest, fullEvery } = request
   await client.query(STAY_ON_INDEXES.replaceAll('SET ', 'SET LOCAL '))
   const { rows } = await client.query<Carried>(CARRY, [
-    runId,
+    run.id,
     environment,
     only,
     planDigest,
-    referenceTime,
+    run.reference_time,
     fullEvery,
   ])
   return rows[0]!

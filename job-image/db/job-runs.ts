@@ -1,6 +1,8 @@
 import type { Client } from 'pg'
 import type { RunCounts, Verdict } from '../../crds/run-summary.ts'
 import { membersOf, withMembers } from '../json-text.ts'
+import { IS_RUN, runParameters } from './run-ref.ts'
+import type { RunRef } from './run-ref.ts'
 
 /** All times of a run are the database's: no worker's clock decides anything. */
 export const UTC_NOW = `(clock_timestamp() AT TIME ZONE 'UTC')`
@@ -70,73 +72,83 @@ export type RunEnd = {
   readonly error?: string | null
 }
 
-/** Ends a running run, once: undefined if it was not running any more. */
-export async function finishJobRun(client: Client, id: number, end: RunEnd): Promise<JobRun | undefined> {
+/** Ends a running run, once: undefined if it was not running any more, or is not in this database. */
+export async function finishJobRun(client: Client, run: RunRef, end: RunEnd): Promise<JobRun | undefined> {
   const { rows } = await client.query<JobRun>(
     `UPDATE job_runs
-        SET status = $2, verdict = $3, metrics = $4, error = $5, finished_at = ${UTC_NOW}
-      WHERE id = $1 AND status = 'running'
+        SET status = $4, verdict = $5, metrics = $6, error = $7, finished_at = ${UTC_NOW}
+      WHERE ${IS_RUN} AND status = 'running'
       RETURNING ${COLUMNS}`,
-    [id, end.status, end.verdict ?? null, JSON.stringify(end.metrics), end.error ?? null],
+    endParameters(run, end),
   )
   return rows[0]
+}
+
+function endParameters(run: RunRef, { status, verdict, metrics, error }: RunEnd): unknown[] {
+  return [...runParameters(run), status, verdict ?? null, JSON.stringify(metrics), error ?? null]
 }
 
 /**
  * Closes a run whose queue is empty; undefined if it was closed already or a system is pending (a worker that holds
  * one tries again itself after its own commit). `planned_at` keeps a joiner from closing a run before it has a queue.
  */
-export async function closeDecidedRun(client: Client, id: number, end: RunEnd): Promise<JobRun | undefined> {
+export async function closeDecidedRun(client: Client, run: RunRef, end: RunEnd): Promise<JobRun | undefined> {
   const { rows } = await client.query<JobRun>(
     `UPDATE job_runs
-        SET status = $2, verdict = $3, metrics = $4, error = $5, finished_at = ${UTC_NOW}
-      WHERE id = $1 AND status = 'running' AND planned_at IS NOT NULL
+        SET status = $4, verdict = $5, metrics = $6, error = $7, finished_at = ${UTC_NOW}
+      WHERE ${IS_RUN} AND status = 'running' AND planned_at IS NOT NULL
         AND NOT EXISTS (SELECT FROM job_run_systems WHERE job_run_id = $1 AND state = 'pending')
       RETURNING ${COLUMNS}`,
-    [id, end.status, end.verdict ?? null, JSON.stringify(end.metrics), end.error ?? null],
+    endParameters(run, end),
   )
   return rows[0]
 }
 
 /** Opens a failed run again: it keeps its start, its reference time and what is done. */
-export async function reopenJobRun(client: Client, id: number): Promise<void> {
+export async function reopenJobRun(client: Client, run: RunRef): Promise<void> {
   await client.query(
     `UPDATE job_runs SET status = 'running', verdict = NULL, error = NULL, finished_at = NULL
-      WHERE id = $1 AND status = 'failed'`,
-    [id],
+      WHERE ${IS_RUN} AND status = 'failed'`,
+    runParameters(run),
   )
 }
 
 /** The row of a key, locked against being closed or reopened until the transaction ends. */
 export async function lockJobRunByKey(client: Client, runKey: string): Promise<JobRun | undefined> {
-  return lockJobRun(client, 'run_key', runKey)
+  return findOne(client, `run_key = $1 ${LOCKED}`, [runKey])
 }
 
-export async function lockJobRunById(client: Client, id: number): Promise<JobRun | undefined> {
-  return lockJobRun(client, 'id', id)
+/** The row of a run, locked in the same way; undefined: it is not in this database. */
+export async function lockJobRun(client: Client, run: RunRef): Promise<JobRun | undefined> {
+  return findOne(client, `${IS_RUN} ${LOCKED}`, runParameters(run))
 }
 
 // NO KEY: the foreign keys of the queue and the attempts must not wait for it. It does wait for the batches' FOR SHARE.
-async function lockJobRun(
+const LOCKED = 'FOR NO KEY UPDATE'
+
+/** The row of a run as it stands now; undefined: it is not in this database. */
+export async function rereadJobRun(client: Client, run: RunRef): Promise<JobRun | undefined> {
+  return findOne(client, IS_RUN, runParameters(run))
+}
+
+async function findOne(
   client: Client,
-  column: 'id' | 'run_key',
-  value: number | string,
+  condition: string,
+  values: readonly unknown[],
 ): Promise<JobRun | undefined> {
-  const { rows } = await client.query<JobRun>(
-    `SELECT ${COLUMNS} FROM job_runs WHERE ${column} = $1 FOR NO KEY UPDATE`,
-    [value],
-  )
+  const { rows } = await client.query<JobRun>(`SELECT ${COLUMNS} FROM job_runs WHERE ${condition}`, [
+    ...values,
+  ])
   return rows[0]
 }
 
+/** The run that has a number now: for readers, who were given nothing else. */
 export async function getJobRun(client: Client, id: number): Promise<JobRun | undefined> {
-  const { rows } = await client.query<JobRun>(`SELECT ${COLUMNS} FROM job_runs WHERE id = $1`, [id])
-  return rows[0]
+  return findOne(client, 'id = $1', [id])
 }
 
 export async function findJobRunByKey(client: Client, runKey: string): Promise<JobRun | undefined> {
-  const { rows } = await client.query<JobRun>(`SELECT ${COLUMNS} FROM job_runs WHERE run_key = $1`, [runKey])
-  return rows[0]
+  return findOne(client, 'run_key = $1', [runKey])
 }
 
 /** Runs that are looked at together: most often the very first is the one. */
@@ -214,11 +226,11 @@ export type PlannedRun = {
 }
 
 /** Needs the run's row locked. */
-export async function markPlanned(client: Client, id: number, planned: PlannedRun): Promise<void> {
-  await addAttributes(client, [id], planned.attributes)
+export async function markPlanned(client: Client, run: RunRef, planned: PlannedRun): Promise<void> {
+  await addAttributes(client, [run.id], planned.attributes)
   await client.query(
-    `UPDATE job_runs SET planned_at = ${UTC_NOW}, metrics = $2, control_scope = $3 WHERE id = $1`,
-    [id, JSON.stringify(planned.metrics), planned.controlScope],
+    `UPDATE job_runs SET planned_at = ${UTC_NOW}, metrics = $4, control_scope = $5 WHERE ${IS_RUN}`,
+    [...runParameters(run), JSON.stringify(planned.metrics), planned.controlScope],
   )
 }
 

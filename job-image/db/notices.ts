@@ -3,6 +3,8 @@ import type { Notice } from '../notify/notice.ts'
 import type { Trigger } from '../notify/sink.ts'
 import { UTC_NOW } from './job-runs.ts'
 import type { JobRun } from './job-runs.ts'
+import { OF_RUN, runParameters } from './run-ref.ts'
+import type { RunRef } from './run-ref.ts'
 
 /** A row of `notification_outbox`. Timestamps are PostgreSQL's text, UTC. */
 export type StoredNotice = {
@@ -74,12 +76,12 @@ export async function sinksToldOfFailure(client: Client, run: JobRun): Promise<s
  * Takes back what is not true any more, because its run was opened again. What is being sent at this moment (its row is
  * locked) cannot be taken back, and is not waited for.
  */
-export async function cancelNotices(client: Client, runId: number): Promise<void> {
+export async function cancelNotices(client: Client, run: RunRef): Promise<void> {
   await client.query(
     `UPDATE notification_outbox SET cancelled_at = ${UTC_NOW}, next_try_at = NULL
       WHERE id IN (SELECT id FROM notification_outbox
-                    WHERE job_run_id = $1 AND next_try_at IS NOT NULL FOR UPDATE SKIP LOCKED)`,
-    [runId],
+                    WHERE ${OF_RUN} AND next_try_at IS NOT NULL FOR UPDATE SKIP LOCKED)`,
+    runParameters(run),
   )
 }
 

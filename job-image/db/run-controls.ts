@@ -1,17 +1,20 @@
 import type { Client } from 'pg'
 import type { RunCounts } from '../../crds/run-summary.ts'
+import { RUN_EXISTS, runParameters } from './run-ref.ts'
+import type { RunRef } from './run-ref.ts'
 
 /** Adds a worker's times to those of the others; `us`: microseconds. Always in the order of the ids: no deadlock. */
 export async function addControlTimes(
   client: Client,
-  runId: number,
+  run: RunRef,
   times: readonly { readonly controlId: number; readonly us: number }[],
 ): Promise<void> {
   await client.query(
     `INSERT INTO job_run_controls AS c (job_run_id, control_id, decide_us)
-     SELECT $1, t.control_id, t.us FROM unnest($2::int[], $3::bigint[]) AS t (control_id, us) ORDER BY t.control_id
+     SELECT $1, t.control_id, t.us FROM unnest($4::int[], $5::bigint[]) AS t (control_id, us)
+      WHERE ${RUN_EXISTS} ORDER BY t.control_id
      ON CONFLICT (job_run_id, control_id) DO UPDATE SET decide_us = c.decide_us + EXCLUDED.decide_us`,
-    [runId, times.map(({ controlId }) => controlId), times.map(({ us }) => us)],
+    [...runParameters(run), times.map(({ controlId }) => controlId), times.map(({ us }) => us)],
   )
 }
 
@@ -75,7 +78,8 @@ export type ControlCounts = readonly [
 
 const STORE = `
   INSERT INTO job_run_controls (job_run_id, control_id, pass, fail, insufficient_evidence, unknown)
-  SELECT $1, * FROM unnest($2::int[], $3::int[], $4::int[], $5::int[], $6::int[]) counted ORDER BY 2
+  SELECT $1, counted.* FROM unnest($4::int[], $5::int[], $6::int[], $7::int[], $8::int[]) counted
+   WHERE ${RUN_EXISTS} ORDER BY 2
   ON CONFLICT (job_run_id, control_id) DO UPDATE
      SET pass = EXCLUDED.pass, fail = EXCLUDED.fail, insufficient_evidence = EXCLUDED.insufficient_evidence,
          unknown = EXCLUDED.unknown`
@@ -84,19 +88,22 @@ const STORE = `
  * Counts per control of a whole run. `own` are those of one worker's committed batches: where they come to the `totals`
  * of the run's systems, nobody else has decided any, and nothing has to be read. Otherwise from the rows that the systems
  * point to; where the run carried decisions on from one `previousRun`, from that run's counts, which rows that are gone
- * since would make wrong: the totals tell. Runs inside a transaction.
+ * since would make wrong: the totals tell. Runs inside the transaction that closed the run, which holds its row.
  */
 export async function countControls(
   client: Client,
-  runId: number,
+  run: RunRef,
   totals: StatusCounts,
   { own = [], previousRun = null }: CountSources = {},
 ): Promise<void> {
   const fits = (counts: readonly ControlCounts[]): boolean => agree(sums(counts), totals)
   let counts = own
-  if (!fits(counts) && previousRun !== null) counts = await read(client, CHANGED, [runId, previousRun])
-  if (!fits(counts)) counts = await read(client, ALL, [runId])
-  await client.query(STORE, [runId, ...[0, 1, 2, 3, 4].map((column) => counts.map((row) => row[column]))])
+  if (!fits(counts) && previousRun !== null) counts = await read(client, CHANGED, [run.id, previousRun])
+  if (!fits(counts)) counts = await read(client, ALL, [run.id])
+  await client.query(STORE, [
+    ...runParameters(run),
+    ...[0, 1, 2, 3, 4].map((column) => counts.map((row) => row[column])),
+  ])
 }
 
 /** Where the counts may come from without reading all rows of the run. */

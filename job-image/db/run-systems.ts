@@ -4,6 +4,8 @@ import type { EvidenceRow } from '../validation/model.ts'
 import { EVIDENCE_COLUMNS, toEvidence } from './evidence.ts'
 import type { EvidenceTuple } from './evidence.ts'
 import { inputDigest } from './input-digest.ts'
+import { IS_RUN, OF_RUN, RUN_EXISTS, runParameters } from './run-ref.ts'
+import type { RunRef } from './run-ref.ts'
 
 /** A system that this transaction has locked in the run's queue, with all that is needed to decide it. */
 export type ClaimedSystem = {
@@ -28,13 +30,13 @@ type ClaimTuple = [string, number, boolean, string, ...(EvidenceTuple | [null, n
 const CLAIM = `
   WITH claimed AS MATERIALIZED (
     SELECT system_id FROM job_run_systems
-     WHERE job_run_id = $1 AND state = 'pending' AND ($3::int[] IS NULL OR system_id = ANY($3))
-     ORDER BY system_id LIMIT $2
+     WHERE ${OF_RUN} AND state = 'pending' AND ($5::int[] IS NULL OR system_id = ANY($5))
+     ORDER BY system_id LIMIT $4
        FOR UPDATE SKIP LOCKED)
   SELECT (now() AT TIME ZONE 'UTC')::text, c.system_id, s.id IS NOT NULL, encode(d.digest, 'hex'), ${EVIDENCE_COLUMNS}
     FROM claimed c
     LEFT JOIN systems s ON s.id = c.system_id
-   CROSS JOIN LATERAL (SELECT ${inputDigest('$4::bytea', 'c.system_id')} AS digest OFFSET 0) d
+   CROSS JOIN LATERAL (SELECT ${inputDigest('$6::bytea', 'c.system_id')} AS digest OFFSET 0) d
     LEFT JOIN LATERAL (SELECT ${EVIDENCE_COLUMNS} FROM evidence e WHERE e.system_id = c.system_id OFFSET 0) e ON true
    ORDER BY c.system_id, e.id`
 
@@ -44,13 +46,13 @@ const CLAIM = `
  */
 export async function claimSystems(
   client: Client,
-  { runId, planDigest }: { readonly runId: number; readonly planDigest: Buffer },
+  { run, planDigest }: { readonly run: RunRef; readonly planDigest: Buffer },
   limit: number,
   only: readonly number[] | null,
 ): Promise<Claim | undefined> {
   const { rows } = await client.query<ClaimTuple>({
     text: CLAIM,
-    values: [runId, limit, only, planDigest],
+    values: [...runParameters(run), limit, only, planDigest],
     rowMode: 'array',
   })
   const [first] = rows
@@ -77,15 +79,16 @@ function addEvidence(system: { evidence: EvidenceRow[]; problem?: string }, tupl
 /** Puts the systems of the environment, all or these, into the run's queue where they are not yet; returns how many. */
 export async function queueSystems(
   client: Client,
-  runId: number,
+  run: RunRef,
   environment: string,
   only: readonly number[] | null = null,
 ): Promise<number> {
   const { rowCount } = await client.query(
     `INSERT INTO job_run_systems (job_run_id, system_id)
-     SELECT $1, id FROM systems WHERE environment = $2 AND ($3::int[] IS NULL OR id = ANY ($3))
+     SELECT $1, id FROM systems
+      WHERE ${RUN_EXISTS} AND environment = $4 AND ($5::int[] IS NULL OR id = ANY ($5))
      ON CONFLICT DO NOTHING`,
-    [runId, environment, only],
+    [...runParameters(run), environment, only],
   )
   return rowCount ?? 0
 }
@@ -93,15 +96,15 @@ export async function queueSystems(
 /** The systems that a claim would take now, locked only as long as the transaction around it lasts. */
 export async function claimableSystems(
   client: Client,
-  runId: number,
+  run: RunRef,
   limit: number,
   only: readonly number[] | null = null,
 ): Promise<number[]> {
   const { rows } = await client.query<{ system_id: number }>(
     `SELECT system_id FROM job_run_systems
-      WHERE job_run_id = $1 AND state = 'pending' AND ($3::int[] IS NULL OR system_id = ANY($3))
-      ORDER BY system_id LIMIT $2 FOR UPDATE SKIP LOCKED`,
-    [runId, limit, only],
+      WHERE ${OF_RUN} AND state = 'pending' AND ($5::int[] IS NULL OR system_id = ANY($5))
+      ORDER BY system_id LIMIT $4 FOR UPDATE SKIP LOCKED`,
+    [...runParameters(run), limit, only],
   )
   return rows.map(({ system_id }) => system_id)
 }
@@ -120,30 +123,30 @@ export type SystemOutcome = {
   readonly validUntil: string | null
 }
 
-// The fence: the run must still be running, and cannot be closed before this transaction ends.
+// The fence: the run must still be here and running, and cannot be closed before this transaction ends.
 // decided_at is the transaction's time, as `validated_at` of the rows is: who looks for later rows need not read these.
 const SETTLE = `
   UPDATE job_run_systems s
      SET state = CASE WHEN d.error IS NULL THEN 'done' ELSE 'error' END,
-         results_run_id = CASE WHEN d.error IS NULL THEN $1::int END,
+         results_run_id = CASE WHEN d.error IS NULL THEN r.id END,
          pass = d.pass, fail = d.fail, insufficient_evidence = d.insufficient_evidence, unknown = d.unknown,
          error = d.error, decided_at = now() AT TIME ZONE 'UTC', input_digest = decode(d.input_digest, 'hex'),
          valid_until = d.valid_until
-    FROM (SELECT id FROM job_runs WHERE id = $1 AND status = 'running' FOR SHARE) r,
-         unnest($2::int[], $3::int[], $4::int[], $5::int[], $6::int[], $7::text[], $8::text[], $9::timestamp[])
+    FROM (SELECT id FROM job_runs WHERE ${IS_RUN} AND status = 'running' FOR SHARE) r,
+         unnest($4::int[], $5::int[], $6::int[], $7::int[], $8::int[], $9::text[], $10::text[], $11::timestamp[])
            AS d (system_id, pass, fail, insufficient_evidence, unknown, error, input_digest, valid_until)
    WHERE s.job_run_id = r.id AND s.system_id = d.system_id AND s.state = 'pending'`
 
 /** Takes the systems out of the queue. False: the run is not running any more, so the batch must be rolled back. */
 export async function settleSystems(
   client: Client,
-  runId: number,
+  run: RunRef,
   outcomes: readonly SystemOutcome[],
 ): Promise<boolean> {
   const column = <K extends keyof SystemOutcome>(key: K): SystemOutcome[K][] =>
     outcomes.map((each) => each[key])
   const { rowCount } = await client.query(SETTLE, [
-    runId,
+    ...runParameters(run),
     column('systemId'),
     column('pass'),
     column('fail'),
@@ -164,7 +167,7 @@ export type RunTotals = {
   readonly counts: Pick<RunCounts, 'pass' | 'fail' | 'insufficientEvidence' | 'unknown'>
 }
 
-export async function runTotals(client: Client, runId: number): Promise<RunTotals> {
+export async function runTotals(client: Client, run: RunRef): Promise<RunTotals> {
   type Sums = {
     systems: number
     pending: number
@@ -180,8 +183,8 @@ export async function runTotals(client: Client, runId: number): Promise<RunTotal
             count(*) FILTER (WHERE state = 'error')::int AS errors,
             coalesce(sum(pass), 0)::int AS pass, coalesce(sum(fail), 0)::int AS fail,
             coalesce(sum(insufficient_evidence), 0)::int AS insufficient, coalesce(sum(unknown), 0)::int AS unknown
-       FROM job_run_systems WHERE job_run_id = $1`,
-    [runId],
+       FROM job_run_systems WHERE ${OF_RUN}`,
+    runParameters(run),
   )
   const sums = rows[0] as Sums
   return {

@@ -3,6 +3,7 @@ import { lostConnection } from '../db/client.ts'
 import { isDataError } from '../db/errors.ts'
 import { openResultWriter, resultTail } from '../db/results.ts'
 import type { ResultWriter } from '../db/results.ts'
+import type { RunRef } from '../db/run-ref.ts'
 import { claimSystems, claimableSystems, settleSystems } from '../db/run-systems.ts'
 import type { Claim, ClaimedSystem, SystemOutcome } from '../db/run-systems.ts'
 import { RunError, asError } from '../errors.ts'
@@ -17,7 +18,7 @@ import { Tally } from './tally.ts'
 
 /** What every batch of a run has in common. */
 export type BatchContext = {
-  readonly runId: number
+  readonly run: RunRef
   readonly plan: ValidationPlan
   readonly planDigest: Buffer
   /** `${controls.id}\t` for each control of the plan: the second column of its COPY lines. */
@@ -37,7 +38,7 @@ export type BatchResult = {
   readonly errors: readonly SystemOutcome[]
 }
 
-/** The run was closed by somebody else while this batch was under way. */
+/** The run was closed by another process while this batch was under way, or is not in this database any more. */
 export class FenceError extends RunError {}
 
 export const NO_BATCH: BatchResult = { systems: 0, results: 0, errors: [] }
@@ -58,7 +59,7 @@ export async function runBatch(
     const error = lostConnection(thrown)
     await client.query('ROLLBACK').catch(() => undefined)
     if (!isDataError(error)) throw error
-    const systems = only ?? (await claimableSystems(client, context.runId, context.batchSize))
+    const systems = only ?? (await claimableSystems(client, context.run, context.batchSize))
     const [alone, ...others] = systems
     if (alone === undefined) return NO_BATCH
     if (others.length === 0) return recordError(client, context, alone, error.message)
@@ -128,12 +129,12 @@ async function storeBatch(
 
 async function settle(
   client: Client,
-  { runId }: BatchContext,
+  { run }: BatchContext,
   outcomes: readonly SystemOutcome[],
 ): Promise<void> {
-  if (await settleSystems(client, runId, outcomes)) return
+  if (await settleSystems(client, run, outcomes)) return
   throw new FenceError(
-    `run ${runId} was closed while this batch was under way; nothing of the batch is stored`,
+    `run ${run.id} was closed while this batch was under way; nothing of the batch is stored`,
   )
 }
 
@@ -153,7 +154,7 @@ async function storeSystem(
   for (let index = 0; index < decisions.length; index += 1) {
     const decision = decisions[index] as Decision
     let tail = tails.get(decision)
-    if (tail === undefined) tails.set(decision, (tail = resultTail(decision, now, context.runId)))
+    if (tail === undefined) tails.set(decision, (tail = resultTail(decision, now, context.run.id)))
     counts[decision.status] += 1
     tally.add(index, decision.status)
     const full = writer.write(systemColumn + context.controlColumns[index], tail)
@@ -193,11 +194,11 @@ async function recordError(
   error: string,
 ): Promise<BatchResult> {
   const outcome = failedSystem(systemId, error)
-  const { runId } = context
+  const { run } = context
   await client.query('BEGIN')
   // Never waits for a peer that has it: one that froze would hold this process up, too.
-  const free = await claimableSystems(client, runId, 1, [systemId])
-  const settled = free.length > 0 && (await settleSystems(client, runId, [outcome]))
+  const free = await claimableSystems(client, run, 1, [systemId])
+  const settled = free.length > 0 && (await settleSystems(client, run, [outcome]))
   await client.query(settled ? 'COMMIT' : 'ROLLBACK')
   return settled ? summarize([outcome]) : NO_BATCH
 }

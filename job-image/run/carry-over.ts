@@ -31,11 +31,10 @@ export async function carryOver(
   await client.query('SAVEPOINT carry')
   try {
     const { systems, tooOld, previousRun } = await carrySystems(client, {
-      runId: run.id,
+      run,
       environment,
       only,
       planDigest,
-      referenceTime: run.reference_time ?? run.started_at,
       fullEvery: incremental.fullEvery,
     })
     const because = tooOld > 0 ? `decisions are ${incremental.fullEvery} s old or older` : null

@@ -1,22 +1,24 @@
 import type { Client } from 'pg'
 import type { RunCounts, Verdict } from '../../crds/run-summary.ts'
 import { endAttempt, hasLiveAttempt } from '../db/attempts.ts'
-import type { AttemptOutcome } from '../db/attempts.ts'
+import type { AttemptOutcome, AttemptRef } from '../db/attempts.ts'
 import { inTransaction } from '../db/client.ts'
 import {
   closeDecidedRun,
   finishJobRun,
-  getJobRun,
-  lockJobRunById,
+  lockJobRun,
   metricOf,
   metricsOf,
+  rereadJobRun,
 } from '../db/job-runs.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { countControls } from '../db/run-controls.ts'
 import type { ControlCounts } from '../db/run-controls.ts'
+import type { RunRef } from '../db/run-ref.ts'
 import { runTotals } from '../db/run-systems.ts'
 import type { RunTotals } from '../db/run-systems.ts'
 import { carryRecord } from './carry-over.ts'
+import { runGone } from './gone.ts'
 import { enqueueNotices } from '../notify/enqueue.ts'
 import type { NoticesOf } from '../notify/enqueue.ts'
 
@@ -65,12 +67,12 @@ export async function closeIfDecided(
   notices: NoticesOf = {},
   own: () => readonly ControlCounts[] = () => [],
 ): Promise<JobRun | undefined> {
-  const totals = await runTotals(client, run.id)
+  const totals = await runTotals(client, run)
   if (totals.pending > 0) return undefined
   const scope = scopeOf(run)
   const counts = countsOf(totals, scope)
   return inTransaction(client, async () => {
-    const closed = await closeDecidedRun(client, run.id, {
+    const closed = await closeDecidedRun(client, run, {
       status: 'success',
       verdict: verdictOf(counts),
       metrics: withScope(counts, scope),
@@ -78,7 +80,7 @@ export async function closeIfDecided(
     // Only by the one that closed it, and seen together with the end.
     if (closed !== undefined) {
       const previousRun = carryRecord(run)?.previous_run ?? null
-      await countControls(client, run.id, totals.counts, { own: own(), previousRun })
+      await countControls(client, run, totals.counts, { own: own(), previousRun })
       await enqueueNotices(client, closed, notices)
     }
     return closed
@@ -90,14 +92,14 @@ function withScope(counts: RunCounts, scope: Scope): Record<string, number> {
 }
 
 /**
- * Ends this attempt without the run being done; closes the run as failed unless somebody alive goes on with it.
+ * Ends this attempt without the run being done; closes the run as failed unless another attempt goes on with it.
+ * Undefined: the run is not in this database any more.
  * The row's lock puts two attempts that end together in order: the second one sees that the first has ended.
  * Runs inside a transaction.
  */
 export async function leaveRun(
   client: Client,
-  runId: number,
-  attempt: number,
+  attempt: AttemptRef,
   outcome: AttemptOutcome,
   error: string,
   abandonAfter: number,
@@ -105,10 +107,10 @@ export async function leaveRun(
 ): Promise<JobRun | undefined> {
   // A frozen peer may hold the row; a process that was told to stop does not wait for it.
   await client.query(`SET LOCAL lock_timeout TO ${FAREWELL_LOCK_TIMEOUT}`)
-  const run = await lockJobRunById(client, runId)
-  await endAttempt(client, runId, attempt, outcome, error)
+  const run = await lockJobRun(client, attempt.run)
+  await endAttempt(client, attempt, outcome, error)
   if (run?.status !== 'running') return run
-  if (await hasLiveAttempt(client, runId, abandonAfter))
+  if (await hasLiveAttempt(client, run, abandonAfter))
     return { ...run, metrics: await currentMetrics(client, run) }
   return (await closeAsFailed(client, run, error, notices)) ?? run
 }
@@ -116,19 +118,19 @@ export async function leaveRun(
 /** The totals so far: the row itself gets its own when the run is closed. */
 async function currentMetrics(client: Client, run: JobRun): Promise<Record<string, number>> {
   const scope = scopeOf(run)
-  return withScope(countsOf(await runTotals(client, run.id), scope), scope)
+  return withScope(countsOf(await runTotals(client, run), scope), scope)
 }
 
 /** Closes a run whose processes all died without a word. Runs inside a transaction. */
 export async function closeAbandonedRun(
   client: Client,
-  runId: number,
+  ref: RunRef,
   abandonAfter: number,
   notices: NoticesOf = {},
 ): Promise<void> {
-  const run = await lockJobRunById(client, runId)
+  const run = await lockJobRun(client, ref)
   // It may have come back to life between the look and the lock.
-  if (run?.status !== 'running' || (await hasLiveAttempt(client, runId, abandonAfter))) return
+  if (run?.status !== 'running' || (await hasLiveAttempt(client, run, abandonAfter))) return
   await closeAsFailed(
     client,
     run,
@@ -144,14 +146,14 @@ async function closeAsFailed(
   notices: NoticesOf,
 ): Promise<JobRun | undefined> {
   const metrics = await currentMetrics(client, run)
-  const closed = await finishJobRun(client, run.id, { status: 'failed', verdict: 'Errored', metrics, error })
+  const closed = await finishJobRun(client, run, { status: 'failed', verdict: 'Errored', metrics, error })
   if (closed !== undefined) await enqueueNotices(client, closed, notices)
   return closed
 }
 
-/** The run as it stands now. */
-export async function currentRun(client: Client, runId: number): Promise<JobRun> {
-  const run = await getJobRun(client, runId)
-  if (run === undefined) throw new Error(`the job_runs row ${runId} was deleted while the run was going on`)
+/** The run as it stands now; throws where it is not in this database any more. */
+export async function currentRun(client: Client, ref: RunRef): Promise<JobRun> {
+  const run = await rereadJobRun(client, ref)
+  if (run === undefined) throw await runGone(client, ref)
   return run
 }

@@ -1,4 +1,5 @@
 import { beat } from '../db/attempts.ts'
+import type { AttemptRef } from '../db/attempts.ts'
 import { connect, disconnect } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
 import { sqlState } from '../db/errors.ts'
@@ -6,15 +7,14 @@ import { asError } from '../errors.ts'
 import type { Session } from './session.ts'
 
 export type Heartbeat = {
-  /** True once a peer has declared this attempt abandoned: it must register anew before it goes on. */
+  /** True once the attempt is not going on for the database: it must register anew before it does anything more. */
   abandoned(): boolean
   stop(): Promise<void>
 }
 
 export type HeartbeatOptions = {
   readonly target: Target
-  readonly runId: number
-  readonly attempt: number
+  readonly attempt: AttemptRef
   /** ms */
   readonly interval: number
   /** How long a server that says nothing at all is waited for, in ms. */
@@ -35,7 +35,6 @@ export type HeartbeatOptions = {
  */
 export function startHeartbeat({
   target,
-  runId,
   attempt,
   interval,
   patience,
@@ -65,7 +64,7 @@ export function startHeartbeat({
     const pids = workers.flatMap(({ backendPid }) => backendPid ?? [])
     try {
       client ??= await connect({ ...target, retryFor: 0, queryTimeout: Math.max(interval, 1_000) })
-      const gone = await beat(client, runId, attempt, pids)
+      const gone = await beat(client, attempt, pids)
       answered = performance.now()
       if (gone === undefined) abandoned = true
       sever((gone ?? []).filter((pid) => missing.has(pid)))

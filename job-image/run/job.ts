@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { RunSummary } from '../../crds/run-summary.ts'
 import { endAttempt, evictSilentAttempts, sessionName } from '../db/attempts.ts'
+import type { AttemptRef } from '../db/attempts.ts'
 import { inTransaction, interruptibleSleep } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
 import { refuseExhaustedIds } from '../db/id-space.ts'
@@ -66,9 +67,9 @@ async function attemptRun(request: RunRequest): Promise<RunSummary> {
       if (opened.kind === 'closed') return ended(opened.run)
       const { run, attempt, resumed } = opened
       request.observer?.({ type: 'opened', runId: run.id, attempt, resumed, worker })
-      const closed = await new AttemptAtRun(request, run, attempt).work(session)
+      const closed = await new AttemptAtRun(request, { run, attempt, worker }).work(session)
       if (closed !== undefined) return ended(closed)
-      // A peer took this attempt for dead (the process was frozen): register again and go on.
+      // A peer took this attempt for dead (the process was frozen), or a failover lost it: register again and go on.
     }
   } finally {
     await session.close()
@@ -99,7 +100,7 @@ const FAREWELL_TIMEOUT = 8_000
 class AttemptAtRun {
   readonly #request: RunRequest
   readonly #run: JobRun
-  readonly #attempt: number
+  readonly #attempt: AttemptRef
   /** One lane of batches each. */
   readonly #workers: readonly Session[]
   /** How many of them have anything to do; known from planning on. */
@@ -108,11 +109,11 @@ class AttemptAtRun {
   readonly #session: Session
   readonly #heartbeat: Heartbeat
 
-  constructor(request: RunRequest, run: JobRun, attempt: number) {
+  constructor(request: RunRequest, attempt: AttemptRef & { readonly run: JobRun }) {
     this.#request = request
-    this.#run = run
+    this.#run = attempt.run
     this.#attempt = attempt
-    const name = sessionName(run.id, attempt)
+    const name = sessionName(attempt)
     this.#session = new Session(targetOf(request, name), request.timing.outage)
     const others = Array.from(
       { length: request.concurrency - 1 },
@@ -121,7 +122,6 @@ class AttemptAtRun {
     this.#workers = [this.#session, ...others]
     this.#heartbeat = startHeartbeat({
       target: targetOf(request, `${name} heartbeat`),
-      runId: run.id,
       attempt,
       interval: request.timing.heartbeat,
       patience: request.timing.outage,
@@ -131,7 +131,7 @@ class AttemptAtRun {
   }
 
   /**
-   * The closed run; undefined if this attempt was declared abandoned and the run goes on. `opener` is the session that
+   * The closed run; undefined if the run goes on and this attempt must register again. `opener` is the session that
    * opened the run: its connection is taken over.
    */
   async work(opener: Session): Promise<JobRun | undefined> {
@@ -147,7 +147,7 @@ class AttemptAtRun {
       if (closed !== undefined) {
         const [outcome, error] =
           closed.status === 'success' ? (['success', null] as const) : (['failed', CLOSED_ELSEWHERE] as const)
-        await this.#session.run((client) => endAttempt(client, this.#run.id, this.#attempt, outcome, error))
+        await this.#session.run((client) => endAttempt(client, this.#attempt, outcome, error))
       }
       return closed
     } catch (thrown) {
@@ -163,17 +163,17 @@ class AttemptAtRun {
   async #plan(): Promise<BatchContext> {
     const { timing, batchSize, observer } = this.#request
     const { plan, digest } = await this.#session.run(async (client) => {
-      await evictSilentAttempts(client, this.#run.id, timing.abandonAfter)
+      await evictSilentAttempts(client, this.#run, timing.abandonAfter)
       return inTransaction(client, () => planRun(client, this.#run, this.#request))
     })
-    const { systems, pending } = await this.#session.run((client) => runTotals(client, this.#run.id))
+    const { systems, pending } = await this.#session.run((client) => runTotals(client, this.#run))
     this.#lanes = Math.max(1, Math.min(this.#workers.length, Math.ceil(pending / batchSize)))
     observer?.({ type: 'planned', systems, pending, controls: plan.controls.length })
     for (const { controlId, message } of plan.invalidControls) {
       observer?.({ type: 'warning', message: `${controlId}: ${message}` })
     }
     return {
-      runId: this.#run.id,
+      run: this.#run,
       plan,
       planDigest: digest,
       times: noTimes(plan),
@@ -190,15 +190,21 @@ class AttemptAtRun {
     let idle = 0
     for (;;) {
       if (signal?.aborted === true) throw new InterruptedError('stopped with systems left to validate')
-      if (this.#heartbeat.abandoned()) return undefined
+      if (this.#heartbeat.abandoned()) {
+        // Only of a run that is still here: to register again begins one that is not.
+        await this.#session.run((client) => currentRun(client, this.#run))
+        return undefined
+      }
       if (await this.#drain(context)) {
         idle = 0
         continue
       }
-      const closed = await this.#close(context)
-      if (closed !== undefined) return closed
+      const run = await this.#close(context)
+      if (run.status !== 'running') return run
+      // The server that came back has lost the plan: nothing would ever be pending.
+      if (run.planned_at === null) return undefined
       observer?.({ type: 'waiting', reason: 'other workers have the remaining systems' })
-      await this.#session.run((client) => evictSilentAttempts(client, context.runId, timing.abandonAfter))
+      await this.#session.run((client) => evictSilentAttempts(client, context.run, timing.abandonAfter))
       await interruptibleSleep(backoffDelay({ first: FIRST_POLL, longest: timing.poll }, idle), signal)
       idle += 1
     }
@@ -255,15 +261,16 @@ class AttemptAtRun {
       us > 0 ? [{ controlId: plan.controls[index]!.id, us }] : [],
     )
     if (rows.length === 0) return
-    await this.#session.run((client) => addControlTimes(client, this.#run.id, rows)).catch(() => undefined)
+    await this.#session.run((client) => addControlTimes(client, this.#run, rows)).catch(() => undefined)
   }
 
-  /** The run closed by this worker or found closed; undefined while systems are pending. */
-  async #close({ plan, tally }: BatchContext): Promise<JobRun | undefined> {
+  /** The run, closed by this worker or found closed; still running while systems are pending. */
+  async #close({ plan, tally }: BatchContext): Promise<JobRun> {
     return this.#session.run(async (client) => {
-      const run = await currentRun(client, this.#run.id)
+      const run = await currentRun(client, this.#run)
       if (run.status !== 'running') return run
-      return closeIfDecided(client, run, this.#request, () => tally.counts(plan.controls))
+      const closed = await closeIfDecided(client, run, this.#request, () => tally.counts(plan.controls))
+      return closed ?? run
     })
   }
 
@@ -278,7 +285,7 @@ class AttemptAtRun {
     try {
       const run = await session.run((client) =>
         inTransaction(client, () =>
-          leaveRun(client, id, this.#attempt, outcome, `${outcome}: ${error.message}`, timing.abandonAfter, {
+          leaveRun(client, this.#attempt, outcome, `${outcome}: ${error.message}`, timing.abandonAfter, {
             ...this.#request,
             ...(error instanceof InputError ? { notifications: withoutGrace(notifications) } : {}),
           }),

@@ -78,7 +78,7 @@ async function openOnce(client: Client, request: RunRequest, worker: string): Pr
   if (found?.status === 'success') return { kind: 'closed', run: found }
   if (found !== undefined) await resume(client, found, request)
   const run = found ?? (await insertRun(client, request))
-  const attempt = await beginAttempt(client, run.id, worker, hostname())
+  const attempt = await beginAttempt(client, run, worker, hostname())
   return { kind: 'open', run, attempt, resumed: found !== undefined }
 }
 
@@ -91,9 +91,9 @@ async function resume(client: Client, run: JobRun, request: RunRequest): Promise
     )
   }
   if (run.status !== 'failed') return
-  await reopenJobRun(client, run.id)
+  await reopenJobRun(client, run)
   // That it had failed is not true any more.
-  await cancelNotices(client, run.id)
+  await cancelNotices(client, run)
 }
 
 async function insertRun(client: Client, request: RunRequest): Promise<JobRun> {
@@ -177,7 +177,7 @@ async function waitForBatch(session: Session, { runKey, timing, observer }: RunR
   observer?.({ type: 'waiting', reason: 'a worker of this run holds its row' })
   await session.run(async (client) => {
     const run = await findJobRunByKey(client, runKey)
-    if (run !== undefined) await evictSilentAttempts(client, run.id, timing.abandonAfter)
+    if (run !== undefined) await evictSilentAttempts(client, run, timing.abandonAfter)
   })
 }
 
@@ -185,10 +185,10 @@ async function closeAbandonedRuns(client: Client, request: RunRequest): Promise<
   const { environment, runKey, timing } = request
   const neighbours = { environment, scheduleUid: request.schedule?.uid ?? null }
   // Of this very run too: a frozen worker may hold its row.
-  for (const id of await findSilentRuns(client, neighbours, timing.abandonAfter)) {
-    await evictSilentAttempts(client, id, timing.abandonAfter)
+  for (const run of await findSilentRuns(client, neighbours, timing.abandonAfter)) {
+    await evictSilentAttempts(client, run, timing.abandonAfter)
   }
-  for (const id of await findAbandonedRuns(client, neighbours, runKey, timing.abandonAfter)) {
-    await inTransaction(client, () => closeAbandonedRun(client, id, timing.abandonAfter, request))
+  for (const run of await findAbandonedRuns(client, neighbours, runKey, timing.abandonAfter)) {
+    await inTransaction(client, () => closeAbandonedRun(client, run, timing.abandonAfter, request))
   }
 }

@@ -2,13 +2,14 @@ import { createHash } from 'node:crypto'
 import type { Client } from 'pg'
 import { listControls } from '../db/controls.ts'
 import type { StoredControl } from '../db/controls.ts'
-import { lockJobRunById, markPlanned } from '../db/job-runs.ts'
+import { lockJobRun, markPlanned } from '../db/job-runs.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { queueSystems } from '../db/run-systems.ts'
 import { compilePlan } from '../validation/decide.ts'
 import type { ValidationPlan } from '../validation/decide.ts'
 import { planDigest } from '../validation/plan-digest.ts'
 import { carryOver } from './carry-over.ts'
+import { runGone } from './gone.ts'
 import { digestsOf, refuseDigests } from './open.ts'
 import type { RunRequest } from './request.ts'
 import { controlsInScope, systemsInScope } from './scope.ts'
@@ -25,19 +26,20 @@ export type PlannedRun = {
  * locked, so of several attempts one plans and the others compare. Throws an InputError for a selection of nothing.
  */
 export async function planRun(client: Client, run: JobRun, request: RunRequest): Promise<PlannedRun> {
-  const locked = await lockJobRunById(client, run.id)
+  const locked = await lockJobRun(client, run)
+  if (locked === undefined) throw await runGone(client, run)
   const controls = (await listControls(client)).filter(({ active }) => active)
   const scope = await controlsInScope(client, request, controls)
   const plan = compilePlan(request.ruleSet, scope.selected, scope.others)
   const planned = { plan, digest: planDigest(plan) }
   const digests = { ...digestsOf(request), controls: controlSetDigest(controls, scope) }
-  if (locked !== undefined && locked.planned_at !== null) {
+  if (locked.planned_at !== null) {
     refuseDigests(locked, digests)
     return planned
   }
   const only = await systemsInScope(client, request)
   const carried = await carryOver(client, run, request, planned.digest, only)
-  const queued = await queueSystems(client, run.id, request.environment, only)
+  const queued = await queueSystems(client, run, request.environment, only)
   const systems = queued + (carried?.carried ?? 0)
   const metrics = {
     systems,
@@ -51,7 +53,7 @@ export async function planRun(client: Client, run: JobRun, request: RunRequest):
     control: controlId,
     problem: message,
   }))
-  await markPlanned(client, run.id, {
+  await markPlanned(client, run, {
     metrics,
     attributes: {
       digests,

@@ -27,7 +27,7 @@ export async function runDetail(client: Client, run: JobRun): Promise<RunDetail>
     run,
     message,
     // A closed run's counts are its row's: prune may have removed systems since.
-    counts: run.status === 'running' ? countsOf(await runTotals(client, run.id), scopeOf(run)) : counts,
+    counts: run.status === 'running' ? countsOf(await runTotals(client, run), scopeOf(run)) : counts,
     attempts: await listAttempts(client, run.id),
     systems: await listRunSystems(client, run.id),
   }

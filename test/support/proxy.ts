@@ -17,6 +17,8 @@ export type Proxy = {
   freeze(scope?: 'all' | 'existing'): void
   /** Undoes `cut` and `freeze`. */
   restore(): void
+  /** Later connections lead to another port. */
+  redirect(port: number): void
 }
 
 type Pair = { readonly client: Socket; readonly server: Socket; frozen: boolean }
@@ -26,12 +28,13 @@ export async function startProxy(target: number, onSent?: (total: number) => voi
   const pairs = new Set<Pair>()
   let mode: 'open' | 'cut' | 'frozen' = 'open'
   let sent = 0
+  let port = target
   const listener = createServer((client) => {
     if (mode === 'cut') {
       client.resetAndDestroy()
       return
     }
-    const pair: Pair = { client, server: openSocket(target, '127.0.0.1'), frozen: mode === 'frozen' }
+    const pair: Pair = { client, server: openSocket(port, '127.0.0.1'), frozen: mode === 'frozen' }
     pairs.add(pair)
     join(pair)
     client.on('data', (chunk) => {
@@ -74,14 +77,14 @@ export async function startProxy(target: number, onSent?: (total: number) => voi
     }
   }
   await new Promise<void>((resolve) => listener.listen(0, '127.0.0.1', resolve))
-  const { port } = listener.address() as AddressInfo
+  const own = (listener.address() as AddressInfo).port
   afterAll(async () => {
     drop()
     await new Promise((resolve) => listener.close(resolve))
   })
   return {
-    port,
-    through: (url) => Object.assign(new URL(url), { port: String(port) }).toString(),
+    port: own,
+    through: (url) => Object.assign(new URL(url), { port: String(own) }).toString(),
     sent: () => sent,
     connections: () => pairs.size,
     cut: () => {
@@ -96,6 +99,9 @@ export async function startProxy(target: number, onSent?: (total: number) => voi
     restore: () => {
       mode = 'open'
       setFrozen(false)
+    },
+    redirect: (other) => {
+      port = other
     },
   }
 }

@@ -1,5 +1,7 @@
 import type { Client } from 'pg'
 import { expect } from 'vitest'
+import { listAttempts, sessionName } from '../../job-image/db/attempts.ts'
+import { getJobRun } from '../../job-image/db/job-runs.ts'
 
 type Stored = {
   readonly status: string
@@ -44,6 +46,14 @@ export async function expectExactlyOnce(client: Client, runKey: string, results:
   })
   const { metrics, pass, fail, insufficient_evidence, unknown } = stored
   expect(metrics).toMatchObject({ results_saved: results, pass, fail, insufficient_evidence, unknown })
+}
+
+/** The name of an attempt's sessions. */
+export async function attemptSession(client: Client, runId: number, attempt: number): Promise<string> {
+  const run = await getJobRun(client, runId)
+  const registered = (await listAttempts(client, runId)).find((each) => each.attempt === attempt)
+  if (run === undefined || registered === undefined) throw new Error(`no attempt ${attempt} at run ${runId}`)
+  return sessionName({ run, attempt, worker: registered.worker })
 }
 
 /** Sessions of runs that are still there. */

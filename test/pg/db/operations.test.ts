@@ -1,25 +1,39 @@
 import type { Client } from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import {
+  beat,
   beginAttempt,
   endAttempt,
   evictSilentAttempts,
   findAbandonedRuns,
+  hasLiveAttempt,
   listAttempts,
   sessionName,
 } from '../../../job-image/db/attempts.ts'
+import type { AttemptRef } from '../../../job-image/db/attempts.ts'
 import { connect, disconnect, inTransaction } from '../../../job-image/db/client.ts'
 import { LOCK_NOT_AVAILABLE } from '../../../job-image/db/errors.ts'
 import {
   closeDecidedRun,
   finishJobRun,
   getJobRun,
+  lockJobRun,
   markPlanned,
+  reopenJobRun,
   startJobRun,
 } from '../../../job-image/db/job-runs.ts'
 import type { JobRun } from '../../../job-image/db/job-runs.ts'
+import { cancelNotices } from '../../../job-image/db/notices.ts'
 import { addValidationResults } from '../../../job-image/db/results.ts'
-import { claimSystems, queueSystems, settleSystems } from '../../../job-image/db/run-systems.ts'
+import { addControlTimes } from '../../../job-image/db/run-controls.ts'
+import type { RunRef } from '../../../job-image/db/run-ref.ts'
+import {
+  claimSystems,
+  claimableSystems,
+  queueSystems,
+  runTotals,
+  settleSystems,
+} from '../../../job-image/db/run-systems.ts'
 import type { SystemOutcome } from '../../../job-image/db/run-systems.ts'
 import { closeAbandonedRun, leaveRun } from '../../../job-image/run/close.ts'
 import { createDatabase } from '../../support/database.ts'
@@ -52,8 +66,8 @@ async function insertedRun(): Promise<JobRun> {
 
 async function plannedRun(): Promise<JobRun> {
   const run = await insertedRun()
-  await queueSystems(client, run.id, 'production')
-  await markPlanned(client, run.id, NOTHING_FOUND)
+  await queueSystems(client, run, 'production')
+  await markPlanned(client, run, NOTHING_FOUND)
   return run
 }
 
@@ -98,7 +112,11 @@ async function peerWaits(work: Promise<unknown>): Promise<void> {
     .toBe(true)
 }
 
-async function silence(run: JobRun, attempt: number): Promise<void> {
+async function attemptAt(run: JobRun, worker: string): Promise<AttemptRef> {
+  return { run, attempt: await beginAttempt(client, run, worker, 'host'), worker }
+}
+
+async function silence({ run, attempt }: AttemptRef): Promise<void> {
   await client.query(
     `UPDATE job_run_attempts SET heartbeat_at = heartbeat_at - interval '1 hour'
       WHERE job_run_id = $1 AND attempt = $2`,
@@ -109,19 +127,19 @@ async function silence(run: JobRun, attempt: number): Promise<void> {
 describe('closing a run', () => {
   it('as decided waits for its planning: a run without a queue yet is not an empty one', async () => {
     const run = await insertedRun()
-    expect(await closeDecidedRun(client, run.id, SUCCESS)).toBeUndefined()
+    expect(await closeDecidedRun(client, run, SUCCESS)).toBeUndefined()
     expect(await statusOf(run)).toBe('running')
-    await markPlanned(client, run.id, NOTHING_FOUND)
-    expect(await closeDecidedRun(client, run.id, SUCCESS)).toMatchObject({ status: 'success' })
+    await markPlanned(client, run, NOTHING_FOUND)
+    expect(await closeDecidedRun(client, run, SUCCESS)).toMatchObject({ status: 'success' })
   })
 
   it('as decided waits for the last pending system', async () => {
     const run = await plannedRun()
     const [last, ...others] = systems.toReversed() as [number, ...number[]]
-    expect(await settleSystems(client, run.id, others.map(done))).toBe(true)
-    expect(await closeDecidedRun(client, run.id, SUCCESS)).toBeUndefined()
-    expect(await settleSystems(client, run.id, [done(last)])).toBe(true)
-    expect(await closeDecidedRun(client, run.id, SUCCESS)).toMatchObject({ status: 'success' })
+    expect(await settleSystems(client, run, others.map(done))).toBe(true)
+    expect(await closeDecidedRun(client, run, SUCCESS)).toBeUndefined()
+    expect(await settleSystems(client, run, [done(last)])).toBe(true)
+    expect(await closeDecidedRun(client, run, SUCCESS)).toMatchObject({ status: 'success' })
   })
 
   it.each([
@@ -129,29 +147,29 @@ describe('closing a run', () => {
     ['for any reason', finishJobRun],
   ])('%s happens once: who comes second changes nothing', async (_, close) => {
     const run = await insertedRun()
-    await markPlanned(client, run.id, NOTHING_FOUND)
-    const first = await finishJobRun(client, run.id, FAILURE)
+    await markPlanned(client, run, NOTHING_FOUND)
+    const first = await finishJobRun(client, run, FAILURE)
     expect(first).toMatchObject({ status: 'failed', error: 'closed by a peer' })
-    expect(await close(client, run.id, SUCCESS)).toBeUndefined()
+    expect(await close(client, run, SUCCESS)).toBeUndefined()
     expect(await getJobRun(client, run.id)).toEqual(first)
   })
 
   it('as abandoned spares a run that came back to life between the look and the lock', async () => {
     const run = await plannedRun()
-    const attempt = await beginAttempt(client, run.id, 'worker', 'host')
-    await inTransaction(client, () => closeAbandonedRun(client, run.id, ABANDON_AFTER))
+    const attempt = await attemptAt(run, 'worker')
+    await inTransaction(client, () => closeAbandonedRun(client, run, ABANDON_AFTER))
     expect(await statusOf(run)).toBe('running')
-    await silence(run, attempt)
-    await inTransaction(client, () => closeAbandonedRun(client, run.id, ABANDON_AFTER))
+    await silence(attempt)
+    await inTransaction(client, () => closeAbandonedRun(client, run, ABANDON_AFTER))
     expect(await statusOf(run)).toBe('failed')
   })
 
   it('falls to the second of two attempts that end together', async () => {
     const run = await plannedRun()
-    const first = await beginAttempt(client, run.id, 'first', 'host')
-    const second = await beginAttempt(client, run.id, 'second', 'host')
-    const leave = (session: Client, attempt: number): Promise<unknown> =>
-      leaveRun(session, run.id, attempt, 'interrupted', 'interrupted: stopped', ABANDON_AFTER)
+    const first = await attemptAt(run, 'first')
+    const second = await attemptAt(run, 'second')
+    const leave = (session: Client, attempt: AttemptRef): Promise<unknown> =>
+      leaveRun(session, attempt, 'interrupted', 'interrupted: stopped', ABANDON_AFTER)
     const other = await connect({ url })
     await other.query('BEGIN')
     await leave(other, first)
@@ -164,11 +182,56 @@ describe('closing a run', () => {
   })
 })
 
+/** What may have the same numbers after a failover: another worker, a run of another key, an earlier row of the key. */
+function strangers(attempt: AttemptRef): AttemptRef[] {
+  return [
+    { ...attempt, worker: 'another' },
+    ...lostRuns(attempt.run).map((run) => ({ ...attempt, run, worker: 'another' })),
+  ]
+}
+
+function lostRuns(run: RunRef): RunRef[] {
+  return [
+    { ...run, run_key: 'lost' },
+    { ...run, reference_time: '2020-01-01 00:00:00' },
+  ]
+}
+
+it('nothing that is done to a run reaches another one with its number', async () => {
+  const run = await plannedRun()
+  await attemptAt(run, 'worker')
+  const everything = async (): Promise<unknown> => ({
+    run: await getJobRun(client, run.id),
+    attempts: await listAttempts(client, run.id),
+    totals: await runTotals(client, run),
+  })
+  const before = await everything()
+  for (const lost of lostRuns(run)) {
+    expect(await claimSystems(client, { run: lost, planDigest: Buffer.alloc(32) }, 2, null)).toBeUndefined()
+    expect(await claimableSystems(client, lost, 2)).toEqual([])
+    expect(await settleSystems(client, lost, systems.map(done))).toBe(false)
+    expect(await runTotals(client, lost)).toMatchObject({ systems: 0 })
+    expect(await closeDecidedRun(client, lost, SUCCESS)).toBeUndefined()
+    expect(await finishJobRun(client, lost, FAILURE)).toBeUndefined()
+    expect(await lockJobRun(client, lost)).toBeUndefined()
+    expect(await hasLiveAttempt(client, lost, ABANDON_AFTER)).toBe(false)
+    expect(await evictSilentAttempts(client, lost, -ABANDON_AFTER)).toBe(0)
+    await inTransaction(client, () => closeAbandonedRun(client, lost, -ABANDON_AFTER))
+    await markPlanned(client, lost, { ...NOTHING_FOUND, controlScope: 'lost' })
+    await addControlTimes(client, lost, [{ controlId: 1, us: 1 }])
+    await reopenJobRun(client, lost)
+    await cancelNotices(client, lost)
+  }
+  expect(await everything()).toEqual(before)
+  const { rows } = await client.query('SELECT FROM job_run_controls WHERE job_run_id = $1', [run.id])
+  expect(rows).toEqual([])
+})
+
 describe('settling a batch', () => {
   it('of a closed run is refused, and its systems stay pending', async () => {
     const run = await plannedRun()
-    await finishJobRun(client, run.id, FAILURE)
-    expect(await settleSystems(client, run.id, systems.map(done))).toBe(false)
+    await finishJobRun(client, run, FAILURE)
+    expect(await settleSystems(client, run, systems.map(done))).toBe(false)
     const { rows } = await client.query<{ state: string }>(
       'SELECT DISTINCT state FROM job_run_systems WHERE job_run_id = $1',
       [run.id],
@@ -179,27 +242,27 @@ describe('settling a batch', () => {
   it('keeps the run from being closed until the batch is committed', async () => {
     const run = await plannedRun()
     await held(client, async () => {
-      expect(await settleSystems(client, run.id, systems.map(done))).toBe(true)
+      expect(await settleSystems(client, run, systems.map(done))).toBe(true)
       await peer.query(`SET lock_timeout TO '100ms'`)
-      const closing = finishJobRun(peer, run.id, FAILURE)
+      const closing = finishJobRun(peer, run, FAILURE)
       await expect(closing).rejects.toMatchObject({ code: LOCK_NOT_AVAILABLE })
       await peer.query('SET lock_timeout TO 0')
     })
-    expect(await finishJobRun(peer, run.id, FAILURE)).toMatchObject({ status: 'failed' })
+    expect(await finishJobRun(peer, run, FAILURE)).toMatchObject({ status: 'failed' })
   })
 
   it('takes no system that has left the queue', async () => {
     const run = await plannedRun()
     const [one, two] = systems as [number, number]
-    expect(await settleSystems(client, run.id, [done(one)])).toBe(true)
-    expect(await settleSystems(client, run.id, [done(one), done(two)])).toBe(false)
+    expect(await settleSystems(client, run, [done(one)])).toBe(true)
+    expect(await settleSystems(client, run, [done(one), done(two)])).toBe(false)
   })
 })
 
 it('a claim passes over what a peer has claimed, without waiting', async () => {
   const run = await plannedRun()
   const claim = async (session: Client): Promise<number[]> => {
-    const claimed = await claimSystems(session, { runId: run.id, planDigest: Buffer.alloc(32) }, 2, null)
+    const claimed = await claimSystems(session, { run, planDigest: Buffer.alloc(32) }, 2, null)
     return claimed?.systems.map(({ systemId }) => systemId) ?? []
   }
   await peer.query(`SET lock_timeout TO '1s'`)
@@ -213,40 +276,55 @@ it('a claim passes over what a peer has claimed, without waiting', async () => {
 describe('an attempt', () => {
   it('is found again by its worker, and a new one is begun once it has ended', async () => {
     const run = await plannedRun()
-    expect(await beginAttempt(client, run.id, 'worker', 'host')).toBe(1)
-    expect(await beginAttempt(client, run.id, 'worker', 'host')).toBe(1)
-    expect(await beginAttempt(client, run.id, 'other', 'host')).toBe(2)
-    await endAttempt(client, run.id, 1, 'failed', 'first')
-    expect(await beginAttempt(client, run.id, 'worker', 'host')).toBe(3)
+    expect(await beginAttempt(client, run, 'worker', 'host')).toBe(1)
+    expect(await beginAttempt(client, run, 'worker', 'host')).toBe(1)
+    expect(await beginAttempt(client, run, 'other', 'host')).toBe(2)
+    await endAttempt(client, { run, attempt: 1, worker: 'worker' }, 'failed', 'first')
+    expect(await beginAttempt(client, run, 'worker', 'host')).toBe(3)
   })
 
   it('that has ended keeps its outcome', async () => {
     const run = await plannedRun()
-    const attempt = await beginAttempt(client, run.id, 'worker', 'host')
-    await silence(run, attempt)
-    await endAttempt(client, run.id, attempt, 'failed', 'the reason')
+    const attempt = await attemptAt(run, 'worker')
+    await silence(attempt)
+    await endAttempt(client, attempt, 'failed', 'the reason')
     const before = await listAttempts(client, run.id)
     expect(before).toMatchObject([{ outcome: 'failed', error: 'the reason' }])
-    await endAttempt(client, run.id, attempt, 'success', null)
-    await evictSilentAttempts(client, run.id, ABANDON_AFTER)
+    await endAttempt(client, attempt, 'success', null)
+    await evictSilentAttempts(client, run, ABANDON_AFTER)
     expect(await listAttempts(client, run.id)).toEqual(before)
   })
 
-  it('that is silent loses its session, and a run of the same number in another database does not', async () => {
+  it('that is silent loses its session, and no other worker with the same numbers does', async () => {
     const run = await plannedRun()
-    const attempt = await beginAttempt(client, run.id, 'worker', 'host')
-    await beginAttempt(client, run.id, 'alive', 'host')
-    await silence(run, attempt)
-    const applicationName = sessionName(run.id, attempt)
+    const attempt = await attemptAt(run, 'host/1/worker')
+    const other = await attemptAt(run, 'host/2/alive')
+    await silence(attempt)
+    const applicationName = sessionName(attempt)
     const frozen = await connect({ url, applicationName })
-    const alive = await connect({ url, applicationName: sessionName(run.id, attempt + 1) })
+    const alive = await connect({ url, applicationName: sessionName(other) })
     const elsewhere = await connect({ url: neighbour.url, applicationName })
-    expect(await evictSilentAttempts(client, run.id, ABANDON_AFTER)).toBe(1)
+    // Of a run with the same number that was lost in a failover.
+    const lost = await connect({ url, applicationName: sessionName({ ...attempt, worker: 'host/3/lost' }) })
+    expect(await evictSilentAttempts(client, run, ABANDON_AFTER)).toBe(1)
     await expect(frozen.query('SELECT 1')).rejects.toThrow(/terminat|not queryable/)
     await alive.query('SELECT 1')
     await elsewhere.query('SELECT 1')
-    await Promise.all([frozen, alive, elsewhere].map(disconnect))
+    await lost.query('SELECT 1')
+    await Promise.all([frozen, alive, elsewhere, lost].map(disconnect))
     expect(await listAttempts(client, run.id)).toMatchObject([{ outcome: 'abandoned' }, { outcome: null }])
+  })
+
+  it('of another worker with the same number is neither kept alive nor ended', async () => {
+    const run = await plannedRun()
+    const attempt = await attemptAt(run, 'worker')
+    const before = await listAttempts(client, run.id)
+    for (const stranger of strangers(attempt)) {
+      expect(await beat(client, stranger, [])).toBeUndefined()
+      await endAttempt(client, stranger, 'failed', 'of a lost run')
+    }
+    expect(await listAttempts(client, run.id)).toEqual(before)
+    expect(await beat(client, attempt, [])).toEqual([])
   })
 
   it('at the run of the key itself is no reason to close that run', async () => {
@@ -258,8 +336,9 @@ describe('an attempt', () => {
       mine.run_key ?? '',
       ABANDON_AFTER,
     )
-    expect(found).toContain(other.id)
-    expect(found).not.toContain(mine.id)
+    const ids = found.map(({ id }) => id)
+    expect(ids).toContain(other.id)
+    expect(ids).not.toContain(mine.id)
   })
 })
 

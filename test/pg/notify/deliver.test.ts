@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest'
 import { connect, disconnect, inTransaction } from '../../../job-image/db/client.ts'
-import { finishJobRun, startJobRun } from '../../../job-image/db/job-runs.ts'
+import { finishJobRun, getJobRun, startJobRun } from '../../../job-image/db/job-runs.ts'
 import { cancelNotices, claimNotice, listNotices } from '../../../job-image/db/notices.ts'
 import { deliverNotices } from '../../../job-image/notify/deliver.ts'
 import { enqueueNotices } from '../../../job-image/notify/enqueue.ts'
@@ -35,7 +35,7 @@ async function endedRuns(
       runKey: newRunKey(),
     })
     await inTransaction(client, async () => {
-      const ended = await finishJobRun(client, run.id, { status: 'success', verdict: 'Passed', metrics: {} })
+      const ended = await finishJobRun(client, run, { status: 'success', verdict: 'Passed', metrics: {} })
       if (ended !== undefined) await enqueueNotices(client, ended, { notifications: sinks })
     })
     ids.push(run.id)
@@ -190,15 +190,16 @@ describe('what is not this sender’s to send', () => {
   it('cannot be taken back while it is on its way, and keeps nobody waiting', async () => {
     const sink = webhookSink('http://127.0.0.1:1')
     const [first] = await endedRuns(2, [sink])
+    const run = (await getJobRun(client, first!))!
     const sender = await connect({ url })
     await inTransaction(sender, async () => {
       expect(await claimNotice(sender, sink)).toMatchObject({ attempts: 0 })
       await client.query(`SET lock_timeout TO '1s'`)
-      await cancelNotices(client, first ?? 0)
+      await cancelNotices(client, run)
     })
     await disconnect(sender)
     expect(await outbox(client)).toMatchObject([{ cancelled: false }, { cancelled: false }])
-    await cancelNotices(client, first ?? 0)
+    await cancelNotices(client, run)
     expect(await outbox(client)).toMatchObject([{ cancelled: true }, { cancelled: false }])
   })
 })

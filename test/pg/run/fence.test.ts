@@ -1,9 +1,8 @@
 import type { Client } from 'pg'
 import { expect, it } from 'vitest'
-import { sessionName } from '../../../job-image/db/attempts.ts'
 import { connect, disconnect } from '../../../job-image/db/client.ts'
 import { listControls } from '../../../job-image/db/controls.ts'
-import { finishJobRun } from '../../../job-image/db/job-runs.ts'
+import { finishJobRun, getJobRun } from '../../../job-image/db/job-runs.ts'
 import { loadRuleSet } from '../../../job-image/rules/load.ts'
 import { runBatch } from '../../../job-image/run/batch.ts'
 import { InterruptedError } from '../../../job-image/errors.ts'
@@ -17,7 +16,7 @@ import type { RunSummary } from '../../../crds/run-summary.ts'
 import { parseTimestamp } from '../../../job-image/time.ts'
 import { createDatabase } from '../../support/database.ts'
 import { runRequest } from '../../support/request.ts'
-import { expectExactlyOnce, storedRun } from '../../support/run-check.ts'
+import { attemptSession, expectExactlyOnce, storedRun } from '../../support/run-check.ts'
 import { watchRun } from '../../support/watch-run.ts'
 import { seedWorld } from '../../support/world.ts'
 
@@ -42,11 +41,12 @@ async function duringBatch(
   await Promise.race([saw('planned'), run])
   const opened = events.find((event) => event.type === 'opened')
   const runId = opened?.type === 'opened' ? opened.runId : -1
+  const name = await attemptSession(client, runId, 1)
   await expect
     .poll(async () => {
       const { rows } = await client.query(
         `SELECT FROM pg_stat_activity WHERE application_name = $1 AND wait_event_type = 'Lock'`,
-        [sessionName(runId, 1)],
+        [name],
       )
       return rows.length
     })
@@ -92,8 +92,13 @@ async function attemptsOf(runKey: string): Promise<unknown[]> {
 
 it('a batch under way when its run is closed by another process stores nothing', async () => {
   const runKey = 'closed'
-  const summary = await duringBatch(runRequest(url, { runKey, timing: TIMING }), (runId) =>
-    finishJobRun(client, runId, { status: 'failed', verdict: 'Errored', metrics: {}, error: 'by a peer' }),
+  const summary = await duringBatch(runRequest(url, { runKey, timing: TIMING }), async (runId) =>
+    finishJobRun(client, (await getJobRun(client, runId))!, {
+      status: 'failed',
+      verdict: 'Errored',
+      metrics: {},
+      error: 'by a peer',
+    }),
   )
   expect(summary).toMatchObject({ final: true, status: 'failed', verdict: 'Errored', message: 'by a peer' })
   expect(await storedRun(client, runKey)).toMatchObject({ status: 'failed', rows: 0, pending: SYSTEMS })
@@ -116,7 +121,7 @@ it('a worker that was taken for dead registers again before it goes on', async (
     )
     const beats = `SELECT FROM pg_stat_activity
                     WHERE application_name = $1 AND state = 'idle' AND query_start > $2::timestamptz`
-    const heartbeat = [`${sessionName(runId, 1)} heartbeat`, rows[0]?.now]
+    const heartbeat = [`${await attemptSession(client, runId, 1)} heartbeat`, rows[0]?.now]
     await expect.poll(async () => (await client.query(beats, heartbeat)).rows.length).toBe(1)
   })
   expect(await attemptsOf(runKey)).toMatchObject([
@@ -126,10 +131,28 @@ it('a worker that was taken for dead registers again before it goes on', async (
   await expectExactlyOnce(client, runKey, RESULTS)
 })
 
+it('a run whose plan is lost, as by a failover, is planned again', async () => {
+  const runKey = 'plan lost'
+  const id = await plannedRun(runKey)
+  const peer = await connect({ url })
+  await peer.query('BEGIN')
+  await peer.query('SELECT FROM job_run_systems WHERE job_run_id = $1 LIMIT 1 FOR UPDATE', [id])
+  const { observer, saw } = watchRun()
+  const run = executeRun(runRequest(url, { runKey, observer, timing: TIMING }))
+  await Promise.race([saw('waiting'), run])
+  await peer.query('DELETE FROM validation_results WHERE job_run_id = $1', [id])
+  await peer.query('DELETE FROM job_run_systems WHERE job_run_id = $1', [id])
+  await peer.query('UPDATE job_runs SET planned_at = NULL WHERE id = $1', [id])
+  await peer.query('COMMIT')
+  await run
+  await expectExactlyOnce(client, runKey, RESULTS)
+  await disconnect(peer)
+})
+
 it('systems that a worker froze with are freed once it has been silent for long enough', async () => {
   const runKey = 'frozen'
   const id = await plannedRun(runKey)
-  const frozen = await connect({ url, applicationName: sessionName(id, 1) })
+  const frozen = await connect({ url, applicationName: await attemptSession(client, id, 1) })
   await frozen.query('BEGIN')
   await frozen.query('SELECT FROM job_run_systems WHERE job_run_id = $1 FOR UPDATE', [id])
   const lastSeen = (offset: string): Promise<unknown> =>
@@ -176,7 +199,7 @@ it('a bad system that a peer has taken meanwhile is left to the peer, without wa
   session.query = ((...args: unknown[]) =>
     args[0] === 'ROLLBACK' ? queryWithPeer(...args) : query(...args)) as Client['query']
   const context = {
-    runId,
+    run: (await getJobRun(client, runId))!,
     plan,
     planDigest: planDigest(plan),
     times: noTimes(plan),

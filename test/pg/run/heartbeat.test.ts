@@ -20,8 +20,7 @@ const pidOf = (session: Session): Promise<number | undefined> =>
 const heartbeat = (worker: Session, target: string, options: Partial<HeartbeatOptions> = {}) =>
   startHeartbeat({
     target: { url: target },
-    runId: 1,
-    attempt: 1,
+    attempt: { run: { id: 1, run_key: null, reference_time: null }, attempt: 1, worker: 'w' },
     interval: 20,
     patience: 200,
     workers: [worker],

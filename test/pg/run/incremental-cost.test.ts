@@ -1,7 +1,9 @@
 import { beforeAll, expect, it } from 'vitest'
 import { carrySystems } from '../../../job-image/db/carry.ts'
 import { inTransaction } from '../../../job-image/db/client.ts'
+import { getJobRun } from '../../../job-image/db/job-runs.ts'
 import { countControls } from '../../../job-image/db/run-controls.ts'
+import type { RunRef } from '../../../job-image/db/run-ref.ts'
 import { runTotals } from '../../../job-image/db/run-systems.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
 import { createDatabase } from '../../support/database.ts'
@@ -41,10 +43,10 @@ async function reads(table: string, work: () => Promise<unknown>): Promise<{ sca
 
 it('makes the digest of each system once, however many runs there have been', async () => {
   const { scans } = await reads('evidence', async () => {
-    const { rows } = await client.query<{ id: number; reference_time: string }>(
+    const { rows } = await client.query<RunRef>(
       `INSERT INTO job_runs (job_type, environment, status, started_at, reference_time, metrics, attributes)
        SELECT job_type, environment, 'failed', started_at, reference_time, '{}', '{}' FROM job_runs WHERE id = $1
-       RETURNING id, reference_time`,
+       RETURNING id, run_key, reference_time`,
       [last],
     )
     const { rows: plans } = await client.query<{ input_digest: Buffer }>(
@@ -52,12 +54,11 @@ it('makes the digest of each system once, however many runs there have been', as
       [last],
     )
     await carrySystems(client, {
-      runId: rows[0]!.id,
+      run: rows[0]!,
       environment: 'production',
       only: null,
       // Of another plan: every digest is made, and none fits.
       planDigest: plans[0]!.input_digest,
-      referenceTime: rows[0]!.reference_time,
       fullEvery: 86_400,
     })
   })
@@ -65,7 +66,7 @@ it('makes the digest of each system once, however many runs there have been', as
 })
 
 it('counts per control without comparing each system with every other', async () => {
-  const run = await night()
+  const run = (await getJobRun(client, await night()))!
   const { counts } = await runTotals(client, run)
   const { rows } = await reads('job_run_systems', () =>
     countControls(client, run, counts, { previousRun: last }),
@@ -75,18 +76,18 @@ it('counts per control without comparing each system with every other', async ()
 })
 
 it("takes one worker's counts only where they are those of the whole run", async () => {
-  const run = (await executeRun(runRequest(url))).runId!
+  const run = (await getJobRun(client, (await executeRun(runRequest(url))).runId!))!
   const { counts } = await runTotals(client, run)
   const stored = async (): Promise<unknown[]> => {
     const text = `SELECT control_id, pass, fail, insufficient_evidence, unknown FROM job_run_controls
                    WHERE job_run_id = $1 ORDER BY control_id`
-    return (await client.query<number[]>({ text, values: [run], rowMode: 'array' })).rows
+    return (await client.query<number[]>({ text, values: [run.id], rowMode: 'array' })).rows
   }
   const all = (await stored()) as [number, number, number, number, number][]
   expect(all).toHaveLength(3)
   await inTransaction(client, () => countControls(client, run, counts, { own: all.slice(1) }))
   expect(await stored()).toEqual(all)
-  await client.query('DELETE FROM validation_results WHERE job_run_id = $1', [run])
+  await client.query('DELETE FROM validation_results WHERE job_run_id = $1', [run.id])
   await inTransaction(client, () => countControls(client, run, counts, { own: all }))
   expect(await stored()).toEqual(all)
 })

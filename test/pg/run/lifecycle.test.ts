@@ -1,6 +1,5 @@
 import type { Client } from 'pg'
 import { describe, expect, it } from 'vitest'
-import { sessionName } from '../../../job-image/db/attempts.ts'
 import { connect, disconnect } from '../../../job-image/db/client.ts'
 import { InputError, InterruptedError } from '../../../job-image/errors.ts'
 import { loadRuleSet } from '../../../job-image/rules/load.ts'
@@ -8,7 +7,7 @@ import { executeRun } from '../../../job-image/run/job.ts'
 import type { RunEvent, RunRequest } from '../../../job-image/run/request.ts'
 import { createDatabase } from '../../support/database.ts'
 import { runRequest } from '../../support/request.ts'
-import { expectExactlyOnce, runSessions, storedRun } from '../../support/run-check.ts'
+import { attemptSession, expectExactlyOnce, runSessions, storedRun } from '../../support/run-check.ts'
 import { seedWorld } from '../../support/world.ts'
 
 const { client, url } = await createDatabase()
@@ -197,7 +196,7 @@ describe('what dead processes leave', () => {
 
   it('a frozen worker that holds systems and the row is ended after its silence, by the same key', async () => {
     const { id, runKey } = await dieAfterPlanning({}, '0')
-    await withSession(sessionName(id, 1), async (frozen) => {
+    await withSession(await attemptSession(client, id, 1), async (frozen) => {
       await frozen.query('BEGIN')
       await frozen.query('SELECT FROM job_run_systems WHERE job_run_id = $1 FOR UPDATE', [id])
       await frozen.query('SELECT FROM job_runs WHERE id = $1 FOR SHARE', [id])

@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
-import { sessionName } from '../../../job-image/db/attempts.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
 import type { RunRequest } from '../../../job-image/run/request.ts'
 import { createDatabase } from '../../support/database.ts'
 import { startProxy } from '../../support/proxy.ts'
 import { ABANDON_AFTER, runRequest } from '../../support/request.ts'
-import { expectExactlyOnce, runSessions, storedRun } from '../../support/run-check.ts'
+import { attemptSession, expectExactlyOnce, runSessions, storedRun } from '../../support/run-check.ts'
 import { watchRun } from '../../support/watch-run.ts'
 import { seedWorld } from '../../support/world.ts'
 
@@ -101,7 +100,7 @@ describe('a connection that is lost', () => {
         await sleep(150)
         await client.query(
           'SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = $1',
-          [sessionName(opened?.type === 'opened' ? opened.runId : 0, 1)],
+          [await attemptSession(client, opened?.type === 'opened' ? opened.runId : 0, 1)],
         )
       }
       await run
