@@ -214,7 +214,8 @@ function catalogsOf(document: ConfigDocument, problems: Problem[]): Map<string, 
 
 function nameFault(name: string, max: number): string | undefined {
   if (name.trim() !== name || name === '') return 'a name must not be empty, nor begin or end with a space'
-  if (/\p{Cc}/u.test(name)) return 'a name must not contain control characters'
+  if (/[\p{Cc}\p{Cs}]/u.test(name))
+    return 'a name must not contain control characters or half of a surrogate pair'
   const length = Array.from(name).length
   return length > max ? `this name has ${length} characters; at most ${max} can be stored` : undefined
 }

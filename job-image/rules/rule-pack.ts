@@ -6,13 +6,16 @@ import type { Problem } from '../errors.ts'
 import { canonicalControlId, displayControlId } from './control-id.ts'
 import type { Prerequisite, Rule, RulePack } from './rule-set.ts'
 
-/** Control characters have no place in texts that are stored and printed; PostgreSQL refuses NUL altogether. */
+/** Control characters and halves of surrogate pairs have no place in texts that are stored and printed. */
 const line = (max: number): z.ZodString =>
   z
     .string()
     .min(1, 'must not be empty')
     .max(max, `must not be longer than ${max} characters`)
-    .regex(/^\P{Cc}*$/u, 'must not contain control characters or line breaks')
+    .regex(
+      /^[^\p{Cc}\p{Cs}]*$/u,
+      'must not contain control characters, line breaks or half of a surrogate pair',
+    )
 
 /** `evidence.evidence_type` is a varchar(100) and is compared as it is: a stray space would never match. */
 const evidenceType = line(100).regex(/^\S(?:.*\S)?$/s, 'must not begin or end with a space')

@@ -19,6 +19,7 @@ import { runTotals } from '../db/run-systems.ts'
 import type { RunTotals } from '../db/run-systems.ts'
 import { carryRecord } from './carry-over.ts'
 import { runGone } from './gone.ts'
+import { storableText } from '../storable-text.ts'
 import { enqueueNotices } from '../notify/enqueue.ts'
 import type { NoticesOf } from '../notify/enqueue.ts'
 
@@ -101,10 +102,12 @@ export async function leaveRun(
   client: Client,
   attempt: AttemptRef,
   outcome: AttemptOutcome,
-  error: string,
+  reason: string,
   abandonAfter: number,
   notices: NoticesOf = {},
 ): Promise<JobRun | undefined> {
+  // It may quote what a person wrote, and must not keep the run from being closed.
+  const error = storableText(reason)
   // A frozen peer may hold the row; a process that was told to stop does not wait for it.
   await client.query(`SET LOCAL lock_timeout TO ${FAREWELL_LOCK_TIMEOUT}`)
   const run = await lockJobRun(client, attempt.run)

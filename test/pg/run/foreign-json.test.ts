@@ -1,5 +1,6 @@
 import type { Client } from 'pg'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { InputError } from '../../../job-image/errors.ts'
 import { pruneResults } from '../../../job-image/db/prune.ts'
 import { addValidationResults } from '../../../job-image/db/results.ts'
 import { loadRuleSet } from '../../../job-image/rules/load.ts'
@@ -237,5 +238,32 @@ describe('a text that PostgreSQL cannot hold', () => {
       [summary.runId],
     )
     expect(errors).toEqual([expect.stringContaining('a NUL character, which PostgreSQL cannot store')])
+  })
+})
+
+describe('what a person wrote and no column can hold', () => {
+  it('does not keep the failed run from being closed', async () => {
+    const selection = { systems: { matchLabels: { 'a\0b': 'x' } } }
+    await expect(executeRun(runRequest(url, { selection }))).rejects.toThrow(InputError)
+    const runs = 'SELECT array_agg(status || error) AS value FROM job_runs'
+    expect(await valueOf(client, runs)).toEqual([expect.stringMatching(/^failed.*a\uFFFDb In 0/)])
+  })
+})
+
+describe('what PostgreSQL cannot read where a run is planned', () => {
+  it('is an error that names the database and says what to do, and a retry is no use', async () => {
+    await client.query(`
+      ALTER TABLE controls RENAME TO controls_rows;
+      CREATE VIEW controls AS SELECT id, catalog_id, control_id, title, family, remediation, attributes
+                                FROM controls_rows WHERE 1 / (id - ${ac2}) < 2`)
+    try {
+      const { code, err } = await cli('scheduler', 'once')
+      expect(code).toBe(2)
+      expect(err).toMatch(
+        /^rapidrmf: database .*: division by zero; a stored value cannot be read .*correct the row/m,
+      )
+    } finally {
+      await client.query('DROP VIEW controls; ALTER TABLE controls_rows RENAME TO controls')
+    }
   })
 })

@@ -94,7 +94,12 @@ describe('a pack that is wrong says where', () => {
     [
       'control character',
       'name: p\ncontrols:\n  AC-2: { required_all: [a], remediation: "x\\0y" }\n',
-      'p.yaml:3:30: controls.AC-2.remediation: must not contain control characters or line breaks',
+      'p.yaml:3:30: controls.AC-2.remediation: must not contain control characters, line breaks or half of a surrogate pair',
+    ],
+    [
+      'half of a surrogate pair',
+      'name: p\ncontrols:\n  AC-2: { required_all: ["a\\udce9"] }\n',
+      'p.yaml:3:26: controls.AC-2.required_all.0: must not contain control characters, line breaks or half',
     ],
     [
       'wrong type',
