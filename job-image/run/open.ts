@@ -13,7 +13,7 @@ import {
 import type { JobRun } from '../db/job-runs.ts'
 import { cancelNotices } from '../db/notices.ts'
 import { InputError, InterruptedError } from '../errors.ts'
-import { TOOL_MAJOR, VERSION } from '../version.ts'
+import { VERSION } from '../version.ts'
 import { closeAbandonedRun } from './close.ts'
 import type { RunRequest } from './request.ts'
 import { scopeOfSelection } from '../selection/scope.ts'
@@ -23,7 +23,7 @@ import type { Session } from './session.ts'
 export type RunDigests = {
   readonly rules: string
   readonly configuration: string
-  readonly tool_major: number
+  readonly tool_version: string
   /** Of the selection; absent when there is none. */
   readonly scope?: string
   /** Known from planning on. */
@@ -120,7 +120,7 @@ export function digestsOf({ ruleSet, configurationDigest, selection }: RunReques
   return {
     rules: ruleSet.digest,
     configuration: configurationDigest,
-    tool_major: TOOL_MAJOR,
+    tool_version: VERSION,
     ...(scope && { scope: scope.digest }),
   }
 }
@@ -129,7 +129,7 @@ export function digestsOf({ ruleSet, configurationDigest, selection }: RunReques
 const DIGEST_NAMES: Record<keyof RunDigests, string> = {
   rules: 'other rule packs',
   configuration: 'another configuration',
-  tool_major: 'another major version of rapidrmf',
+  tool_version: 'another version of rapidrmf',
   scope: 'another selection of systems or controls',
   controls: 'another set of controls (a catalog, a baseline or requirements changed since)',
 }

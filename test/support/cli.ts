@@ -8,6 +8,8 @@ export type CliOptions = {
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   readonly input?: string
+  /** The main.ts of another version; default: the one of these sources. */
+  readonly main?: string
   /** Shell text after the command, such as `| head -1`; the code is then still that of the command. */
   readonly pipeTo?: string
 }
@@ -17,13 +19,14 @@ const MAIN = join(import.meta.dirname, '../../job-image/main.ts')
 /** Runs the program in a process of its own, as a user does, and waits for its end. */
 export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliOutcome> {
   const { PATH = '', HOME = '' } = process.env
+  const { main = MAIN } = options
   const settings = { cwd: options.cwd, env: { PATH, HOME, ...options.env } }
   const child =
     options.pipeTo === undefined
-      ? spawn(process.execPath, [MAIN, ...args], settings)
+      ? spawn(process.execPath, [main, ...args], settings)
       : spawn(
           'bash',
-          ['-c', `"$@" ${options.pipeTo}; exit "\${PIPESTATUS[0]}"`, 'cli', process.execPath, MAIN, ...args],
+          ['-c', `"$@" ${options.pipeTo}; exit "\${PIPESTATUS[0]}"`, 'cli', process.execPath, main, ...args],
           settings,
         )
   let stdout = ''

@@ -99,7 +99,7 @@ describe('a pack that is wrong says where', () => {
     [
       'half of a surrogate pair',
       'name: p\ncontrols:\n  AC-2: { required_all: ["a\\udce9"] }\n',
-      'p.yaml:3:26: controls.AC-2.required_all.0: must not contain control characters, line breaks or half',
+      'p.yaml:3:26: controls.AC-2.required_all.0: must not contain control characters, line breaks or half of a surrogate pair',
     ],
     [
       'wrong type',
