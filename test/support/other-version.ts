@@ -1,17 +1,21 @@
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')
-/** What the program reads of the sources. */
-const FOLDERS = ['job-image', 'crds', 'logging', 'migrations']
+/** What the program does not read. */
+const OTHERS = ['node_modules', 'dist', 'test', 'bench', 'docs', 'helm']
 
 /** The program as a release of another version would be; returns the path of its main.ts. Removed when the file ends. */
 export function otherVersion(version: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'rapidrmf-version-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
-  for (const name of FOLDERS) cpSync(join(ROOT, name), join(folder, name), { recursive: true })
+  for (const entry of readdirSync(ROOT, { withFileTypes: true })) {
+    const { name } = entry
+    if (!entry.isDirectory() || name.startsWith('.') || OTHERS.includes(name)) continue
+    cpSync(join(ROOT, name), join(folder, name), { recursive: true })
+  }
   symlinkSync(join(ROOT, 'node_modules'), join(folder, 'node_modules'))
   const manifest = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as object
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ ...manifest, version }))
