@@ -23,7 +23,7 @@ import type { Column } from '../output/table.ts'
 import type { Config } from '../config/config.ts'
 import { plural } from '../words.ts'
 import { withDatabase } from './connection.ts'
-import { configOption, databaseUrlOption, envOption, jsonFlag } from './options.ts'
+import { configOption, databaseEnvOption, databaseUrlOption, jsonFlag } from './options.ts'
 
 const PURPOSE = { name: 'catalog', currentSchema: true }
 
@@ -51,7 +51,7 @@ const importCommand = command({
     }),
     dryRun: flag({ long: 'dry-run', description: 'Say what would change, and change nothing' }),
     config: configOption,
-    env: envOption,
+    env: databaseEnvOption,
     databaseUrl: databaseUrlOption,
     json: jsonFlag,
   },
@@ -69,11 +69,11 @@ const importCommand = command({
     (args): Action =>
     async (io) => {
       const { resolveDatabase } = await import('../config/target.ts')
-      const { config, url } = resolveDatabase(args, io)
+      const { config } = resolveDatabase(args, io)
       // Everything is read and checked before the database is even asked for.
       const prepared = await prepare(args, config, io)
       const { storeImports } = await import('../db/import.ts')
-      const reports = await withDatabase({ url }, PURPOSE, io, (client) =>
+      const reports = await withDatabase(args, PURPOSE, io, (client) =>
         storeImports(
           client,
           prepared.map(({ item }) => item),
@@ -95,7 +95,7 @@ const importCommand = command({
 const listCommand = command({
   name: 'list',
   description: 'List the catalogs and baselines of the database',
-  args: { config: configOption, env: envOption, databaseUrl: databaseUrlOption, json: jsonFlag },
+  args: { config: configOption, env: databaseEnvOption, databaseUrl: databaseUrlOption, json: jsonFlag },
   examples: [
     { description: 'What production is judged by', command: 'rapidrmf catalog list --env production' },
     { description: 'For a script', command: 'rapidrmf catalog list --json' },

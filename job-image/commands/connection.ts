@@ -1,7 +1,8 @@
 import type { Client } from 'pg'
-import type { TargetOptions } from '../config/target.ts'
 import type { Target } from '../db/client.ts'
+import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
+import { requireEnvironment } from './environment.ts'
 
 /** What a command wants of a database. */
 export type Purpose = {
@@ -11,8 +12,16 @@ export type Purpose = {
   readonly currentSchema?: boolean
 }
 
-/** Either the options that say which database, or its URL where the command has found it itself. */
-export type Where = TargetOptions | { readonly url: string }
+/** The options that say which database a command works on. */
+export type DatabaseOptions = {
+  readonly config: string
+  /** Undefined: production, where the URL comes from the configuration. */
+  readonly env: string | undefined
+  readonly databaseUrl: string | undefined
+}
+
+/** Either these options, or the URL where the command has found it itself. */
+export type Where = DatabaseOptions | { readonly url: string }
 
 /** Connects to the one database of a command, works, disconnects; also after an error. */
 export async function withDatabase<T>(
@@ -22,18 +31,34 @@ export async function withDatabase<T>(
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
   const { withClient } = await import('../db/client.ts')
-  const { requireCurrentSchema } = await import('../db/schema.ts')
-  const url = 'url' in where ? where.url : await urlOf(where, io)
+  const { describeDatabase } = await import('../db/url.ts')
+  const { url, config, env } =
+    'url' in where ? { ...where, config: undefined, env: undefined } : await found(where, io)
   const target = await targets(name, io)
   return withClient(target(url), async (client) => {
-    if (currentSchema) await requireCurrentSchema(client)
+    const database = describeDatabase(url)
+    if (env !== undefined) await requireEnvironment(env, { config, client, database })
+    if (currentSchema) await requireSchema(client, database)
     return work(client)
   })
 }
 
-async function urlOf(options: TargetOptions, io: Io): Promise<string> {
+async function found(options: DatabaseOptions, io: Io) {
   const { resolveDatabase } = await import('../config/target.ts')
-  return resolveDatabase(options, io).url
+  const { url, config } = resolveDatabase(options, io)
+  return { url, config, env: options.env }
+}
+
+/** Refuses tables that are not this version's, and names the database. */
+export async function requireSchema(client: Client, database: string): Promise<void> {
+  const { requireCurrentSchema } = await import('../db/schema.ts')
+  try {
+    await requireCurrentSchema(client)
+  } catch (error) {
+    throw error instanceof InputError
+      ? new InputError(`${database}: ${error.message}`, { cause: error })
+      : error
+  }
 }
 
 /**

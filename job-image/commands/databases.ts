@@ -1,8 +1,9 @@
 import type { Client } from 'pg'
+import type { Config } from '../config/config.ts'
 import type { Target } from '../db/client.ts'
-import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
-import { targets } from './connection.ts'
+import { requireSchema, targets } from './connection.ts'
+import { requireEnvironment } from './environment.ts'
 
 /** The options that say where a reading command looks. */
 export type WhereOptions = {
@@ -12,11 +13,14 @@ export type WhereOptions = {
   readonly databaseUrl: string | undefined
 }
 
-/** A session that can only read. */
+/** A database that can only be read. */
 export type OpenDatabase = {
-  readonly client: Client
   /** For people. */
   readonly name: string
+  /** Reads from it; an error of this database names it. */
+  readonly read: <T>(work: (client: Client) => Promise<T>) => Promise<T>
+  /** The same for what is read in pieces. */
+  readonly pages: <T>(work: (client: Client) => AsyncIterable<T>) => AsyncIterable<T>
 }
 
 /**
@@ -28,42 +32,76 @@ export async function withDatabases<T>(
   io: Io,
   work: (databases: readonly OpenDatabase[]) => Promise<T>,
 ): Promise<T> {
-  const { disconnect, lostConnection } = await import('../db/client.ts')
-  const { withRemedy } = await import('../db/errors.ts')
-  const urls = await databaseUrls(options, io)
-  const open: OpenDatabase[] = []
+  const { disconnect } = await import('../db/client.ts')
+  const { config, urls } = await namedDatabases(options, io)
+  const clients: Client[] = []
   try {
     const target = await targets('read', io)
-    for (const url of urls) open.push(await openDatabase(target(url)))
+    const open: OpenDatabase[] = []
+    for (const url of urls) {
+      const database = await openDatabase(target(url), clients)
+      const { env } = options
+      if (env !== undefined) {
+        await database.read((client) => requireEnvironment(env, { config, client, database: database.name }))
+      }
+      open.push(database)
+    }
     return await work(open)
-  } catch (thrown) {
-    throw withRemedy(lostConnection(thrown), `database ${open.map(({ name }) => name).join(' or ')}`)
   } finally {
-    await Promise.all(open.map(({ client }) => disconnect(client)))
+    await Promise.all(clients.map((client) => disconnect(client)))
   }
 }
 
-async function databaseUrls({ env, ...options }: WhereOptions, io: Io): Promise<string[]> {
+type NamedDatabases = { readonly config: Config | undefined; readonly urls: readonly string[] }
+
+async function namedDatabases({ env, ...options }: WhereOptions, io: Io): Promise<NamedDatabases> {
   const { allDatabases, optionalConfig, overridingUrl, resolveDatabase } = await import('../config/target.ts')
-  if (env !== undefined) return [resolveDatabase({ ...options, env }, io).url]
+  if (env !== undefined) {
+    const { config, url } = resolveDatabase({ ...options, env }, io)
+    return { config, urls: [url] }
+  }
   const config = optionalConfig(options, io)
-  if (config !== undefined) return allDatabases(config, options.databaseUrl, io).map(({ url }) => url)
+  if (config !== undefined) {
+    return { config, urls: allDatabases(config, options.databaseUrl, io).map(({ url }) => url) }
+  }
   const override = overridingUrl(options.databaseUrl, io)
-  return override === undefined ? [] : [override.url]
+  return { config, urls: override === undefined ? [] : [override.url] }
 }
 
-async function openDatabase(target: Target): Promise<OpenDatabase> {
-  const { connect, disconnect } = await import('../db/client.ts')
-  const { requireCurrentSchema } = await import('../db/schema.ts')
+/** `clients` gets the session as soon as it is open, so that it is ended whatever happens next. */
+async function openDatabase(target: Target, clients: Client[]): Promise<OpenDatabase> {
+  const { connect } = await import('../db/client.ts')
   const { describeDatabase } = await import('../db/url.ts')
   const name = describeDatabase(target.url)
   const client = await connect(target)
-  try {
+  clients.push(client)
+  const database = await readable(name, client)
+  await database.read(async () => {
     await client.query('SET default_transaction_read_only TO on')
-    await requireCurrentSchema(client)
-    return { client, name }
-  } catch (error) {
-    await disconnect(client)
-    throw error instanceof InputError ? new InputError(`${name}: ${error.message}`, { cause: error }) : error
+    await requireSchema(client, name)
+  })
+  return database
+}
+
+async function readable(name: string, client: Client): Promise<OpenDatabase> {
+  const { lostConnection } = await import('../db/client.ts')
+  const { namingDatabase } = await import('../db/errors.ts')
+  const named = (thrown: unknown): Error => namingDatabase(lostConnection(thrown), `database ${name}`)
+  return {
+    name,
+    async read(work) {
+      try {
+        return await work(client)
+      } catch (thrown) {
+        throw named(thrown)
+      }
+    },
+    async *pages(work) {
+      try {
+        yield* work(client)
+      } catch (thrown) {
+        throw named(thrown)
+      }
+    },
   }
 }

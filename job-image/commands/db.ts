@@ -3,10 +3,10 @@ import type { IdSpace } from '../db/id-space.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action } from '../io.ts'
 import { withDatabase } from './connection.ts'
-import { configOption, databaseUrlOption, envOption, jsonFlag } from './options.ts'
+import { configOption, databaseEnvOption, databaseUrlOption, jsonFlag } from './options.ts'
 import { pruneCommand } from './prune.ts'
 
-const target = { config: configOption, env: envOption, databaseUrl: databaseUrlOption }
+const target = { config: configOption, env: databaseEnvOption, databaseUrl: databaseUrlOption }
 
 const PURPOSE = { name: 'db' }
 

@@ -10,7 +10,7 @@ export async function findRun(databases: readonly OpenDatabase[], id: number): P
   const { getJobRun } = await import('../db/job-runs.ts')
   const found: FoundRun[] = []
   for (const database of databases) {
-    const run = await getJobRun(database.client, id)
+    const run = await database.read((client) => getJobRun(client, id))
     if (run !== undefined) found.push({ run, database })
   }
   const [first, second] = found

@@ -5,6 +5,7 @@ import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
 import type { Column } from '../output/table.ts'
 import { withDatabase } from './connection.ts'
+import { requireEnvironment } from './environment.ts'
 import { configOption, databaseUrlOption, jsonFlag } from './options.ts'
 
 const environmentOption = option({
@@ -57,13 +58,19 @@ async function apply(
 ): Promise<SystemChange[]> {
   const { configFile } = await import('../config/target.ts')
   const { applyInventory } = await import('../db/inventory.ts')
+  const { describeDatabase } = await import('../db/url.ts')
   const { inventoryDatabase } = await import('../inventory/database.ts')
   const { readInventory } = await import('../inventory/inventory.ts')
   const inventory = await readInventory(configFile(file, io))
-  const { url } = inventoryDatabase(inventory, options, io)
-  return withDatabase({ url }, { name: 'inventory', currentSchema: true }, io, (client) =>
-    applyInventory(client, inventory, options),
-  )
+  const { url, config } = inventoryDatabase(inventory, options, io)
+  return withDatabase({ url }, { name: 'inventory', currentSchema: true }, io, async (client) => {
+    const { env } = options
+    // An environment of the file may be new to the database.
+    if (env !== undefined && inventory.systems.every(({ environment }) => environment !== env)) {
+      await requireEnvironment(env, { config, client, database: describeDatabase(url) })
+    }
+    return applyInventory(client, inventory, options)
+  })
 }
 
 type Totals = {

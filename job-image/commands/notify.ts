@@ -103,7 +103,9 @@ const listCommand = command({
         ...(sink === undefined ? {} : { sink }),
       }
       const notices = await withDatabases(which, io, async (databases) =>
-        (await Promise.all(databases.map(({ client }) => listNotices(client, filter)))).flat(),
+        (
+          await Promise.all(databases.map(({ read }) => read((client) => listNotices(client, filter))))
+        ).flat(),
       )
       if (json) return writeJson(io.stdout, await noticesJson(notices)).then(() => EXIT.ok)
       await write(io.stdout, await table(NOTICE_COLUMNS, notices, io.stdout))

@@ -17,6 +17,13 @@ export const envOption = option({
   description: 'Environment: a key of `environments` in the configuration',
 })
 
+/** For commands on a whole database, which an environment only helps to find. */
+export const databaseEnvOption = option({
+  long: 'env',
+  type: optional(string),
+  description: 'The environment whose database to use. Default: production, where no URL is given',
+})
+
 /** `DATABASE_URL` is read with the configuration, so that the flag, the variable and the file have one order. */
 export const databaseUrlOption = option({
   long: 'database-url',

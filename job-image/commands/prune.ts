@@ -7,7 +7,7 @@ import type { Action, Io } from '../io.ts'
 import { plural } from '../words.ts'
 import { withDatabase } from './connection.ts'
 import { positiveInteger } from './numbers.ts'
-import { configOption, databaseUrlOption, envOption, jsonFlag } from './options.ts'
+import { configOption, databaseEnvOption, databaseUrlOption, jsonFlag } from './options.ts'
 
 /** An age in PostgreSQL's words, and whether it is so short that it is probably a typing error. */
 export type Age = { readonly interval: string; readonly short: boolean }
@@ -44,7 +44,7 @@ export const pruneCommand = command({
     'Delete the results of old runs, of every environment in the database; runs stay listed, and the newest result of each system and control is always kept',
   args: {
     config: configOption,
-    env: envOption,
+    env: databaseEnvOption,
     databaseUrl: databaseUrlOption,
     olderThan: option({
       long: 'older-than',

@@ -120,7 +120,7 @@ function manyCatalogs(sources: readonly Source[]): boolean {
 async function* pages({ database, filter, names }: Source, limit: number | undefined, written: number) {
   const { readResults } = await import('../db/result-reads.ts')
   const left = limit === undefined ? undefined : limit - written
-  if (left !== 0) yield* readResults(database.client, { ...filter, limit: left }, names)
+  if (left !== 0) yield* database.pages((client) => readResults(client, { ...filter, limit: left }, names))
 }
 
 /** A name that no database knows is a typing error, and is said before anything is written. */
@@ -160,7 +160,7 @@ async function databaseOfRun(databases: readonly OpenDatabase[], id: number, io:
 
 async function wantedControls(database: OpenDatabase, control: string | undefined) {
   const { listControlNames, matchControls } = await import('../db/control-names.ts')
-  const names = await listControlNames(database.client)
+  const names = await database.read(listControlNames)
   return { database, names, ids: control === undefined ? undefined : matchControls(names, control) }
 }
 
@@ -173,7 +173,7 @@ async function refuseUnknownSystem(
   const { system, environment } = filter
   if (system === undefined) return
   const known = async (of: typeof filter): Promise<boolean> =>
-    (await Promise.all(databases.map(({ client }) => hasSystem(client, of)))).includes(true)
+    (await Promise.all(databases.map(({ read }) => read((client) => hasSystem(client, of))))).includes(true)
   if (await known(filter)) return
   const elsewhere = environment !== undefined && (await known({ system, environment: undefined }))
   throw new InputError(

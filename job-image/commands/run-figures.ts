@@ -110,7 +110,7 @@ async function readRun<Row>(
 ): Promise<{ readonly run: JobRun; readonly rows: Row[] }> {
   return withDatabases(where, io, async (databases) => {
     const { run, database } = await findRun(databases, id)
-    return { run, rows: await read(database.client, run) }
+    return { run, rows: await database.read((client) => read(client, run)) }
   })
 }
 

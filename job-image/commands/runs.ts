@@ -77,7 +77,7 @@ const showCommand = command({
       const { runDetailText } = await import('../output/run-detail.ts')
       const detail = await withDatabases(where, io, async (databases) => {
         const { run, database } = await findRun(databases, id)
-        return runDetail(database.client, run)
+        return database.read((client) => runDetail(client, run))
       })
       if (json) await writeJson(io.stdout, runDetailJson(detail))
       else await write(io.stdout, runDetailText(detail, widthOf(io.stdout)))
@@ -125,7 +125,7 @@ async function recentRuns({ status, limit, ...where }: Omit<ListOptions, 'json'>
     ...(status === undefined ? {} : { status }),
   }
   const perDatabase = await withDatabases(where, io, (databases) =>
-    Promise.all(databases.map(({ client }) => getRecentJobRuns(client, filter))),
+    Promise.all(databases.map(({ read }) => read((client) => getRecentJobRuns(client, filter)))),
   )
   if (perDatabase.length === 1) return perDatabase.flat()
   // Not a difference: of two infinite times it would not be a number. The sort is stable, so ids stay in order.

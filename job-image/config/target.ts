@@ -32,6 +32,9 @@ export type ResolvedDatabase = DatabaseUrl & { readonly config: Config | undefin
 
 type Surroundings = Pick<Io, 'env' | 'cwd'>
 
+/** `--env` without a value. */
+export const DEFAULT_ENVIRONMENT = 'production'
+
 /** `--config` without a value; the one file that may be missing where a database is all that is needed. */
 const DEFAULT_CONFIG = 'config.yaml'
 
@@ -44,11 +47,18 @@ export function resolveTarget(options: TargetOptions, io: Surroundings): Resolve
 
 /**
  * The database of a command that needs nothing else (`db migrate`, `catalog import`, ...). When DATABASE_URL or
- * --database-url says it, the environment need not be in the configuration, and the default file need not exist.
+ * --database-url says it, the default file need not exist, and whether `env` is known is for the caller to check, since
+ * the database may know it.
  */
-export function resolveDatabase(options: TargetOptions, io: Surroundings): ResolvedDatabase {
+export function resolveDatabase(
+  {
+    env = DEFAULT_ENVIRONMENT,
+    ...options
+  }: Omit<TargetOptions, 'env'> & { readonly env?: string | undefined },
+  io: Surroundings,
+): ResolvedDatabase {
   const config = optionalConfig(options, io)
-  return { ...databaseUrlFor({ ...options, config }, io), config }
+  return { ...databaseUrlFor({ ...options, env, config }, io), config }
 }
 
 /** The configuration, undefined only if it is the default file, missing, and not needed to find the database. */

@@ -6,7 +6,7 @@ import { redactSecrets } from '../../logging/redact.ts'
 import { backoffDelay } from '../backoff.ts'
 import { InputError, InterruptedError, RunError, asError } from '../errors.ts'
 import type { Tracing } from '../tracing/tracing.ts'
-import { ConnectionLost, isTransient, withRemedy } from './errors.ts'
+import { ConnectionLost, isTransient, namingDatabase } from './errors.ts'
 import { describeDatabase } from './url.ts'
 
 /** Where to connect, and how patiently. */
@@ -71,7 +71,7 @@ export async function connect(target: Target): Promise<Client> {
     } catch (thrown) {
       const where = `database ${describeDatabase(target.url)}`
       const delay = backoffDelay(RETRY, attempt)
-      if (!isTransient(thrown)) throw withRemedy(thrown, where)
+      if (!isTransient(thrown)) throw namingDatabase(thrown, where)
       // A process that was stopped in the middle of a try has not tried for all that time.
       const wasStopped = Date.now() - began > CONNECT_TIMEOUT_MS + 1_000
       if (Date.now() + delay > deadline && !wasStopped) {
@@ -165,7 +165,7 @@ export async function withClient<T>(target: Target, work: (client: Client) => Pr
   try {
     return await work(client)
   } catch (thrown) {
-    throw withRemedy(lostConnection(thrown), `database ${describeDatabase(target.url)}`)
+    throw namingDatabase(lostConnection(thrown), `database ${describeDatabase(target.url)}`)
   } finally {
     await disconnect(client)
   }

@@ -90,12 +90,50 @@ export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost'
 }
 
+const UNTRUSTED =
+  "the server's certificate is not trusted: name its authority with sslrootcert=FILE in the URL"
+
+/** Codes of Node's TLS for a connection that cannot be trusted as it is configured. */
+const TLS_REMEDIES: Record<string, string> = {
+  SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
+  DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
+  UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  CERT_HAS_EXPIRED: "renew the server's certificate",
+  ERR_TLS_CERT_ALTNAME_INVALID: 'connect by a host name that the certificate is for',
+}
+
+/** Refusals to which pg gives no code. */
+const UNCODED_REMEDIES: readonly (readonly [message: RegExp, remedy: string])[] = [
+  [
+    /does not support SSL connections/,
+    'change sslmode in the URL (disable sends everything unencrypted), or enable TLS on the server',
+  ],
+  [/client password must be a/, 'add the password to the URL: the server asks for one'],
+]
+
+function remedyOf(thrown: unknown): string | undefined {
+  const state = sqlState(thrown)
+  if (state !== undefined) return REMEDIES[state] ?? REMEDIES[state.slice(0, 2)]
+  const { code = '', message } = asError(thrown) as NodeJS.ErrnoException
+  return TLS_REMEDIES[code] ?? UNCODED_REMEDIES.find(([pattern]) => pattern.test(message))?.[1]
+}
+
 /** A refusal that needs a person (wrong password, missing privilege, bad data) becomes an InputError with its remedy. */
 export function withRemedy(thrown: unknown, where: string): Error {
-  const state = sqlState(thrown) ?? ''
-  const remedy = REMEDIES[state] ?? REMEDIES[state.slice(0, 2)]
-  if (remedy === undefined) return asError(thrown)
-  return new InputError(`${where}: ${asError(thrown).message}; ${remedy}`, { cause: thrown })
+  const error = asError(thrown)
+  const remedy = error instanceof InputError ? undefined : remedyOf(error)
+  return remedy === undefined
+    ? error
+    : new InputError(`${where}: ${error.message}; ${remedy}`, { cause: thrown })
+}
+
+/** An error on its way to a person: with its remedy if there is one, and with the database that it comes from. */
+export function namingDatabase(thrown: unknown, where: string): Error {
+  const error = withRemedy(thrown, where)
+  const isOfDatabase = error instanceof DatabaseError || error instanceof ConnectionLost
+  if (isOfDatabase && !error.message.startsWith(where)) error.message = `${where}: ${error.message}`
+  return error
 }
 
 /** The constraint or index that refused a row. */

@@ -1,6 +1,6 @@
 import type { Config } from '../config/config.ts'
-import { databaseKey, databaseUrlFor, optionalConfig } from '../config/target.ts'
-import type { DatabaseUrl } from '../config/target.ts'
+import { DEFAULT_ENVIRONMENT, databaseKey, databaseUrlFor, optionalConfig } from '../config/target.ts'
+import type { DatabaseUrl, ResolvedDatabase } from '../config/target.ts'
 import { suggestion } from '../document.ts'
 import { InputError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
@@ -22,7 +22,7 @@ export function inventoryDatabase(
   inventory: Inventory,
   options: InventoryDatabaseOptions,
   io: Pick<Io, 'env' | 'cwd'>,
-): DatabaseUrl {
+): ResolvedDatabase {
   const config = optionalConfig(options, io)
   // One system of each environment is enough to speak of it.
   const firsts = [...Map.groupBy(inventory.systems, ({ environment }) => environment).values()].flatMap(
@@ -39,10 +39,10 @@ export function inventoryDatabase(
       ),
     )
   }
-  const env = options.env ?? firsts[0]?.environment ?? 'production'
+  const env = options.env ?? firsts[0]?.environment ?? DEFAULT_ENVIRONMENT
   const database = databaseUrlFor({ ...options, config, env }, io)
   if (config !== undefined) refuse(strayProblems(firsts, { config, env, database }, options, io))
-  return database
+  return { ...database, config }
 }
 
 /** Systems whose environment has its database elsewhere: there nobody would look for them. */

@@ -103,7 +103,7 @@ describe('a summary file and no password, whatever fails', () => {
       1,
       /cannot be reached/,
     ],
-    ['TLS that the server has not', [], { DATABASE_URL: `${url}?sslmode=require` }, 1, /SSL/],
+    ['TLS that the server has not', [], { DATABASE_URL: `${url}?sslmode=require` }, 2, /SSL/],
     [
       'a certificate that is not there',
       [],
