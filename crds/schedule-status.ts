@@ -70,7 +70,10 @@ const activeRunSchema = z.object({
   reason: z
     .string()
     .optional()
-    .describe('Why it does not get on: `Queued`, or the word of Kubernetes (`ImagePullBackOff`, …).'),
+    .describe(
+      'Why it is not making progress: `Queued`, or the reason that Kubernetes gives (`ImagePullBackOff`, …). ' +
+        '`RunEnded`: the run has ended and is in `lastRun`; other containers of its pod keep the Job from ending.',
+    ),
   message: z.string().optional().describe('The same for people.'),
 })
 
@@ -80,7 +83,9 @@ const ending = {
     .optional()
     .describe("The run's number in the database, as `rapidrmf runs show` takes it."),
   startTime: dateTime().optional().describe('When the Job began.'),
-  completionTime: dateTime().describe('When the Job ended.'),
+  completionTime: dateTime().describe(
+    'When the Job ended, or the container of the run where that was earlier.',
+  ),
   verdict: z.enum(runVerdicts).describe('How it ended.'),
   reason: z.string().describe('Why, as one word for programs.'),
 }
@@ -130,7 +135,10 @@ export const scheduleStatusSchema = z.object({
     .optional()
     .describe('The next slot. Missing while suspended, and for a schedule that never fires.'),
   lastScheduleTime: dateTime().optional().describe('The newest slot for which there was a Job.'),
-  active: z.array(activeRunSchema).optional().describe('Runs that have not ended.'),
+  active: z
+    .array(activeRunSchema)
+    .optional()
+    .describe('Runs whose Jobs have not ended. They hold up the slots after them.'),
   lastRun: finishedRunSchema.optional().describe('The last run that ended.'),
   lastCompletedTime: dateTime()
     .optional()

@@ -96,6 +96,7 @@ export type CachedPod = Identity & {
   /** Which worker of an Indexed Job; undefined where a Job has one. */
   readonly index: string | undefined
   readonly createdAt: string
+  readonly deleting: boolean
   readonly phase: string
   /** Why a container is not running. */
   readonly waiting: Words | undefined
@@ -104,6 +105,8 @@ export type CachedPod = Identity & {
   /** How the job's container ended; `message` is what it wrote. */
   readonly terminated:
     (Words & { readonly exitCode: number; readonly finishedAt: string | undefined }) | undefined
+  /** Names of the containers that go on although the job's has ended: sidecars, those among the init containers too. */
+  readonly stillRunning: readonly string[]
 }
 
 export function projectSchedule(object: KubeObject): CachedSchedule {
@@ -175,10 +178,12 @@ export function projectPod(object: KubeObject): CachedPod {
     jobUid: uidOf(controllerOf(object), 'batch', 'Job') ?? '',
     index: annotations[JOB_INDEX_ANNOTATION],
     createdAt: metadata.creationTimestamp ?? '',
+    deleting: metadata.deletionTimestamp !== undefined,
     phase: text(status['phase']) ?? '',
     waiting: waitingState(status),
     unschedulable: unschedulable(status),
     terminated: terminatedState(status),
+    stillRunning: stillRunning(status),
   }
 }
 
@@ -217,6 +222,16 @@ function terminatedState(status: Raw): CachedPod['terminated'] {
   if (terminated === undefined) return undefined
   const state = record(terminated)
   return { ...words(state), exitCode: number(state['exitCode']), finishedAt: text(state['finishedAt']) }
+}
+
+const NONE: readonly string[] = []
+
+function stillRunning(status: Raw): readonly string[] {
+  if (terminatedState(status) === undefined) return NONE
+  const others = [...list(status['initContainerStatuses']), ...list(status['containerStatuses'])]
+    .filter(({ name, state }) => name !== JOB_CONTAINER && record(state)['terminated'] === undefined)
+    .map(({ name }) => shared(text(name) ?? ''))
+  return others.length === 0 ? NONE : others
 }
 
 function identityOf({ metadata }: KubeObject): Identity {

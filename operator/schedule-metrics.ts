@@ -36,7 +36,7 @@ const FAMILIES: readonly Family[] = [
   },
   {
     name: 'rapidrmf_schedule_active_runs',
-    help: 'Runs that have not ended.',
+    help: 'Runs whose Jobs have not ended.',
     samples: ({ status }) => [[status.active?.length ?? 0]],
   },
   {

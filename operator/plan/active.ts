@@ -11,6 +11,13 @@ export const NO_POD_MS = 10_000
 export const NO_POD_AGAIN_MS = 60_000
 
 export const QUEUED = 'Queued'
+/** The run is over and told, and other containers of its pods keep the Job from ending. */
+export const RUN_ENDED = 'RunEnded'
+
+/** Whether the reason of an active run is trouble with it: a queue is to be waited for, and a run that has ended is well. */
+export function isStuck({ reason }: ActiveRun): boolean {
+  return reason !== undefined && reason !== QUEUED && reason !== RUN_ENDED
+}
 
 /** Words of the kubelet for a container that cannot start, and the one that is shown: it says two by turns. */
 const STUCK: Readonly<Record<string, string>> = {
@@ -33,10 +40,12 @@ export type ActiveInput = {
   readonly before: ActiveRun | undefined
   /** The newest warning among the Job's events, if they were asked for. */
   readonly warning: Words | undefined
+  /** Whether the status says already how the run ended. */
+  readonly isTold: boolean
 }
 
 /** A run that has not ended. Says nothing that changes while all goes well: each change is a write. */
-export function activeRun({ job, pods, before, warning }: ActiveInput): ActiveRun {
+export function activeRun({ job, pods, before, warning, isTold }: ActiveInput): ActiveRun {
   const slot = utc(job.slot)
   const startTime = before?.startTime ?? (job.suspended ? undefined : utc(job.startTime ?? job.createdAt))
   return {
@@ -45,7 +54,10 @@ export function activeRun({ job, pods, before, warning }: ActiveInput): ActiveRu
     trigger: slot === undefined ? 'Manual' : 'Schedule',
     ...(slot === undefined ? {} : { scheduledTime: slot }),
     ...(startTime === undefined ? {} : { startTime }),
-    ...steady(obstacle(job, pods, warning ?? lastReason(pods, before)), before),
+    ...steady(
+      (isTold ? afterTheEnd(pods) : undefined) ?? obstacle(job, pods, warning ?? lastReason(pods, before)),
+      before,
+    ),
   }
 }
 
@@ -57,6 +69,17 @@ export function lacksPod(job: CachedJob, pods: readonly CachedPod[], before: Act
 /** When to ask for the reason, if there is still no pod by then. */
 export function noPodDue({ createdAt, startTime }: CachedJob): number {
   return instant(startTime ?? createdAt) + NO_POD_MS
+}
+
+/** Undefined while the Job tries again, and when all its pods have ended: the CronJob controller counts the Job as active. */
+function afterTheEnd(pods: readonly CachedPod[]): Words | undefined {
+  if (pods.length === 0 || pods.some(({ terminated }) => terminated === undefined)) return undefined
+  const running = [...new Set(pods.flatMap(({ stillRunning }) => stillRunning))].toSorted()
+  const why =
+    running.length === 0
+      ? ''
+      : `; still running in its pod, so that the Job cannot end: ${running.join(', ')}`
+  return { reason: RUN_ENDED, message: `the run has ended, and its Job has not${why}` }
 }
 
 function neverHadPod({ suspended, activePods, endedPods }: CachedJob, pods: readonly CachedPod[]): boolean {

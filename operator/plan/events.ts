@@ -7,7 +7,7 @@ import type {
   ValidationScheduleStatus,
 } from '../../crds/validation-schedule.ts'
 import type { CachedSchedule } from '../model.ts'
-import { QUEUED } from './active.ts'
+import { isStuck } from './active.ts'
 import type { RunRequest } from './run-request.ts'
 import type { SkippedSlots } from './slot-skipped.ts'
 import { isoTime } from './time.ts'
@@ -109,9 +109,7 @@ function begun(before: ValidationScheduleStatus, after: ValidationScheduleStatus
 
 function stuck(before: ValidationScheduleStatus, after: ValidationScheduleStatus): readonly ActiveRun[] {
   const known = new Map((before.active ?? []).map(({ jobUID, reason }) => [jobUID, reason]))
-  return (after.active ?? []).filter(
-    ({ jobUID, reason }) => reason !== undefined && reason !== QUEUED && known.get(jobUID) !== reason,
-  )
+  return (after.active ?? []).filter((run) => isStuck(run) && known.get(run.jobUID) !== run.reason)
 }
 
 function startNote({ job, trigger, scheduledTime }: ActiveRun): string {

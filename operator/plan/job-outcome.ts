@@ -1,36 +1,24 @@
 import { decodeRunSummary } from '../../crds/run-summary.ts'
-import type { RunCounts, RunScope, RunSummary } from '../../crds/run-summary.ts'
-import type { RunVerdict } from '../../crds/validation-schedule.ts'
-import type { CachedJob, CachedPod, JobEnd, Words } from '../model.ts'
+import type { RunSummary } from '../../crds/run-summary.ts'
+import type { RecentRun } from '../../crds/validation-schedule.ts'
+import type { CachedJob, CachedPod, Words } from '../model.ts'
+import { CONTRADICTED, MAX_MESSAGE, contradicted, errored, fromSummary } from './outcome.ts'
+import type { Claim, Outcome } from './outcome.ts'
 import { plainText, reasonWord } from './plain-text.ts'
 import { contradiction, finalSummaries, isSuccess, summaryOf } from './summaries.ts'
 import type { PodSummary } from './summaries.ts'
 
-/** How a run ended. */
-export type Outcome = {
-  readonly verdict: RunVerdict
-  readonly reason: string
-  readonly message: string
-  readonly runId?: string
-  readonly counts?: RunCounts
-  readonly scope?: RunScope
-}
-
-/** A Job that has ended, and what there is to judge its run by. */
+/** What there is to judge the run of a Job by. */
 export type Evidence = {
-  readonly job: Pick<CachedJob, 'uid' | 'name'> & { readonly end: JobEnd }
+  /** Without an `end`, the containers of the run have ended and others in its pods keep the Job going. */
+  readonly job: Pick<CachedJob, 'uid' | 'end'>
   /** The Job's pods. */
   readonly pods: readonly CachedPod[]
   /** What kept the run from getting on, when it was last seen: the deadline deletes the pod together with its reason. */
   readonly lastSeen?: Words | undefined
 }
 
-/** Longer than any summary's, and short enough for ten thousand statuses. */
-const MAX_MESSAGE = 1024
-/** sha256 in hexadecimal. */
-const MAX_DIGEST = 64
-
-/** How the run of a Job ended, by the Job's end and by what its pods left. */
+/** How the run of a Job ended: by what its pods left, and by the Job's end if there is one. */
 export function jobOutcome(evidence: Evidence): Outcome {
   const facts = factsOf(evidence)
   for (const check of CHECKS) {
@@ -44,8 +32,8 @@ export function jobOutcome(evidence: Evidence): Outcome {
 export function deletedJobOutcome(jobUid: string, pods: readonly CachedPod[]): Outcome {
   const finals = finalSummaries(pods, jobUid)
   const final = finals.find(isSuccess) ?? finals[0]
-  const contradicted = contradictedRun(finals, jobUid)
-  if (contradicted !== undefined) return contradicted
+  const untrue = contradictedRun(finals, jobUid)
+  if (untrue !== undefined) return untrue
   return final === undefined
     ? errored(
         'JobDeleted',
@@ -53,6 +41,25 @@ export function deletedJobOutcome(jobUid: string, pods: readonly CachedPod[]): O
           'The next run starts by the schedule, or now with a run request',
       )
     : fromSummary(final.summary)
+}
+
+/**
+ * What becomes of a run that is in the status already while its Job goes on; undefined: it stays as it is. A success is
+ * final, so that only a summary which contradicts it counts; after a failure the Job may try again, and succeed.
+ */
+export function revisedOutcome(
+  told: RecentRun,
+  jobUid: string,
+  pods: readonly CachedPod[],
+): Outcome | undefined {
+  if (told.reason === CONTRADICTED) return undefined
+  const finals = finalSummaries(pods, jobUid)
+  const success = finals.find(isSuccess)
+  const untrue = contradictedRun(finals, jobUid)
+  if (untrue !== undefined || success === undefined) return untrue
+  const [before, now] = [{ ...told, by: 'the status' }, claimOf(success)]
+  if (sameClaim(before, now)) return undefined
+  return told.verdict === 'Errored' ? fromSummary(success.summary) : contradicted(jobUid, [before, now])
 }
 
 // ── Facts ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -102,7 +109,7 @@ function endOf({ terminated, createdAt }: CachedPod): string {
 
 type Check = (facts: Facts) => Outcome | undefined
 
-const contradicted: Check = ({ finals, job }) => contradictedRun(finals, job.uid)
+const untrue: Check = ({ finals, job }) => contradictedRun(finals, job.uid)
 
 /** The run did its work, whatever became of its process. */
 const finishedRun: Check = ({ finals }) => {
@@ -111,16 +118,18 @@ const finishedRun: Check = ({ finals }) => {
 }
 
 const withoutRecord: Check = ({ job, pods, last }) => {
-  if (job.end.type !== 'Complete' || pods.length === 0) return undefined
+  const what = job.end === undefined ? 'container' : 'Job'
+  const succeeded = job.end === undefined ? last?.terminated?.exitCode === 0 : job.end.type === 'Complete'
+  if (!succeeded || pods.length === 0) return undefined
   return errored(
     'NoRunRecord',
-    `the Job succeeded, but its pod left ${whatInstead(last, job.uid)}; nobody can say that there are results. ` +
+    `the ${what} succeeded, but its pod left ${whatInstead(last, job.uid)}; nobody can say that there are results. ` +
       'Check that the image is the one of this release, and look at the log of the pod',
   )
 }
 
 const summaryLost: Check = ({ job }) => {
-  if (job.end.type !== 'Complete') return undefined
+  if (job.end?.type !== 'Complete') return undefined
   return {
     verdict: 'Unknown',
     reason: 'SummaryLost',
@@ -129,7 +138,7 @@ const summaryLost: Check = ({ job }) => {
 }
 
 const outOfTime: Check = ({ job, lastSeen }) => {
-  if (job.end.reason !== 'DeadlineExceeded') return undefined
+  if (job.end?.reason !== 'DeadlineExceeded') return undefined
   const stuck =
     lastSeen === undefined
       ? 'raise spec.job.activeDeadlineSeconds if the run needs longer'
@@ -171,7 +180,7 @@ const toldFailure: Check = ({ lastSummary }) =>
 const USAGE = 2
 
 const wrongConfiguration: Check = ({ job, last }) =>
-  last?.terminated?.exitCode === USAGE || (last === undefined && job.end.reason === 'PodFailurePolicy')
+  last?.terminated?.exitCode === USAGE || (last === undefined && job.end?.reason === 'PodFailurePolicy')
     ? errored(
         'InvalidInput',
         'the job refused its configuration (exit code 2) and could not say why; look at the log of the pod',
@@ -179,7 +188,7 @@ const wrongConfiguration: Check = ({ job, last }) =>
     : undefined
 
 const CHECKS: readonly Check[] = [
-  contradicted,
+  untrue,
   finishedRun,
   withoutRecord,
   summaryLost,
@@ -192,7 +201,10 @@ const CHECKS: readonly Check[] = [
 ]
 
 function otherFailure({ job, last, lastSeen }: Facts): Outcome {
-  const { reason, message } = job.end
+  const { reason, message } = job.end ?? {
+    reason: 'ContainerFailed',
+    message: 'the container left no summary',
+  }
   const words = [
     plainText(message, MAX_MESSAGE / 2) || 'the Job failed',
     last?.terminated && `the last pod ended with exit code ${last.terminated.exitCode}`,
@@ -203,37 +215,20 @@ function otherFailure({ job, last, lastSeen }: Facts): Outcome {
 
 // ── Words ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function errored(reason: string, message: string): Outcome {
-  return { verdict: 'Errored', reason, message }
-}
-
-/** A pod that a person made under the Job can leave a summary as well as the run's own: of two that differ, neither counts. */
 function contradictedRun(finals: readonly PodSummary[], jobUid: string): Outcome | undefined {
   const pair = contradiction(finals)
-  if (pair === undefined) return undefined
-  const claims = pair.map(
-    ({ pod, summary: { verdict, runId, counts } }) =>
-      `${pod} says ${verdict}, run ${runId ?? 'without a number'}, ${counts.pass} pass and ${counts.notPass} not pass`,
-  )
-  return errored(
-    'SummariesContradict',
-    `two pods of the Job left summaries that contradict each other: ${claims.join('; ')}. Neither counts: find out who ` +
-      `made these pods; "rapidrmf runs list" has the outcome (run key ${jobUid})`,
-  )
+  return pair && contradicted(jobUid, pair.map(claimOf))
 }
 
-function fromSummary({ verdict, reason, message, runId, counts, final, scope }: RunSummary): Outcome {
-  return {
-    verdict,
-    reason: reasonWord(reason, 'RunReported'),
-    message: plainText(message, MAX_MESSAGE),
-    ...(runId === null ? {} : { runId: String(runId) }),
-    // Before the end they are those of a moment.
-    ...(final ? { counts } : {}),
-    ...(scope === undefined
-      ? {}
-      : { scope: { digest: plainText(scope.digest, MAX_DIGEST), text: plainText(scope.text, MAX_MESSAGE) } }),
-  }
+function claimOf({ pod, summary: { verdict, runId, counts } }: PodSummary): Claim {
+  return { by: pod, verdict, runId, pass: counts.pass, notPass: counts.notPass }
+}
+
+function sameClaim(a: Claim, b: Claim): boolean {
+  const [left, right] = [a, b].map(({ verdict, runId, pass, notPass }) =>
+    JSON.stringify([verdict, String(runId ?? ''), pass, notPass]),
+  )
+  return left === right
 }
 
 /** A message without a usable summary, in a few words; none of its own, which may be anything. */

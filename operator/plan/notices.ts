@@ -1,5 +1,5 @@
 import type { FinishedRun, RecentRun, ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
-import { QUEUED } from './active.ts'
+import { isStuck } from './active.ts'
 import { failedRequestEvent, skippedEvent } from './events.ts'
 import { plainText } from './plain-text.ts'
 import type { RunRequest } from './run-request.ts'
@@ -87,9 +87,8 @@ function unrecorded(
 }
 
 function stuck({ active = [] }: ValidationScheduleStatus): Notice[] {
-  return active.flatMap((run) => {
-    const { jobUID, job, reason, message = '', startTime = '' } = run
-    if (reason === undefined || reason === QUEUED) return []
+  return active.filter(isStuck).flatMap((run) => {
+    const { jobUID, job, reason = '', message = '', startTime = '' } = run
     const occasion = `${jobUID} ${reason}`
     const subject = `jobs/${job}`
     return [{ type: 'run.stuck', occasion, subject, reason, message, since: startTime, run: noticedRun(run) }]

@@ -1,8 +1,15 @@
-import type { ActiveRun, FinishedRun, ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
-import type { CachedCronJob, CachedJob, CachedPod, CachedSchedule, JobEnd } from '../model.ts'
-import { NO_POD_AGAIN_MS, activeRun, lacksPod, noPodDue } from './active.ts'
-import { deletedJobOutcome, jobOutcome } from './job-outcome.ts'
-import type { Outcome } from './job-outcome.ts'
+import type {
+  ActiveRun,
+  FinishedRun,
+  RecentRun,
+  ValidationScheduleStatus,
+} from '../../crds/validation-schedule.ts'
+import type { CachedCronJob, CachedJob, CachedPod, CachedSchedule, Words } from '../model.ts'
+import { NO_POD_AGAIN_MS, RUN_ENDED, activeRun, lacksPod, noPodDue } from './active.ts'
+import { runEndedAt, tellAt } from './held-job.ts'
+import { toldRuns } from './history.ts'
+import { deletedJobOutcome, jobOutcome, revisedOutcome } from './job-outcome.ts'
+import type { Outcome } from './outcome.ts'
 import type { Learned, LiveRead } from './live-reads.ts'
 import { isRunOf } from './ownership.ts'
 import { mergeRuns } from './recent-runs.ts'
@@ -23,7 +30,7 @@ export type Runs = {
   /** Sure to be runs of this schedule. */
   readonly jobs: readonly CachedJob[]
   readonly active: readonly ActiveRun[]
-  /** Those that have ended and are not in the status yet. */
+  /** Those that have ended and are not in the status yet, or otherwise than they are there. */
   readonly finished: readonly FinishedRun[]
   /** The newest slot that has had a Job. */
   readonly lastScheduleTime: string | undefined
@@ -34,7 +41,7 @@ export type Runs = {
 
 type Judged = {
   readonly active?: ActiveRun
-  readonly finished?: FinishedRun
+  readonly finished?: FinishedRun | undefined
   readonly read?: LiveRead
   readonly requeueAt?: number
 }
@@ -46,13 +53,14 @@ const LATE_MS = 10_000
 
 export function readRuns(input: RunsInput): Runs {
   const { status } = input.schedule
-  const told = new Set(
-    [...(status.recentRuns ?? []), ...optional(status.lastRun)].map(({ jobUID }) => jobUID),
-  )
+  const told = toldRuns(status)
+  const active = new Set(status.active?.map(({ jobUID }) => jobUID))
   const jobs = ourJobs(input)
   const fresh = jobs.filter(({ uid }) => !told.has(uid))
+  // Told when its containers had ended, and not done with before its Job has ended as well.
+  const held = jobs.filter(({ uid }) => told.has(uid) && active.has(uid))
   const judged = [
-    ...newcomers(fresh, status).map((job) => judge(job, input)),
+    ...[...newcomers(fresh, status), ...held].map((job) => judge(job, told.get(job.uid), input)),
     ...vanished(jobs, status, told).map((run) => judgeVanished(run, input)),
   ]
   return {
@@ -89,7 +97,7 @@ function newcomers(
   fresh: readonly CachedJob[],
   { recentRuns = [] }: ValidationScheduleStatus,
 ): readonly CachedJob[] {
-  const ended = fresh.flatMap((job) => (job.end === undefined ? [] : [{ job, ...times(job, job.end) }]))
+  const ended = fresh.flatMap((job) => (job.end === undefined ? [] : [{ job, ...times(job, job.end.at) }]))
   const kept = new Set(
     mergeRuns(
       recentRuns,
@@ -102,34 +110,58 @@ function newcomers(
 function vanished(
   jobs: readonly CachedJob[],
   { active = [] }: ValidationScheduleStatus,
-  told: ReadonlySet<string>,
+  told: ReadonlyMap<string, unknown>,
 ): readonly ActiveRun[] {
   const present = new Set(jobs.map(({ uid }) => uid))
   return active.filter(({ jobUID }) => !present.has(jobUID) && !told.has(jobUID))
 }
 
-function judge(job: CachedJob, { schedule, pods, learned, now }: RunsInput): Judged {
+/** `told`: what the status says already of how the run ended. */
+function judge(job: CachedJob, told: RecentRun | undefined, input: RunsInput): Judged {
+  const { schedule, pods, learned, now } = input
   const before = schedule.status.active?.find(({ jobUID }) => jobUID === job.uid)
-  const live = learned.pods.get(job.uid)
-  const mine = live ?? pods.filter(({ jobUid }) => jobUid === job.uid)
-  if (job.end !== undefined) {
-    const { uid, name, end } = job
-    const lastSeen =
-      before?.reason === undefined ? undefined : { reason: before.reason, message: before.message ?? '' }
-    // The caches have no pods that have ended, and of several pods each has its say.
-    if (live === undefined) return { read: { kind: 'podsOfJob', uid, name } }
-    return {
-      finished: finishedRun(job, end, jobOutcome({ job: { uid, name, end }, pods: live, lastSeen })),
-    }
-  }
+  const mine = pods.filter(({ jobUid }) => jobUid === job.uid)
+  if (job.end !== undefined) return judgeEnd(job, { told, before }, input)
+  const end = mirrorsEnd(mine, told, job) ? judgeEndedPods(job, mine, { told, before }, input) : {}
+  const isTold = told !== undefined || end.finished !== undefined
   const warnings = learned.warnings.get(job.uid)
-  const active = activeRun({ job, pods: mine, before, warning: warnings?.at(0) })
-  if (!lacksPod(job, mine, before)) return { active }
+  const active = activeRun({ job, pods: mine, before, warning: warnings?.at(0), isTold })
+  if (!lacksPod(job, mine, before)) return { active, ...end }
   if (warnings !== undefined) return { active, requeueAt: now + NO_POD_AGAIN_MS }
   const due = noPodDue(job)
   return due > now
     ? { active, requeueAt: due }
     : { active, read: { kind: 'warningsOfJob', uid: job.uid, name: job.name } }
+}
+
+type Known = { readonly told: RecentRun | undefined; readonly before: ActiveRun | undefined }
+
+/** The Job has ended. The caches have no pods that have, and of several pods each has its say: so all of them are read. */
+function judgeEnd(job: CachedJob, known: Known, { learned, now }: RunsInput): Judged {
+  const pods = learned.pods.get(job.uid)
+  if (pods === undefined) return { read: { kind: 'podsOfJob', uid: job.uid, name: job.name } }
+  return { finished: finishedRun(job, pods, known, now) }
+}
+
+function mirrorsEnd(pods: readonly CachedPod[], told: RecentRun | undefined, { uid }: CachedJob): boolean {
+  return told === undefined || revisedOutcome(told, uid, pods) !== undefined
+}
+
+/** The Job goes on, and the containers of its run may have ended. */
+function judgeEndedPods(
+  job: CachedJob,
+  cached: readonly CachedPod[],
+  known: Known,
+  { learned, now }: RunsInput,
+): Judged {
+  const due = tellAt(job.uid, cached, now)
+  if (due === undefined) return {}
+  if (due > now) return { requeueAt: due }
+  const pods = learned.pods.get(job.uid)
+  if (pods === undefined) return { read: { kind: 'podsOfJob', uid: job.uid, name: job.name } }
+  // Another try has begun that the cache does not show yet, or the pod is gone.
+  if (runEndedAt(pods, now) === undefined) return { requeueAt: now + UNSEEN_AGAIN_MS }
+  return { finished: finishedRun(job, pods, known, now) }
 }
 
 /**
@@ -155,24 +187,41 @@ function judgeVanished(run: ActiveRun, { learned, now }: RunsInput): Judged {
   return { finished }
 }
 
-function finishedRun(job: CachedJob, end: JobEnd, outcome: Outcome): FinishedRun {
+/** Undefined: what the status says of it stands. */
+function finishedRun(
+  job: CachedJob,
+  pods: readonly CachedPod[],
+  { told, before }: Known,
+  now: number,
+): FinishedRun | undefined {
+  const outcome: Outcome | undefined =
+    told === undefined
+      ? jobOutcome({ job, pods, lastSeen: lastSeen(before) })
+      : revisedOutcome(told, job.uid, pods)
+  if (outcome === undefined) return undefined
   const slot = utc(job.slot)
   return {
     jobUID: job.uid,
     job: job.name,
     trigger: slot === undefined ? 'Manual' : 'Schedule',
     ...(slot === undefined ? {} : { scheduledTime: slot }),
-    ...times(job, end),
+    ...times(job, job.end?.at ?? isoTime(runEndedAt(pods, now) ?? now)),
     late: isLate(slot, utc(job.createdAt)),
     ...outcome,
   }
 }
 
-function times(job: CachedJob, end: JobEnd): { startTime?: string; completionTime: string } {
+/** What kept the run from getting on. */
+function lastSeen(before: ActiveRun | undefined): Words | undefined {
+  if (before?.reason === undefined || before.reason === RUN_ENDED) return undefined
+  return { reason: before.reason, message: before.message ?? '' }
+}
+
+function times(job: CachedJob, end: string): { startTime?: string; completionTime: string } {
   const startTime = utc(job.startTime ?? job.createdAt)
   return {
     ...(startTime === undefined ? {} : { startTime }),
-    completionTime: utc(end.at) ?? startTime ?? isoTime(0),
+    completionTime: utc(end) ?? startTime ?? isoTime(0),
   }
 }
 

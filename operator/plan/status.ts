@@ -1,12 +1,12 @@
-import type { FinishedRun, ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
+import type { ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
 import type { CachedSchedule } from '../model.ts'
 import { conditionsOf } from './conditions.ts'
 import type { CronJobState } from './conditions.ts'
+import { historyOf } from './history.ts'
 import { childName } from './names.ts'
 import type { NextSlot } from './next-slot.ts'
-import { compactRun, mergeRuns } from './recent-runs.ts'
 import type { Runs } from './runs.ts'
-import { isoTime, newest } from './time.ts'
+import { isoTime } from './time.ts'
 
 export type StatusInput = {
   readonly schedule: CachedSchedule
@@ -35,23 +35,6 @@ export function assembleStatus(input: StatusInput): ValidationScheduleStatus {
     ...history,
     lastHandledRunRequest: input.handledRunRequest ?? before.lastHandledRunRequest,
   })
-}
-
-/** The last run seen of which the history knows; the words of older ones are not kept. */
-function historyOf(
-  before: ValidationScheduleStatus,
-  finished: readonly FinishedRun[],
-): Pick<ValidationScheduleStatus, 'lastRun' | 'lastCompletedTime' | 'lastPassedTime' | 'recentRuns'> {
-  const known = before.lastRun === undefined ? finished : [before.lastRun, ...finished]
-  const recentRuns = mergeRuns(before.recentRuns ?? [], known.map(compactRun))
-  const ended = (verdicts: readonly string[]) =>
-    finished.filter(({ verdict }) => verdicts.includes(verdict)).map(({ completionTime }) => completionTime)
-  return {
-    lastRun: known.find(({ jobUID }) => jobUID === recentRuns[0]?.jobUID) ?? before.lastRun,
-    lastCompletedTime: newest(before.lastCompletedTime, ...ended(['Passed', 'Findings'])),
-    lastPassedTime: newest(before.lastPassedTime, ...ended(['Passed'])),
-    recentRuns: recentRuns.length === 0 ? undefined : recentRuns,
-  }
 }
 
 /** Whose the name is decides whether it is there under this name at all. */

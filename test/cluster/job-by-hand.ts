@@ -3,7 +3,7 @@ import type { ObjectMeta } from '../../operator/kube/object.ts'
 import { childName } from '../../operator/plan/names.ts'
 import type { Schedules } from './schedules.ts'
 
-type PodSpec = { readonly containers: readonly object[] }
+type PodSpec = { readonly containers: readonly object[]; readonly initContainers?: readonly object[] }
 type JobTemplate = {
   readonly metadata: Pick<ObjectMeta, 'labels' | 'annotations'>
   readonly spec: { readonly template: { readonly spec: PodSpec } }
@@ -15,6 +15,8 @@ export type ByHand = {
   readonly labels?: ObjectMeta['labels']
   /** Beside the job's own, as a webhook of a service mesh would add it. */
   readonly container?: object
+  /** Before it, or with `restartPolicy: Always` beside it. */
+  readonly initContainer?: object
 }
 
 /** The Job that `kubectl create job NAME --from=cronjob/…` makes of a schedule's CronJob, but for what is given. */
@@ -22,12 +24,16 @@ export async function createJobByHand(
   schedules: Schedules,
   schedule: string,
   name: string,
-  { ownerReferences, labels, container }: ByHand = {},
+  { ownerReferences, labels, container, initContainer }: ByHand = {},
 ): Promise<{ readonly job: string; readonly uid: string }> {
   const { metadata, spec } = await schedules.cronJobOf(schedule)
   const template = spec['jobTemplate'] as JobTemplate
   const pod = template.spec.template
   const containers = [...pod.spec.containers, ...(container === undefined ? [] : [container])]
+  const initContainers = [
+    ...(pod.spec.initContainers ?? []),
+    ...(initContainer === undefined ? [] : [initContainer]),
+  ]
   const cronJob = {
     apiVersion: 'batch/v1',
     kind: 'CronJob',
@@ -44,7 +50,7 @@ export async function createJobByHand(
       annotations: { ...template.metadata.annotations, 'cronjob.kubernetes.io/instantiate': 'manual' },
       ownerReferences: ownerReferences ?? [{ ...cronJob, controller: true }],
     },
-    spec: { ...template.spec, template: { ...pod, spec: { ...pod.spec, containers } } },
+    spec: { ...template.spec, template: { ...pod, spec: { ...pod.spec, containers, initContainers } } },
   })
   return { job: name, uid: made.metadata.uid ?? '' }
 }

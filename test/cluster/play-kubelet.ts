@@ -1,7 +1,14 @@
 // The test cluster has no node. A test patches pod status as a kubelet would, and the real Job controller draws its
 // conclusions from it.
 import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node'
-import type { V1ContainerState, V1ContainerStatus, V1Job, V1Pod, V1PodStatus } from '@kubernetes/client-node'
+import type {
+  V1Container,
+  V1ContainerState,
+  V1ContainerStatus,
+  V1Job,
+  V1Pod,
+  V1PodStatus,
+} from '@kubernetes/client-node'
 import { hasCode } from './client.ts'
 import type { Client } from './client.ts'
 import { until } from './until.ts'
@@ -24,6 +31,8 @@ export type Kubelet = {
   running(pod: V1Pod): Promise<V1Pod>
   /** The container ended; exit code 0 makes the pod Succeeded, any other Failed. */
   ended(pod: V1Pod, ending: Ending): Promise<V1Pod>
+  /** The job's container ended, and the others of the pod go on, sidecars among its init containers too. */
+  containerEnded(pod: V1Pod, ending: Ending): Promise<V1Pod>
   /** The container does not start: `ImagePullBackOff`, `CreateContainerConfigError`, … */
   waiting(pod: V1Pod, reason: string, message: string): Promise<V1Pod>
   /** What the scheduler writes when no node will do. */
@@ -73,6 +82,18 @@ export function playKubelet({ core, batch }: Client, namespace: string): Kubelet
       }),
     running,
     ended,
+    containerEnded: (pod, ending) => {
+      const going = { running: { startedAt: new Date() } }
+      const sidecars = (pod.spec?.initContainers ?? []).filter(
+        ({ restartPolicy }) => restartPolicy === 'Always',
+      )
+      return patchStatus(pod, {
+        phase: 'Running',
+        conditions: [condition('Ready', 'False')],
+        initContainerStatuses: statusesOf(sidecars, () => going, true),
+        containerStatuses: everyContainer(pod, terminated(ending), false, going),
+      })
+    },
     waiting: (pod, reason, message) =>
       patchStatus(pod, {
         phase: 'Pending',
@@ -158,14 +179,22 @@ function everyContainer(
   ready = false,
   ofOthers = state,
 ): V1ContainerStatus[] {
-  return (pod.spec?.containers ?? []).map(({ name, image = '' }, index) => ({
+  return statusesOf(pod.spec?.containers ?? [], (index) => (index === 0 ? state : ofOthers), ready)
+}
+
+function statusesOf(
+  containers: readonly V1Container[],
+  stateOf: (index: number) => ContainerState,
+  ready: boolean,
+): V1ContainerStatus[] {
+  return containers.map(({ name, image = '' }, index) => ({
     name,
     image,
     imageID: '',
     ready,
     started: ready,
     restartCount: 0,
-    state: only(index === 0 ? state : ofOthers),
+    state: only(stateOf(index)),
   }))
 }
 

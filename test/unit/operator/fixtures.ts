@@ -108,10 +108,12 @@ export function pod(jobUid: string, change: Partial<CachedPod> = {}): CachedPod 
     jobUid,
     index: undefined,
     createdAt: at(-3600),
+    deleting: false,
     phase: 'Running',
     waiting: undefined,
     unschedulable: undefined,
     terminated: undefined,
+    stillRunning: [],
     ...change,
   }
 }

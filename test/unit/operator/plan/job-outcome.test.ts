@@ -1,7 +1,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { deletedJobOutcome, jobOutcome } from '../../../../operator/plan/job-outcome.ts'
-import type { Evidence, Outcome } from '../../../../operator/plan/job-outcome.ts'
+import type { Evidence } from '../../../../operator/plan/job-outcome.ts'
+import type { Outcome } from '../../../../operator/plan/outcome.ts'
 import type { CachedPod, JobEnd } from '../../../../operator/model.ts'
 import { ALL_PASS } from '../../../support/all-pass.ts'
 import { at, endedPod, pod, summary } from '../fixtures.ts'
@@ -17,7 +18,7 @@ const failed = (
   at: at(0),
 })
 const judge = (end: JobEnd, pods: readonly CachedPod[], more: Partial<Evidence> = {}) =>
-  jobOutcome({ job: { uid: 'j', name: 'job', end }, pods, ...more })
+  jobOutcome({ job: { uid: 'j', end }, pods, ...more })
 const word = ({ verdict, reason }: Outcome) => `${verdict}/${reason}`
 
 const failure = {
@@ -302,7 +303,7 @@ describe('two summaries of one run', () => {
     for (const order of [pods, pods.toReversed()]) {
       for (const outcome of [judge(complete, order), judge(failed(), order), deletedJobOutcome('j', order)]) {
         expect(word(outcome)).toBe('Errored/SummariesContradict')
-        expect(outcome.message).toMatch(/^two pods of the Job.*: job-a says .*; job-b says .*run key j/)
+        expect(outcome.message).toMatch(/: job-a says .*; job-b says .*run key j/)
         expect(outcome).not.toHaveProperty('counts')
       }
     }
