@@ -1,7 +1,9 @@
 import { command, flag, subcommands } from 'cmd-ts'
 import type { IdSpace } from '../db/id-space.ts'
+import type { DatabaseStatus } from '../db/status.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action } from '../io.ts'
+import { plural } from '../words.ts'
 import { withDatabase } from './connection.ts'
 import { configOption, databaseEnvOption, databaseUrlOption, jsonFlag } from './options.ts'
 import { pruneCommand } from './prune.ts'
@@ -33,7 +35,7 @@ const migrateCommand = command({
 const statusCommand = command({
   name: 'status',
   description:
-    'Say which migrations are applied and how far the ids of results are used up; exit 2 if any is missing',
+    'Show the schema in use, the migrations applied, how shared tables differ from what is needed, and how far the ids of results are used up; exit 2 if anything has to be done',
   args: { ...target, json: jsonFlag },
   examples: [
     { description: 'Before a new version goes live', command: 'rapidrmf db status --env production' },
@@ -42,25 +44,30 @@ const statusCommand = command({
   handler:
     ({ json, ...options }): Action =>
     async (io) => {
-      const { schemaStatus } = await import('../db/schema.ts')
-      const { idSpace } = await import('../db/id-space.ts')
-      const status = await withDatabase(options, PURPOSE, io, async (client) => {
-        const schema = await schemaStatus(client)
-        return { ...schema, result_ids: (await idSpace(client)) ?? null }
-      })
-      const { applied, pending, unknown, result_ids: ids } = status
+      const { databaseStatus } = await import('../db/status.ts')
+      const status = await withDatabase(options, PURPOSE, io, databaseStatus)
       if (json) await writeJson(io.stdout, status)
-      else {
-        const list = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '))
-        await write(
-          io.stdout,
-          `applied: ${list(applied)}\npending: ${list(pending)}\nfrom a newer version: ${list(unknown)}\n` +
-            `ids of results: ${ids === null ? 'bigint' : `integer, ${percentUsed(ids)} used`}\n`,
-        )
-      }
-      return pending.length + unknown.length === 0 ? 0 : 2
+      else await write(io.stdout, await statusText(status))
+      return status.ready ? 0 : 2
     },
 })
+
+async function statusText(status: DatabaseStatus): Promise<string> {
+  const { problemText } = await import('../db/table-shapes.ts')
+  const { schema, schema_problem: problem, hidden, applied, pending, unknown } = status
+  const list = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '))
+  const { table_problems: problems, result_ids: ids } = status
+  return [
+    `schema: ${schema ?? `unclear: ${problem}`}`,
+    ...(hidden.length === 0 ? [] : [`hidden by it: ${hidden.join(', ')}`]),
+    `applied: ${list(applied)}`,
+    `pending: ${list(pending)}`,
+    `from a newer version: ${list(unknown)}`,
+    `shared tables: ${problems.length === 0 ? 'as needed' : plural(problems.length, 'difference')}`,
+    ...problems.map((each) => `  ${problemText(each)} (affects: ${each.affects})`),
+    `ids of results: ${ids === null ? 'bigint' : `integer, ${percentUsed(ids)} used`}\n`,
+  ].join('\n')
+}
 
 const widenIds = command({
   name: 'widen-ids',

@@ -177,7 +177,7 @@ async function updateControls(
   await client.query(
     `UPDATE controls c
         SET control_id = u.control_id, title = u.title, family = u.family,
-            attributes = coalesce(u.attributes::json, c.attributes)
+            attributes = coalesce(u.attributes, c.attributes::text)::json
        FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[])
             AS u (id, control_id, title, family, attributes)
       WHERE c.id = u.id`,

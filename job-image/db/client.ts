@@ -47,18 +47,20 @@ const SESSION = `
   SET tcp_user_timeout TO '30s';
   SELECT pg_backend_pid() AS pid`
 
+const BIGINT = 20
 const TIMESTAMP = 1114
 const TIMESTAMPTZ = 1184
 
 /**
  * Timestamps stay the text PostgreSQL sends: pg's own parser reads them in the process's zone, cuts microseconds and
- * turns infinity into a number. Per client, because the library is imported by programs with parsers of their own.
+ * turns infinity into a number. A bigint, for pg a text, is a number: other programs may have made their ids bigint, and
+ * an id is compared with ids that are integer elsewhere. Per client, because the library is imported by programs with parsers of their own.
  */
 const TYPE_PARSERS: CustomTypesConfig = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
-    oid === TIMESTAMP || oid === TIMESTAMPTZ
-      ? (text: string) => text
-      : types.getTypeParser(oid, format)) as CustomTypesConfig['getTypeParser'],
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
+    if (oid === TIMESTAMP || oid === TIMESTAMPTZ) return (text: string) => text
+    return oid === BIGINT ? Number : types.getTypeParser(oid, format)
+  }) as CustomTypesConfig['getTypeParser'],
 }
 
 /** A connected, configured session. Retries while the server is away; what a person must mend throws at once. */

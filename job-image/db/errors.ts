@@ -45,6 +45,9 @@ const DATA_CLASSES = new Set([
 
 const STORED_VALUE = 'a stored value cannot be read or kept as it is: correct the row that holds it'
 
+const OTHER_SHAPE =
+  'the tables are not as rapidrmf needs them: "rapidrmf db status" lists every difference, docs/tables.md what is needed'
+
 /** What only a person can mend; key: SQLSTATE, or its class. */
 const REMEDIES: Record<string, string> = {
   '22': STORED_VALUE,
@@ -52,6 +55,10 @@ const REMEDIES: Record<string, string> = {
   '28P01': 'check user and password of the database URL',
   '28000': 'check user, database and TLS mode of the database URL (pg_hba.conf refuses this combination)',
   '3D000': 'check the database name of the URL, or create the database',
+  '42703': OTHER_SHAPE, // undefined column
+  '42P01': OTHER_SHAPE, // undefined table
+  '42804': OTHER_SHAPE, // datatype mismatch
+  '42883': OTHER_SHAPE, // undefined function: an operator that this type of column does not have
   '42501': 'grant the missing privilege to this role (see "Database roles" in the README)',
 }
 

@@ -177,7 +177,7 @@ async function updateSystems(client: Client, systems: readonly InventorySystem[]
     `UPDATE systems s
         SET environment = r.environment,
             description = coalesce(r.description, s.description),
-            attributes = coalesce(r.attributes, s.attributes),
+            attributes = coalesce(r.attributes::text, s.attributes::text)::json,
             updated_at = clock_timestamp() AT TIME ZONE 'UTC'
        FROM json_to_recordset($1) AS r (name text, environment text, description text, attributes json)
       WHERE s.name = r.name`,
@@ -267,7 +267,7 @@ async function updateEvidence(client: Client, plans: readonly EvidencePlan[]): P
     `UPDATE evidence e
         SET evidence_type = r.type, key = r.key, collected_at = r.collected_at, expires_at = r.expires_at,
             filename = coalesce(r.filename, e.filename), size = coalesce(r.size, e.size),
-            attributes = coalesce(r.attributes, e.attributes)
+            attributes = coalesce(r.attributes::text, e.attributes::text)::json
        FROM json_to_recordset($1) AS r ${EVIDENCE_RECORD}
       WHERE e.id = r.id`,
     [JSON.stringify(rows)],
