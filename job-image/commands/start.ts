@@ -1,8 +1,9 @@
-import { command, number, option, string } from 'cmd-ts'
+import { command, number, option, optional, string } from 'cmd-ts'
 import type { Logger } from '../../logging/logger.ts'
 import { InputError, asError } from '../errors.ts'
 import { runAction } from '../io.ts'
 import type { Action, Io } from '../io.ts'
+import type { CliScheduleOptions } from '../run/cli-schedule.ts'
 import type { SchedulerObserver, SchedulerOptions } from '../run/scheduler.ts'
 import type { RunLog } from '../output/run-log.ts'
 import { openTracing } from '../tracing/open.ts'
@@ -39,6 +40,14 @@ const deadlineOption = option({
   description: 'How late, in seconds, a slot may still be run; later ones are skipped with a message',
 })
 
+const scheduleOption = option({
+  long: 'schedule',
+  type: optional(string),
+  description:
+    'A name of its own for the schedule; all instances of one schedule together run each slot once. ' +
+    'Default: environment, cron, time zone and selection tell it from others',
+})
+
 /** `rapidrmf scheduler start` */
 export const startCommand = command({
   name: 'start',
@@ -50,6 +59,7 @@ export const startCommand = command({
     cron: cronOption,
     timezone: timezoneOption,
     startingDeadline: deadlineOption,
+    schedule: scheduleOption,
     ...selectionArgs,
     ...incrementalArgs,
     concurrency: concurrencyOption,
@@ -61,6 +71,10 @@ export const startCommand = command({
     {
       description: 'Workdays at half past six in Berlin',
       command: 'rapidrmf scheduler start --cron "30 6 * * 1-5" --timezone Europe/Berlin',
+    },
+    {
+      description: 'Beside another schedule at the same time, with rule packs of its own',
+      command: 'rapidrmf scheduler start --config lax.yaml --schedule lax',
     },
   ],
   handler: ({ migrate, ...options }): Action =>
@@ -117,19 +131,25 @@ async function checkDatabase(target: Target, migrate: boolean, io: Io, log: Logg
 function loggingObserver(
   log: Logger,
   runLog: (log: Logger) => RunLog,
-  { env, cron, timezone }: Pick<SchedulerOptions, 'env' | 'cron' | 'timezone'>,
+  { env, cron, timezone, schedule = `${env} ${cron}` }: CliScheduleOptions,
 ): SchedulerObserver {
   let run = runLog(log)
+  let started: string | undefined
   return {
     next: (slot) => log.info({ cron, timezone, slot }, 'waiting for the next slot'),
     skipped: (slots, reason) => log.warn({ slots, reason }, 'skipped'),
     started: (slot, runKey) => {
-      run = runLog(log.child({ slot, run_key: runKey, schedule: `${env} ${cron}` }))
+      started = slot
+      run = runLog(log.child({ slot, run_key: runKey, schedule }))
       return run.observer
     },
     finished: (_slot, summary) => run.ended(summary),
     retrying: (_slot, error, { retry, pause }) => run.failed(error, { retry, pause_seconds: pause }),
-    failed: (_slot, error, why) => run.failed(error, why === undefined ? {} : { why }),
+    failed: (slot, error, why) => {
+      // What kept the slot from being started has no run key; the log of the run before it would be the wrong place.
+      const place = slot === started ? run : runLog(log.child({ slot, schedule }))
+      place.failed(error, why === undefined ? {} : { why })
+    },
     warned: (message) => log.warn(message),
     stopped: () => log.info('stopped'),
   }

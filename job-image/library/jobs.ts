@@ -87,6 +87,11 @@ export type StartSchedulerOptions = ValidationTarget & {
   readonly timezone?: string
   /** How late a slot may still be run, in seconds. Default: 300. */
   readonly startingDeadline?: number
+  /**
+   * A name of its own for the schedule. Default: environment, cron, timezone and selection tell it from others; all
+   * instances of one schedule together run each slot once.
+   */
+  readonly schedule?: string
   readonly observer?: Partial<SchedulerObserver>
 }
 
@@ -100,13 +105,14 @@ export type Scheduler = {
 /** Runs a validation at each slot of a schedule, in this process, until `stop` is called. */
 export function startScheduler(options: StartSchedulerOptions = {}): Scheduler {
   const stop = new AbortController()
-  const { cron = '0 2 * * *', timezone = 'Etc/UTC', startingDeadline = 300, observer } = options
+  const { cron = '0 2 * * *', timezone = 'Etc/UTC', startingDeadline = 300, schedule, observer } = options
   const done = watchSchedule(
     {
       ...targetOptions(options),
       cron,
       timezone,
       startingDeadline,
+      schedule,
       ...choicesOf(options),
       signal: stop.signal,
       observer: { ...SILENT, ...observer },

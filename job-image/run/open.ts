@@ -143,7 +143,7 @@ export function refuseDigests(run: JobRun, mine: RunDigests): void {
   if (different.length === 0) return
   throw new InputError(
     `run ${run.id} (key ${run.run_key}) was begun with ${different.join(' and ')}; ` +
-      'attempts at one run must judge the same thing: restore what it was begun with, or start a new run with another run key',
+      'attempts at one run must judge the same thing: restore what it was begun with, or start a new run with another run key (--run-key, or --schedule of "scheduler start")',
   )
 }
 

@@ -1,30 +1,25 @@
 import { CronError, TimeZoneError, isTimeZone, nextRun, parseCron } from '../../crds/cron.ts'
 import type { CronSchedule } from '../../crds/cron.ts'
 import type { RunSummary } from '../../crds/run-summary.ts'
-import type { Selection } from '../../crds/selection.ts'
 import { incrementalFor } from '../config/incremental.ts'
 import type { IncrementalOptions } from '../config/incremental.ts'
 import { pauseAfter } from '../config/scheduler-settings.ts'
 import { resolveTarget } from '../config/target.ts'
-import type { TargetOptions } from '../config/target.ts'
 import { InputError, InterruptedError, RunError, asError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { selectionFor } from '../selection/sources.ts'
 import { sendBetweenRuns } from './between-runs.ts'
+import { cliSchedule } from './cli-schedule.ts'
+import type { CliScheduleOptions } from './cli-schedule.ts'
 import { requestFromConfig } from './from-config.ts'
 import { executeRun } from './job.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import type { RunObserver } from './request.ts'
 
-export type SchedulerOptions = TargetOptions & {
-  /** Five fields as the CronJob controller reads them; 7 is Sunday too. */
-  readonly cron: string
-  /** IANA name. */
-  readonly timezone: string
+/** `cron` has five fields as the CronJob controller reads them; 7 is Sunday too. `selection`: above other sources. */
+export type SchedulerOptions = CliScheduleOptions & {
   /** How late a slot may still be run, in seconds; the newest such slot is run, older ones are skipped. */
   readonly startingDeadline: number
-  /** Above what the variable and the configuration say. */
-  readonly selection?: Selection
   readonly incremental?: IncrementalOptions
   readonly concurrency?: number | undefined
   readonly signal: AbortSignal
@@ -45,6 +40,7 @@ export type SchedulerObserver = {
   next(slot: string): void
   /** Slots that were due and are not run, with the reason. */
   skipped(slots: readonly string[], reason: string): void
+  /** Not where the configuration cannot be read any more: then there is only `failed`. */
   started(slot: string, runKey: string): RunObserver
   finished(slot: string, summary: RunSummary): void
   /** The slot is tried again in `pause` seconds: for the `retry`-th time. */
@@ -122,6 +118,7 @@ export function checkScheduler(
   const { config, environment } = resolveTarget(options, io)
   selectionFor(config, environment, options.selection, io)
   incrementalFor(config, options.incremental ?? {}, io)
+  cliSchedule(options, io)
   return schedule
 }
 
@@ -179,11 +176,6 @@ async function sleepUntil(slot: Date, clock: Clock, signal: AbortSignal): Promis
   }
 }
 
-/** The same on every instance that watches the schedule, so that the database can tell. */
-export function scheduleIdentity(environment: string, cron: string, timezone: string): string {
-  return `cli:${environment}|${cron.trim().split(/\s+/).join(' ')}|${timezone}`
-}
-
 type Slot = { readonly at: Date; readonly next: Date | undefined }
 
 /**
@@ -238,16 +230,16 @@ async function trySlot(
   slot: string,
   first: boolean,
 ): Promise<RunSummary | Error> {
-  const uid = scheduleIdentity(options.env, options.cron, options.timezone)
-  const runKey = `${uid}@${slot}`
-  const run = options.observer.started(slot, runKey)
   try {
+    const identity = cliSchedule(options, io)
+    const runKey = `${identity.uid}@${slot}`
+    const run = options.observer.started(slot, runKey)
     const request = requestFromConfig(
       options,
       {
         runKey,
         triggeredBy: 'scheduler',
-        schedule: { uid, name: `${options.env} ${options.cron}`, slotAt: slot },
+        schedule: { ...identity, slotAt: slot },
         ...(options.selection === undefined ? {} : { selection: options.selection }),
         ...(options.incremental === undefined ? {} : { incremental: options.incremental }),
         ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),

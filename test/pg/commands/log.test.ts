@@ -172,6 +172,26 @@ describe('level and format', () => {
       counts: expect.objectContaining({ results: 50 }) as object,
     })
   })
+
+  it('of a slot whose configuration became unreadable: with the slot, and no run', async () => {
+    folder.write('changing.yaml', 'environments:\n  production: {}\n')
+    const scheduler = startCli(['scheduler', 'start', '--cron', '@every 1s', '--config', 'changing.yaml'], {
+      cwd: folder.path,
+      env: { DATABASE_URL: url },
+    })
+    await scheduler.said(/"verdict":"Findings"/)
+    folder.write('changing.yaml', 'environment: {}\n')
+    await scheduler.said(/unknown key/)
+    scheduler.kill('SIGTERM')
+    const line = linesOf((await scheduler.ended).stdout).find(({ error }) =>
+      /unknown key/.test(String(error)),
+    )
+    expect(line).toMatchObject({
+      schedule: 'production @every 1s',
+      slot: expect.stringMatching(/Z$/) as string,
+    })
+    expect(line).not.toHaveProperty('run_key')
+  })
 })
 
 describe('a secret', () => {

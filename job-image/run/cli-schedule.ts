@@ -1,0 +1,52 @@
+import { shortDigest } from '../../crds/run-summary.ts'
+import type { Selection } from '../../crds/selection.ts'
+import { resolveTarget } from '../config/target.ts'
+import type { TargetOptions } from '../config/target.ts'
+import { InputError } from '../errors.ts'
+import type { Io } from '../io.ts'
+import { scopeOfSelection } from '../selection/scope.ts'
+import { selectionFor } from '../selection/sources.ts'
+import type { ScheduleIdentity } from './request.ts'
+
+/** What tells one `scheduler start` from another. */
+export type CliScheduleOptions = TargetOptions & {
+  readonly cron: string
+  /** IANA name. */
+  readonly timezone: string
+  readonly selection?: Selection
+  /** A name of its own, which is then all that tells it from the environment's other schedules. */
+  readonly schedule?: string | undefined
+}
+
+/** With the environment's name and the slot it fits the 255 characters of a run key. */
+const MAX_NAME = 100
+
+/**
+ * The same for every instance that watches the schedule, so that they run each slot once. What the runs are restricted
+ * to is part of it: two instances that validate different things are two schedules. Throws InputError where the
+ * configuration or the name is no good.
+ */
+export function cliSchedule(
+  options: CliScheduleOptions,
+  io: Pick<Io, 'env' | 'cwd'>,
+): Pick<ScheduleIdentity, 'uid' | 'name'> {
+  const { env, cron, timezone, schedule } = options
+  if (schedule !== undefined) {
+    refuseName(schedule)
+    return { uid: `cli:${env}|schedule=${schedule}`, name: schedule }
+  }
+  const { config, environment } = resolveTarget(options, io)
+  const scope = scopeOfSelection(selectionFor(config, environment, options.selection, io))
+  const parts = [`cli:${env}`, cron.trim().split(/\s+/).join(' '), timezone]
+  if (scope !== undefined) parts.push(`scope=${shortDigest(scope.digest)}`)
+  return { uid: parts.join('|'), name: `${env} ${cron}` }
+}
+
+function refuseName(name: string): void {
+  const length = Array.from(name).length
+  if (name.trim() === '' || length > MAX_NAME) {
+    throw new InputError(`--schedule: expected a name of 1 to ${MAX_NAME} characters, found ${length}`)
+  }
+  if (/[\p{Cc}\p{Cs}]/u.test(name))
+    throw new InputError('--schedule: a name must not contain control characters')
+}
