@@ -75,7 +75,10 @@ async function openOnce(client: Client, request: RunRequest, worker: string): Pr
   await client.query(`SET LOCAL lock_timeout TO ${ROW_LOCK_TIMEOUT}`)
   const found = await lockJobRunByKey(client, request.runKey)
   if (found !== undefined) refuseOtherEnvironment(found, request)
-  if (found?.status === 'success') return { kind: 'closed', run: found }
+  if (found?.status === 'success') {
+    warnOfDifferences(found, request)
+    return { kind: 'closed', run: found }
+  }
   if (found !== undefined) await resume(client, found, request)
   const run = found ?? (await insertRun(client, request))
   const attempt = await beginAttempt(client, run, worker, hostname())
@@ -136,15 +139,29 @@ const DIGEST_NAMES: Record<keyof RunDigests, string> = {
 
 /** An attempt that would judge something else than the run does must not join it. */
 export function refuseDigests(run: JobRun, mine: RunDigests): void {
+  const different = differences(run, mine)
+  if (different === '') return
+  throw new InputError(
+    `run ${run.id} (key ${run.run_key}) was begun with ${different}; ` +
+      'attempts at one run must judge the same thing: restore what it was begun with, or start a new run with another run key (--run-key, or --schedule of "scheduler start")',
+  )
+}
+
+/** Of a run that has succeeded there is only its summary: nobody may take it for one of what is configured here. */
+function warnOfDifferences(run: JobRun, request: RunRequest): void {
+  const different = differences(run, digestsOf(request))
+  if (different === '') return
+  const message = `run ${run.id} (key ${run.run_key}) had succeeded, with ${different}; what is configured here was not validated`
+  request.observer?.({ type: 'warning', message })
+}
+
+/** What a run judges by and this process does not, in words; empty: nothing. */
+function differences(run: JobRun, mine: RunDigests): string {
   const theirs = (run.attributes?.['digests'] ?? {}) as Partial<RunDigests>
   // A run without a selection has no digest of it, and that is a difference as well.
   const keys = [...new Set([...Object.keys(mine), 'scope'])] as (keyof RunDigests)[]
-  const different = keys.filter((key) => theirs[key] !== mine[key]).map((key) => DIGEST_NAMES[key])
-  if (different.length === 0) return
-  throw new InputError(
-    `run ${run.id} (key ${run.run_key}) was begun with ${different.join(' and ')}; ` +
-      'attempts at one run must judge the same thing: restore what it was begun with, or start a new run with another run key (--run-key, or --schedule of "scheduler start")',
-  )
+  const different = keys.filter((key) => theirs[key] !== mine[key])
+  return different.map((key) => DIGEST_NAMES[key]).join(' and ')
 }
 
 function refuseOtherEnvironment(run: JobRun, { environment, runKey }: RunRequest): void {

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { executeRun } from '../../../job-image/run/job.ts'
-import type { RunRequest } from '../../../job-image/run/request.ts'
+import type { RunEvent, RunRequest } from '../../../job-image/run/request.ts'
 import { createDatabase } from '../../support/database.ts'
 import { runRequest } from '../../support/request.ts'
 import { expectExactlyOnce } from '../../support/run-check.ts'
@@ -38,6 +38,22 @@ describe('a run', () => {
     expect(await executeRun(request({ runKey: key }))).toEqual(first)
     const after = await client.query('SELECT count(*)::int AS n FROM validation_results')
     expect(after.rows).toEqual(before.rows)
+  })
+
+  it('is reported with a warning to a process that would have judged something else', async () => {
+    const key = 'other-rules'
+    const first = await executeRun(request({ runKey: key }))
+    const warnings: string[] = []
+    const observer = (event: RunEvent): void =>
+      void (event.type === 'warning' && warnings.push(event.message))
+    expect(await executeRun(request({ runKey: key, observer }))).toEqual(first)
+    expect(warnings).toEqual([])
+    const changes = { configurationDigest: 'another', selection: { systems: { include: ['*'] } } }
+    expect(await executeRun(request({ runKey: key, observer, ...changes }))).toEqual(first)
+    expect(warnings).toEqual([
+      `run ${first.runId} (key ${key}) had succeeded, with another configuration and another selection of systems or ` +
+        'controls; what is configured here was not validated',
+    ])
   })
 
   it('has several batches in flight, and a time and counts for each control', async () => {
