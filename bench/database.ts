@@ -134,8 +134,8 @@ function iso(time: number): string {
 
 /** What the built-in rules ask for. */
 function evidenceTypes(): string[] {
-  const { controls, families } = loadRuleSet()
-  const rules = [...controls.values(), ...families.values()]
+  const frameworks = [...loadRuleSet().frameworks.values()]
+  const rules = frameworks.flatMap(({ controls, families }) => [...controls.values(), ...families.values()])
   return [
     ...new Set(rules.flatMap(({ requiredAll, requiredAny }) => [...requiredAll, ...requiredAny])),
   ].sort()

@@ -6,10 +6,11 @@ import { withRules } from './schema-parts.ts'
  * variable between the two. Every list is bounded: the rules have a budget, and a variable holds 128 KiB.
  */
 
-/** `systems.name` is a varchar(255), `controls.control_id` a varchar(50), `controls.family` a varchar(10). */
+/** Widths of `systems.name`, `controls.control_id`, `controls.family` and `catalogs.framework`. */
 const MAX_NAME = 255
 const MAX_CONTROL = 50
 const MAX_FAMILY = 10
+const MAX_FRAMEWORK = 100
 const MAX_ATTRIBUTE = 128
 
 const patterns = (longest: number, most: number) => z.array(z.string().min(1).max(longest)).max(most)
@@ -71,7 +72,7 @@ const controlSelectorSchema = z.strictObject({
   include: patterns(MAX_CONTROL, 200)
     .optional()
     .describe(
-      'Ids in any spelling (`AC-2`, `ac-02`, `AC-2(1)`), or patterns such as `AC-*`. An id alone does not bring its enhancements; `AC-2(*)` are these. Default: all, unless `families` says some.',
+      'Ids (of NIST SP 800-53 in any spelling: `AC-2`, `ac-02`, `AC-2(1)`; of other frameworks as published), or patterns such as `AC-*`. An id alone does not bring its enhancements; `AC-2(*)` are these. Default: all, unless `families` says some.',
     ),
   exclude: patterns(MAX_CONTROL, 200).optional().describe('The same; what these match is left out.'),
   families: patterns(MAX_FAMILY, 64)
@@ -82,7 +83,17 @@ const controlSelectorSchema = z.strictObject({
     .min(1)
     .max(100)
     .optional()
-    .describe('Of these, only members of this baseline, such as `moderate`. It must have been imported.'),
+    .describe(
+      "Of these, only members of this baseline, such as `moderate`, in the catalogs of the baseline's framework. It must have been imported.",
+    ),
+  framework: z
+    .string()
+    .min(1)
+    .max(MAX_FRAMEWORK)
+    .optional()
+    .describe(
+      'Of these, only controls of this framework, such as `nist-800-53-rev5` (`nist-800-53`: in every revision). Without it, an id or family of several frameworks means the one that rules are for.',
+    ),
 })
 
 export const selectionSchema = z.strictObject({

@@ -8,7 +8,7 @@ import { catalogFrom } from '../job-image/oscal/catalog.ts'
 import { parseOscal } from '../job-image/oscal/document.ts'
 import { NIST_BASELINES, NIST_INDEX_ASSET } from '../job-image/oscal/nist-index.ts'
 import type { NistIndexFile } from '../job-image/oscal/nist-index.ts'
-import { NIST_800_53_REV5 } from '../job-image/oscal/framework.ts'
+import { NIST_800_53_REV5 } from '../job-image/rules/framework.ts'
 import { controlsOf } from '../job-image/oscal/outline.ts'
 
 const ROOT = join(import.meta.dirname, '..')
@@ -89,7 +89,10 @@ function readSelection(file: string): { version: string; ids: ReadonlySet<string
   const ids = imports.flatMap((each) =>
     (each['include-controls'] ?? []).flatMap((select) => select['with-ids'] ?? []),
   )
-  return { version: metadata.version, ids: new Set(ids.map(canonicalControlId)) }
+  return {
+    version: metadata.version,
+    ids: new Set(ids.map((id) => canonicalControlId(id, NIST_800_53_REV5))),
+  }
 }
 
 if (import.meta.main) {

@@ -49,6 +49,16 @@ const importCommand = command({
       type: optional(string),
       description: 'Name to store it under (default: from the title or the file name)',
     }),
+    framework: option({
+      long: 'framework',
+      type: optional(string),
+      description:
+        'The framework it belongs to (default: from its title and controls), which decides on the rules',
+    }),
+    yes: flag({
+      long: 'yes',
+      description: 'Import even if more than a tenth of the controls of a catalog are removed by it',
+    }),
     dryRun: flag({ long: 'dry-run', description: 'Say what would change, and change nothing' }),
     config: configOption,
     env: databaseEnvOption,
@@ -64,6 +74,10 @@ const importCommand = command({
       description: 'What a profile of your own would change',
       command: 'rapidrmf catalog import ours.json --name ours --dry-run',
     },
+    {
+      description: 'A catalog whose title does not say that it is a tailoring of NIST SP 800-53',
+      command: 'rapidrmf catalog import ours.json --framework nist-800-53-rev5',
+    },
   ],
   handler:
     (args): Action =>
@@ -77,10 +91,10 @@ const importCommand = command({
         storeImports(
           client,
           prepared.map(({ item }) => item),
-          { dryRun: args.dryRun },
+          { dryRun: args.dryRun, confirmed: args.yes },
         ),
       )
-      const warnings = [...prepared.flatMap((each) => each.warnings), ...reports.flatMap(missingWarning)]
+      const warnings = [...prepared.flatMap((each) => each.warnings), ...reports.flatMap(reportWarnings)]
       if (args.json) {
         await writeJson(io.stdout, { dry_run: args.dryRun, imports: reports.map(reportJson), warnings })
         return 0
@@ -134,21 +148,39 @@ type ImportArgs = {
   readonly builtin: string | undefined
   readonly map: readonly string[]
   readonly name: string | undefined
+  readonly framework: string | undefined
+}
+
+type Source = {
+  readonly file: string
+  readonly name: string | undefined
+  readonly framework: string | undefined
 }
 
 async function prepare(args: ImportArgs, config: Config | undefined, io: Io): Promise<Prepared[]> {
   const { prepareFile } = await import('../oscal/prepare.ts')
   const reader = await fileReader(io)
   const { fileMap } = await import('../oscal/file-map.ts')
+  const { nameKey } = await import('../rules/framework.ts')
+  const { catalogFrameworks } = await import('../config/config.ts')
+  const frameworks = config === undefined ? new Map<string, string>() : catalogFrameworks(config)
   const map = fileMap(args.map)
   const builtin = args.builtin === undefined ? [] : await builtinImports(args.builtin, args.name)
-  const files = args.files.map((file) => ({ file, name: args.name }))
+  const files = args.files.map((file): Source => ({ file, name: args.name, framework: undefined }))
   const configured = builtin.length + files.length === 0 ? await configuredFiles(config) : []
   if (args.name !== undefined && files.length + configured.length + Math.min(builtin.length, 1) > 1) {
     throw new InputError('--name is the name of one import: give one file only')
   }
-  const prepared = [...files, ...configured].map(({ file, name }) =>
-    prepareFile(file, { reader, map, name: args.name ?? name }),
+  if (args.framework !== undefined && builtin.length > 0) {
+    throw new InputError('--framework: that of the built-in catalog is known; leave it out')
+  }
+  const prepared = [...files, ...configured].map(({ file, name, framework }) =>
+    prepareFile(file, {
+      reader,
+      map,
+      name: args.name ?? name,
+      framework: args.framework ?? framework ?? frameworks.get(nameKey(args.name ?? '')),
+    }),
   )
   const all = [...builtin, ...prepared]
   await refuseSameName(all)
@@ -156,8 +188,8 @@ async function prepare(args: ImportArgs, config: Config | undefined, io: Io): Pr
 }
 
 async function builtinImports(text: string, name: string | undefined): Promise<Prepared[]> {
-  const { NIST_800_53_REV5, canonicalFramework } = await import('../oscal/framework.ts')
-  if (canonicalFramework(text) !== NIST_800_53_REV5) {
+  const { NIST_800_53_REV5, frameworkName } = await import('../rules/framework.ts')
+  if (frameworkName(text) !== NIST_800_53_REV5) {
     throw new InputError(`--builtin: there is no built-in catalog "${text}"; known: ${NIST_800_53_REV5}`)
   }
   const { prepareBuiltin } = await import('../oscal/prepare.ts')
@@ -165,19 +197,19 @@ async function builtinImports(text: string, name: string | undefined): Promise<P
 }
 
 /** `catalogs` of the configuration: stored under the names that it gives them. */
-async function configuredFiles(config: Config | undefined): Promise<{ file: string; name: string }[]> {
+async function configuredFiles(config: Config | undefined): Promise<Source[]> {
   const { catalogPath } = await import('../config/config.ts')
-  const names = [...(config?.catalogs.values() ?? [])].map(({ name }) => name)
-  if (config === undefined || names.length === 0) {
+  const catalogs = [...(config?.catalogs.values() ?? [])].filter(({ path }) => path !== undefined)
+  if (config === undefined || catalogs.length === 0) {
     const where = config === undefined ? '' : ` (${config.file} has no catalogs)`
     throw new InputError(`nothing to import${where}: give a file, or --builtin nist-800-53-rev5`)
   }
-  return names.map((name) => ({ name, file: catalogPath(config, name) }))
+  return catalogs.map(({ name, framework }) => ({ name, framework, file: catalogPath(config, name) }))
 }
 
 /** The later one would silently replace the earlier one. */
 async function refuseSameName(all: readonly Prepared[]): Promise<void> {
-  const { nameKey } = await import('../oscal/framework.ts')
+  const { nameKey } = await import('../rules/framework.ts')
   const keyOf = ({ item }: Prepared): string => `${item.kind} ${nameKey(item.name)}`
   for (const [first, second] of Map.groupBy(all, keyOf).values()) {
     if (first === undefined || second === undefined) continue
@@ -198,14 +230,30 @@ async function fileReader({ cwd }: Io): Promise<FileReader> {
   }
 }
 
+function reportWarnings(report: ImportReport): string[] {
+  return [...missingWarning(report), ...removalWarning(report)]
+}
+
 /** A baseline of controls that nothing will decide is hardly what was meant. */
-function missingWarning({ name, kind, controls, missing }: ImportReport): string[] {
+function missingWarning({ name, kind, framework, controls, missing }: ImportReport): string[] {
   if (kind !== 'baseline' || missing.length === 0) return []
-  const some = missing.slice(0, 5).join(', ') + (missing.length > 5 ? ', …' : '')
-  const remedy = 'import their catalog too, for example --builtin nist-800-53-rev5'
+  const isBuiltIn = framework === 'nist-800-53-rev5'
+  const remedy = `import their catalog too${isBuiltIn ? ', for example --builtin nist-800-53-rev5' : ''}`
   return [
-    `baseline "${name}": ${missing.length} of ${plural(controls, 'control')} ${missing.length === 1 ? 'is' : 'are'} in no catalog here (${some}); ${remedy}`,
+    `baseline "${name}": ${missing.length} of ${plural(controls, 'control')} ${missing.length === 1 ? 'is' : 'are'} in no catalog of ${framework} here (${firstOf(missing)}); ${remedy}`,
   ]
+}
+
+/** Only a dry run and a confirmed import get this far. */
+function removalWarning({ name, kind, removedIds, removesMany }: ImportReport): string[] {
+  if (kind !== 'catalog' || !removesMany) return []
+  return [
+    `catalog "${name}": more than a tenth of its controls ${removedIds.length === 1 ? 'is' : 'are'} marked as removed (${removedIds.length}: ${firstOf(removedIds)}); to import this, confirm it with --yes`,
+  ]
+}
+
+function firstOf(ids: readonly string[]): string {
+  return ids.slice(0, 5).join(', ') + (ids.length > 5 ? ', …' : '')
 }
 
 function width({ stdout }: Io): { width: number | undefined } {
@@ -245,8 +293,8 @@ const BASELINE_COLUMNS: readonly Column<BaselineSummary>[] = [
   { title: 'Source', value: ({ source }) => source, minWidth: 12, showFrom: 80 },
 ]
 
-function reportJson({ removedIds, ...report }: ImportReport): Record<string, unknown> {
-  return { ...report, removed_ids: removedIds }
+function reportJson({ removedIds, removesMany, ...report }: ImportReport): Record<string, unknown> {
+  return { ...report, removed_ids: removedIds, needs_confirmation: removesMany }
 }
 
 function catalogJson({ loadedAt, ...catalog }: CatalogSummary): Record<string, unknown> {

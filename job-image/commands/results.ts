@@ -5,6 +5,7 @@ import { InputError, InterruptedError } from '../errors.ts'
 import type { Action, Io } from '../io.ts'
 import { write } from '../io.ts'
 import type { ResultFormat } from '../output/result-formats.ts'
+import { respelled } from '../rules/control-id.ts'
 import type { Status } from '../validation/model.ts'
 import { withDatabases } from './databases.ts'
 import type { OpenDatabase, WhereOptions } from './databases.ts'
@@ -137,9 +138,7 @@ async function sourcesOf(
   await refuseUnknownSystem(found, { environment, system: options.system }, where)
   const controls = await Promise.all(found.map((database) => wantedControls(database, options.control)))
   if (controls.every(({ ids }) => ids?.length === 0)) {
-    throw new InputError(
-      `no control in ${where} is called ${JSON.stringify(options.control)}; write it like AC-2, AC-2(1) or "AC-*", or load its catalog with "rapidrmf catalog import"`,
-    )
+    throw unknownControl(options.control ?? '', controls, where)
   }
   return controls.map(({ database, ids: controlIds, names }) => {
     const filter = { environment, system: options.system, runId: run, controlIds, status }
@@ -162,6 +161,21 @@ async function wantedControls(database: OpenDatabase, control: string | undefine
   const { listControlNames, matchControls } = await import('../db/control-names.ts')
   const names = await database.read(listControlNames)
   return { database, names, ids: control === undefined ? undefined : matchControls(names, control) }
+}
+
+/** ISM-445 is not the id that its publisher gave ISM-0445: it is suggested and not taken for it. */
+function unknownControl(
+  wanted: string,
+  sources: readonly { readonly names: ReadonlyMap<number, ControlName> }[],
+  where: string,
+): InputError {
+  const known = sources.flatMap(({ names }) => [...names.values()].map(({ control }) => control))
+  const meant = respelled(wanted, known)
+  const remedy =
+    meant === undefined
+      ? 'write it like AC-2, AC-2(1) or "AC-*", or load its catalog with "rapidrmf catalog import"'
+      : `did you mean "${meant}"?`
+  return new InputError(`no control in ${where} is called ${JSON.stringify(wanted)}; ${remedy}`)
 }
 
 async function refuseUnknownSystem(

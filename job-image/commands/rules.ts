@@ -1,4 +1,14 @@
-import { array, command, multioption, positional, restPositionals, string, subcommands } from 'cmd-ts'
+import {
+  array,
+  command,
+  multioption,
+  option,
+  optional,
+  positional,
+  restPositionals,
+  string,
+  subcommands,
+} from 'cmd-ts'
 import { resolve } from 'node:path'
 import { EXIT, InputError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
@@ -49,6 +59,11 @@ const explain = command({
   description: 'Say which rule a control takes, and what it needs',
   args: {
     control: positional({ displayName: 'control', type: string, description: 'Such as AC-2 or AC-2(1)' }),
+    framework: option({
+      long: 'framework',
+      type: optional(string),
+      description: 'The framework of the control (default: the first of the packs that has a rule for it)',
+    }),
     ...packOptions,
   },
   examples: [
@@ -56,14 +71,18 @@ const explain = command({
       description: 'An enhancement takes the rule of its family',
       command: 'rapidrmf rules explain "AC-2(1)"',
     },
+    {
+      description: 'AC-2 of SP 800-171 is another control, without a rule',
+      command: 'rapidrmf rules explain AC-2 --framework "NIST SP 800-171"',
+    },
     { description: 'For a script', command: 'rapidrmf rules explain AC-2 --json' },
   ],
   handler:
-    ({ control, json, ...options }): Action =>
+    ({ control, framework, json, ...options }): Action =>
     async (io) => {
       const { explainControl } = await import('../rules/explain.ts')
       const { rules, packsText } = await rulesInForce(options, io)
-      const explanation = explainControl(rules, control)
+      const explanation = explainControl(rules, control, framework)
       if (json) await writeJson(io.stdout, { ...explanation, packs: rules.packs })
       else await write(io.stdout, explanationText(explanation, packsText))
       return 0
@@ -140,19 +159,22 @@ const COLUMNS: readonly Column<ListedRule>[] = [
     value: (rule) => rule.prerequisites.map(prerequisiteText).join(', '),
     minWidth: 13,
   },
+  { title: 'Framework', value: (rule) => rule.framework, minWidth: 11, showFrom: 90 },
   { title: 'Pack', value: (rule) => rule.pack, minWidth: 8, showFrom: 50 },
 ]
 
 function explanationText(explanation: Explanation, packsText: string): string {
-  const { control, rule, why, title, pack, required_all: all, required_any: any } = explanation
+  const { control, framework, rule, why, title, pack, required_all: all, required_any: any } = explanation
   const lines: [label: string, text: string | null][] = [
     ['Control', control],
+    ['Framework', framework],
     ['Rule', rule === null ? 'none' : `${rule} (${title}), from pack ${pack}`],
     ['Why', why],
     ['All of', all.join(', ')],
     ['One of', any.join(', ')],
     ['Prerequisites', explanation.prerequisites.map(prerequisiteText).join(', ')],
     ['Remediation', explanation.remediation],
+    ['Also a rule in', explanation.also_in.join(', ')],
     ['Packs in force', packsText],
   ]
   const told = lines.filter(([, text]) => text !== null && text !== '')
@@ -164,13 +186,14 @@ function prerequisiteText({ control, blocking }: Prerequisite): string {
   return `${control} (${blocking ? 'blocking' : 'advisory'})`
 }
 
-function packJson({ name, title, file, controls, families, prerequisites }: RulePack): object {
+function packJson({ name, title, file, frameworks, controls, families, prerequisites }: RulePack): object {
   const counts = { controls: controls.size, families: families.size, prerequisites: prerequisites.length }
-  return { name, title, file, ...counts }
+  return { name, title, file, frameworks, ...counts }
 }
 
-function contentsOf({ controls, families, prerequisites }: RulePack): string {
+function contentsOf({ frameworks, controls, families, prerequisites }: RulePack): string {
   const parts = [
+    `for ${frameworks.join(', ')}`,
     `controls: ${controls.size}`,
     `families: ${families.size}`,
     `prerequisites: ${prerequisites.length}`,

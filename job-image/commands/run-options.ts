@@ -12,10 +12,15 @@ export const selectionArgs = {
   system: many('system', 'names', 'Only these systems: names, or patterns with * and ?, separated by commas'),
   excludeSystem: many('exclude-system', 'names', 'Not these systems'),
   systemLabel: many('system-label', 'key=value', 'Only systems with this attribute'),
-  control: many('control', 'ids', 'Only these controls: ids in any spelling, or patterns such as "AC-*"'),
+  control: many('control', 'ids', 'Only these controls: ids such as AC-2(1), or patterns such as "AC-*"'),
   excludeControl: many('exclude-control', 'ids', 'Not these controls'),
   family: many('family', 'families', 'Only these families, in addition to those of --control'),
   baseline: many('baseline', 'name', 'Of these controls, only members of the baseline, such as moderate'),
+  framework: many(
+    'framework',
+    'name',
+    'Of these controls, only those of this framework, such as nist-800-53-rev5',
+  ),
   allowEmpty: flag({
     long: 'allow-empty',
     description: 'A selection that matches nothing is Incomplete (exit 0) and no error (exit 2)',
@@ -30,6 +35,7 @@ export type SelectionOptions = {
   readonly excludeControl: readonly string[]
   readonly family: readonly string[]
   readonly baseline: readonly string[]
+  readonly framework: readonly string[]
   readonly allowEmpty: boolean
 }
 
@@ -41,18 +47,26 @@ export function selectionFrom(options: SelectionOptions): Selection | undefined 
   const controls = listed('--control', options.control)
   const excludeControls = listed('--exclude-control', options.excludeControl)
   const families = listed('--family', options.family)
-  const [baseline, ...others] = listed('--baseline', options.baseline) ?? []
-  if (others.length > 0) throw new InputError('--baseline: a run has one baseline; keep one of them')
+  const baseline = single('baseline', options.baseline)
+  const framework = single('framework', options.framework)
   const restrictsSystems = [include, exclude, matchLabels].some((part) => part !== undefined)
-  const restrictsControls = [controls, excludeControls, families, baseline].some((part) => part !== undefined)
+  const restrictsControls = [controls, excludeControls, families, baseline, framework].some(
+    (part) => part !== undefined,
+  )
   const selection: Selection = {
     ...(restrictsSystems && { systems: { include, exclude, matchLabels } }),
     ...(restrictsControls && {
-      controls: { include: controls, exclude: excludeControls, families, baseline },
+      controls: { include: controls, exclude: excludeControls, families, baseline, framework },
     }),
     ...(options.allowEmpty && { allowEmpty: true }),
   }
   return Object.keys(selection).length === 0 ? undefined : selection
+}
+
+function single(what: 'baseline' | 'framework', values: readonly string[]): string | undefined {
+  const [value, ...others] = listed(`--${what}`, values) ?? []
+  if (others.length > 0) throw new InputError(`--${what}: a run has one ${what}; keep one of them`)
+  return value
 }
 
 function listed(name: string, values: readonly string[]): string[] | undefined {

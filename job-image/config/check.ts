@@ -36,7 +36,9 @@ export function checkConfig(
       notes.push(`environments.${environment.name} has no database_url: set DATABASE_URL for its commands`)
     }
   }
-  for (const { path } of config.catalogs.values()) existingFile(config, path, problems)
+  for (const { path } of config.catalogs.values()) {
+    if (path !== undefined) existingFile(config, path, problems)
+  }
   const packs = config.rulePacks.flatMap((pack) => existingFile(config, pack, problems) ?? [])
   problems.push(...lintPacks(packs).problems)
   const names = environments.map(({ name }) => name)

@@ -8,6 +8,8 @@ import type { SourceDocument } from '../document.ts'
 import { InputError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
 import type { Io } from '../io.ts'
+import { compareText } from '../rules/control-id.ts'
+import { nameKey } from '../rules/framework.ts'
 import { fullEverySchema } from './incremental.ts'
 import { schedulerSchema } from './scheduler-settings.ts'
 import type { SchedulerSettings } from './scheduler-settings.ts'
@@ -31,7 +33,10 @@ export type Environment = {
 /** `catalogs.NAME` of the file; a relative path is one from the file's folder. */
 export type Catalog = {
   readonly name: string
-  readonly path: Setting
+  /** Undefined: the catalog is in the database, and only its framework is named here. */
+  readonly path: Setting | undefined
+  /** Overrides what its document and its row say; undefined: they decide. */
+  readonly framework: string | undefined
 }
 
 /** The checked file. Texts keep their `${VARIABLES}` until they are used. */
@@ -58,6 +63,8 @@ export type Config = {
 const MAX_ENVIRONMENT = 50
 /** `catalogs.name` is a varchar(100). */
 const MAX_CATALOG = 100
+/** `catalogs.framework` is a varchar(100). */
+const MAX_FRAMEWORK = 100
 
 const expected =
   (what: string) =>
@@ -80,10 +87,21 @@ const environmentSchema = z.preprocess(
 
 const catalogSchema = z.preprocess(
   (value) => (typeof value === 'string' ? { path: value } : value),
-  z.strictObject(
-    { path: z.string('expected a path').min(1, 'must not be empty') },
-    { error: expected('a path, or a map with the key path') },
-  ),
+  z
+    .strictObject(
+      {
+        path: z.string('expected a path').min(1, 'must not be empty').optional(),
+        framework: z
+          .string('expected the name of a framework, such as nist-800-53-rev5')
+          .min(1, 'must not be empty')
+          .max(MAX_FRAMEWORK)
+          .optional(),
+      },
+      { error: expected('a path, or a map with the keys path and framework') },
+    )
+    .refine(({ path, framework }) => path !== undefined || framework !== undefined, {
+      message: 'needs a path to import it from, or the framework of a catalog in the database',
+    }),
 )
 
 /** Keys of RapidRMF that mean nothing here. */
@@ -200,14 +218,15 @@ function environmentsOf(document: ConfigDocument, problems: Problem[]): Map<stri
 
 function catalogsOf(document: ConfigDocument, problems: Problem[]): Map<string, Catalog> {
   const catalogs = new Map<string, Catalog>()
-  for (const [name, { path }] of Object.entries(document.value.catalogs ?? {})) {
+  for (const [name, { path: text, framework }] of Object.entries(document.value.catalogs ?? {})) {
     const place = ['catalogs', name]
     const twin = catalogs.get(catalogKey(name))
     const fault =
       nameFault(name, MAX_CATALOG) ??
       (twin && `is the same catalog as "${twin.name}" above ("-" and "_" are one); keep one of them`)
     if (fault !== undefined) problems.push(document.problemAt(place, fault))
-    catalogs.set(catalogKey(name), { name, path: settingOf(document, place, path, problems) })
+    const path = text === undefined ? undefined : settingOf(document, place, text, problems)
+    catalogs.set(catalogKey(name), { name, path, framework })
   }
   return catalogs
 }
@@ -236,9 +255,22 @@ export function environmentOf(config: Config, name: string): Environment {
 /** Path of the named catalog, in any spelling of its name; an unknown one is an InputError. */
 export function catalogPath(config: Config, name: string): string {
   const catalog = config.catalogs.get(catalogKey(name))
-  if (catalog !== undefined) return pathOf(config, catalog.path)
+  if (catalog?.path !== undefined) return pathOf(config, catalog.path)
+  if (catalog !== undefined) {
+    const message = `catalogs.${catalog.name} has no path; write the one to import it from`
+    throw new InputError({ file: config.file, message })
+  }
   const known = suggestion(catalogKey(name), [...config.catalogs.keys()])
   throw new InputError({ file: config.file, message: `there is no catalog ${quoted(name)} here${known}` })
+}
+
+/** The frameworks that the file names, by `nameKey` of the catalog. */
+export function catalogFrameworks({ catalogs }: Config): ReadonlyMap<string, string> {
+  return new Map(
+    [...catalogs.values()].flatMap(({ name, framework }): [string, string][] =>
+      framework === undefined ? [] : [[nameKey(name), framework]],
+    ),
+  )
 }
 
 /** The user's rule packs, in the file's order. */
@@ -259,8 +291,9 @@ export function pathOf(config: Config, setting: Setting): string {
  */
 export function configDigest(config: Config, environmentName: string): string {
   const { name } = environmentOf(config, environmentName)
+  const frameworks = [...catalogFrameworks(config)].sort(([a], [b]) => compareText(a, b))
   return createHash('sha256')
-    .update(JSON.stringify({ environment: name }))
+    .update(JSON.stringify({ environment: name, ...(frameworks.length > 0 && { frameworks }) }))
     .digest('hex')
 }
 

@@ -2,7 +2,7 @@ import type { Selection } from '../../crds/selection.ts'
 import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { environmentOf, pathOf } from './config.ts'
-import type { Config, Environment } from './config.ts'
+import type { Catalog, Config, Environment } from './config.ts'
 import type { Setting } from './expand.ts'
 import { showSinks } from './notifications.ts'
 import { redact, redactDatabaseUrl } from './redact.ts'
@@ -14,7 +14,7 @@ import type { DatabaseUrl } from './target.ts'
 export type ShownConfig = {
   readonly file: string
   readonly environments: Readonly<Record<string, ShownEnvironment>>
-  readonly catalogs: Readonly<Record<string, { readonly path: string }>>
+  readonly catalogs: Readonly<Record<string, ShownCatalog>>
   readonly rule_packs: readonly string[]
   readonly scheduler: SchedulerSettings
   readonly selection?: Selection
@@ -23,6 +23,8 @@ export type ShownConfig = {
   readonly full_every?: number
   readonly [other: string]: unknown
 }
+
+export type ShownCatalog = { readonly path?: string; readonly framework?: string }
 
 export type ShownEnvironment = {
   readonly description?: string
@@ -49,7 +51,7 @@ export function showConfig(
       environments.map((each) => [each.name, showEnvironment(config, each, override)]),
     ),
     catalogs: Object.fromEntries(
-      [...config.catalogs.values()].map(({ name, path }) => [name, { path: showPath(config, path) }]),
+      [...config.catalogs.values()].map((each) => [each.name, showCatalog(config, each)]),
     ),
     rule_packs: rulePacks.map((pack) => showPath(config, pack)),
     scheduler,
@@ -58,6 +60,13 @@ export function showConfig(
     ...(fullEvery === undefined ? {} : { full_every: fullEvery }),
     ...(notifications.length === 0 ? {} : { notifications: showSinks(notifications) }),
     ...(redact(other) as Record<string, unknown>),
+  }
+}
+
+function showCatalog(config: Config, { path, framework }: Catalog): ShownCatalog {
+  return {
+    ...(path === undefined ? {} : { path: showPath(config, path) }),
+    ...(framework === undefined ? {} : { framework }),
   }
 }
 

@@ -1,7 +1,11 @@
 import type { Client } from 'pg'
-import { nameKey } from '../oscal/framework.ts'
+import { FRAMEWORK_SEPARATOR } from '../oscal/import.ts'
 import type { BaselineImport, ImportReport } from '../oscal/import.ts'
-import { canonicalControlId, displayControlId } from '../rules/control-id.ts'
+import { displayControlId, formerControlId } from '../rules/control-id.ts'
+import { nameKey } from '../rules/framework.ts'
+import { isFrameworkOf, missingMembers } from '../selection/baseline.ts'
+import type { Baseline } from '../selection/baseline.ts'
+import { listCatalogIdentities } from './catalog-identities.ts'
 import { marksText, readMarks } from './control-marks.ts'
 
 export type BaselineSummary = {
@@ -30,8 +34,9 @@ export async function storeBaseline(client: Client, wanted: BaselineImport): Pro
   const { rows } = await client.query<BaselineRow>(BASELINE_ROWS)
   const row = rows.find(({ name }) => nameKey(name) === nameKey(wanted.name))
   const baselineId = row?.id ?? (await insertBaseline(client, wanted))
-  const { added, removedIds } = await replaceMembers(client, baselineId, wanted.controls)
-  if (row !== undefined && (added + removedIds.length > 0 || differs(row, wanted))) {
+  const changes = await replaceMembers(client, baselineId, wanted.controls)
+  const { added, renamed, removedIds } = changes
+  if (row !== undefined && (added + renamed + removedIds.length > 0 || differs(row, wanted))) {
     await updateBaseline(client, baselineId, wanted)
   }
   const { source, title, version, framework, controls, withdrawn } = wanted
@@ -45,11 +50,12 @@ export async function storeBaseline(client: Client, wanted: BaselineImport): Pro
     controls: controls.length,
     withdrawn,
     added,
-    changed: 0,
+    changed: renamed,
     removed: removedIds.length,
-    unchanged: controls.length - added,
+    unchanged: controls.length - added - renamed,
     removedIds: removedIds.map(displayControlId),
-    missing: await missingControls(client, controls),
+    removesMany: false,
+    missing: await missingControls(client, baselineOf(row?.name ?? wanted.name, framework, controls)),
   }
 }
 
@@ -65,20 +71,30 @@ async function insertBaseline(client: Client, wanted: BaselineImport): Promise<n
   return row.id
 }
 
+type MemberChanges = {
+  readonly added: number
+  /** Members whose ids were in the spelling of earlier releases, without leading zeros. */
+  readonly renamed: number
+  readonly removedIds: readonly string[]
+}
+
 async function replaceMembers(
   client: Client,
   baselineId: number,
   controls: readonly string[],
-): Promise<{ added: number; removedIds: string[] }> {
+): Promise<MemberChanges> {
   const removed = await client.query<{ control_id: string }>(
     'DELETE FROM baseline_controls WHERE baseline_id = $1 AND control_id <> ALL ($2) RETURNING control_id',
     [baselineId, controls],
   )
-  const added = await client.query(
-    `INSERT INTO baseline_controls (baseline_id, control_id) SELECT $1, unnest($2::text[]) ON CONFLICT DO NOTHING`,
+  const added = await client.query<{ control_id: string }>(
+    `INSERT INTO baseline_controls (baseline_id, control_id) SELECT $1, unnest($2::text[])
+         ON CONFLICT DO NOTHING RETURNING control_id`,
     [baselineId, controls],
   )
-  return { added: added.rowCount ?? 0, removedIds: removed.rows.map(({ control_id }) => control_id) }
+  const gone = new Set(removed.rows.map(({ control_id }) => control_id))
+  const renamed = added.rows.filter(({ control_id }) => gone.delete(formerControlId(control_id))).length
+  return { added: added.rows.length - renamed, renamed, removedIds: [...gone] }
 }
 
 function differs(row: BaselineRow, { title, framework, version, source }: BaselineImport): boolean {
@@ -96,14 +112,22 @@ async function updateBaseline(client: Client, id: number, wanted: BaselineImport
   )
 }
 
-/** Members that no catalog holds as a live control: a run could not decide them. */
-async function missingControls(client: Client, controls: readonly string[]): Promise<string[]> {
-  const { rows } = await client.query<{ control_id: string; marks: string | null }>(
-    `SELECT control_id, ${marksText('attributes')} AS marks FROM controls`,
+/** Members that no catalog of the baseline's framework holds as a live control: a run could not decide them. */
+async function missingControls(client: Client, baseline: Baseline): Promise<string[]> {
+  const catalogs = await listCatalogIdentities(client)
+  type Row = { control_id: string; catalog_id: number; marks: string | null }
+  const { rows } = await client.query<Row>(
+    `SELECT control_id, catalog_id, ${marksText('attributes')} AS marks FROM controls`,
   )
   const live = rows.filter(({ marks }) => !readMarks(marks).removed)
-  const known = new Set(live.map(({ control_id }) => canonicalControlId(control_id)))
-  return controls.filter((id) => !known.has(id)).map(displayControlId)
+  const controls = live.map(({ control_id: controlId, catalog_id: catalogId }) => ({
+    controlId,
+    catalogId,
+    framework: catalogs.get(catalogId)?.framework,
+  }))
+  const { frameworks } = baseline
+  const own = controls.filter(({ framework }) => frameworks.some((each) => isFrameworkOf(each, framework)))
+  return missingMembers(baseline, own).map(displayControlId)
 }
 
 /** The baselines of the database, by name. */
@@ -117,18 +141,26 @@ export async function listBaselines(client: Client): Promise<BaselineSummary[]> 
 }
 
 /**
- * The canonical ids of the baseline of that name, undefined where there is none. The four of NIST SP 800-53B also
- * answer to their short names: `moderate` is `nist-800-53-rev5-moderate`.
+ * The baseline of that name, undefined where there is none. The four of NIST SP 800-53B also answer to their short
+ * names: `moderate` is `nist-800-53-rev5-moderate`.
  */
-export async function baselineMembers(client: Client, name: string): Promise<Set<string> | undefined> {
+export async function findBaseline(client: Client, name: string): Promise<Baseline | undefined> {
   const { rows } = await client.query<BaselineRow>(BASELINE_ROWS)
   const find = (text: string): BaselineRow | undefined =>
     rows.find((row) => nameKey(row.name) === nameKey(text))
-  const baseline = find(name) ?? find(`nist-800-53-rev5-${name}`)
-  if (baseline === undefined) return undefined
+  const row = find(name) ?? find(`nist-800-53-rev5-${name}`)
+  if (row === undefined) return undefined
   const members = await client.query<{ control_id: string }>(
     'SELECT control_id FROM baseline_controls WHERE baseline_id = $1',
-    [baseline.id],
+    [row.id],
   )
-  return new Set(members.rows.map(({ control_id }) => control_id))
+  return baselineOf(
+    row.name,
+    row.framework,
+    members.rows.map(({ control_id }) => control_id),
+  )
+}
+
+function baselineOf(name: string, framework: string, members: readonly string[]): Baseline {
+  return { name, frameworks: framework.split(FRAMEWORK_SEPARATOR), members: new Set(members) }
 }

@@ -1,11 +1,14 @@
 import type { Client } from 'pg'
 import { InputError } from '../errors.ts'
-import { newAttributes, planControls } from '../oscal/changes.ts'
+import { newAttributes, planControls, removesMany } from '../oscal/changes.ts'
 import type { ControlChanges, StoredControlRow } from '../oscal/changes.ts'
-import { canonicalFramework, nameKey } from '../oscal/framework.ts'
 import type { CatalogImport, ImportReport } from '../oscal/import.ts'
 import { withMembers } from '../json-text.ts'
+import { coversFramework, namesFramework } from '../rules/framework.ts'
+import { plural } from '../words.ts'
+import type { CatalogIdentity } from './catalog-identities.ts'
 import { marksText, readMarks } from './control-marks.ts'
+import { findCatalog } from './find-catalog.ts'
 
 /** One catalog with the counts of its controls (rows with different ids; active = neither withdrawn nor removed). */
 export type CatalogSummary = {
@@ -22,16 +25,6 @@ export type CatalogSummary = {
   readonly removed: number
 }
 
-type CatalogRow = {
-  readonly id: number
-  readonly name: string
-  readonly title: string
-  readonly version: string | null
-  readonly framework: string
-  readonly baseline: string | null
-  readonly oscal_path: string | null
-}
-
 /** Any number that no other program's advisory lock is likely to have: "rmfcat" in ASCII. */
 const IMPORT_LOCK = 0x726d66636174
 
@@ -40,79 +33,87 @@ export async function lockImports(client: Client): Promise<void> {
   await client.query('SELECT pg_advisory_xact_lock($1)', [IMPORT_LOCK])
 }
 
-/** Makes the stored catalog equal to `wanted`, within the caller's transaction. */
-export async function storeCatalog(client: Client, wanted: CatalogImport): Promise<ImportReport> {
+export type StoreOptions = {
+  /** Nothing is kept: what would need a confirmation is reported instead of refused. */
+  readonly dryRun: boolean
+  /** Whether it is confirmed that many controls go. */
+  readonly confirmed: boolean
+}
+
+/**
+ * Makes the stored catalog equal to `wanted`, within the caller's transaction. Throws an InputError when more than a
+ * tenth of its controls would be marked as removed and that is not confirmed: a run would silently decide less.
+ */
+export async function storeCatalog(
+  client: Client,
+  wanted: CatalogImport,
+  options: StoreOptions,
+): Promise<ImportReport> {
   const row = await findCatalog(client, wanted)
   const details = detailsOf(wanted, row)
   const catalogId = row?.id ?? (await insertCatalog(client, wanted))
   const rows = await lockControls(client, catalogId)
-  const changes = planControls(wanted.controls, rows, { markRemoved: wanted.authoritative })
+  const { framework, authoritative } = wanted
+  const changes = planControls(wanted.controls, rows, { framework, markRemoved: authoritative })
+  if (removesMany(changes) && !options.confirmed && !options.dryRun) throw refusal(wanted, row, changes)
   await insertControls(client, catalogId, changes)
   await updateControls(client, changes, rows)
   if (row !== undefined && (changes.inserts.length + changes.updates.length > 0 || differs(row, details))) {
-    await updateCatalog(client, catalogId, details)
+    await updateCatalog(client, row, details)
   }
   return {
     kind: 'catalog',
     name: row?.name ?? wanted.name,
     title: details.title,
     version: details.version,
-    framework: row?.framework ?? wanted.framework,
+    framework: details.framework,
     source: wanted.source,
     controls: wanted.controls.length,
     withdrawn: wanted.controls.filter(({ withdrawn }) => withdrawn).length,
     ...changes.counts,
     removedIds: changes.removedIds,
+    removesMany: removesMany(changes),
     missing: [],
   }
 }
 
-/**
- * The row that holds this catalog already: the one of the same name, else the one of the same framework. Rows that
- * RapidRMF made for one baseline of a framework are left alone.
- */
-async function findCatalog(client: Client, wanted: CatalogImport): Promise<CatalogRow | undefined> {
-  const { rows } = await client.query<CatalogRow>(
-    'SELECT id, name, title, version, framework, baseline, oscal_path FROM catalogs ORDER BY id',
-  )
-  const named = rows.find(({ name }) => nameKey(name) === nameKey(wanted.name))
-  if (named !== undefined && named.baseline === null) {
-    refuseOtherRevision(named, wanted)
-    return named
-  }
-  const sameFramework = wanted.whole
-    ? rows.find((row) => row.baseline === null && canonicalFramework(row.framework) === wanted.framework)
-    : undefined
-  if (sameFramework === undefined && named !== undefined) {
-    throw new InputError({
-      file: wanted.source,
-      message: `the name "${named.name}" belongs to a catalog of the baseline ${named.baseline} alone; give another one with --name`,
-    })
-  }
-  return sameFramework
-}
-
-/** One edition's controls over another's would mark half of them as removed. */
-function refuseOtherRevision(row: CatalogRow, { framework, source }: CatalogImport): void {
-  const stored = canonicalFramework(row.framework)
-  const isRevision = (name: string): boolean => /^nist-800-53-rev\d$/.test(name)
-  if (!isRevision(stored) || !isRevision(framework) || stored === framework) return
-  throw new InputError({
+function refusal(
+  { source, name }: CatalogImport,
+  row: CatalogIdentity | undefined,
+  { removedIds, live }: ControlChanges,
+): InputError {
+  const some = removedIds.slice(0, 5).join(', ') + (removedIds.length > 5 ? ', …' : '')
+  return new InputError({
     file: source,
-    message: `this is ${framework}, but the catalog "${row.name}" holds ${stored}; give another name with --name`,
+    message:
+      `this would mark ${removedIds.length} of the ${plural(live, 'control')} of the catalog "${row?.name ?? name}" as removed (${some}), ` +
+      'and they would not be validated any more; confirm that with --yes, look at it with --dry-run, or store the file as a catalog of its own with --name',
   })
 }
 
-type Details = { readonly title: string; readonly version: string | null; readonly oscal_path: string | null }
-
-function detailsOf(wanted: CatalogImport, row: CatalogRow | undefined): Details {
-  const fromElsewhere = row !== undefined && row.oscal_path !== null && row.oscal_path !== wanted.source
-  if (fromElsewhere && !wanted.authoritative) return row
-  return { title: wanted.title, version: wanted.version, oscal_path: wanted.source }
+type Details = {
+  readonly title: string
+  readonly version: string | null
+  readonly oscal_path: string | null
+  readonly framework: string
 }
 
-function differs(row: CatalogRow, { title, version, oscal_path }: Details): boolean {
-  return row.title !== title || row.version !== version || row.oscal_path !== oscal_path
+function detailsOf(wanted: CatalogImport, row: CatalogIdentity | undefined): Details {
+  // Another program's spelling of the same framework stays; a name that says less than the document does not.
+  const isSame = row?.framework !== undefined && coversFramework(wanted.framework, row.framework)
+  const framework =
+    row !== undefined && (isSame || !namesFramework(wanted.framework)) ? row.text : wanted.framework
+  const fromElsewhere = row !== undefined && row.oscal_path !== null && row.oscal_path !== wanted.source
+  if (fromElsewhere && !wanted.authoritative) {
+    return { title: row.title, version: row.version, oscal_path: row.oscal_path, framework }
+  }
+  return { title: wanted.title, version: wanted.version, oscal_path: wanted.source, framework }
+}
+
+function differs(row: CatalogIdentity, { title, version, oscal_path, framework }: Details): boolean {
+  return (
+    row.title !== title || row.version !== version || row.oscal_path !== oscal_path || row.text !== framework
+  )
 }
 
 async function insertCatalog(client: Client, wanted: CatalogImport): Promise<number> {
@@ -127,12 +128,19 @@ async function insertCatalog(client: Client, wanted: CatalogImport): Promise<num
   return row.id
 }
 
-async function updateCatalog(client: Client, id: number, details: Details): Promise<void> {
-  const { title, version, oscal_path } = details
+async function updateCatalog(client: Client, row: CatalogIdentity, details: Details): Promise<void> {
+  const { title, version, oscal_path, framework } = details
   await client.query(
-    `UPDATE catalogs SET title = $2, version = $3, oscal_path = $4,
+    `UPDATE catalogs SET title = $2, version = $3, oscal_path = $4, framework = $5,
             loaded_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = $1`,
-    [id, title, version, oscal_path],
+    [row.id, title, version, oscal_path, framework],
+  )
+  // Baselines belong to their framework's catalog: they follow it, unless another catalog still has the name.
+  if (row.text === framework) return
+  await client.query(
+    `UPDATE baselines SET framework = $2
+      WHERE framework = $1 AND NOT EXISTS (SELECT FROM catalogs WHERE framework = $1)`,
+    [row.text, framework],
   )
 }
 

@@ -1,16 +1,16 @@
 import type { Client } from 'pg'
-import { isNistRev5 } from '../oscal/framework.ts'
 import { nistIndex } from '../oscal/nist-index.ts'
 import { canonicalControlId } from '../rules/control-id.ts'
+import { NIST_800_53_REV5, namesFramework } from '../rules/framework.ts'
 import { storageFault } from '../storable-text.ts'
 import type { ControlRow, Requirement } from '../validation/model.ts'
+import type { CatalogIdentity } from './catalog-identities.ts'
 import { marksText, readMarks } from './control-marks.ts'
 
 /** A row of `controls`, its requirements and whether a run decides it. */
 export type StoredControl = ControlRow & {
   readonly title: string
   readonly family: string
-  readonly framework: string
   /** Withdrawn by its catalog, or no longer in it: not validated. */
   readonly active: boolean
 }
@@ -22,14 +22,13 @@ type Row = {
   title: string
   family: string
   remediation: string | null
-  framework: string
   marks: string | null
 }
 
 const LIST_CONTROLS = `
-  SELECT c.id, c.catalog_id, c.control_id, c.title, c.family, c.remediation, k.framework,
+  SELECT c.id, c.catalog_id, c.control_id, c.title, c.family, c.remediation,
          ${marksText('c.attributes')} AS marks
-    FROM controls c JOIN catalogs k ON k.id = c.catalog_id
+    FROM controls c
    ORDER BY c.id`
 
 type RequirementRow = { id: number; control_id: number; required_all: string; required_any: string }
@@ -38,7 +37,10 @@ const LIST_REQUIREMENTS = `
   SELECT id, control_id, required_all::text, required_any::text FROM control_requirements ORDER BY id`
 
 /** Every control of every catalog, ordered by row id, withdrawn ones included (`active: false`). */
-export async function listControls(client: Client): Promise<StoredControl[]> {
+export async function listControls(
+  client: Client,
+  catalogs: ReadonlyMap<number, CatalogIdentity>,
+): Promise<StoredControl[]> {
   const { rows } = await client.query<Row>(LIST_CONTROLS)
   const { rows: required } = await client.query<RequirementRow>(LIST_REQUIREMENTS)
   const requirements = Map.groupBy(required, (row) => row.control_id)
@@ -49,19 +51,23 @@ export async function listControls(client: Client): Promise<StoredControl[]> {
     title: row.title,
     family: row.family,
     remediation: row.remediation,
-    framework: row.framework,
-    active: isActive(row),
+    framework: catalogs.get(row.catalog_id)?.framework,
+    active: isActive(row, catalogs.get(row.catalog_id)),
     ...requirementsOf(requirements.get(row.id) ?? []),
   }))
 }
 
-/** The row's own word counts; where it says nothing, NIST 800-53 rev5 is known from the built-in index. */
-function isActive({ marks, framework, control_id }: Row): boolean {
+/**
+ * The row's own mark counts. Without one the built-in index decides, for catalogs that are named as NIST SP 800-53 rev5:
+ * an older revision that is recognised by its controls has other ones withdrawn.
+ */
+function isActive({ marks, control_id }: Row, catalog: CatalogIdentity | undefined): boolean {
   const { withdrawn, removed } = readMarks(marks)
   if (removed) return false
   if (withdrawn !== undefined) return !withdrawn
-  if (!isNistRev5(framework)) return true
-  const id = canonicalControlId(control_id)
+  if (catalog?.framework !== NIST_800_53_REV5) return true
+  if (!catalog.configured && !namesFramework(catalog.text)) return true
+  const id = canonicalControlId(control_id, NIST_800_53_REV5)
   return id === undefined || !nistIndex().isWithdrawn(id)
 }
 

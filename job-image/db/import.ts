@@ -2,6 +2,7 @@ import type { Client } from 'pg'
 import type { Import, ImportReport } from '../oscal/import.ts'
 import { storeBaseline } from './baselines.ts'
 import { lockImports, storeCatalog } from './catalogs.ts'
+import type { StoreOptions } from './catalogs.ts'
 import { inTransaction } from './client.ts'
 
 /** A dry run is the import itself, undone at its end: it reports exactly what would happen. */
@@ -14,7 +15,7 @@ class DryRunEnd extends Error {}
 export async function storeImports(
   client: Client,
   imports: readonly Import[],
-  { dryRun = false }: { readonly dryRun?: boolean } = {},
+  { dryRun = false, confirmed = false }: Partial<StoreOptions> = {},
 ): Promise<ImportReport[]> {
   const reports = new Map<Import, ImportReport>()
   const ordered = [
@@ -27,7 +28,9 @@ export async function storeImports(
       for (const each of ordered) {
         reports.set(
           each,
-          each.kind === 'catalog' ? await storeCatalog(client, each) : await storeBaseline(client, each),
+          each.kind === 'catalog'
+            ? await storeCatalog(client, each, { dryRun, confirmed })
+            : await storeBaseline(client, each),
         )
       }
       if (dryRun) throw new DryRunEnd()

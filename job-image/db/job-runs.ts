@@ -156,10 +156,10 @@ const PAGE = 20
 
 /**
  * The newest run that ended before this one, of the same environment and scope (runs without a scope compare with each
- * other). Only runs of this program have a key and a verdict.
+ * other). What a baseline comes to is known from planning on; a run that did not get that far compares by its selection.
+ * Only runs of this program have a key and a verdict.
  */
 export async function previousComparable(client: Client, run: JobRun): Promise<JobRun | undefined> {
-  const wanted = scopeDigest(run)
   for (let offset = 0; ; offset += PAGE) {
     const { rows } = await client.query<JobRun>(
       `SELECT ${COLUMNS} FROM job_runs
@@ -168,15 +168,22 @@ export async function previousComparable(client: Client, run: JobRun): Promise<J
         ORDER BY finished_at DESC, id DESC LIMIT $4 OFFSET $5`,
       [run.environment, run.id, run.finished_at, PAGE, offset],
     )
-    const found = rows.find((row) => scopeDigest(row) === wanted)
+    const found = rows.find((row) => isSameScope(row, run))
     if (found !== undefined || rows.length < PAGE) return found
   }
 }
 
-/** `attributes.digests.scope`; undefined for a run without a scope. */
-function scopeDigest({ attributes }: JobRun): unknown {
-  const digests = attributes?.['digests'] as Readonly<Record<string, unknown>> | null | undefined
-  return digests?.['scope']
+/** By the selection that was asked for, and by what a baseline came to, where both runs got as far as that. */
+function isSameScope(a: JobRun, b: JobRun): boolean {
+  if (textIn(a, 'digests', 'scope') !== textIn(b, 'digests', 'scope')) return false
+  if (a.planned_at === null || b.planned_at === null) return true
+  return textIn(a, 'scope', 'digest') === textIn(b, 'scope', 'digest')
+}
+
+/** A member of a member of the attributes; undefined for a run without it. */
+function textIn({ attributes }: JobRun, outer: string, inner: string): unknown {
+  const members = attributes?.[outer] as Readonly<Record<string, unknown>> | null | undefined
+  return members?.[inner]
 }
 
 /** Who holds the slot, or the one running row, of a schedule. */

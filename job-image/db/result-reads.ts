@@ -106,7 +106,13 @@ function toRows(
 ): ResultRow[] {
   const bySystem = Map.groupBy(tuples, ([system]) => system)
   const nameOf = (id: number): ControlName =>
-    names.get(id) ?? { id, control: `(controls row ${id})`, catalog: '', rank: names.size + id }
+    names.get(id) ?? {
+      id,
+      control: `(controls row ${id})`,
+      catalog: '',
+      framework: undefined,
+      rank: names.size + id,
+    }
   return systems.flatMap(({ id, name, environment }) =>
     (bySystem.get(id) ?? [])
       .map((tuple) => ({ tuple, named: nameOf(tuple[1]) }))

@@ -1,5 +1,6 @@
 import { InputError } from '../errors.ts'
 import { canonicalControlId } from '../rules/control-id.ts'
+import { identifyDocument } from './identify.ts'
 import { nistIndex } from './nist-index.ts'
 import { controlsOf } from './outline.ts'
 import type { ControlNode, GroupNode, OutlineNode } from './outline.ts'
@@ -10,6 +11,9 @@ export type Catalog = {
   readonly file: string
   readonly title: string
   readonly version: string
+  readonly framework: string
+  /** The complete catalog of NIST SP 800-53, of the revision that `framework` names. */
+  readonly whole: boolean
   /** Made by resolving a profile: a selection, not the whole of a framework. */
   readonly resolved: boolean
   readonly tree: readonly OutlineNode[]
@@ -18,32 +22,52 @@ export type Catalog = {
 /** What a resolver leaves in the metadata of its result: OSCAL's names, and FedRAMP's `resolution-source`. */
 const RESOLUTION_LINKS = new Set(['source-profile', 'resolution-source'])
 
-/** The catalog's structure; an id that is none, or that stands twice, is an InputError that names file and id. */
-export function catalogFrom(body: CatalogBody, file: string): Catalog {
+/**
+ * The catalog's structure; an id that is none, or that stands twice, is an InputError that names file and id. The
+ * framework is `given`, else what the document's title and controls say; never what the file is called.
+ */
+export function catalogFrom(body: CatalogBody, file: string, given?: string): Catalog {
   const { title, version, props = [], links = [] } = body.metadata
+  const identity = identifyDocument(title, titledControls(body))
+  const framework = given ?? identity.framework
+  const source = { file, framework }
   const tree = [
-    ...(body.groups ?? []).map((group) => groupNode(group, group.id, file)),
-    ...(body.controls ?? []).map((control) => controlNode(control, {}, file)),
+    ...(body.groups ?? []).map((group) => groupNode(group, group.id, source)),
+    ...(body.controls ?? []).map((control) => controlNode(control, {}, source)),
   ]
   refuseDuplicates(tree, file)
   const resolved =
     props.some(({ name }) => name === 'resolution-tool') ||
     links.some(({ rel = '' }) => RESOLUTION_LINKS.has(rel))
-  return { file, title, version, resolved, tree }
+  const whole = identity.whole && identity.framework === framework && !resolved
+  return { file, title, version, framework, whole, resolved, tree }
 }
 
-function groupNode(group: GroupBody, outermost: string | undefined, file: string): GroupNode {
+/** All controls, whatever they stand in: their ids can be read only once the framework is known. */
+function titledControls({ groups = [], controls = [] }: GroupBody | CatalogBody): ControlBody[] {
+  const nested = (control: ControlBody): ControlBody[] => [
+    control,
+    ...(control.controls ?? []).flatMap(nested),
+  ]
+  return [...groups.flatMap(titledControls), ...controls.flatMap(nested)]
+}
+
+/** What the nodes of a document have in common. */
+type Source = { readonly file: string; readonly framework: string }
+
+function groupNode(group: GroupBody, outermost: string | undefined, source: Source): GroupNode {
   const children = [
-    ...(group.groups ?? []).map((inner) => groupNode(inner, outermost ?? inner.id, file)),
-    ...(group.controls ?? []).map((control) => controlNode(control, { group: outermost }, file)),
+    ...(group.groups ?? []).map((inner) => groupNode(inner, outermost ?? inner.id, source)),
+    ...(group.controls ?? []).map((control) => controlNode(control, { group: outermost }, source)),
   ]
   return { kind: 'group', id: group.id, title: group.title, children }
 }
 
 type Place = { readonly group?: string | undefined; readonly parent?: string }
 
-function controlNode(body: ControlBody, { group, parent }: Place, file: string): ControlNode {
-  const canonical = canonicalControlId(body.id)
+function controlNode(body: ControlBody, { group, parent }: Place, source: Source): ControlNode {
+  const { file, framework } = source
+  const canonical = canonicalControlId(body.id, framework)
   if (canonical === undefined) {
     throw new InputError({
       file,
@@ -51,12 +75,12 @@ function controlNode(body: ControlBody, { group, parent }: Place, file: string):
     })
   }
   const children = (body.controls ?? []).map((child) =>
-    controlNode(child, { group, parent: canonical }, file),
+    controlNode(child, { group, parent: canonical }, source),
   )
   const { id, title } = body
   return {
     kind: 'control',
-    control: { id, canonical, title, withdrawn: isWithdrawn(body), parent, group },
+    control: { id, canonical, framework, title, withdrawn: isWithdrawn(body), parent, group },
     children,
   }
 }
@@ -87,12 +111,13 @@ export function builtinCatalog(): Catalog {
   const children = Map.groupBy(controls, ({ parent }) => parent)
   const nodeOf = (entry: (typeof controls)[number]): ControlNode => ({
     kind: 'control',
-    control: { ...entry, canonical: entry.id, group: entry.family },
+    control: { ...entry, canonical: entry.id, framework, group: entry.family },
     children: (children.get(entry.id) ?? []).map(nodeOf),
   })
   const tree = families.map((family): GroupNode => {
     const base = (children.get(undefined) ?? []).filter((entry) => entry.family === family.id)
     return { kind: 'group', ...family, children: base.map(nodeOf) }
   })
-  return { file: `${BUILTIN_PREFIX}${framework}`, title, version, resolved: false, tree }
+  const file = `${BUILTIN_PREFIX}${framework}`
+  return { file, title, version, framework, whole: true, resolved: false, tree }
 }

@@ -1,4 +1,4 @@
-import { canonicalControlId } from '../rules/control-id.ts'
+import { canonicalControlId, formerControlId } from '../rules/control-id.ts'
 import type { ChangeCounts, WantedControl } from './import.ts'
 
 /** A row of `controls`; `attributes` as the database holds it, in whatever shape another program left it. */
@@ -25,28 +25,42 @@ export type ControlChanges = {
   readonly updates: readonly RowUpdate[]
   readonly counts: ChangeCounts
   readonly removedIds: readonly string[]
+  /** How many controls the catalog had that were not marked as removed. */
+  readonly live: number
+}
+
+type Options = {
+  /** The framework of the catalog, in which ids are read. */
+  readonly framework: string
+  readonly markRemoved: boolean
 }
 
 /**
  * What makes a catalog's rows equal to `wanted`. Rows are matched by canonical id, all rows of one control alike; a
- * row without a wanted control is marked as removed (results refer to it), and unmarked when its control returns.
+ * row in the spelling of earlier releases (`ISM-445`) is renamed to the published one (`ISM-0445`), which keeps its
+ * results. A row without a wanted control is marked as removed (results refer to it), and unmarked when it returns.
  */
 export function planControls(
   wanted: readonly WantedControl[],
   rows: readonly StoredControlRow[],
-  { markRemoved }: { readonly markRemoved: boolean },
+  { framework, markRemoved }: Options,
 ): ControlChanges {
-  const rowsById = Map.groupBy(rows, (row) => canonicalControlId(row.control_id) ?? row.control_id)
+  const rowsById = Map.groupBy(rows, (row) => canonicalControlId(row.control_id, framework) ?? row.control_id)
+  const live = [...rowsById.values()].filter((own) => own.some(isLive)).length
+  const published = new Set(wanted.map(({ canonical }) => canonical))
   const inserts: WantedControl[] = []
   const updates: RowUpdate[] = []
   let changed = 0
   for (const control of wanted) {
-    const own = rowsById.get(control.canonical) ?? []
+    const former = formerControlId(control.canonical)
+    const isRenamed = !rowsById.has(control.canonical) && !published.has(former)
+    const key = isRenamed ? former : control.canonical
+    const own = rowsById.get(key) ?? []
     const needed = own.flatMap((row) => updateOf(row, control) ?? [])
     if (own.length === 0) inserts.push(control)
     if (needed.length > 0) changed += 1
     updates.push(...needed)
-    rowsById.delete(control.canonical)
+    rowsById.delete(key)
   }
   const gone = markRemoved ? removals([...rowsById.values()]) : []
   const counts = {
@@ -60,7 +74,13 @@ export function planControls(
     updates: [...updates, ...gone.flatMap((each) => each.updates)],
     counts,
     removedIds: gone.map(({ controlId }) => controlId),
+    live,
   }
+}
+
+/** Whether so much of a catalog goes that it is more likely to be another catalog than a new edition. */
+export function removesMany({ removedIds, live }: Pick<ControlChanges, 'removedIds' | 'live'>): boolean {
+  return removedIds.length * 10 > live
 }
 
 /** The marks of a new row. */
@@ -85,7 +105,7 @@ function updateOf(row: StoredControlRow, wanted: WantedControl): RowUpdate | und
 
 function removals(groups: readonly StoredControlRow[][]): { controlId: string; updates: RowUpdate[] }[] {
   return groups.flatMap((rows) => {
-    const unmarked = rows.filter((row) => attributesOf(row)['removed'] !== true)
+    const unmarked = rows.filter(isLive)
     const [first] = unmarked
     if (first === undefined) return []
     const updates = unmarked.map(({ id, control_id, title, family }) => ({
@@ -98,6 +118,10 @@ function removals(groups: readonly StoredControlRow[][]): { controlId: string; u
     }))
     return [{ controlId: first.control_id, updates }]
   })
+}
+
+function isLive(row: StoredControlRow): boolean {
+  return attributesOf(row)['removed'] !== true
 }
 
 function attributesOf({ attributes }: StoredControlRow): Readonly<Record<string, unknown>> {

@@ -19,7 +19,7 @@ export type CatalogImport = {
   readonly title: string
   readonly version: string
   readonly framework: string
-  /** The complete catalog of a framework we know: it may stand in the database under another name. */
+  /** The complete catalog of NIST SP 800-53: it may stand in the database under another name. */
   readonly whole: boolean
   /**
    * False for the built-in index. It is there to start with, so it neither marks controls of a newer edition as
@@ -36,6 +36,7 @@ export type BaselineImport = {
   readonly name: string
   readonly title: string
   readonly version: string
+  /** Several, joined by `FRAMEWORK_SEPARATOR`, where the profile selects from catalogs of several. */
   readonly framework: string
   /** Canonical ids, each once. */
   readonly controls: readonly string[]
@@ -66,9 +67,14 @@ export type ImportReport = ChangeCounts & {
   readonly withdrawn: number
   /** Ids that the source no longer has. */
   readonly removedIds: readonly string[]
+  /** Whether so many are removed that the import asks for a confirmation. */
+  readonly removesMany: boolean
   /** Members of a baseline that no catalog of the database holds. */
   readonly missing: readonly string[]
 }
+
+/** Stands between the names of frameworks, which hold neither commas nor spaces. */
+export const FRAMEWORK_SEPARATOR = ', '
 
 /** The name of a baseline of NIST SP 800-53B: `nist-800-53-rev5-low`. */
 export function nistBaselineName(framework: string, baseline: string): string {

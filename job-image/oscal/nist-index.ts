@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { assetPath } from '../assets.ts'
 import { baseControlId } from '../rules/control-id.ts'
-import { NIST_800_53_REV5 } from './framework.ts'
+import { NIST_800_53_REV5 } from '../rules/framework.ts'
 
 export const NIST_BASELINES = ['LOW', 'MODERATE', 'HIGH', 'PRIVACY'] as const
 export type NistBaseline = (typeof NIST_BASELINES)[number]

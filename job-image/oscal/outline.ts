@@ -2,8 +2,10 @@
 export type Control = {
   /** As the document spells it; globs match this. */
   readonly id: string
-  /** As we know it (see rules/control-id.ts). */
+  /** As we know it in its framework (see rules/control-id.ts). */
   readonly canonical: string
+  /** That of its own catalog. */
+  readonly framework: string
   readonly title: string
   readonly withdrawn: boolean
   /** Canonical id of the control that it stands under in its own catalog. */

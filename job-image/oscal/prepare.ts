@@ -1,18 +1,11 @@
 import { basename } from 'node:path'
 import { InputError } from '../errors.ts'
 import { displayControlId, familyOf } from '../rules/control-id.ts'
+import { NIST_800_53_REV5, frameworkName, nameFrom, nistBaselineIn, nistClaim } from '../rules/framework.ts'
 import { builtinCatalog, catalogFrom } from './catalog.ts'
 import type { Catalog } from './catalog.ts'
 import { parseOscal } from './document.ts'
-import {
-  NIST_800_53_REV5,
-  canonicalFramework,
-  isNistRev5,
-  nameFrom,
-  nistBaselineIn,
-  wholeFramework,
-} from './framework.ts'
-import { nistBaselineName } from './import.ts'
+import { FRAMEWORK_SEPARATOR, nistBaselineName } from './import.ts'
 import type { BaselineImport, CatalogImport, Import, WantedControl } from './import.ts'
 import { NIST_BASELINES, nistBaselineControls, nistIndex } from './nist-index.ts'
 import { controlsOf } from './outline.ts'
@@ -23,16 +16,21 @@ import { MAX_FAMILY, refuseUnstorable } from './storable.ts'
 
 export type Prepared = { readonly item: Import; readonly warnings: readonly string[] }
 
+export type PrepareOptions = ResolveOptions & {
+  /** The name in the database. Default: from the title or the file's name. */
+  readonly name?: string | undefined
+  /** The framework, in any spelling. Default: what the document says (see identify.ts). */
+  readonly framework?: string | undefined
+}
+
 /** A file read, resolved and checked to the last column: nothing of it can fail for its content later on. */
-export function prepareFile(
-  file: string,
-  options: ResolveOptions & { readonly name?: string | undefined },
-): Prepared {
+export function prepareFile(file: string, options: PrepareOptions): Prepared {
   const document = parseOscal(options.reader.read(file), file)
+  const framework = options.framework === undefined ? undefined : frameworkName(options.framework)
   const prepared =
     document.kind === 'profile'
-      ? baselineOfProfile(resolveProfile(document.body, file, options), options.name)
-      : { item: ofCatalog(catalogFrom(document.body, file), options.name), warnings: [] }
+      ? baselineOfProfile(resolveProfile(document.body, file, options), { ...options, framework })
+      : { item: ofCatalog(catalogFrom(document.body, file, framework), options.name), warnings: [] }
   refuseUnstorable(prepared.item)
   return prepared
 }
@@ -63,10 +61,11 @@ export function prepareBuiltin(name: string | undefined): Prepared[] {
  * already: more rows would get every control decided twice. Of another framework it may be all there is.
  */
 function ofCatalog(catalog: Catalog, name: string | undefined): Import {
-  const { file, title, version } = catalog
+  const { file, title, version, framework } = catalog
   const all = controlsOf(catalog.tree).map(({ control }) => control)
   if (all.length === 0) throw new InputError({ file, message: 'this catalog holds no controls' })
-  if (!catalog.resolved || !isNistRev5(title)) return wholeCatalog(catalog, name)
+  const isSelection = framework === NIST_800_53_REV5 && nistClaim(title)?.framework === NIST_800_53_REV5
+  if (!catalog.resolved || !isSelection) return wholeCatalog(catalog, name)
   return {
     kind: 'baseline',
     source: file,
@@ -74,52 +73,53 @@ function ofCatalog(catalog: Catalog, name: string | undefined): Import {
     name: name ?? `${baselineName(file, title)}-resolved`,
     title,
     version,
-    framework: NIST_800_53_REV5,
+    framework,
     ...membersOf(all),
   }
 }
 
 function wholeCatalog(catalog: Catalog, name: string | undefined): CatalogImport {
-  const { file, title, version } = catalog
+  const { file, title, version, framework, whole } = catalog
   const controls = controlsOf(catalog.tree).map(({ control }) => wantedControl(control, file))
-  const names = catalog.resolved ? [] : [name ?? '', title, stemOf(file)]
-  const whole = names.map(wholeFramework).find((framework) => framework !== undefined)
-  const given = name ?? whole ?? (nameFrom(stemOf(file)) || nameFrom(title))
+  const ownName = nameFrom(stemOf(file)) || nameFrom(title)
   return {
     kind: 'catalog',
     source: file,
-    name: given,
+    name: name ?? (whole ? framework : ownName),
     title,
     version,
-    framework: whole ?? canonicalFramework(given),
-    whole: whole !== undefined,
+    framework,
+    whole,
     authoritative: true,
     controls,
   }
 }
 
-function baselineOfProfile(profile: ResolvedProfile, name: string | undefined): Prepared {
+function baselineOfProfile(
+  profile: ResolvedProfile,
+  { name, framework: given }: Pick<PrepareOptions, 'name' | 'framework'>,
+): Prepared {
   const { file, title, version, controls, catalogs, warnings } = profile
-  const [catalog] = catalogs
-  const framework = catalog === undefined ? canonicalFramework(title) : frameworkOf(catalog)
+  const selected = new Set(controls.map(({ framework }) => framework))
+  const frameworks =
+    selected.size > 0 ? [...selected] : catalogs.slice(0, 1).map(({ framework }) => framework)
   const item: BaselineImport = {
     kind: 'baseline',
     source: file,
     name: name ?? baselineName(file, title),
     title,
     version,
-    framework,
+    framework: given ?? frameworks.join(FRAMEWORK_SEPARATOR),
     ...membersOf(controls),
   }
   const empty = controls.length === 0 ? [`${file}: the profile selects no control`] : []
-  return { item, warnings: [...warnings, ...empty] }
-}
-
-function frameworkOf({ file, title }: Catalog): string {
-  return (
-    wholeFramework(title) ??
-    (isNistRev5(title) ? NIST_800_53_REV5 : nameFrom(stemOf(file)) || nameFrom(title))
-  )
+  const several =
+    frameworks.length > 1 && given === undefined
+      ? [
+          `${file}: the profile selects from several frameworks (${item.framework}); an id that more than one of them has is a member in each`,
+        ]
+      : []
+  return { item, warnings: [...warnings, ...empty, ...several] }
 }
 
 /** The names that NIST's baselines have in the built-in catalog; else from the file's name. */
@@ -152,7 +152,9 @@ function wantedControl(control: Control, file: string): WantedControl {
 
 /** The letters of a NIST-like id, else the outermost group, else what the id begins with. */
 function familyFor({ id, canonical, group = '' }: Control, file: string): string {
-  const candidates = [familyOf(canonical), group, /^[a-z0-9]+/.exec(canonical)?.[0]]
+  // SP_800_171_03.05.07 stands in SP_800_171_03.05, which is too long, but ends in what tells it from other groups.
+  const ending = id.startsWith(group) ? /[\p{L}\p{N}.]+$/u.exec(group)?.[0] : undefined
+  const candidates = [familyOf(canonical), group, ending, /^[a-z0-9]+/.exec(canonical)?.[0]]
   const family = candidates.find((each = '') => each !== '' && Array.from(each).length <= MAX_FAMILY)
   if (family !== undefined) return family.toUpperCase()
   const tried = candidates.filter((each) => each !== undefined && each !== '').map((each) => `"${each}"`)

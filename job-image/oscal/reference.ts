@@ -1,10 +1,10 @@
 import { dirname, extname, isAbsolute, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { InputError } from '../errors.ts'
+import { NIST_800_53_REV5 } from '../rules/framework.ts'
 import { BUILTIN_PREFIX } from './catalog.ts'
 import { mappedFile } from './file-map.ts'
 import type { FileMap } from './file-map.ts'
-import { NIST_800_53_REV5 } from './framework.ts'
 import type { ResourceBody } from './schema.ts'
 
 /** The only way to the outside that resolution has. */

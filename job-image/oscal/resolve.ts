@@ -1,12 +1,12 @@
 import { resolve as absolute } from 'node:path'
 import { InputError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
+import { NIST_800_53_REV5, frameworkName } from '../rules/framework.ts'
 import { BUILTIN_PREFIX, builtinCatalog, catalogFrom } from './catalog.ts'
 import type { Catalog } from './catalog.ts'
 import { parseOscal } from './document.ts'
 import type { OscalDocument } from './document.ts'
 import type { FileMap } from './file-map.ts'
-import { NIST_800_53_REV5, canonicalFramework } from './framework.ts'
 import { mergeParts } from './merge.ts'
 import { controlsOf, pickedControls, prunedOutline } from './outline.ts'
 import type { Control, OutlineNode, Part } from './outline.ts'
@@ -106,7 +106,7 @@ function loadedFrom(document: OscalDocument, context: Context): Loaded {
 }
 
 function loadBuiltin(file: string, reference: string, context: Context): Loaded {
-  if (canonicalFramework(file.slice(BUILTIN_PREFIX.length)) !== NIST_800_53_REV5) {
+  if (frameworkName(file.slice(BUILTIN_PREFIX.length)) !== NIST_800_53_REV5) {
     const message = `${reference}: there is no "${file}"; the built-in catalog is ${BUILTIN_PREFIX}${NIST_800_53_REV5}`
     throw new InputError({ file: context.chain.at(-1) ?? file, message })
   }

@@ -1,5 +1,6 @@
 import type { Problem } from '../errors.ts'
 import { canonicalControlId } from '../rules/control-id.ts'
+import { NIST_800_53 } from '../rules/framework.ts'
 import { controlsOf, pickedControls } from './outline.ts'
 import type { ControlNode, Part } from './outline.ts'
 import type { SelectionBody, SelectorBody } from './schema.ts'
@@ -83,8 +84,12 @@ function nodesOf(
   place: string,
   context: SelectionContext,
 ): ControlNode[] {
-  const nodes = byId.get(canonicalControlId(id) ?? id)
-  if (nodes !== undefined) return nodes
+  // How an id may be spelled depends on the framework of the catalog that the control comes from.
+  const spellings = new Set([NIST_800_53, undefined].map((each) => canonicalControlId(id, each) ?? id))
+  const nodes = [...spellings]
+    .flatMap((each) => byId.get(each) ?? [])
+    .filter(({ control }) => control.canonical === canonicalControlId(id, control.framework))
+  if (nodes.length > 0) return nodes
   const problem = problemAt(context, `${place}.with-ids`, `control "${id}" is not in ${context.from}`)
   if (context.ignoreMissing === true) context.warnings.push(`${context.file}: ${problem.message}`)
   else context.problems.push(problem)

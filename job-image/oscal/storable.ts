@@ -19,7 +19,7 @@ export function refuseUnstorable(item: Import): void {
   const table = item.kind === 'catalog' ? 'catalogs' : 'baselines'
   const problems = faultsOf(item, WIDTHS[item.kind]).map(({ key, fault }): Problem => {
     const column = item.kind === 'baseline' ? key : (COLUMNS[key] ?? key)
-    const remedy = key === 'name' ? '; give another one with --name' : ''
+    const remedy = ['name', 'framework'].includes(key) ? `; give another one with --${key}` : ''
     return { file: item.source, message: `${key} does not fit ${table}.${column}: ${fault}${remedy}` }
   })
   const controls = item.kind === 'catalog' ? item.controls : []

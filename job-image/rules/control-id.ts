@@ -1,3 +1,5 @@
+import { NIST_800_53, isNist80053 } from './framework.ts'
+
 /** NIST SP 800-53 spellings of a control or an enhancement: AC-2, ac-02, AC-2(1), AC-02 (01), ac-2.1. */
 const NIST_ID = /^([a-z]+)-(\d+)(?:\.(\d+)|\s*\(\s*(\d+)\s*\))?$/
 
@@ -11,18 +13,38 @@ const FANCY_HYPHENS = /[\u2010-\u2015\u2212]/g
 const MAX_LENGTH = 50
 
 /**
- * The one spelling by which we know a control: `ac-2.1` for AC-2(1), AC-02(01), ac-2.1 and the like.
- * Ids of other frameworks are lower-cased as they are; what cannot be an id at all is undefined.
+ * The one spelling by which we know a control of a framework. In NIST SP 800-53 it is `ac-2.1` for AC-2(1), AC-02(01),
+ * ac-2.1 and the like. Ids of other frameworks are lower-cased and otherwise as published: `ism-0445` keeps its zero.
+ * Undefined: the text cannot be an id at all.
  */
-export function canonicalControlId(text: string): string | undefined {
+export function canonicalControlId(text: string, framework: string | undefined): string | undefined {
   const id = text.trim().replace(FANCY_HYPHENS, '-').toLowerCase()
   if (id.length > MAX_LENGTH) return undefined
   const nist = NIST_ID.exec(id)
-  if (nist === null) return OTHER_ID.test(id) ? id : undefined
+  if (nist === null || !isNist80053(framework)) return published(id)
   const [, family = '', number = '', dotted, bracketed] = nist
   const enhancement = dotted ?? bracketed
   const base = `${family}-${withoutZeros(number)}`
   return enhancement === undefined ? base : `${base}.${withoutZeros(enhancement)}`
+}
+
+/**
+ * The spelling that earlier releases stored for every framework: without leading zeros, `ism-445`. Rows and members of
+ * baselines that still have it are found by it, and the next import corrects them.
+ */
+export function formerControlId(canonical: string): string {
+  return canonicalControlId(canonical, NIST_800_53) ?? canonical
+}
+
+/** The published id that `wanted` is apart from leading zeros and brackets: `ISM-0445` for ISM-445. */
+export function respelled(wanted: string, known: readonly string[]): string | undefined {
+  const former = formerControlId(wanted)
+  return known.find((id) => formerControlId(id) === former)
+}
+
+function published(id: string): string | undefined {
+  const tight = id.replaceAll(/\s*([()])\s*/g, '$1')
+  return OTHER_ID.test(tight) ? tight : undefined
 }
 
 /** As the database stores it and people read it: `AC-2.1`. */

@@ -1,15 +1,20 @@
 import { compareControlIds, displayControlId } from './control-id.ts'
 import { explainControl } from './explain.ts'
 import type { Explanation } from './explain.ts'
-import type { RuleSet } from './rule-set.ts'
+import type { FrameworkRules, RuleSet } from './rule-set.ts'
 
-/** One line of `rules list`: what a family or a control needs. */
-export type ListedRule = Omit<Explanation, 'control' | 'why'> & { readonly applies_to: string }
+/** One line of `rules list`: what a family or a control of a framework needs. */
+export type ListedRule = Omit<Explanation, 'control' | 'why' | 'also_in'> & { readonly applies_to: string }
 
-/** Families, then controls: those with a rule of their own, and those whose prerequisites go with their family's. */
+/** By framework: families, then controls, with those that have only prerequisites and take their family's rule. */
 export function listRules(rules: RuleSet): ListedRule[] {
-  const families = [...rules.families].map(([family, rule]): ListedRule => ({
+  return [...rules.frameworks].flatMap(([framework, own]) => listFramework(rules, framework, own))
+}
+
+function listFramework(rules: RuleSet, framework: string, own: FrameworkRules): ListedRule[] {
+  const families = [...own.families].map(([family, rule]): ListedRule => ({
     applies_to: `family ${family}`,
+    framework,
     rule: `family ${family}`,
     title: rule.title,
     pack: rule.pack,
@@ -18,9 +23,9 @@ export function listRules(rules: RuleSet): ListedRule[] {
     prerequisites: [],
     remediation: rule.remediation,
   }))
-  const ids = new Set([...rules.controls.keys(), ...rules.prerequisites.map(({ control }) => control)])
+  const ids = new Set([...own.controls.keys(), ...own.prerequisites.map(({ control }) => control)])
   const controls = [...ids].sort(compareControlIds).map((id): ListedRule => {
-    const { control, why: _, ...rest } = explainControl(rules, displayControlId(id))
+    const { control, why: _, also_in: __, ...rest } = explainControl(rules, displayControlId(id), framework)
     return { applies_to: control, ...rest }
   })
   return [...families, ...controls]

@@ -4,6 +4,8 @@ import type { SourceDocument } from '../document.ts'
 import { InputError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
 import { canonicalControlId, displayControlId } from './control-id.ts'
+import { NIST_800_53, frameworkName, namesFramework } from './framework.ts'
+import type { Edge } from './order.ts'
 import type { Prerequisite, Rule, RulePack } from './rule-set.ts'
 
 /** Control characters and halves of surrogate pairs have no place in texts that are stored and printed. */
@@ -48,20 +50,27 @@ const ruleSchema = z
     context.addIssue({ code: 'custom', message })
   })
 
-const controlId = z.string().transform((text, context) => {
-  const id = canonicalControlId(text)
-  if (id !== undefined) return id
-  context.addIssue({ code: 'custom', message: notAControlId(text) })
-  return z.NEVER
-})
+/** `catalogs.framework` is a varchar(100). A pack that names none is for NIST SP 800-53 in every revision. */
+const frameworkList = z
+  .array(line(100).transform(frameworkName))
+  .min(1, 'name at least one framework, such as nist-800-53')
+  .superRefine((frameworks, context) => {
+    for (const [index, framework] of frameworks.entries()) {
+      const isTwin = frameworks.indexOf(framework) < index
+      const message = isTwin ? `"${framework}" is listed twice` : frameworkFault(framework)
+      if (message !== undefined) context.addIssue({ code: 'custom', path: [index], message })
+    }
+  })
+  .default([NIST_800_53])
 
 const packSchema = z.strictObject({
   name: line(100),
   title: line(255).optional(),
+  frameworks: frameworkList,
   families: z.record(z.string(), ruleSchema).default({}),
   controls: z.record(z.string(), ruleSchema).default({}),
   prerequisites: z
-    .array(z.strictObject({ control: controlId, requires: controlId, blocking: z.boolean().default(true) }))
+    .array(z.strictObject({ control: z.string(), requires: z.string(), blocking: z.boolean().default(true) }))
     .default([]),
 })
 
@@ -75,7 +84,7 @@ export function readRulePack(file: string): RulePack {
 /** Checks one pack by itself; throws one InputError with everything wrong, each as file:line:column. */
 export function parseRulePack(text: string, file: string): RulePack {
   const document = parseDocument(text, file, packSchema)
-  const { name, title = name } = document.value
+  const { name, title = name, frameworks } = document.value
   const problems: Problem[] = []
   const families = keyed(document, 'families', problems)
   const controls = keyed(document, 'controls', problems)
@@ -83,33 +92,68 @@ export function parseRulePack(text: string, file: string): RulePack {
   if (problems.length > 0) throw new InputError(problems)
   const problemAtPrerequisite: RulePack['problemAtPrerequisite'] = (index, message) =>
     document.problemAt(['prerequisites', index], message)
-  return { name, title, file, families, controls, prerequisites, problemAtPrerequisite }
+  return { name, title, file, frameworks, families, controls, prerequisites, problemAtPrerequisite }
 }
 
-/** How a section's keys are read, and what it says of one that cannot be. */
-const KEYS = {
+/** A key of `families` or `controls`. */
+type Key = {
+  /** What the rule is stored under. */
+  readonly name: string
+  /** What people read, unless the rule has a title. */
+  readonly display: string
+  /** What must not stand twice: an id may be spelled in several ways, and in another framework in fewer. */
+  readonly identities: readonly string[]
+}
+
+type Section = {
+  readonly read: (text: string, frameworks: readonly string[]) => Key | undefined
+  readonly refuse: (text: string) => string
+}
+
+const SECTIONS: Record<'families' | 'controls', Section> = {
   families: {
     read: familyKey,
-    refuse: (key: string) => `"${key}" is not a family; expected letters such as AC`,
+    refuse: (text) => `"${text}" is not a family; expected letters such as AC`,
   },
-  controls: { read: canonicalControlId, refuse: notAControlId },
-} as const
+  controls: { read: controlKey, refuse: notAControlId },
+}
 
-function keyed(document: PackDocument, section: keyof typeof KEYS, problems: Problem[]): Map<string, Rule> {
+function keyed(
+  document: PackDocument,
+  section: keyof typeof SECTIONS,
+  problems: Problem[],
+): Map<string, Rule> {
+  const { read, refuse } = SECTIONS[section]
+  const { name: pack, frameworks } = document.value
   const rules = new Map<string, Rule>()
   const spellings = new Map<string, string>()
-  for (const [key, source] of Object.entries(document.value[section])) {
-    const at = (message: string): number => problems.push(document.problemAt([section, key], message))
-    const id = KEYS[section].read(key)
-    const other = id === undefined ? undefined : spellings.get(id)
-    if (id === undefined) at(KEYS[section].refuse(key))
+  for (const [text, source] of Object.entries(document.value[section])) {
+    const at = (message: string): number => problems.push(document.problemAt([section, text], message))
+    const key = read(text, frameworks)
+    const other = key?.identities.map((each) => spellings.get(each)).find((each) => each !== undefined)
+    if (key === undefined) at(refuse(text))
     else if (other !== undefined) at(`is the same as "${other}" above; keep one of them`)
     else {
-      spellings.set(id, key)
-      rules.set(id, ruleOf(source, displayControlId(id), document.value.name))
+      for (const each of key.identities) spellings.set(each, text)
+      rules.set(key.name, ruleOf(source, key.display, pack))
     }
   }
   return rules
+}
+
+function controlKey(text: string, frameworks: readonly string[]): Key | undefined {
+  const ids = frameworks.flatMap((framework) => canonicalControlId(text, framework) ?? [])
+  const [first] = ids
+  if (first === undefined || ids.length < frameworks.length) return undefined
+  const identities = ids.map((id, at) => `${frameworks[at]} ${id}`)
+  return { name: text, display: displayControlId(first), identities }
+}
+
+/** `controls.family` is a varchar(10). */
+function familyKey(text: string): Key | undefined {
+  if (!/^[a-z]{1,10}$/i.test(text)) return undefined
+  const name = text.toUpperCase()
+  return { name, display: name, identities: [name] }
 }
 
 function ruleOf(source: RuleSource, defaultTitle: string, pack: string): Rule {
@@ -118,20 +162,33 @@ function ruleOf(source: RuleSource, defaultTitle: string, pack: string): Rule {
 }
 
 function uniquePrerequisites(document: PackDocument, problems: Problem[]): Prerequisite[] {
-  const { name: pack, prerequisites } = document.value
+  const { name: pack, prerequisites, frameworks } = document.value
   const seen = new Set<string>()
-  for (const [index, { control, requires }] of prerequisites.entries()) {
-    const edge = `${displayControlId(control)} requires ${displayControlId(requires)}`
-    if (seen.has(edge))
-      problems.push(document.problemAt(['prerequisites', index], `"${edge}" is listed twice`))
-    seen.add(edge)
+  for (const [index, edge] of prerequisites.entries()) {
+    const faults = (['control', 'requires'] as const).filter(
+      (end) => canonicalControlId(edge[end], frameworks[0]) === undefined,
+    )
+    problems.push(
+      ...faults.map((end) => document.problemAt(['prerequisites', index, end], notAControlId(edge[end]))),
+    )
+    if (faults.length > 0) continue
+    const words = frameworks.map((framework) => edgeWords(edge, framework))
+    if (words.some((each, at) => seen.has(`${frameworks[at]} ${each}`)))
+      problems.push(document.problemAt(['prerequisites', index], `"${words[0]}" is listed twice`))
+    words.forEach((each, at) => seen.add(`${frameworks[at]} ${each}`))
   }
   return prerequisites.map((edge) => ({ ...edge, pack }))
 }
 
-/** `controls.family` is a varchar(10). */
-function familyKey(text: string): string | undefined {
-  return /^[a-z]{1,10}$/i.test(text) ? text.toUpperCase() : undefined
+function edgeWords({ control, requires }: Edge, framework: string): string {
+  const display = (id: string): string => displayControlId(canonicalControlId(id, framework) ?? id)
+  return `${display(control)} requires ${display(requires)}`
+}
+
+/** "NIST" alone would be for every publication of NIST. */
+function frameworkFault(framework: string): string | undefined {
+  if (namesFramework(framework)) return undefined
+  return `"${framework}" names no framework; expected one such as nist-800-53-rev5 (see "rapidrmf catalog list")`
 }
 
 function notAControlId(text: string): string {

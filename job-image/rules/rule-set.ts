@@ -1,7 +1,14 @@
 import { createHash } from 'node:crypto'
 import { InputError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
-import { compareControlIds, compareText, displayControlId, familyOf } from './control-id.ts'
+import {
+  canonicalControlId,
+  compareControlIds,
+  compareText,
+  displayControlId,
+  familyOf,
+} from './control-id.ts'
+import { NIST_800_53, coversFramework, isNist80053 } from './framework.ts'
 import { orderByPrerequisites, requiredClosure } from './order.ts'
 import type { Edge } from './order.ts'
 
@@ -16,40 +23,57 @@ export type Rule = {
   readonly pack: string
 }
 
-/** A blocking one decides; an advisory one is only reported. Both ids are canonical. */
+/** A blocking one decides; an advisory one is only reported. */
 export type Prerequisite = Edge & { readonly blocking: boolean; readonly pack: string }
 
-/** One checked pack file. */
+/** One checked pack file. Control ids are as written: what they mean depends on the framework. */
 export type RulePack = {
   readonly name: string
   readonly title: string
   readonly file: string
+  /** Names of the frameworks that the pack is for (see framework.ts); `nist-800-53` is every revision of it. */
+  readonly frameworks: readonly string[]
   /** By upper-case letters. */
   readonly families: ReadonlyMap<string, Rule>
-  /** By canonical id. */
   readonly controls: ReadonlyMap<string, Rule>
   readonly prerequisites: readonly Prerequisite[]
   /** A problem with the n-th prerequisite, placed where it stands in the file. */
   problemAtPrerequisite(index: number, message: string): Problem
 }
 
-/** All packs of a run, merged: plain data. */
-export type RuleSet = {
-  readonly packs: readonly string[]
+/** The rules of one framework, from all packs that are for it. */
+export type FrameworkRules = {
   readonly families: ReadonlyMap<string, Rule>
+  /** By canonical id. */
   readonly controls: ReadonlyMap<string, Rule>
   /** Ordered by control, then by what it requires: the order in which blockers are named. */
   readonly prerequisites: readonly Prerequisite[]
   /** The ids that prerequisites name, each after everything it requires. */
   readonly order: readonly string[]
+}
+
+/** All packs of a run, merged: plain data. */
+export type RuleSet = {
+  readonly packs: readonly string[]
+  /** By each framework that a pack names, in the order of the packs. */
+  readonly frameworks: ReadonlyMap<string, FrameworkRules>
   /** SHA-256 (hex) of whatever decides a status or is stored with it. Titles and pack names are not. */
   readonly digest: string
 }
 
 export type FoundRule = { readonly scope: 'control' | 'family'; readonly key: string; readonly rule: Rule }
 
+/** The rules for controls of a framework; undefined when no pack is for it, and when the framework is not known. */
+export function rulesFor(rules: RuleSet, framework: string | undefined): FrameworkRules | undefined {
+  if (framework === undefined) return undefined
+  return (
+    rules.frameworks.get(framework) ??
+    (isNist80053(framework) ? rules.frameworks.get(NIST_800_53) : undefined)
+  )
+}
+
 /** The control's own rule, else its family's. An enhancement takes its family's, never its base control's own. */
-export function findRule(rules: RuleSet, canonical: string): FoundRule | undefined {
+export function findRule(rules: FrameworkRules, canonical: string): FoundRule | undefined {
   const own = rules.controls.get(canonical)
   if (own !== undefined) return { scope: 'control', key: displayControlId(canonical), rule: own }
   const key = familyOf(canonical)
@@ -58,18 +82,31 @@ export function findRule(rules: RuleSet, canonical: string): FoundRule | undefin
 }
 
 /** Canonical ids of everything that the given controls depend on, directly or through others. */
-export function prerequisiteClosure(rules: RuleSet, canonicalIds: Iterable<string>): Set<string> {
+export function prerequisiteClosure(rules: FrameworkRules, canonicalIds: Iterable<string>): Set<string> {
   return requiredClosure(rules.prerequisites, canonicalIds)
 }
 
 /**
- * Later packs add or replace rules per control and per family, and prerequisites per (control, requires).
- * Throws an InputError when the prerequisites of all packs together form a cycle.
+ * Later packs add or replace rules per control and per family, and prerequisites per (control, requires), within each
+ * framework. Throws an InputError when the prerequisites of all packs for one framework together form a cycle.
  */
 export function mergePacks(packs: readonly RulePack[]): RuleSet {
+  const names = new Set(packs.flatMap(({ frameworks }) => frameworks))
+  const frameworks = new Map(
+    [...names].map((name) => {
+      const own = packs.filter((pack) => pack.frameworks.some((wide) => coversFramework(wide, name)))
+      return [name, mergeFor(name, own)]
+    }),
+  )
+  return { packs: packs.map(({ name }) => name), frameworks, digest: digestOf(frameworks) }
+}
+
+function mergeFor(framework: string, packs: readonly RulePack[]): FrameworkRules {
+  const read = (id: string): string => canonicalControlId(id, framework) ?? id
   const edges = new Map<string, PlacedPrerequisite>()
   for (const pack of packs) {
-    for (const [index, edge] of pack.prerequisites.entries()) {
+    for (const [index, each] of pack.prerequisites.entries()) {
+      const edge = { ...each, control: read(each.control), requires: read(each.requires) }
       edges.set(edgeKey(edge), { ...edge, source: pack, index })
     }
   }
@@ -78,13 +115,13 @@ export function mergePacks(packs: readonly RulePack[]): RuleSet {
   )
   const ordering = orderByPrerequisites(placed)
   if (ordering.cycle !== undefined) throw new InputError(cycleProblem(ordering.cycle, edges, packs))
-  const content = {
+  return {
     families: sortedMap(
       packs.flatMap((pack) => [...pack.families]),
       compareText,
     ),
     controls: sortedMap(
-      packs.flatMap((pack) => [...pack.controls]),
+      packs.flatMap((pack) => [...pack.controls].map(([id, rule]): [string, Rule] => [read(id), rule])),
       compareControlIds,
     ),
     prerequisites: placed.map(({ control, requires, blocking, pack }) => ({
@@ -93,12 +130,7 @@ export function mergePacks(packs: readonly RulePack[]): RuleSet {
       blocking,
       pack,
     })),
-  }
-  return {
-    packs: packs.map(({ name }) => name),
-    ...content,
     order: ordering.order,
-    digest: digestOf(content),
   }
 }
 
@@ -129,11 +161,7 @@ function sortedMap<T>(
   return new Map([...new Map(entries)].sort(([a], [b]) => compare(a, b)))
 }
 
-function digestOf({
-  families,
-  controls,
-  prerequisites,
-}: Pick<RuleSet, 'families' | 'controls' | 'prerequisites'>): string {
+function digestOf(frameworks: ReadonlyMap<string, FrameworkRules>): string {
   // Arrays of arrays: no key order to agree on. The number is the version of this form.
   const rule = ([key, { requiredAll, requiredAny, remediation }]: [string, Rule]): unknown => [
     key,
@@ -141,7 +169,15 @@ function digestOf({
     requiredAny,
     remediation,
   ]
-  const edges = prerequisites.map(({ control, requires, blocking }) => [control, requires, blocking])
-  const canonical = JSON.stringify([1, [...families].map(rule), [...controls].map(rule), edges])
-  return createHash('sha256').update(canonical).digest('hex')
+  const content = [...frameworks]
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([framework, { families, controls, prerequisites }]) => [
+      framework,
+      [...families].map(rule),
+      [...controls].map(rule),
+      prerequisites.map(({ control, requires, blocking }) => [control, requires, blocking]),
+    ])
+  return createHash('sha256')
+    .update(JSON.stringify([2, content]))
+    .digest('hex')
 }

@@ -1,4 +1,4 @@
-import { configDigest, rulePackPaths } from '../config/config.ts'
+import { catalogFrameworks, configDigest, rulePackPaths } from '../config/config.ts'
 import { incrementalFor } from '../config/incremental.ts'
 import type { IncrementalOptions } from '../config/incremental.ts'
 import { resolveSink } from '../config/notifications.ts'
@@ -50,6 +50,7 @@ export function requestFromConfig(
     environment: environment.name,
     ruleSet: loadRuleSet({ packs: rulePackPaths(config) }),
     configurationDigest: configDigest(config, environment.name),
+    frameworks: catalogFrameworks(config),
     timing: timingFrom(io.env),
     // What is wrong with a sink is told with its notices; no run fails for it.
     notifications: config.notifications.map((each) => resolveSink(each, io.env).sink),

@@ -1,10 +1,12 @@
 import { createHash } from 'node:crypto'
 import type { Client } from 'pg'
+import { listCatalogIdentities } from '../db/catalog-identities.ts'
 import { listControls } from '../db/controls.ts'
 import type { StoredControl } from '../db/controls.ts'
 import { lockJobRun, markPlanned } from '../db/job-runs.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { queueSystems } from '../db/run-systems.ts'
+import { scopeOfBaseline } from '../selection/scope.ts'
 import { compilePlan } from '../validation/decide.ts'
 import type { ValidationPlan } from '../validation/decide.ts'
 import { planDigest } from '../validation/plan-digest.ts'
@@ -28,8 +30,9 @@ export type PlannedRun = {
 export async function planRun(client: Client, run: JobRun, request: RunRequest): Promise<PlannedRun> {
   const locked = await lockJobRun(client, run)
   if (locked === undefined) throw await runGone(client, run)
-  const controls = (await listControls(client)).filter(({ active }) => active)
-  const scope = await controlsInScope(client, request, controls)
+  const catalogs = await listCatalogIdentities(client, request.frameworks)
+  const controls = (await listControls(client, catalogs)).filter(({ active }) => active)
+  const scope = await controlsInScope(client, request, controls, catalogs)
   const plan = compilePlan(request.ruleSet, scope.selected, scope.others)
   const planned = { plan, digest: planDigest(plan) }
   const digests = { ...digestsOf(request), controls: controlSetDigest(controls, scope) }
@@ -53,10 +56,12 @@ export async function planRun(client: Client, run: JobRun, request: RunRequest):
     control: controlId,
     problem: message,
   }))
+  const baseline = scopeOfBaseline(request.selection, scope.chosen)
   await markPlanned(client, run, {
     metrics,
     attributes: {
       digests,
+      ...(baseline && { scope: baseline }),
       ...(invalid.length > 0 && { invalid_controls: invalid }),
       ...(carried !== undefined && { incremental: carried }),
     },
@@ -70,10 +75,9 @@ const MOST_NAMED_CONTROLS = 50
 /** Over everything in the database that decisions depend on, evidence apart, and over which of it is decided. */
 function controlSetDigest(controls: readonly StoredControl[], scope: ControlScope): string {
   const hash = createHash('sha256')
-  for (const { id, catalogId, controlId, requirements, problem, remediation } of controls) {
-    hash.update(
-      JSON.stringify([id, catalogId, controlId, requirements, problem ?? null, remediation ?? null]),
-    )
+  for (const { id, catalogId, framework, controlId, requirements, problem, remediation } of controls) {
+    const decisive = [id, catalogId, framework ?? null, controlId, requirements, problem ?? null]
+    hash.update(JSON.stringify([...decisive, remediation ?? null]))
   }
   if (scope.digest !== null) hash.update(scope.digest)
   return hash.digest('hex')

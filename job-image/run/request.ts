@@ -1,6 +1,7 @@
 import type { RunSummary } from '../../crds/run-summary.ts'
 import type { Selection } from '../../crds/selection.ts'
 import type { Incremental } from '../config/incremental.ts'
+import type { ConfiguredFrameworks } from '../db/catalog-identities.ts'
 import type { Sink } from '../notify/sink.ts'
 import type { RuleSet } from '../rules/rule-set.ts'
 import type { Tracing } from '../tracing/tracing.ts'
@@ -36,6 +37,8 @@ export type RunRequest = {
   readonly environment: string
   readonly ruleSet: RuleSet
   readonly configurationDigest: string
+  /** The frameworks of catalogs that the configuration names; absent: as the database says. */
+  readonly frameworks?: ConfiguredFrameworks
   /** As `normalizeSelection` returns it; absent: every system of the environment and every control. */
   readonly selection?: Selection
   /** Identity of the run: the same key resumes or joins it. At most 255 characters. */

@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto'
 import type { Client } from 'pg'
-import { baselineMembers, listBaselines } from '../db/baselines.ts'
+import { findBaseline, listBaselines } from '../db/baselines.ts'
+import type { CatalogIdentity } from '../db/catalog-identities.ts'
 import type { StoredControl } from '../db/controls.ts'
 import { listSelectableSystems } from '../db/systems.ts'
 import { suggestion } from '../document.ts'
 import { InputError } from '../errors.ts'
+import { rulesFor } from '../rules/rule-set.ts'
+import { baselineControls } from '../selection/baseline.ts'
+import type { Baseline } from '../selection/baseline.ts'
 import { chooseControls } from '../selection/controls.ts'
+import type { ChosenControls } from '../selection/controls.ts'
 import { chooseSystems, needsAttributes } from '../selection/systems.ts'
 import type { Chosen } from '../selection/systems.ts'
 import { plural } from '../words.ts'
@@ -21,6 +26,8 @@ export type ControlScope = {
    * may mean other controls tomorrow, and only runs of the very same controls replace each other's answers.
    */
   readonly digest: string | null
+  /** Digest of the selected rows, also when they are all there are; undefined without a selection of controls. */
+  readonly chosen?: string
 }
 
 /**
@@ -31,18 +38,26 @@ export async function controlsInScope(
   client: Client,
   request: RunRequest,
   active: readonly StoredControl[],
+  catalogs: ReadonlyMap<number, CatalogIdentity>,
 ): Promise<ControlScope> {
   const selector = request.selection?.controls
   if (selector === undefined) return { selected: active, others: [], digest: null }
-  const members = selector.baseline === undefined ? undefined : await membersOf(client, selector.baseline)
-  const choice = chooseControls(active, selector, members)
+  const baseline = selector.baseline === undefined ? undefined : await baselineOf(client, selector.baseline)
+  const choice = chooseControls(active, selector, {
+    members: baseline && baselineControls(baseline, active, [...catalogs.values()]),
+    hasRules: (framework) => rulesFor(request.ruleSet, framework) !== undefined,
+  })
   report(request, choice, 'controls', `the ${plural(active.length, 'active control')}`)
+  reportNamesakes(request, choice, catalogs)
   const selected = new Set(choice.chosen)
-  const digest = createHash('sha256').update(JSON.stringify(choice.chosen.map(({ id }) => id)))
+  const digest = createHash('sha256')
+    .update(JSON.stringify(choice.chosen.map(({ id }) => id)))
+    .digest('hex')
   return {
     selected: choice.chosen,
     others: active.filter((control) => !selected.has(control)),
-    digest: selected.size === active.length ? null : digest.digest('hex'),
+    digest: selected.size === active.length ? null : digest,
+    chosen: digest,
   }
 }
 
@@ -62,9 +77,9 @@ export async function systemsInScope(client: Client, request: RunRequest): Promi
   return choice.chosen.map(({ id }) => id)
 }
 
-async function membersOf(client: Client, name: string): Promise<Set<string>> {
-  const members = await baselineMembers(client, name)
-  if (members !== undefined) return members
+async function baselineOf(client: Client, name: string): Promise<Baseline> {
+  const found = await findBaseline(client, name)
+  if (found !== undefined) return found
   const known = (await listBaselines(client)).map((baseline) => baseline.name)
   throw new InputError(
     `selection.controls.baseline: there is no baseline ${JSON.stringify(name)} here` +
@@ -80,15 +95,42 @@ function report(
   of: string,
 ): void {
   if (chosen.length === 0 && selection?.allowEmpty !== true) {
+    const missing = unmatched.length === 0 ? '' : `not there: ${someOf(unmatched)}; `
     throw new InputError(
-      `selection.${part} matches none of ${of} (each condition alone: ${tally()}); ` +
+      `selection.${part} matches none of ${of} (each condition alone: ${tally()}); ${missing}` +
         'correct it, or allow that with allowEmpty (--allow-empty)',
     )
   }
   if (unmatched.length === 0) return
-  const named = unmatched.slice(0, MOST_NAMED).join(', ')
-  const more = unmatched.length > MOST_NAMED ? `, … (${unmatched.length} in all)` : ''
-  observer?.({ type: 'warning', message: `selection.${part} names what is not there: ${named}${more}` })
+  observer?.({
+    type: 'warning',
+    message: `selection.${part} names what is not there: ${someOf(unmatched)}`,
+  })
+}
+
+function someOf(names: readonly string[]): string {
+  const more = names.length > MOST_NAMED ? `, … (${names.length} in all)` : ''
+  return `${names.slice(0, MOST_NAMED).join(', ')}${more}`
+}
+
+/** Controls of the same name that were left out, because no framework was named and no rules are for theirs. */
+function reportNamesakes(
+  { observer }: RunRequest,
+  { namesakes }: ChosenControls<StoredControl>,
+  catalogs: ReadonlyMap<number, CatalogIdentity>,
+): void {
+  for (const { text, controls } of namesakes.slice(0, MOST_NAMED)) {
+    const left = [...new Set(controls.map(({ catalogId }) => catalogId))].map((id) => {
+      const { name = '', framework = 'unknown' } = catalogs.get(id) ?? {}
+      return `"${name}" (framework ${framework})`
+    })
+    observer?.({
+      type: 'warning',
+      message:
+        `selection.controls: ${text} is also in ${left.join(', ')}, where no rule pack is for it, and is not selected there; ` +
+        'name a framework (--framework) to choose',
+    })
+  }
 }
 
 const MOST_NAMED = 10

@@ -1,54 +1,92 @@
 import type { ControlSelector } from '../../crds/selection.ts'
-import { canonicalControlId, familyOf } from '../rules/control-id.ts'
+import { canonicalControlId, familyOf, respelled } from '../rules/control-id.ts'
 import { controlMatcher } from '../rules/control-pattern.ts'
+import type { MatchableControl } from '../rules/control-pattern.ts'
+import { coversFramework } from '../rules/framework.ts'
 import type { Chosen } from './systems.ts'
 
 /** A control as a selector sees it. */
-export type SelectableControl = {
+export type SelectableControl = MatchableControl & {
   readonly id: number
-  /** As stored, in any spelling. */
-  readonly controlId: string
+  readonly catalogId: number
   /** As stored: counts for ids that do not begin with their family. */
   readonly family: string
 }
 
-/** (include and families, or all), of these the baseline's, without exclude. The selector is a normalized one. */
+/** What a choice depends on beside selector and controls. */
+export type ChoiceContext = {
+  /** The members of the selector's baseline; undefined when it names none. */
+  readonly members?: ReadonlySet<SelectableControl> | undefined
+  /** Whether there are rules for a framework. */
+  readonly hasRules: (framework: string | undefined) => boolean
+}
+
+export type ChosenControls<T> = Chosen<T> & {
+  /**
+   * Ids, patterns and families that mean controls of several frameworks, with the controls that were left out: those
+   * of frameworks without rules.
+   */
+  readonly namesakes: readonly { readonly text: string; readonly controls: readonly T[] }[]
+}
+
+/**
+ * (include and families, or all), of these the framework's and the baseline's, without exclude. The selector is a
+ * normalized one. Where neither framework nor baseline is named, an id that is a control of several frameworks means
+ * the one that rules are for.
+ */
 export function chooseControls<T extends SelectableControl>(
   controls: readonly T[],
-  { include = [], exclude = [], families = [], baseline }: ControlSelector,
-  /** Canonical ids of the baseline. */
-  members: ReadonlySet<string> | undefined,
-): Chosen<T> {
-  const ids = new Map(controls.map((row) => [row, idOf(row)]))
-  const has = (row: T, matchers: readonly ((id: string) => boolean)[]): boolean =>
-    matchers.some((matches) => matches(ids.get(row)!))
-  const included = include.map(controlMatcher)
-  const excluded = exclude.map(controlMatcher)
-  const isAll = include.length + families.length === 0
-  const isWanted = (row: T): boolean => isAll || has(row, included) || families.includes(familyName(row))
-  const isMember = (row: T): boolean => members?.has(ids.get(row)!) ?? true
-  const isExcluded = (row: T): boolean => has(row, excluded)
+  { include = [], exclude = [], families = [], baseline, framework }: ControlSelector,
+  { members, hasRules }: ChoiceContext,
+): ChosenControls<T> {
+  const ofFramework =
+    framework === undefined ? controls : controls.filter((row) => coversFramework(framework, row.framework))
+  const isOpen = framework === undefined && baseline === undefined
+  const meant = (text: string, matches: (row: T) => boolean): Meant<T> => {
+    const found = ofFramework.filter(matches)
+    const ruled = found.filter((row) => hasRules(row.framework))
+    const isNarrowed = isOpen && ruled.length > 0 && !/^[*?]/.test(text)
+    if (!isNarrowed) return { text, controls: found, others: [] }
+    return { text, controls: ruled, others: found.filter((row) => !hasRules(row.framework)) }
+  }
+  const ids = (): string[] => ofFramework.map(({ controlId }) => controlId)
+  const byPattern = (text: string): Meant<T> => meant(text, controlMatcher(text))
+  const byFamily = (family: string): Meant<T> =>
+    meant(`family ${family}`, (row) => familyName(row) === family)
+  const wanted = [...include.map(byPattern), ...families.map(byFamily)]
+  const excluded = exclude.map(byPattern)
+  const isAll = wanted.length === 0
+  const included = new Set(isAll ? ofFramework : wanted.flatMap((each) => each.controls))
+  const out = new Set(excluded.flatMap((each) => each.controls))
   return {
-    chosen: controls.filter((row) => isWanted(row) && isMember(row) && !isExcluded(row)),
-    unmatched: [
-      ...include.filter((_, index) => !controls.some((row) => included[index]!(ids.get(row)!))),
-      ...families
-        .filter((family) => !controls.some((row) => familyName(row) === family))
-        .map((family) => `family ${family}`),
-    ],
+    chosen: controls.filter((row) => included.has(row) && !out.has(row) && (members?.has(row) ?? true)),
+    unmatched: wanted
+      .filter((each) => each.controls.length === 0)
+      .map(({ text }) => {
+        const meant = respelled(text, ids())
+        return meant === undefined ? text : `${text} (did you mean ${meant}?)`
+      }),
+    namesakes: [...wanted, ...excluded]
+      .filter(({ others }) => others.length > 0)
+      .map(({ text, others }) => ({ text, controls: others })),
     tally: () =>
       [
-        ...(isAll ? [] : [`include and families ${controls.filter(isWanted).length}`]),
-        ...(baseline === undefined ? [] : [`baseline ${baseline} ${controls.filter(isMember).length}`]),
-        ...(exclude.length === 0 ? [] : [`exclude ${controls.filter(isExcluded).length}`]),
+        ...(isAll ? [] : [`include and families ${included.size}`]),
+        ...(framework === undefined ? [] : [`framework ${framework} ${ofFramework.length}`]),
+        ...(baseline === undefined ? [] : [`baseline ${baseline} ${members?.size ?? 0}`]),
+        ...(exclude.length === 0 ? [] : [`exclude ${out.size}`]),
       ].join(', '),
   }
 }
 
-function idOf({ controlId }: SelectableControl): string {
-  return canonicalControlId(controlId) ?? controlId.toLowerCase()
+/** What an id, pattern or family stands for. */
+type Meant<T> = {
+  readonly text: string
+  readonly controls: readonly T[]
+  /** Namesakes in frameworks without rules, left out. */
+  readonly others: readonly T[]
 }
 
-function familyName({ controlId, family }: SelectableControl): string {
-  return familyOf(canonicalControlId(controlId) ?? '') ?? family.trim().toUpperCase()
+function familyName({ controlId, framework, family }: SelectableControl): string {
+  return familyOf(canonicalControlId(controlId, framework) ?? '') ?? family.trim().toUpperCase()
 }

@@ -4,6 +4,8 @@ import { faultWords, parseDocument } from '../document.ts'
 import { InputError } from '../errors.ts'
 import { isGlob } from '../glob.ts'
 import { canonicalControlId, compareText } from '../rules/control-id.ts'
+import { dotted } from '../rules/control-pattern.ts'
+import { frameworkName } from '../rules/framework.ts'
 
 /** Of several selections, each part from the first that has it. Undefined: none says anything. */
 export function mergeSelections(...selections: readonly (Selection | undefined)[]): Selection | undefined {
@@ -65,18 +67,23 @@ function normalControls({
   exclude,
   families,
   baseline,
+  framework: given,
 }: ControlSelector): ControlSelector | undefined {
+  const framework = given === undefined ? undefined : frameworkName(given)
+  const control = (text: string): string => normalControl(text, framework)
   return orNothing<ControlSelector>({
-    include: list(include?.map(normalControl)),
-    exclude: list(exclude?.map(normalControl)),
+    include: list(include?.map(control)),
+    exclude: list(exclude?.map(control)),
     families: list(families?.map((family) => family.trim().toUpperCase())),
     baseline,
+    framework,
   })
 }
 
-function normalControl(text: string): string {
-  const id = isGlob(text) ? undefined : canonicalControlId(text)
-  return (id ?? text.trim()).toUpperCase()
+/** Without a framework, leading zeros stay: `AC-02` may be AC-2 or an id of its own. */
+function normalControl(text: string, framework: string | undefined): string {
+  const id = isGlob(text) ? undefined : canonicalControlId(text, framework)
+  return dotted(id ?? text.trim()).toUpperCase()
 }
 
 function expressions(given: readonly MatchExpression[] = []): MatchExpression[] | undefined {

@@ -16,6 +16,19 @@ export function scopeOfSelection(selection: Selection | undefined): StoredScope 
   return { digest: sha256({ systems, controls }), text: describeSelection(selection), selection }
 }
 
+/**
+ * The scope of a planned run that names a baseline, undefined for others: theirs stays. A baseline may have other
+ * members after an import, under the same name: then the digest is another one. `chosen` is the digest of the controls.
+ */
+export function scopeOfBaseline(
+  selection: Selection | undefined,
+  chosen: string | undefined,
+): StoredScope | undefined {
+  const scope = scopeOfSelection(selection)
+  if (scope?.selection.controls?.baseline === undefined) return undefined
+  return { ...scope, digest: sha256([scope.digest, chosen]) }
+}
+
 /** As a run's row holds it; undefined for a run without a selection, and where another program wrote something else. */
 export function storedScope(attributes: Readonly<Record<string, unknown>> | null): StoredScope | undefined {
   const scope = attributes?.['scope'] as Partial<StoredScope> | null | undefined
@@ -51,10 +64,11 @@ function describeExpression({ key, operator, values = [] }: MatchExpression): st
   return [key, words[operator], values.join('|')].filter((word) => word !== '').join(' ')
 }
 
-function describeControls({ include, exclude, families, baseline }: ControlSelector): string {
+function describeControls({ include, exclude, families, baseline, framework }: ControlSelector): string {
   const wanted = [...(include ?? []), ...(families ?? []).map((family) => `family ${family}`)]
   return [
     wanted.length === 0 ? 'all controls' : `controls ${wanted.join(', ')}`,
+    framework === undefined ? '' : ` of ${framework}`,
     baseline === undefined ? '' : ` in baseline ${baseline}`,
     exclude === undefined ? '' : ` except ${exclude.join(', ')}`,
   ].join('')

@@ -63,6 +63,26 @@ export function noRule(): Decision {
   }
 }
 
+export function noPack(framework: string): Decision {
+  return {
+    status: 'unknown',
+    message: `No rule pack is for the framework of this control, ${framework}`,
+    evidenceKeys: [],
+    remediation: 'Add a rule pack that names this framework, or requirements to the database.',
+    attributes: {},
+  }
+}
+
+export function frameworkNotKnown(): Decision {
+  return {
+    status: 'unknown',
+    message: 'The framework of this control is not known, so no rule can be chosen',
+    evidenceKeys: [],
+    remediation: 'Name the framework of its catalog under catalogs.NAME.framework in the configuration.',
+    attributes: {},
+  }
+}
+
 export function invalidRequirements(problem: string): string {
   return `The requirements of this control in the database cannot be used: ${problem}`
 }

@@ -11,6 +11,8 @@ export type ControlRow = {
   readonly catalogId: number
   /** As stored, in any spelling. */
   readonly controlId: string
+  /** The framework of its catalog (see rules/framework.ts); undefined when it is not known. */
+  readonly framework: string | undefined
   /** In the order of their ids; they take precedence over every rule pack. */
   readonly requirements: readonly Requirement[]
   /** What is wrong with the requirements, when they cannot be read. */

@@ -1,7 +1,7 @@
 import { canonicalControlId, compareText, displayControlId } from '../rules/control-id.ts'
-import { findRule, prerequisiteClosure } from '../rules/rule-set.ts'
-import type { FoundRule, Prerequisite, RuleSet } from '../rules/rule-set.ts'
-import { invalidRequirements, noRule } from './messages.ts'
+import { findRule, prerequisiteClosure, rulesFor } from '../rules/rule-set.ts'
+import type { FoundRule, FrameworkRules, RuleSet } from '../rules/rule-set.ts'
+import { frameworkNotKnown, invalidRequirements, noPack, noRule } from './messages.ts'
 import type { ControlRow, Decision, Requirement } from './model.ts'
 
 /** A rule with its evidence types as indexes into `ValidationPlan.types`. */
@@ -59,15 +59,15 @@ export function compilePlan(
 ): ValidationPlan {
   const selected = [...controls].sort((a, b) => a.id - b.id)
   const catalogs = groupByCatalog([...selected, ...others])
-  const builder = new PlanBuilder(ruleSet)
-  const nodesByCatalog = new Map<number, CatalogNodes>()
+  const builder = new PlanBuilder()
+  const nodes = new Map<ControlRow, number>()
   for (const [catalogId, rows] of Map.groupBy(selected, (row) => row.catalogId)) {
-    const nodes = prerequisiteNodes(builder, catalogs.get(catalogId) ?? new Map(), rows.map(idOf))
-    nodesByCatalog.set(catalogId, nodes)
+    const framework = rows[0]?.framework
+    const catalog = new CatalogPlan(builder, rulesFor(ruleSet, framework), framework)
+    catalog.resolvePrerequisites(rows.map(idOf), catalogs.get(catalogId) ?? new Map())
+    for (const row of rows) nodes.set(row, catalog.nodeForRow(row))
   }
-  const nodeOf = selected.map((row) =>
-    builder.nodeForRow(row, nodesByCatalog.get(row.catalogId) ?? new Map()),
-  )
+  const nodeOf = selected.map((row) => nodes.get(row)!)
   const invalidControls = selected.flatMap((row) => {
     const message = problemOf(row)
     return message === undefined ? [] : [{ id: row.id, controlId: row.controlId, message }]
@@ -77,8 +77,6 @@ export function compilePlan(
 
 /** Canonical id → the row that stands for it in one catalog. */
 type CatalogRows = Map<string, ControlRow>
-/** Canonical id → node, for the ids that prerequisites name. */
-type CatalogNodes = Map<string, number>
 
 /** A catalog may hold a control twice: the row with the lowest id answers for it where another control needs it. */
 function groupByCatalog(rows: readonly ControlRow[]): Map<number, CatalogRows> {
@@ -93,22 +91,9 @@ function groupByCatalog(rows: readonly ControlRow[]): Map<number, CatalogRows> {
   return catalogs
 }
 
-/** The nodes that answer for everything the ids need: the catalog's own row, else what the rule set says of the id. */
-function prerequisiteNodes(builder: PlanBuilder, rows: CatalogRows, ids: readonly string[]): CatalogNodes {
-  const nodes: CatalogNodes = new Map()
-  const needed = prerequisiteClosure(builder.ruleSet, ids)
-  if (needed.size === 0) return nodes
-  for (const id of builder.ruleSet.order) {
-    if (!needed.has(id)) continue
-    const row = rows.get(id)
-    nodes.set(id, row === undefined ? builder.nodeForId(id, nodes) : builder.nodeForRow(row, nodes))
-  }
-  return nodes
-}
-
 /** An id that cannot be read has no rule and no prerequisites; it must not collide with one that can. */
 function idOf(row: ControlRow): string {
-  return canonicalControlId(row.controlId) ?? `?${row.controlId}`
+  return canonicalControlId(row.controlId, row.framework) ?? `?${row.controlId}`
 }
 
 function problemOf({ problem, requirements }: ControlRow): string | undefined {
@@ -123,12 +108,82 @@ function problemOf({ problem, requirements }: ControlRow): string | undefined {
   return undefined
 }
 
-const NO_RULE: PlanNode = { fixed: noRule() }
+/** The nodes of one catalog. Rules and prerequisites are those of its framework and of no other. */
+class CatalogPlan {
+  readonly #builder: PlanBuilder
+  readonly #rules: FrameworkRules | undefined
+  /** The answer for a control that no rule covers. */
+  readonly #noRule: Decision
+  readonly #prerequisites: ReadonlyMap<string, FrameworkRules['prerequisites']>
+  /** Canonical id → node, for the ids that prerequisites name. */
+  readonly #resolved = new Map<string, number>()
 
-/** Collects nodes, rules and types, each distinct one once. */
+  constructor(builder: PlanBuilder, rules: FrameworkRules | undefined, framework: string | undefined) {
+    this.#builder = builder
+    this.#rules = rules
+    this.#noRule = noRuleFor(rules, framework)
+    this.#prerequisites = Map.groupBy(rules?.prerequisites ?? [], ({ control }) => control)
+  }
+
+  /** Makes the nodes of everything the ids need: the catalog's own row, else what the rules say of the id. */
+  resolvePrerequisites(ids: readonly string[], rows: CatalogRows): void {
+    if (this.#rules === undefined) return
+    const needed = prerequisiteClosure(this.#rules, ids)
+    if (needed.size === 0) return
+    for (const id of this.#rules.order) {
+      if (!needed.has(id)) continue
+      const row = rows.get(id)
+      this.#resolved.set(id, row === undefined ? this.#nodeForId(id) : this.nodeForRow(row))
+    }
+  }
+
+  nodeForRow(row: ControlRow): number {
+    const problem = problemOf(row)
+    if (problem !== undefined) return this.#builder.fixedNode(unusableRequirements(problem))
+    const id = idOf(row)
+    if (row.requirements.length === 0) return this.#nodeForId(id)
+    const all = row.requirements.flatMap(({ requiredAll }) => requiredAll)
+    const groups = anyGroups(row.requirements)
+    return this.#node(id, this.#builder.rule('database', row.remediation ?? null, all, groups))
+  }
+
+  #nodeForId(id: string): number {
+    const found = this.#rules === undefined ? undefined : findRule(this.#rules, id)
+    // Without a rule nothing can be decided, whatever its prerequisites say: `unknown`, not `insufficient_evidence`.
+    return found === undefined
+      ? this.#builder.fixedNode(this.#noRule)
+      : this.#node(id, this.#builder.packRule(found))
+  }
+
+  #node(id: string, rule: number): number {
+    const links = (blocking: boolean): Link[] =>
+      (this.#prerequisites.get(id) ?? [])
+        .filter((prerequisite) => prerequisite.blocking === blocking)
+        .map(({ requires }) => ({
+          control: displayControlId(requires),
+          node: linked(this.#resolved, requires),
+        }))
+    return this.#builder.node({ rule, blocking: links(true), advisory: links(false) })
+  }
+}
+
+function noRuleFor(rules: FrameworkRules | undefined, framework: string | undefined): Decision {
+  if (framework === undefined) return frameworkNotKnown()
+  return rules === undefined ? noPack(framework) : noRule()
+}
+
+function unusableRequirements(message: string): Decision {
+  return {
+    status: 'unknown',
+    message,
+    evidenceKeys: [],
+    remediation: 'Correct the rows of control_requirements for this control.',
+    attributes: { rule: 'database' },
+  }
+}
+
+/** Collects nodes, rules and types of all catalogs, each distinct one once. */
 class PlanBuilder {
-  readonly ruleSet: RuleSet
-  readonly #prerequisites: ReadonlyMap<string, readonly Prerequisite[]>
   readonly #nodes: PlanNode[] = []
   readonly #nodeIndex = new Map<string, number>()
   readonly #rules: CompiledRule[] = []
@@ -136,61 +191,24 @@ class PlanBuilder {
   readonly #types: string[] = []
   readonly #typeIndex = new Map<string, number>()
 
-  constructor(ruleSet: RuleSet) {
-    this.ruleSet = ruleSet
-    this.#prerequisites = Map.groupBy(ruleSet.prerequisites, ({ control }) => control)
-  }
-
   finish(): Pick<ValidationPlan, 'nodes' | 'rules' | 'types' | 'typeIndex'> {
     return { nodes: this.#nodes, rules: this.#rules, types: this.#types, typeIndex: this.#typeIndex }
   }
 
-  nodeForRow(row: ControlRow, resolved: CatalogNodes): number {
-    const problem = problemOf(row)
-    if (problem !== undefined) return this.#fixedNode(problem)
-    const id = idOf(row)
-    if (row.requirements.length === 0) return this.nodeForId(id, resolved)
-    const all = row.requirements.flatMap(({ requiredAll }) => requiredAll)
-    return this.#node(
-      id,
-      this.#rule('database', row.remediation ?? null, all, anyGroups(row.requirements)),
-      resolved,
-    )
+  fixedNode(fixed: Decision): number {
+    return this.#indexed(this.#nodes, this.#nodeIndex, `!${fixed.message}`, () => ({ fixed }))
   }
 
-  nodeForId(id: string, resolved: CatalogNodes): number {
-    const found = findRule(this.ruleSet, id)
-    // Without a rule nothing can be decided, whatever its prerequisites say: `unknown`, not `insufficient_evidence`.
-    if (found === undefined) return this.#indexed(this.#nodes, this.#nodeIndex, 'none', () => NO_RULE)
-    return this.#node(id, this.#packRule(found), resolved)
-  }
-
-  #fixedNode(message: string): number {
-    const fixed: Decision = {
-      status: 'unknown',
-      message,
-      evidenceKeys: [],
-      remediation: 'Correct the rows of control_requirements for this control.',
-      attributes: { rule: 'database' },
-    }
-    return this.#indexed(this.#nodes, this.#nodeIndex, `!${message}`, () => ({ fixed }))
-  }
-
-  #node(id: string, rule: number, resolved: CatalogNodes): number {
-    const links = (blocking: boolean): Link[] =>
-      (this.#prerequisites.get(id) ?? [])
-        .filter((prerequisite) => prerequisite.blocking === blocking)
-        .map(({ requires }) => ({ control: displayControlId(requires), node: linked(resolved, requires) }))
-    const node = { rule, blocking: links(true), advisory: links(false) }
+  node(node: PlanNode): number {
     return this.#indexed(this.#nodes, this.#nodeIndex, JSON.stringify(node), () => node)
   }
 
-  #packRule({ scope, key, rule }: FoundRule): number {
+  packRule({ scope, key, rule }: FoundRule): number {
     const groups = rule.requiredAny.length === 0 ? [] : [rule.requiredAny]
-    return this.#rule(scope === 'family' ? `family ${key}` : key, rule.remediation, rule.requiredAll, groups)
+    return this.rule(scope === 'family' ? `family ${key}` : key, rule.remediation, rule.requiredAll, groups)
   }
 
-  #rule(
+  rule(
     label: string,
     remediation: string | null,
     requiredAll: readonly string[],
@@ -216,7 +234,7 @@ class PlanBuilder {
   }
 }
 
-function linked(resolved: CatalogNodes, id: string): number {
+function linked(resolved: ReadonlyMap<string, number>, id: string): number {
   const node = resolved.get(id)
   if (node === undefined)
     throw new Error(`prerequisite ${id} was not resolved before the control that needs it`)

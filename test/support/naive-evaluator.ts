@@ -1,4 +1,4 @@
-import type { Prerequisite, Rule, RuleSet } from '../../job-image/rules/rule-set.ts'
+import type { FrameworkRules, Prerequisite, Rule, RuleSet } from '../../job-image/rules/rule-set.ts'
 import type { ControlRow, EvidenceRow, Status } from '../../job-image/validation/model.ts'
 
 /*
@@ -13,7 +13,7 @@ export type NaiveDecision = {
 }
 
 export type World = {
-  rules: Pick<RuleSet, 'families' | 'controls' | 'prerequisites'>
+  rules: Pick<RuleSet, 'frameworks'>
   /** All rows there are, in scope or not. */
   rows: readonly ControlRow[]
   evidence: readonly EvidenceRow[]
@@ -21,28 +21,45 @@ export type World = {
 }
 
 export function naiveDecision(world: World, row: ControlRow): NaiveDecision {
-  return decide(world, row.catalogId, naiveId(row.controlId), row)
+  return decide(world, row, naiveId(row), row)
 }
 
-/** 'AC-02 (01)' → 'ac-2.1': the letters, then the numbers without their zeros. Other shapes stay, lower-cased. */
-export function naiveId(text: string): string {
+/**
+ * 'AC-02 (01)' → 'ac-2.1': the letters, then the numbers without their zeros. Other shapes, and all ids of other
+ * frameworks, stay as they are in lower case.
+ */
+function naiveId({ controlId: text, framework }: ControlRow): string {
+  if (!isNist(framework)) return text.replaceAll(' ', '').toLowerCase()
   const parts = text.toLowerCase().match(/[a-z]+|\d+/g) ?? []
   const [letters, number, enhancement] = parts
   if (!/^\s*[a-z]+-\d/i.test(text)) return text.trim().toLowerCase()
   return `${letters}-${Number(number)}${enhancement === undefined ? '' : `.${Number(enhancement)}`}`
 }
 
+function isNist(framework: string | undefined): boolean {
+  return /^nist-800-53(-rev\d)?$/.test(framework ?? '')
+}
+
+/** The rules that are for the framework of a row's catalog: none when it is not known or no pack is for it. */
+function rulesOf(world: World, { framework }: ControlRow): FrameworkRules | undefined {
+  if (framework === undefined) return undefined
+  const general = isNist(framework) ? world.rules.frameworks.get('nist-800-53') : undefined
+  return world.rules.frameworks.get(framework) ?? general
+}
+
 type Needs = { label: string; all: string[]; groups: string[][] }
 
-function decide(world: World, catalogId: number, id: string, row: ControlRow | undefined): NaiveDecision {
+/** `asked` is the control that is decided in the end: its catalog counts, for prerequisites without a row too. */
+function decide(world: World, asked: ControlRow, id: string, row: ControlRow | undefined): NaiveDecision {
   if (row !== undefined && isUnusable(row)) return unknown({ rule: 'database' })
-  const needs = needsOf(world, id, row)
+  const rules = rulesOf(world, asked)
+  const needs = needsOf(rules, id, row)
   if (needs === undefined) return unknown({})
-  const prerequisites = world.rules.prerequisites.filter(({ control }) => control === id)
+  const prerequisites = (rules?.prerequisites ?? []).filter(({ control }) => control === id)
   const unmet = (blocking: boolean): string[] =>
     prerequisites
       .filter((prerequisite) => prerequisite.blocking === blocking)
-      .filter((prerequisite) => prerequisiteStatus(world, catalogId, prerequisite) !== 'pass')
+      .filter((prerequisite) => prerequisiteStatus(world, asked, prerequisite) !== 'pass')
       .map(({ requires }) => requires.toUpperCase())
       .sort()
   const types = unique([...needs.all, ...needs.groups.flat()])
@@ -88,14 +105,14 @@ function decide(world: World, catalogId: number, id: string, row: ControlRow | u
   return { status: 'pass', evidenceKeys: unique(keys), attributes }
 }
 
-function prerequisiteStatus(world: World, catalogId: number, { requires }: Prerequisite): Status {
+function prerequisiteStatus(world: World, asked: ControlRow, { requires }: Prerequisite): Status {
   const candidates = world.rows.filter(
-    (row) => row.catalogId === catalogId && naiveId(row.controlId) === requires,
+    (row) => row.catalogId === asked.catalogId && naiveId(row) === requires,
   )
   const lowest = Math.min(...candidates.map(({ id }) => id))
   return decide(
     world,
-    catalogId,
+    asked,
     requires,
     candidates.find(({ id }) => id === lowest),
   ).status
@@ -108,7 +125,11 @@ function isUnusable({ problem, requirements }: ControlRow): boolean {
   )
 }
 
-function needsOf({ rules }: World, id: string, row: ControlRow | undefined): Needs | undefined {
+function needsOf(
+  rules: FrameworkRules | undefined,
+  id: string,
+  row: ControlRow | undefined,
+): Needs | undefined {
   if (row !== undefined && row.requirements.length > 0) {
     const groups = row.requirements
       .map(({ requiredAny }) => unique(requiredAny))
@@ -120,6 +141,7 @@ function needsOf({ rules }: World, id: string, row: ControlRow | undefined): Nee
       groups: groups.filter((group, index) => firstOf(group) === index),
     }
   }
+  if (rules === undefined) return undefined
   const own = rules.controls.get(id)
   if (own !== undefined) return fromRule(id.toUpperCase(), own)
   const letters = id.match(/^[a-z]+(?=-)/)?.[0]?.toUpperCase() ?? ''

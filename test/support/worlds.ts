@@ -58,6 +58,12 @@ export const ruleSets: fc.Arbitrary<RuleSet> = fc.option(
   fc
     .record({
       name: fc.constant('user'),
+      frameworks: fc.constantFrom(
+        ['nist-800-53'],
+        ['NIST SP 800-53 Rev. 5'],
+        ['handbook'],
+        ['handbook', 'nist-800-53'],
+      ),
       families: fc.dictionary(fc.constantFrom('AC', 'sc', 'ZZ'), lists),
       controls: fc.dictionary(fc.constantFrom('AC-3', 'ac-2(1)', 'RA-05', 'x1.2.3'), lists),
       prerequisites: fc.uniqueArray(edge, {
@@ -69,6 +75,9 @@ export const ruleSets: fc.Arbitrary<RuleSet> = fc.option(
   { nil: BUILT_IN },
 )
 
+/** By catalog: two of the built-in rules, one that only a user's pack may be for, one that is not known. */
+const CATALOG_FRAMEWORKS = ['nist-800-53-rev5', 'nist-800-53-rev4', 'handbook', undefined]
+
 const requirement = fc.record({
   requiredAll: fc.array(fc.constantFrom(...TYPES), { maxLength: 2 }),
   requiredAny: fc.array(fc.constantFrom(...TYPES), { maxLength: 3 }),
@@ -77,7 +86,7 @@ const requirement = fc.record({
 const controlRow = fc.record(
   {
     id: fc.nat(1000),
-    catalogId: fc.nat(1),
+    catalogId: fc.nat(CATALOG_FRAMEWORKS.length - 1),
     controlId: fc
       .constantFrom(...IDS, 'ac-2', 'ac-2', 'ac-3')
       .chain((id) => fc.constantFrom(...spellings(id))),
@@ -92,6 +101,7 @@ const controlRow = fc.record(
 
 export const controlRows: fc.Arbitrary<ControlRow[]> = fc
   .uniqueArray(controlRow, { maxLength: 12, selector: ({ id }) => id })
+  .map((rows) => rows.map((row) => ({ ...row, framework: CATALOG_FRAMEWORKS[row.catalogId] })))
   // A problem is rare, or most prerequisites would be unknown.
   .map((rows) => rows.map((row) => (row.id % 7 === 0 ? row : withoutProblem(row))))
 

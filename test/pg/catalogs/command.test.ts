@@ -72,6 +72,7 @@ test('imports the built-in catalog, in any spelling of its name', async () => {
     unchanged: 0,
     removed_ids: [],
     missing: [],
+    needs_confirmation: false,
   })
 })
 
@@ -85,7 +86,9 @@ test('imports JSON and YAML alike, and several files at once', async () => {
     await run('import', 'letters.json', 'mine.json', '--map', `${UUID}=builtin:nist-800-53-rev5`),
   ).toMatchObject({
     code: 0,
-    err: expect.stringContaining('baseline "mine": 1 of 1 control is in no catalog here (AC-2)') as string,
+    err: expect.stringContaining(
+      'baseline "mine": 1 of 1 control is in no catalog of nist-800-53-rev5 here (AC-2)',
+    ) as string,
   })
   expect(await list()).toMatchObject({
     catalogs: [{ name: 'letters', controls: 11, source: 'letters.json' }],

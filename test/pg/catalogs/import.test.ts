@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { baselineMembers, listBaselines } from '../../../job-image/db/baselines.ts'
+import { findBaseline, listBaselines } from '../../../job-image/db/baselines.ts'
 import { listCatalogs } from '../../../job-image/db/catalogs.ts'
 import { connect, disconnect } from '../../../job-image/db/client.ts'
 import { storeImports } from '../../../job-image/db/import.ts'
@@ -20,7 +20,11 @@ function prepared(document: object, file = 'letters.json', name?: string): Impor
 }
 
 async function store(...items: Import[]): Promise<ImportReport> {
-  const [report] = await storeImports(client, items)
+  return storeWith({}, ...items)
+}
+
+async function storeWith(options: { confirmed?: boolean }, ...items: Import[]): Promise<ImportReport> {
+  const [report] = await storeImports(client, items, options)
   if (report === undefined) throw new Error('no report')
   return report
 }
@@ -41,11 +45,12 @@ async function insertCatalog(
   name: string,
   framework: string,
   baseline: string | null = null,
+  title = 'NIST SP 800-53',
 ): Promise<number> {
   const { rows } = await client.query<{ id: number }>(
     `INSERT INTO catalogs (name, title, version, framework, baseline, loaded_at, attributes)
-     VALUES ($1, 'As RapidRMF made it', '5.0', $2, $3, '2026-01-01', '{"by": "RapidRMF"}') RETURNING id`,
-    [name, framework, baseline],
+     VALUES ($1, $4, '5.0', $2, $3, '2026-01-01', '{"by": "RapidRMF"}') RETURNING id`,
+    [name, framework, baseline, title],
   )
   return rows[0]?.id ?? 0
 }
@@ -119,7 +124,7 @@ describe('the built-in catalog', () => {
     await storeImports(client, items)
     const sizes: (number | undefined)[] = []
     for (const name of ['NIST_800-53_rev5_MODERATE', 'moderate', 'Low', 'nothing']) {
-      sizes.push((await baselineMembers(client, name))?.size)
+      sizes.push((await findBaseline(client, name))?.members.size)
     }
     expect(sizes).toEqual([287, 287, 149, undefined])
   })
@@ -166,7 +171,7 @@ describe('a catalog that is there already', () => {
     await insertControl(id, 'AC-2', '{"big": 12345678901234567890, "removed": true, "parent": "?"}')
     await insertControl(id, 'AC-9', '{"big": 12345678901234567890}')
     await insertControl(id, 'AC-8', '["a list"]')
-    await store(nist('ac-2'))
+    await storeWith({ confirmed: true }, nist('ac-2'))
     const { rows } = await client.query('SELECT attributes::text FROM controls ORDER BY id')
     expect(rows.map(({ attributes }: { attributes: string }) => attributes)).toEqual([
       '{"big": 12345678901234567890}',
@@ -177,7 +182,7 @@ describe('a catalog that is there already', () => {
 
   test('marks controls that the file no longer has, and unmarks them when they return', async () => {
     await store(nist('ac-1', 'ac-2', ['ac-3', 'ac-3.1']))
-    const without = await store(nist('ac-1', 'ac-3'))
+    const without = await storeWith({ confirmed: true }, nist('ac-1', 'ac-3'))
     expect(counts(without)).toEqual([0, 0, 2, 2])
     expect(without.removedIds).toEqual(['AC-2', 'AC-3.1'])
     expect((await listCatalogs(client))[0]).toMatchObject({ controls: 4, active: 2, removed: 2 })
@@ -204,6 +209,75 @@ describe('a catalog that is there already', () => {
     )
   })
 
+  test('of which more than a tenth would go is left as it is, unless that is confirmed', async () => {
+    const ids = Array.from({ length: 20 }, (_, at) => `ac-${at + 1}`)
+    await store(nist(...(ids as [string])))
+    const before = await controls()
+    expect((await store(nist(...(ids.slice(2) as [string])))).removed).toBe(2)
+    await client.query(`UPDATE controls SET attributes = '{}'`)
+    await expect(store(nist(...(ids.slice(3) as [string])))).rejects.toThrow(
+      'nist.json: this would mark 3 of the 20 controls of the catalog "nist-800-53-rev5" as removed (AC-1, AC-2, AC-3), and they would not be validated any more; confirm that with --yes',
+    )
+    expect(await controls()).toEqual(before)
+    const [dry] = await storeImports(client, [nist(...(ids.slice(3) as [string]))], { dryRun: true })
+    expect(dry).toMatchObject({ removed: 3, removesMany: true })
+    expect((await storeWith({ confirmed: true }, nist(...(ids.slice(3) as [string])))).removed).toBe(3)
+  })
+
+  test('is not the complete one because of its name: one of a baseline gets no other controls', async () => {
+    const id = await insertCatalog(
+      'nist-800-53-rev5-high',
+      'nist-800-53-rev5',
+      null,
+      'NIST Special Publication 800-53 Revision 5 HIGH IMPACT BASELINE',
+    )
+    await insertControl(id, 'AC-2')
+    expect(await store(nist('ac-2', 'ac-3'))).toMatchObject({ name: 'nist-800-53-rev5', added: 2 })
+    expect(await controls()).toHaveLength(3)
+    const named = prepared(
+      catalog({ ac: ['ac-2'] }, 'NIST SP 800-53 Rev 5 Controls'),
+      'nist.json',
+      'NIST 800-53 Rev5 High',
+    )
+    await expect(store(named)).rejects.toThrow('holds another selection of nist-800-53-rev5')
+  })
+
+  test('whose framework is just "NIST" is recognised by its controls, and is no second catalog', async () => {
+    await insertCatalog('main', 'NIST', null, 'Controls')
+    const items = prepareBuiltin(undefined).map(({ item }) => item)
+    const [index] = items
+    if (index?.kind !== 'catalog') throw new Error('the catalog comes first')
+    await client.query(
+      `INSERT INTO controls (catalog_id, control_id, title, family, attributes)
+       SELECT 1, id, title, left(id, 2), '{}' FROM unnest($1::text[], $2::text[]) c (id, title)`,
+      [index.controls.map(({ controlId }) => controlId), index.controls.map(({ title }) => title)],
+    )
+    expect(await store(...items)).toMatchObject({ name: 'main', framework: 'NIST', added: 0, removed: 0 })
+    expect((await listCatalogs(client)).map(({ name }) => name)).toEqual(['main'])
+  })
+
+  test('of a file that has got another title keeps its row, and its baselines follow', async () => {
+    const edition = (year: number): Import =>
+      prepared(catalog({ k: ['k-1', 'k-2'] }, `Handbook ${year}`), 'handbook.json')
+    await store(edition(2025))
+    await client.query(
+      `INSERT INTO baselines (name, title, framework, loaded_at) VALUES ('b', 'B', 'handbook-2025', now())`,
+    )
+    expect(await store(edition(2026))).toMatchObject({
+      name: 'handbook',
+      framework: 'handbook-2026',
+      unchanged: 2,
+    })
+    expect((await listBaselines(client)).map(({ framework }) => framework)).toEqual(['handbook-2026'])
+  })
+
+  test('with other controls under the same name is refused', async () => {
+    await store(prepared(catalog({ k: ['k-1'] }, 'Handbook'), 'handbook.json'))
+    await expect(store(prepared(catalog({ m: ['m-1'] }, 'Manual'), 'x.json', 'handbook'))).rejects.toThrow(
+      'this is manual, but the catalog "handbook" holds handbook; give another name with --name',
+    )
+  })
+
   test('another framework is another catalog, whatever ids they share', async () => {
     await store(nist('ac-2'))
     await store(prepared(catalog({ ac: ['ac-2'] }, 'Acme'), 'acme.json'))
@@ -219,7 +293,7 @@ describe('a profile', () => {
     const report = await store(selecting('a1', 'b1'))
     expect(report).toMatchObject({ name: 'mine', framework: 'letters', missing: ['A1', 'B1'] })
     expect(await controls()).toEqual([])
-    expect(await baselineMembers(client, 'MINE')).toEqual(new Set(['a1', 'b1']))
+    expect((await findBaseline(client, 'MINE'))?.members).toEqual(new Set(['a1', 'b1']))
   })
 
   test('follows its file', async () => {
@@ -227,7 +301,7 @@ describe('a profile', () => {
     const report = await store(selecting('b1', 'c1', 'c2'))
     expect(counts(report)).toEqual([2, 0, 1, 1])
     expect(report.removedIds).toEqual(['A1'])
-    expect(await baselineMembers(client, 'mine')).toEqual(new Set(['b1', 'c1', 'c2']))
+    expect((await findBaseline(client, 'mine'))?.members).toEqual(new Set(['b1', 'c1', 'c2']))
   })
 
   test('misses nothing when its catalog comes with it, in whatever order', async () => {

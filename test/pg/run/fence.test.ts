@@ -1,6 +1,7 @@
 import type { Client } from 'pg'
 import { expect, it } from 'vitest'
 import { connect, disconnect } from '../../../job-image/db/client.ts'
+import { listCatalogIdentities } from '../../../job-image/db/catalog-identities.ts'
 import { listControls } from '../../../job-image/db/controls.ts'
 import { finishJobRun, getJobRun } from '../../../job-image/db/job-runs.ts'
 import { loadRuleSet } from '../../../job-image/rules/load.ts'
@@ -177,7 +178,7 @@ it('a bad system that a peer has taken meanwhile is left to the peer, without wa
   const runId = await plannedRun('bad')
   const plan = compilePlan(
     loadRuleSet(),
-    (await listControls(client)).filter(({ active }) => active),
+    (await listControls(client, await listCatalogIdentities(client))).filter(({ active }) => active),
   )
   const { rows } = await client.query<{ id: number }>('SELECT min(system_id) AS id FROM job_run_systems')
   const bad = rows[0]?.id ?? -1

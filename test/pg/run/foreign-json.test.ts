@@ -229,8 +229,10 @@ describe('a text that PostgreSQL cannot hold', () => {
 
   it('in a rule makes each system an error that says so', async () => {
     const ruleSet = structuredClone(loadRuleSet())
-    const evil = new Map([...ruleSet.families].map(([key, rule]) => [key, { ...rule, remediation: '\0' }]))
-    const summary = await executeRun(runRequest(url, { ruleSet: { ...ruleSet, families: evil } }))
+    const nist = ruleSet.frameworks.get('nist-800-53')!
+    const evil = new Map([...nist.families].map(([key, rule]) => [key, { ...rule, remediation: '\0' }]))
+    const frameworks = new Map([['nist-800-53', { ...nist, families: evil }]])
+    const summary = await executeRun(runRequest(url, { ruleSet: { ...ruleSet, frameworks } }))
     expect(summary).toMatchObject({ status: 'success', verdict: 'Incomplete', counts: { errors: SYSTEMS } })
     const errors = await valueOf(
       client,

@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import { connect, disconnect } from '../../../job-image/db/client.ts'
+import { listCatalogIdentities } from '../../../job-image/db/catalog-identities.ts'
 import { listControls } from '../../../job-image/db/controls.ts'
 import { listEvidenceForSystems } from '../../../job-image/db/evidence.ts'
 import { getJobRun } from '../../../job-image/db/job-runs.ts'
@@ -31,7 +32,11 @@ beforeEach(async () => {
   await clearHistory(client)
   await client.query('DELETE FROM evidence; DELETE FROM systems; DELETE FROM control_requirements')
   systems = await seedWorld(client, { systems: SYSTEMS, controls: CONTROLS, evidence: TYPES })
-  controls.splice(0, Infinity, ...(await listControls(client)).map(({ id }) => id))
+  controls.splice(
+    0,
+    Infinity,
+    ...(await listControls(client, await listCatalogIdentities(client))).map(({ id }) => id),
+  )
 })
 
 const WEEK = 7 * 86_400
@@ -62,7 +67,7 @@ async function expected(runId: number, ruleSet: RuleSet): Promise<Answers> {
   const run = await getJobRun(client, runId)
   const plan = compilePlan(
     ruleSet,
-    (await listControls(client)).filter(({ active }) => active),
+    (await listControls(client, await listCatalogIdentities(client))).filter(({ active }) => active),
   )
   const { rows } = await client.query<{ id: number; name: string }>('SELECT id, name FROM systems')
   const evidence = await listEvidenceForSystems(

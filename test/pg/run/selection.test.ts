@@ -2,10 +2,13 @@ import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import type { Selection } from '../../../crds/selection.ts'
+import { listCatalogIdentities } from '../../../job-image/db/catalog-identities.ts'
+import { listControls } from '../../../job-image/db/controls.ts'
 import { getJobRun } from '../../../job-image/db/job-runs.ts'
 import { readResults } from '../../../job-image/db/result-reads.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
 import type { RunEvent, RunRequest } from '../../../job-image/run/request.ts'
+import { isNist80053 } from '../../../job-image/rules/framework.ts'
 import { chooseControls } from '../../../job-image/selection/controls.ts'
 import { normalizeSelection } from '../../../job-image/selection/normalize.ts'
 import { chooseSystems } from '../../../job-image/selection/systems.ts'
@@ -98,20 +101,18 @@ describe('a run with a selection', () => {
     const { rows: systems } = await client.query<{ id: number; name: string; attributes: string }>(
       'SELECT id, name, attributes::text AS attributes FROM systems ORDER BY id',
     )
-    const { rows: controls } = await client.query<{ id: number; controlId: string; family: string }>(
-      `SELECT id, control_id AS "controlId", family FROM controls ORDER BY id`,
-    )
-    const members = new Set(['ac-2', 'ac-3', 'au-2'])
+    const catalogs = await listCatalogIdentities(client)
+    const controls = await listControls(client, catalogs)
+    const members = new Set(controls.filter(({ controlId }) => ['AC-2', 'AC-3', 'AU-2'].includes(controlId)))
     await fc.assert(
       fc.asyncProperty(selections, async (selection) => {
         const normal = normalizeSelection(selection) ?? {}
         const chosen = new Set(
           chooseSystems(systems, normal.systems ?? {}).chosen.flatMap(({ name }) =>
-            chooseControls(
-              controls,
-              normal.controls ?? {},
-              normal.controls?.baseline === undefined ? undefined : members,
-            ).chosen.map(({ controlId }) => `${name} ${controlId}`),
+            chooseControls(controls, normal.controls ?? {}, {
+              members: normal.controls?.baseline === undefined ? undefined : members,
+              hasRules: isNist80053,
+            }).chosen.map(({ controlId }) => `${name} ${controlId}`),
           ),
         )
         const { runId, counts, status } = await select(selection)

@@ -32,6 +32,7 @@ environments:
     database_url: \${STAGING_URL}
 catalogs:
   nist_800_53: catalogs/nist.json
+  theirs: { framework: nist-800-53-rev5 }
 rule_packs: [rules.yaml]
 `,
 )
@@ -73,7 +74,10 @@ describe('config show', () => {
           database_url_from: expect.stringMatching(/:19:5: .*not a PostgreSQL URL/),
         },
       },
-      catalogs: { nist_800_53: { path: expect.stringMatching(/catalogs\/nist\.json$/) } },
+      catalogs: {
+        nist_800_53: { path: expect.stringMatching(/catalogs\/nist\.json$/) },
+        theirs: { framework: 'nist-800-53-rev5' },
+      },
     })
   })
 

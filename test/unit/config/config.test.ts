@@ -2,6 +2,7 @@ import { chmodSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import {
+  catalogFrameworks,
   catalogPath,
   configDigest,
   environmentOf,
@@ -72,6 +73,22 @@ describe('a good configuration', () => {
     expect(() => catalogPath(config, 'nist-800-35')).toThrow(
       'etc/config.yaml: there is no catalog "nist-800-35" here; did you mean "nist-800-53"?',
     )
+  })
+
+  test('the framework of a catalog may be named, also of one that is only in the database', () => {
+    const config = parse(
+      'environments: {a: }\ncatalogs:\n  nist_r5: {path: a.json, framework: NIST SP 800-53 Rev. 5}\n  Mine: {framework: mine}\n  other: b.json',
+    )
+    expect([...catalogFrameworks(config)]).toEqual([
+      ['nistr5', 'NIST SP 800-53 Rev. 5'],
+      ['mine', 'mine'],
+    ])
+    expect(() => catalogPath(config, 'mine')).toThrow(
+      'catalogs.Mine has no path; write the one to import it from',
+    )
+    // It decides on the rules, so workers of one run must have it in common.
+    const without = parse('environments: {a: }')
+    expect(configDigest(config, 'a')).not.toBe(configDigest(without, 'a'))
   })
 
   test('variables are put in when a value is used; $${ is no variable', () => {
@@ -152,9 +169,9 @@ describe('a bad configuration', () => {
       'environments:\n  a:\n    description: []\n    database_url: 1\ncatalogs:\n  b: 1\n  c: {pth: x}\n  d: ""\nrule_packs: x',
       ':3:5: environments.a.description: expected a text, found a list',
       ':4:5: environments.a.database_url: expected a text, found a number',
-      ':6:3: catalogs.b: expected a path, or a map with the key path',
-      ':7:3: catalogs.c.path: expected a path',
+      ':6:3: catalogs.b: expected a path, or a map with the keys path and framework',
       ':7:7: catalogs.c.pth: unknown key; did you mean "path"?',
+      ':7:3: catalogs.c: needs a path to import it from, or the framework of a catalog in the database',
       ':8:3: catalogs.d.path: must not be empty',
       ':9:1: rule_packs: expected a list of paths',
     ],

@@ -24,7 +24,7 @@ function row(id: number, control_id: string, attributes: unknown = {}): StoredCo
 }
 
 const plan = (wanted: WantedControl[], rows: StoredControlRow[], markRemoved = true) =>
-  planControls(wanted, rows, { markRemoved })
+  planControls(wanted, rows, { framework: 'nist-800-53-rev5', markRemoved })
 
 test('adds what is missing, leaves alone what is equal', () => {
   const { inserts, updates, counts } = plan([ac2, ac21], [row(1, 'AC-2', { color: 'blue' })])

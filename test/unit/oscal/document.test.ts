@@ -46,7 +46,7 @@ test('reads nesting, groups, withdrawn controls and every spelling of an id', ()
     ],
     controls: [{ id: 'zz-1', title: 'x', ...prop('draft') }],
   }
-  const metadata = { title: 't', version: '1', 'oscal-version': '1.0.0' }
+  const metadata = { title: 'NIST SP 800-53', version: '1', 'oscal-version': '1.0.0' }
   const controls = controlsIn(JSON.stringify({ catalog: { metadata, ...body } }), 'a.json')
   expect(
     controls.map(({ canonical, parent, group, withdrawn }) => [canonical, parent, group, withdrawn]),
@@ -132,7 +132,7 @@ test.each([
   [['AC 2 and more'], 'a.json: control "AC 2 and more": not a control id'],
   [['x'.repeat(51)], `a.json: control "${'x'.repeat(51)}": not a control id`],
 ])('refuses the ids %j', (ids, message) => {
-  expect(() => controlsIn(JSON.stringify(catalog({ g: ids })), 'a.json')).toThrow(message)
+  expect(() => controlsIn(JSON.stringify(catalog({ g: ids }, 'NIST SP 800-53')), 'a.json')).toThrow(message)
 })
 
 test('refuses a document that is nested too deeply', () => {

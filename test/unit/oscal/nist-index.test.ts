@@ -31,7 +31,7 @@ test('every id is canonical, unique, of a known family, and has its base control
   const known = new Set(families.map(({ id }) => id))
   expect(byId.size).toBe(controls.length)
   for (const { id, family, parent } of controls) {
-    expect(canonicalControlId(id)).toBe(id)
+    expect(canonicalControlId(id, 'nist-800-53-rev5')).toBe(id)
     expect(known.has(family)).toBe(true)
     expect(parent === undefined || byId.has(parent)).toBe(true)
   }

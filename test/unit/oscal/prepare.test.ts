@@ -49,7 +49,7 @@ test.each([
   ['x/Acme Controls_catalog-min.yaml', undefined, 'acme-controls'],
   ['catalog.json', undefined, 'letters'],
   ['acme.json', 'Mine', 'Mine'],
-  ['NIST_SP-800-53_rev5_catalog.json', undefined, 'nist-800-53-rev5'],
+  ['NIST_SP-800-53_rev5_catalog.json', undefined, 'nist-sp-800-53-rev5'],
 ])('%s with --name %s is stored as %s', (file, name, stored) => {
   expect(prepare(LETTERS, { file, ...(name === undefined ? {} : { name }) }).name).toBe(stored)
 })
@@ -100,6 +100,57 @@ test('a family is the letters of the id, else the outermost group, else what the
   expect(() => prepare(catalog({ 'a-very-long-group': ['averylongid.1'] }))).toThrow(
     'acme.json: control "averylongid.1": no family for controls.family (at most 10 characters): "a-very-long-group", "averylongid"',
   )
+})
+
+test('the framework comes from the document, whatever the file is called', () => {
+  const file = 'NIST_SP-800-53_rev5_catalog.json'
+  expect(prepare(LETTERS, { file })).toMatchObject({ framework: 'letters', whole: false })
+  expect(prepare(nist, { file: 'acme.json', name: 'ours' })).toMatchObject({
+    name: 'ours',
+    framework: 'nist-800-53-rev5',
+    whole: true,
+  })
+})
+
+test('the framework may be given', () => {
+  const reader = memoryReader({
+    'p.json': profile([{ href: 'letters.json', 'include-all': {} }]),
+    'letters.json': LETTERS,
+  })
+  const framework = (file: string): string =>
+    prepareFile(file, { reader, framework: 'NIST SP 800-53 Rev. 5' }).item.framework
+  expect(['letters.json', 'p.json'].map(framework)).toEqual(['nist-800-53-rev5', 'nist-800-53-rev5'])
+})
+
+test('a profile of several frameworks is a baseline of each, and says so', () => {
+  const other = catalog({ k: ['a1', 'k-1'] }, 'Handbook')
+  const files = {
+    'p.json': profile([
+      { href: 'letters.json', 'include-controls': [{ 'with-ids': ['a1'] }] },
+      { href: 'handbook.json', 'include-controls': [{ 'with-ids': ['k-1'] }] },
+    ]),
+    'letters.json': LETTERS,
+    'handbook.json': other,
+  }
+  const { item, warnings } = prepareFile('p.json', { reader: memoryReader(files) })
+  expect(item.framework).toBe('letters, handbook')
+  expect(warnings).toEqual([expect.stringMatching(/^p\.json: the profile selects from several frameworks/)])
+})
+
+test('ids of other frameworks are stored as published, in upper case', () => {
+  const { controls } = prepare(
+    catalog({ g: ['ism-0039', 'ism-0445'] }, 'Information security manual'),
+  ) as CatalogImport
+  expect(controls.map(({ controlId }) => controlId)).toEqual(['ISM-0039', 'ISM-0445'])
+})
+
+test('the family of a control whose group is too long is what tells the group from others', () => {
+  const { controls } = prepare(
+    catalog({ 'SP_800_171_03.05': ['SP_800_171_03.05.07'] }, 'SP 800-171'),
+  ) as CatalogImport
+  expect(controls.map(({ controlId, family }) => [controlId, family])).toEqual([
+    ['SP_800_171_03.05.07', '03.05'],
+  ])
 })
 
 test('a catalog without controls is refused', () => {

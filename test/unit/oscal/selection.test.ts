@@ -17,14 +17,23 @@ test('with-ids takes exactly these, with-child-controls their descendants too', 
   expect(idsOf(include({ 'with-child-controls': 'yes' }))).toEqual([...ids, 'c3.a', 'c3.a-1'])
 })
 
-test('an id selects in every spelling', () => {
+test('an id of NIST SP 800-53 selects in every spelling', () => {
   const files = {
-    'c.json': catalog({ ac: ['ac-2', 'AC-03', 'ac-6.1'] }),
+    'c.json': catalog({ ac: ['ac-2', 'AC-03', 'ac-6.1'] }, 'NIST SP 800-53'),
     'profile.json': profile([
       { href: 'c.json', 'include-controls': [{ 'with-ids': ['AC-02', 'ac-3', 'AC-6(01)'] }] },
     ]),
   }
   expect(resolveIn(files).controls.map(({ canonical }) => canonical)).toEqual(['ac-2', 'ac-3', 'ac-6.1'])
+})
+
+test('an id of another framework selects as published, in either case', () => {
+  const files = (id: string) => ({
+    'c.json': catalog({ g: ['ism-0445'] }),
+    'profile.json': profile([{ href: 'c.json', 'include-controls': [{ 'with-ids': [id] }] }]),
+  })
+  expect(resolveIn(files('ISM-0445')).controls.map(({ canonical }) => canonical)).toEqual(['ism-0445'])
+  expect(() => resolveIn(files('ism-445'))).toThrow('control "ism-445" is not in c.json')
 })
 
 test('a pattern is a glob over the whole id; an empty or absent one matches nothing', () => {

@@ -1,8 +1,9 @@
 import { expect, test } from 'vitest'
 import { loadRuleSet } from '../../../job-image/rules/load.ts'
-import { findRule } from '../../../job-image/rules/rule-set.ts'
+import { findRule, rulesFor } from '../../../job-image/rules/rule-set.ts'
 
-const rules = loadRuleSet()
+const ruleSet = loadRuleSet()
+const rules = rulesFor(ruleSet, 'nist-800-53-rev5')!
 
 /** all of / one of */
 function needs(id: string): string {

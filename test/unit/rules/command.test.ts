@@ -37,6 +37,7 @@ describe('rules explain', () => {
     expect(await rules('explain', 'AC-2(1)')).toEqual({
       code: 0,
       out: `Control        AC-2.1
+Framework      nist-800-53
 Rule           family AC (Access Control), from pack nist-800-53-rev5
 Why            the control has no rule of its own, so its family's applies; an enhancement does not inherit the rule of AC-2
 All of         audit-log
@@ -52,6 +53,8 @@ Rows of control_requirements in the database, where a control has them, come bef
     const { out } = await rules('explain', 'ac-02.01', '--rules', USER, '--json')
     expect(JSON.parse(out)).toEqual({
       control: 'AC-2.1',
+      framework: 'nist-800-53',
+      also_in: [],
       rule: 'AC-2.1',
       why: 'the control has a rule of its own',
       title: 'AC-2.1',
@@ -73,6 +76,33 @@ Rows of control_requirements in the database, where a control has them, come bef
     expect((await rules('explain', 's1.1.1')).out).toContain(
       'and its id names no family: its status is always unknown',
     )
+  })
+
+  test('a control of another framework has the rules of packs that are for it', async () => {
+    const ism = file(
+      'ism.yaml',
+      'name: ism\nframeworks: [ism]\ncontrols: { ISM-0445: { required_all: [a] }, AC-2: { required_all: [b] } }\n',
+    )
+    const explain = async (...argv: string[]) =>
+      JSON.parse((await rules('explain', ...argv, '--rules', ism, '--json')).out) as Json
+    expect(await explain('AC-2', '--framework', 'NIST SP 800-171')).toMatchObject({
+      framework: 'nist-sp-800-171',
+      rule: null,
+      why: 'no rule pack is for the framework nist-sp-800-171: the status of its controls is always unknown',
+      also_in: ['nist-800-53', 'ism'],
+    })
+    expect(await explain('AC-2')).toMatchObject({ framework: 'nist-800-53', also_in: ['ism'] })
+    expect(await explain('AC-2', '--framework', 'nist-800-53-rev4')).toMatchObject({
+      pack: 'nist-800-53-rev5',
+      also_in: ['ism'],
+    })
+    expect(await explain('ism-0445')).toMatchObject({
+      control: 'ISM-0445',
+      framework: 'ism',
+      rule: 'ISM-0445',
+    })
+    const { out } = await rules('explain', 'AC-2', '--rules', ism)
+    expect(out).toContain('\nAlso a rule in ism\n')
   })
 
   test('what is no id is refused', async () => {
@@ -136,7 +166,7 @@ describe('rules lint', () => {
   test('says what a good pack holds', async () => {
     expect(await rules('lint', USER)).toEqual({
       code: 0,
-      out: `${join(cwd, USER)}: OK (controls: 1, families: 0, prerequisites: 0)\n`,
+      out: `${join(cwd, USER)}: OK (for nist-800-53, controls: 1, families: 0, prerequisites: 0)\n`,
     })
   })
 
@@ -169,7 +199,15 @@ describe('rules lint', () => {
     expect(code).toBe(2)
     expect(JSON.parse(out)).toEqual({
       packs: [
-        { name: 'ours', title: 'ours', file: join(cwd, USER), controls: 1, families: 0, prerequisites: 0 },
+        {
+          name: 'ours',
+          title: 'ours',
+          file: join(cwd, USER),
+          frameworks: ['nist-800-53'],
+          controls: 1,
+          families: 0,
+          prerequisites: 0,
+        },
       ],
       problems: [expect.objectContaining({ file: join(cwd, empty), line: 2, column: 13 })],
     })

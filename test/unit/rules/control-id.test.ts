@@ -6,7 +6,10 @@ import {
   compareControlIds,
   displayControlId,
   familyOf,
+  formerControlId,
+  respelled,
 } from '../../../job-image/rules/control-id.ts'
+import { NIST_800_53 as NIST } from '../../../job-image/rules/framework.ts'
 import { spellings } from '../../support/worlds.ts'
 
 describe('canonicalControlId', () => {
@@ -28,15 +31,41 @@ describe('canonicalControlId', () => {
     ['164.308(a)(1)', '164.308(a)(1)'],
     ['AC.L2-3.1.1', 'ac.l2-3.1.1'],
   ])('reads %j as %s', (text, id) => {
-    expect(canonicalControlId(text)).toBe(id)
+    expect(canonicalControlId(text, NIST)).toBe(id)
   })
 
   test.each(['', ' ', '-', 'AC-', 'AC-2(', 'AC-2()', 'AC 2', 'AC-2;DROP', '../etc', 'ä-1', 'a'.repeat(51)])(
     'refuses %j',
     (text) => {
-      expect(canonicalControlId(text)).toBeUndefined()
+      expect([NIST, 'handbook', undefined].map((each) => canonicalControlId(text, each))).toEqual([
+        undefined,
+        undefined,
+        undefined,
+      ])
     },
   )
+
+  test.each([
+    ['ISM-0445', 'ism-0445'],
+    ['AC-02', 'ac-02'],
+    ['AC-2 (01)', 'ac-2(01)'],
+    ['SP_800_171_03.05.07', 'sp_800_171_03.05.07'],
+    ['164.308(a)(1)', '164.308(a)(1)'],
+  ])('leaves %j of another framework as published: %s', (text, id) => {
+    expect(canonicalControlId(text, 'handbook')).toBe(id)
+    expect(canonicalControlId(text, undefined)).toBe(id)
+  })
+
+  test('knows the spelling of earlier releases', () => {
+    expect(['ism-0445', 'ac-2.1', 's1.1.1', 'odd id'].map(formerControlId)).toEqual([
+      'ism-445',
+      'ac-2.1',
+      's1.1.1',
+      'odd id',
+    ])
+    expect(respelled('ISM-445', ['ISM-0039', 'ISM-0445'])).toBe('ISM-0445')
+    expect(respelled('ISM-44', ['ISM-0039', 'ISM-0445'])).toBeUndefined()
+  })
 
   const nistIds = fc
     .tuple(
@@ -49,17 +78,19 @@ describe('canonicalControlId', () => {
   test('knows every spelling of an id, also the one it is displayed in', () => {
     fc.assert(
       fc.property(nistIds, (id) => {
-        for (const text of [...spellings(id), displayControlId(id)]) expect(canonicalControlId(text)).toBe(id)
+        for (const text of [...spellings(id), displayControlId(id)])
+          expect(canonicalControlId(text, NIST)).toBe(id)
       }),
     )
   })
 
   test('is stable: reading a canonical id changes nothing', () => {
     fc.assert(
-      fc.property(fc.oneof(fc.string(), nistIds), (text) => {
-        const id = canonicalControlId(text)
-        if (id !== undefined)
-          expect([canonicalControlId(id), canonicalControlId(displayControlId(id))]).toEqual([id, id])
+      fc.property(fc.oneof(fc.string(), nistIds), fc.constantFrom(NIST, 'handbook'), (text, framework) => {
+        const id = canonicalControlId(text, framework)
+        if (id === undefined) return
+        const again = [id, displayControlId(id)].map((each) => canonicalControlId(each, framework))
+        expect(again).toEqual([id, id])
       }),
     )
   })

@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
 import { InputError } from '../../../job-image/errors.ts'
 import { parseRulePack } from '../../../job-image/rules/rule-pack.ts'
-import { findRule, mergePacks } from '../../../job-image/rules/rule-set.ts'
-import type { RuleSet } from '../../../job-image/rules/rule-set.ts'
+import { findRule, mergePacks, rulesFor } from '../../../job-image/rules/rule-set.ts'
+import type { FrameworkRules, RuleSet } from '../../../job-image/rules/rule-set.ts'
 
 function errorOf(work: () => unknown): string {
   try {
@@ -17,6 +17,11 @@ function errorOf(work: () => unknown): string {
 /** Each text a pack, in the order of merging: 1.yaml, 2.yaml … */
 function merge(...texts: readonly string[]): RuleSet {
   return mergePacks(texts.map((text, index) => parseRulePack(text, `${index + 1}.yaml`)))
+}
+
+/** What packs that name no framework say of NIST SP 800-53. */
+function nistRules(...texts: readonly string[]): FrameworkRules {
+  return rulesFor(merge(...texts), 'nist-800-53-rev5')!
 }
 
 describe('a pack that is wrong says where', () => {
@@ -111,6 +116,26 @@ describe('a pack that is wrong says where', () => {
       'name: p\ncontrols:\n  AC-2: { required_all: [12] }\n',
       'p.yaml:3:26: controls.AC-2.required_all.0: expected a text, found a number',
     ],
+    [
+      'a framework that is none',
+      'name: p\nframeworks: [NIST]\n',
+      'p.yaml:2:14: frameworks.0: "nist" names no framework; expected one such as nist-800-53-rev5 (see "rapidrmf catalog list")',
+    ],
+    [
+      'one framework twice',
+      'name: p\nframeworks: [nist-800-53-rev5, "NIST SP 800-53 Rev. 5"]\n',
+      'p.yaml:2:32: frameworks.1: "nist-800-53-rev5" is listed twice',
+    ],
+    [
+      'no framework at all',
+      'name: p\nframeworks: []\n',
+      'p.yaml:2:1: frameworks: name at least one framework, such as nist-800-53',
+    ],
+    [
+      'one control in two spellings, in one of the frameworks',
+      'name: p\nframeworks: [handbook, nist-800-53]\ncontrols:\n  AC-2: { required_all: [a] }\n  AC-02: { required_all: [b] }\n',
+      'p.yaml:5:3: controls.AC-02: is the same as "AC-2" above; keep one of them',
+    ],
     ['no name', 'controls: {}\n', 'p.yaml:1:1: name: is missing; expected a text'],
   ])('%s', (_, text, message) => {
     const [first, ...others] = errorOf(() => parseRulePack(text, 'p.yaml')).split('\n')
@@ -153,8 +178,46 @@ prerequisites:
 
   test('a very long chain is no cycle and no stack overflow', () => {
     const edges = Array.from({ length: 12_000 }, (_, n) => `  - { control: X-${n + 1}, requires: X-${n} }\n`)
-    const rules = merge(`name: a\nprerequisites:\n${edges.join('')}`)
+    const rules = nistRules(`name: a\nprerequisites:\n${edges.join('')}`)
     expect([rules.order[0], rules.order.at(-1)]).toEqual(['x-0', 'x-12000'])
+  })
+})
+
+describe('frameworks', () => {
+  const nist =
+    'name: nist\nfamilies: { AC: { required_all: [a] } }\ncontrols: { AC-2: { required_all: [b] } }\n'
+  const rev5 = 'name: rev5\nframeworks: [nist-800-53-rev5]\ncontrols: { AC-2: { required_all: [c] } }\n'
+  const ism =
+    'name: ism\nframeworks: [Information Security Manual]\ncontrols: { ism-0445: { required_all: [d] } }\n'
+  const rules = merge(nist, rev5, ism)
+  const typesOf = (framework: string | undefined, id: string): readonly string[] | undefined => {
+    const own = rulesFor(rules, framework)
+    return own && findRule(own, id)?.rule.requiredAll
+  }
+
+  test.each<[string | undefined, string, readonly string[] | undefined]>([
+    ['nist-800-53', 'ac-2', ['b']],
+    ['nist-800-53-rev4', 'ac-2', ['b']],
+    ['nist-800-53-rev5', 'ac-2', ['c']],
+    ['nist-800-53-rev5', 'ac-3', ['a']],
+    ['information-security-manual', 'ism-0445', ['d']],
+    ['information-security-manual', 'ism-445', undefined],
+    ['information-security-manual', 'ac-2', undefined],
+    ['nist-sp-800-171', 'ac-2', undefined],
+    ['nist-800-53x', 'ac-2', undefined],
+    [undefined, 'ac-2', undefined],
+  ])('the rule of %s for %s asks for %j', (framework, id, types) => {
+    expect(typesOf(framework, id)).toEqual(types)
+  })
+
+  test('prerequisites of one framework close no cycle with those of another', () => {
+    const edge = (framework: string, control: string, requires: string): string =>
+      `name: ${framework}\nframeworks: [${framework}]\nprerequisites: [{ control: ${control}, requires: ${requires} }]\n`
+    expect(() => merge(edge('a1', 'X-1', 'X-2'), edge('b1', 'X-2', 'X-1'))).not.toThrow()
+    expect(errorOf(() => merge(edge('a1', 'X-1', 'X-2'), edge('a1', 'X-2', 'X-1')))).toContain('form a cycle')
+    // Revision 5 has the prerequisites of all revisions and its own.
+    const both = [edge('nist-800-53', 'AC-1', 'AC-2'), edge('nist-800-53-rev5', 'AC-2', 'ac-01')]
+    expect(errorOf(() => merge(...both))).toContain('form a cycle')
   })
 })
 
@@ -171,7 +234,7 @@ families: { ac: { required_any: [c] }, zz: { required_any: [d] } }
 controls: { ac-02: { required_any: [e] }, AC-2(1): { required_any: [f] } }
 prerequisites: [{ control: ac-3, requires: AC-2, blocking: false }, { control: AC-4, requires: AC-2 }]
 `
-    const rules = merge(base, user)
+    const rules = nistRules(base, user)
     const found = ['ac-2', 'ac-2.1', 'ac-2.2', 'zz-1'].map((id) => findRule(rules, id))
     expect(
       found.map((each) => [each?.scope, each?.key, each?.rule.requiredAny, each?.rule.requiredAll]),
@@ -188,12 +251,12 @@ prerequisites: [{ control: ac-3, requires: AC-2, blocking: false }, { control: A
       { control: 'ac-3', requires: 'ac-2', blocking: false, pack: 'user' },
       { control: 'ac-4', requires: 'ac-2', blocking: true, pack: 'user' },
     ])
-    expect(rules.packs).toEqual(['base', 'user'])
+    expect(merge(base, user).packs).toEqual(['base', 'user'])
   })
 
   test('names of JavaScript are no rules', () => {
-    expect(findRule(merge(base), 'constructor')).toBeUndefined()
-    expect(findRule(merge(base), 'x-1')).toBeUndefined()
+    expect(findRule(nistRules(base), 'constructor')).toBeUndefined()
+    expect(findRule(nistRules(base), 'x-1')).toBeUndefined()
   })
 
   describe('the digest', () => {
@@ -217,6 +280,7 @@ name: other
       ['a remediation', base.replace('Base.', 'Other.')],
       ['whether a prerequisite blocks', base.replace('AC-2 }]', 'AC-2, blocking: false }]')],
       ['a control', base.replace('AC-2:', 'AC-5:')],
+      ['a framework', base.replace('name: base', 'name: base\nframeworks: [nist-800-53-rev5]')],
     ])('changes with %s', (_, text) => {
       expect(text).not.toBe(base)
       expect(merge(text).digest).not.toBe(digest)

@@ -15,12 +15,17 @@ describe('a selection', () => {
   it('has one digest for all ways to say it', () => {
     const one = digest({
       systems: { include: ['b*', 'a*', 'b*'], matchLabels: { y: '1', x: '2' } },
-      controls: { include: ['AC-02', 'ac-3(01)'], families: ['au'] },
+      controls: { include: ['ac-2', 'ac-3(1)'], framework: 'NIST SP 800-53 Rev. 5', families: ['au'] },
     })
     expect(one).toMatch(/^[0-9a-f]{64}$/)
     expect(
       digest({
-        controls: { families: ['AU', 'AU'], include: ['AC-3.1', 'ac-2'], exclude: [] },
+        controls: {
+          framework: 'nist-800-53-rev5',
+          families: ['AU', 'AU'],
+          include: ['AC-3(01)', 'AC-02'],
+          exclude: [],
+        },
         systems: { matchLabels: { x: '2', y: '1' }, include: ['a*', 'b*'], matchExpressions: [] },
         allowEmpty: true,
       }),
@@ -39,6 +44,10 @@ describe('a selection', () => {
       { controls: { families: ['AC'] } },
       { controls: { include: ['AC-2'] } },
       { controls: { include: ['AC-2.1'] } },
+      // An id of its own where a framework keeps zeros.
+      { controls: { include: ['AC-02'] } },
+      { controls: { include: ['AC-02'], framework: 'handbook' } },
+      { controls: { include: ['AC-02'], framework: 'nist-800-53' } },
     ]
     expect(new Set(all.map(digest)).size).toBe(all.length)
   })
@@ -77,11 +86,17 @@ describe('a selection', () => {
             { key: 'legacy', operator: 'DoesNotExist' },
           ],
         },
-        controls: { include: ['ac-2(1)'], families: ['au'], baseline: 'moderate', exclude: ['AU-12'] },
+        controls: {
+          include: ['ac-2(1)'],
+          families: ['au'],
+          baseline: 'moderate',
+          framework: 'NIST 800-53',
+          exclude: ['AU-12'],
+        },
       }),
     ).toBe(
       'systems pay* (tier=1, legacy does not exist, zone not in eu|us) except pay-test; ' +
-        'controls AC-2.1, family AU in baseline moderate except AU-12',
+        'controls AC-2.1, family AU of nist-800-53 in baseline moderate except AU-12',
     )
     const long = text({ systems: { include: Array.from({ length: 100 }, (_, n) => `näme\n${n}`) } })!
     expect(Array.from(long)).toHaveLength(200)

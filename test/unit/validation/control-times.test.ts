@@ -7,6 +7,7 @@ import type { ControlRow, EvidenceRow } from '../../../job-image/validation/mode
 const control = (id: number, controlId: string): ControlRow => ({
   id,
   catalogId: 1,
+  framework: 'nist-800-53-rev5',
   controlId,
   requirements: [],
 })

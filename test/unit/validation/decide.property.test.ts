@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { canonicalControlId } from '../../../job-image/rules/control-id.ts'
 import { loadRuleSet } from '../../../job-image/rules/load.ts'
-import { prerequisiteClosure } from '../../../job-image/rules/rule-set.ts'
+import { prerequisiteClosure, rulesFor } from '../../../job-image/rules/rule-set.ts'
 import { compilePlan, decideSystem } from '../../../job-image/validation/decide.ts'
 import type { ControlRow, Decision } from '../../../job-image/validation/decide.ts'
 import { nextChange } from '../../../job-image/validation/evidence.ts'
@@ -37,8 +37,9 @@ describe('decideSystem', () => {
 
   test('agrees on every built-in rule with each of its types absent, valid and expired', () => {
     const rules = loadRuleSet()
-    const families = [...rules.families].map(([family, rule]) => ({ controlId: `${family}-99`, rule }))
-    const controls = [...rules.controls].map(([controlId, rule]) => ({ controlId, rule }))
+    const nist = rulesFor(rules, 'nist-800-53-rev5')!
+    const families = [...nist.families].map(([family, rule]) => ({ controlId: `${family}-99`, rule }))
+    const controls = [...nist.controls].map(([controlId, rule]) => ({ controlId, rule }))
     let combinations = 0
     for (const { controlId, rule } of [...families, ...controls]) {
       const rows = [controlRow(1, controlId)]
@@ -73,7 +74,7 @@ describe('decideSystem', () => {
   test('does not depend on how ids are spelled', () => {
     fc.assert(
       fc.property(worlds, (world) => {
-        const canonical = world.rows.map((row) => ({ ...row, controlId: canonicalControlId(row.controlId)! }))
+        const canonical = world.rows.map((row) => ({ ...row, controlId: canonicalOf(row) }))
         const decisions = decideSystem(compilePlan(world.rules, world.rows), world.evidence, REFERENCE_TIME)
         expect(decideSystem(compilePlan(world.rules, canonical), world.evidence, REFERENCE_TIME)).toEqual(
           decisions,
@@ -87,8 +88,12 @@ describe('decideSystem', () => {
       fc.property(worlds, fc.func(fc.boolean()), (world, isSelected) => {
         const all = decisionsById(compilePlan(world.rules, world.rows), world)
         const selected = world.rows.filter(({ id }) => isSelected(id))
-        const needed = prerequisiteClosure(world.rules, selected.map(canonicalOf))
-        const others = world.rows.filter((row) => !selected.includes(row) && needed.has(canonicalOf(row)))
+        const others = world.rows.filter((row) => {
+          const rules = rulesFor(world.rules, row.framework)
+          const ofCatalog = selected.filter(({ catalogId }) => catalogId === row.catalogId)
+          const needed = rules && prerequisiteClosure(rules, ofCatalog.map(canonicalOf))
+          return !selected.includes(row) && needed?.has(canonicalOf(row)) === true
+        })
         for (const [id, decision] of decisionsById(compilePlan(world.rules, selected, others), world)) {
           expect(decision).toEqual(all.get(id))
         }
@@ -125,11 +130,11 @@ describe('decideSystem', () => {
 })
 
 function controlRow(id: number, controlId: string): ControlRow {
-  return { id, catalogId: 1, controlId, requirements: [] }
+  return { id, catalogId: 1, framework: 'nist-800-53-rev5', controlId, requirements: [] }
 }
 
-function canonicalOf({ controlId }: ControlRow): string {
-  return canonicalControlId(controlId) ?? ''
+function canonicalOf({ controlId, framework }: ControlRow): string {
+  return canonicalControlId(controlId, framework) ?? ''
 }
 
 function shuffle<T>(list: readonly T[]): fc.Arbitrary<T[]> {

@@ -13,7 +13,7 @@ let nextId = 0
 
 function row(controlId: string, more: Partial<ControlRow> = {}): ControlRow {
   nextId += 1
-  return { id: nextId, catalogId: 1, controlId, requirements: [], ...more }
+  return { id: nextId, catalogId: 1, framework: 'nist-800-53-rev5', controlId, requirements: [], ...more }
 }
 
 function has(type: string, more: { collected?: string; expires?: string; key?: string } = {}): EvidenceRow {
