@@ -4,9 +4,9 @@ import { Client, types } from 'pg'
 import type { CustomTypesConfig, QueryResult } from 'pg'
 import { redactSecrets } from '../../logging/redact.ts'
 import { backoffDelay } from '../backoff.ts'
-import { InputError, InterruptedError, RunError, asError } from '../errors.ts'
+import { InputError, InterruptedError, asError } from '../errors.ts'
 import type { Tracing } from '../tracing/tracing.ts'
-import { ConnectionLost, isTransient, namingDatabase } from './errors.ts'
+import { ConnectionLost, UnreachableError, isTransient, namingDatabase } from './errors.ts'
 import { describeDatabase } from './url.ts'
 
 /** Where to connect, and how patiently. */
@@ -77,7 +77,7 @@ export async function connect(target: Target): Promise<Client> {
       // A process that was stopped in the middle of a try has not tried for all that time.
       const wasStopped = Date.now() - began > CONNECT_TIMEOUT_MS + 1_000
       if (Date.now() + delay > deadline && !wasStopped) {
-        throw new RunError(`${where} cannot be reached: ${reason(thrown)}`, { cause: thrown })
+        throw new UnreachableError(`${where} cannot be reached: ${reason(thrown)}`, { cause: thrown })
       }
       target.onRetry?.(asError(thrown))
       await interruptibleSleep(delay, target.signal)

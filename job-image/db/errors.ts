@@ -1,5 +1,5 @@
 import { DatabaseError } from 'pg'
-import { InputError, asError } from '../errors.ts'
+import { InputError, RunError, asError } from '../errors.ts'
 
 // SQLSTATE classes and codes: PostgreSQL manual, appendix A.
 
@@ -62,6 +62,8 @@ const REMEDIES: Record<string, string> = {
   '42501': 'grant the missing privilege to this role (see "Database roles" in the README)',
 }
 
+const TOO_MANY_CONNECTIONS = '53300'
+
 /** lock_timeout: the caller that set it knows what to do. */
 export const LOCK_NOT_AVAILABLE = '55P03'
 
@@ -90,6 +92,19 @@ export function isDataError(thrown: unknown): boolean {
   if (thrown instanceof UnstorableText) return true
   const state = sqlState(thrown)
   return state !== undefined && DATA_CLASSES.has(state.slice(0, 2))
+}
+
+/** No connection could be had for as long as the caller was ready to wait. */
+export class UnreachableError extends RunError {}
+
+/** True if work failed because the database was away, or short of connections, for too long. */
+export function isOutage(thrown: unknown): boolean {
+  return thrown instanceof UnreachableError || isTransient(thrown)
+}
+
+/** True if the server has no room for one more session: those that are open go on. */
+export function isShortOfConnections(thrown: unknown): boolean {
+  return sqlState(thrown) === TOO_MANY_CONNECTIONS
 }
 
 /** The session ended under us. pg reports some of these as plain Errors without a code; the client wraps them. */

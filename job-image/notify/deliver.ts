@@ -2,6 +2,7 @@ import type { Client } from 'pg'
 import { backoffDelay } from '../backoff.ts'
 import { inTransaction, withClient } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
+import { UnreachableError } from '../db/errors.ts'
 import {
   claimNotice,
   markBlocked,
@@ -75,7 +76,14 @@ export async function deliverNotices(
       }
     }
     const others = Math.max(0, Math.min(SINKS_AT_ONCE, queue.length) - 1)
-    await Promise.all([worker(client), ...Array.from({ length: others }, () => withClient(target, worker))])
+    const ends = await Promise.allSettled([
+      worker(client),
+      ...Array.from({ length: others }, () => withClient(target, worker)),
+    ])
+    for (const end of ends) {
+      // Further connections are only wanted: what they would have sent, the first one sends.
+      if (end.status === 'rejected' && !(end.reason instanceof UnreachableError)) throw end.reason
+    }
     return deliveries
   })
 }

@@ -1,3 +1,4 @@
+import type { Client } from 'pg'
 import { beat } from '../db/attempts.ts'
 import type { AttemptRef } from '../db/attempts.ts'
 import { connect, disconnect } from '../db/client.ts'
@@ -9,6 +10,10 @@ import type { Session } from './session.ts'
 export type Heartbeat = {
   /** True once the attempt is not going on for the database: it must register anew before it does anything more. */
   abandoned(): boolean
+  /** True while the heart can have no connection of its own, and its last beat is older than the interval. */
+  overdue(): boolean
+  /** Beats on a connection that is lent to it: one of its own is wanted, and a sign of life is needed. */
+  beatOn(client: Client): Promise<void>
   stop(): Promise<void>
 }
 
@@ -45,13 +50,16 @@ export function startHeartbeat({
   let stopped = false
   let missing: ReadonlySet<number> = new Set()
   let answered = performance.now()
-  let client: Awaited<ReturnType<typeof connect>> | undefined
+  let beaten = performance.now()
+  let client: Client | undefined
+  let refused = false
   let beating: Promise<void> | undefined
 
   const sever = (pids: readonly number[]): void => {
     for (const pid of pids) for (const worker of workers) worker.sever(pid)
   }
   const failed = (error: unknown, pids: readonly number[]): void => {
+    refused = client === undefined
     if (client !== undefined) void disconnect(client)
     client = undefined
     // A refusal (too many connections) is an answer; `connect` keeps the server's as the cause.
@@ -60,15 +68,20 @@ export function startHeartbeat({
     if (performance.now() - answered > patience) sever(pids)
     if (!stopped) onError(asError(error))
   }
+  const workerPids = (): number[] => workers.flatMap(({ backendPid }) => backendPid ?? [])
+  const beatOn = async (session: Client): Promise<void> => {
+    const gone = await beat(session, attempt, workerPids())
+    answered = beaten = performance.now()
+    if (gone === undefined) abandoned = true
+    sever((gone ?? []).filter((pid) => missing.has(pid)))
+    missing = new Set(gone)
+  }
   const beatOnce = async (): Promise<void> => {
-    const pids = workers.flatMap(({ backendPid }) => backendPid ?? [])
+    const pids = workerPids()
     try {
       client ??= await connect({ ...target, retryFor: 0, queryTimeout: Math.max(interval, 1_000) })
-      const gone = await beat(client, attempt, pids)
-      answered = performance.now()
-      if (gone === undefined) abandoned = true
-      sever((gone ?? []).filter((pid) => missing.has(pid)))
-      missing = new Set(gone)
+      await beatOn(client)
+      refused = false
     } catch (error) {
       failed(error, pids)
     }
@@ -81,6 +94,8 @@ export function startHeartbeat({
   timer.unref()
   return {
     abandoned: () => abandoned,
+    overdue: () => refused && performance.now() - beaten > interval,
+    beatOn,
     async stop() {
       stopped = true
       clearInterval(timer)

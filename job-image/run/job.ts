@@ -7,22 +7,24 @@ import { inTransaction, interruptibleSleep } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
 import { refuseExhaustedIds } from '../db/id-space.ts'
 import type { JobRun } from '../db/job-runs.ts'
+import { isShortOfConnections } from '../db/errors.ts'
 import { refuseSharedSessions } from '../db/pooling.ts'
 import { addControlTimes } from '../db/run-controls.ts'
 import { runTotals } from '../db/run-systems.ts'
 import { requireCurrentSchema } from '../db/schema.ts'
 import { backoffDelay } from '../backoff.ts'
-import { InputError, InterruptedError, asError } from '../errors.ts'
+import { InterruptedError, asError } from '../errors.ts'
 import { startCourier } from '../notify/courier.ts'
 import type { Courier } from '../notify/courier.ts'
-import { withoutGrace } from '../notify/sink.ts'
 import { parseTimestamp } from '../time.ts'
 import { controlTimes, noTimes } from '../validation/control-times.ts'
 import { FenceError, NO_BATCH, runBatch } from './batch.ts'
 import type { BatchContext, BatchResult } from './batch.ts'
-import { closeIfDecided, currentRun, leaveRun } from './close.ts'
+import { closeIfDecided, currentRun } from './close.ts'
+import { leaveAttempt } from './farewell.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import type { Heartbeat } from './heartbeat.ts'
+import { runLanes } from './lanes.ts'
 import { openRun } from './open.ts'
 import { planRun } from './plan.ts'
 import type { RunRequest } from './request.ts'
@@ -44,6 +46,7 @@ async function attemptRun(request: RunRequest): Promise<RunSummary> {
   const target = targetOf(request, 'rapidrmf')
   const session = new Session(target, request.timing.outage)
   let courier: Courier | undefined
+  const warn = (message: string): void => request.observer?.({ type: 'warning', message })
   // Told before anything is sent: what waits for the summary does not wait for receivers.
   const ended = (run: JobRun): RunSummary => {
     const summary = summaryOf(run)
@@ -52,12 +55,15 @@ async function attemptRun(request: RunRequest): Promise<RunSummary> {
   }
   try {
     await session.run((client) =>
-      refuseSharedSessions(client, target, async () => {
-        await requireCurrentSchema(client)
-        await refuseExhaustedIds(client, request.environment, (message) =>
-          request.observer?.({ type: 'warning', message }),
-        )
-      }),
+      refuseSharedSessions(
+        client,
+        { ...target, retryFor: request.timing.outage },
+        async () => {
+          await requireCurrentSchema(client)
+          await refuseExhaustedIds(client, request.environment, warn)
+        },
+        warn,
+      ),
     )
     courier = startCourier(request)
     // Unique to this process: it is how the attempt is found again after a lost connection.
@@ -93,9 +99,6 @@ const CLOSED_ELSEWHERE = 'the run was closed as failed by another process'
 /** Peers mostly need no longer than the rest of a batch for what they have, in ms. */
 const FIRST_POLL = 20
 
-/** For a server that says nothing more, in ms; longer than the farewell waits for a lock. */
-const FAREWELL_TIMEOUT = 8_000
-
 /** A registered attempt: its sessions carry its name, its heart beats, and it is ended whatever happens. */
 class AttemptAtRun {
   readonly #request: RunRequest
@@ -108,6 +111,8 @@ class AttemptAtRun {
   /** The first of them: does what is not a batch. */
   readonly #session: Session
   readonly #heartbeat: Heartbeat
+  /** Whether it was said that there are fewer connections than lanes. */
+  #missesLanes = false
 
   constructor(request: RunRequest, attempt: AttemptRef & { readonly run: JobRun }) {
     this.#request = request
@@ -115,9 +120,13 @@ class AttemptAtRun {
     this.#attempt = attempt
     const name = sessionName(attempt)
     this.#session = new Session(targetOf(request, name), request.timing.outage)
+    const onRetry = (error: Error): void => {
+      if (isShortOfConnections(error)) this.#missLane(error)
+      else request.observer?.({ type: 'retrying', error: error.message })
+    }
     const others = Array.from(
       { length: request.concurrency - 1 },
-      () => new Session(targetOf(request, name), request.timing.outage),
+      () => new Session({ ...targetOf(request, name), onRetry }, request.timing.outage),
     )
     this.#workers = [this.#session, ...others]
     this.#heartbeat = startHeartbeat({
@@ -152,7 +161,7 @@ class AttemptAtRun {
       return closed
     } catch (thrown) {
       const error = asError(thrown)
-      await this.#leave(error)
+      await leaveAttempt(this.#request, this.#attempt, this.#workers, error)
       throw error
     } finally {
       await this.#heartbeat.stop()
@@ -204,6 +213,7 @@ class AttemptAtRun {
       // The server that came back has lost the plan: nothing would ever be pending.
       if (run.planned_at === null) return undefined
       observer?.({ type: 'waiting', reason: 'other workers have the remaining systems' })
+      await this.#beatIfOverdue(this.#session)
       await this.#session.run((client) => evictSilentAttempts(client, context.run, timing.abandonAfter))
       await interruptibleSleep(backoffDelay({ first: FIRST_POLL, longest: timing.poll }, idle), signal)
       idle += 1
@@ -214,25 +224,37 @@ class AttemptAtRun {
   async #drain(context: BatchContext): Promise<boolean> {
     const { signal } = this.#request
     let any = false
-    let failed = false
-    const goesOn = (): boolean => !failed && signal?.aborted !== true && !this.#heartbeat.abandoned()
-    const lane = async (session: Session): Promise<void> => {
-      try {
-        while (goesOn()) {
-          const done = await this.#batch(session, context)
-          if (done.systems === 0) return
-          any = true
-          this.#report(done)
-        }
-      } catch (error) {
-        failed = true
-        throw error
-      }
-    }
-    // All settle before anything else is done: a lane left alone would go on in a run that this attempt has left.
-    const ends = await Promise.allSettled(this.#workers.slice(0, this.#lanes).map(lane))
-    for (const end of ends) if (end.status === 'rejected') throw end.reason
+    await runLanes({
+      sessions: this.#workers.slice(0, this.#lanes),
+      goesOn: () => signal?.aborted !== true && !this.#heartbeat.abandoned(),
+      step: async (session, idle) => {
+        const done = await this.#batch(session, context, idle)
+        if (done.systems === 0) return false
+        any = true
+        this.#report(done)
+        await this.#beatIfOverdue(session)
+        return true
+      },
+      onMissing: (error) => this.#missLane(error),
+    })
     return any
+  }
+
+  /** Once: the lanes that have a connection do the work. */
+  #missLane(error: Error): void {
+    if (this.#missesLanes) return
+    this.#missesLanes = true
+    const message = `fewer database connections than the ${this.#lanes} wanted: ${error.message}; the run goes on with those it has`
+    this.#request.observer?.({ type: 'warning', message })
+  }
+
+  /**
+   * Peers take an attempt for dead that shows no sign of life, also where it could not have one more connection. The heart
+   * itself says what keeps it from beating.
+   */
+  async #beatIfOverdue(session: Session): Promise<void> {
+    if (!this.#heartbeat.overdue()) return
+    await session.run((client) => this.#heartbeat.beatOn(client)).catch(() => undefined)
   }
 
   #report({ systems, results, errors }: BatchResult): void {
@@ -244,10 +266,10 @@ class AttemptAtRun {
   }
 
   /** A run that was closed meanwhile looks like one without work: whether it is, `#close` finds out. */
-  async #batch(session: Session, context: BatchContext): Promise<BatchResult> {
+  async #batch(session: Session, context: BatchContext, idle: AbortSignal): Promise<BatchResult> {
     return tracedBatch(this.#request, async () => {
       try {
-        return await session.run((client) => runBatch(client, context))
+        return await session.run((client) => runBatch(client, context), idle)
       } catch (error) {
         if (error instanceof FenceError) return NO_BATCH
         throw error
@@ -272,34 +294,5 @@ class AttemptAtRun {
       const closed = await closeIfDecided(client, run, this.#request, () => tally.counts(plan.controls))
       return closed ?? run
     })
-  }
-
-  /** Best effort: without a database the row stays `running` until the next run closes it as abandoned. */
-  async #leave(error: Error): Promise<void> {
-    const outcome = error instanceof InterruptedError ? 'interrupted' : 'failed'
-    const { timing, observer, notifications = [] } = this.#request
-    const { id } = this.#run
-    // The abort that ends the attempt must not end its farewell.
-    const target = { url: this.#request.databaseUrl, queryTimeout: FAREWELL_TIMEOUT }
-    const session = new Session(target, Math.min(timing.outage, 5_000))
-    try {
-      const run = await session.run((client) =>
-        inTransaction(client, () =>
-          leaveRun(client, this.#attempt, outcome, `${outcome}: ${error.message}`, timing.abandonAfter, {
-            ...this.#request,
-            ...(error instanceof InputError ? { notifications: withoutGrace(notifications) } : {}),
-          }),
-        ),
-      )
-      if (run !== undefined) observer?.({ type: 'left', summary: summaryOf(run) })
-    } catch (failure) {
-      const reason = asError(failure).message
-      observer?.({
-        type: 'warning',
-        message: `run ${id} could not be closed (${reason}); the next run closes it`,
-      })
-    } finally {
-      await session.close()
-    }
   }
 }

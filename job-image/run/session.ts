@@ -10,7 +10,7 @@ import {
   lostConnection,
 } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
-import { isTransient, withRemedy } from '../db/errors.ts'
+import { UnreachableError, isTransient, withRemedy } from '../db/errors.ts'
 import { terminateSession } from '../db/terminate.ts'
 import { describeDatabase } from '../db/url.ts'
 import { InterruptedError, asError } from '../errors.ts'
@@ -40,16 +40,17 @@ export class Session {
     this.#outage = outage
   }
 
-  /** Rejects with an InterruptedError when the target's signal ended a wait, or the work because it took too long. */
-  async run<T>(work: (client: Client) => Promise<T>): Promise<T> {
+  /**
+   * Rejects with an InterruptedError when the target's signal ended a wait, or the work because it took too long; with
+   * an UnreachableError when `unwanted` ended the wait for a connection. That one ends no work.
+   */
+  async run<T>(work: (client: Client) => Promise<T>, unwanted?: AbortSignal): Promise<T> {
     let deadline: number | undefined
     for (let attempt = 0; ; attempt += 1) {
-      // Once it has to end, nothing is begun that needs a connection first: the time is for the farewell.
-      if (this.#client === undefined && this.#target.signal?.aborted === true) {
-        throw new InterruptedError('stopped with work left')
-      }
       try {
-        this.#client ??= await connect({ ...this.#target, retryFor: this.#remaining(deadline) })
+        this.#client ??= await this.#waiting(unwanted, (signal) =>
+          connect({ ...this.#target, retryFor: this.#remaining(deadline), ...(signal && { signal }) }),
+        )
         return await this.#withinGrace(this.#client, work)
       } catch (thrown) {
         const error = lostConnection(thrown)
@@ -59,8 +60,26 @@ export class Session {
         deadline ??= Date.now() + this.#outage
         if (Date.now() >= deadline) throw error
         this.#target.onRetry?.(asError(error))
-        await interruptibleSleep(backoffDelay(RETRY, attempt), this.#target.signal)
+        await this.#waiting(unwanted, (signal) => interruptibleSleep(backoffDelay(RETRY, attempt), signal))
       }
+    }
+  }
+
+  /** Waits for a connection, until the target's signal or `unwanted` ends it. */
+  async #waiting<T>(
+    unwanted: AbortSignal | undefined,
+    wait: (signal: AbortSignal | undefined) => Promise<T>,
+  ): Promise<T> {
+    const { signal } = this.#target
+    const stopped = (): boolean => signal?.aborted === true
+    // Once it has to end, nothing is begun that needs a connection first: the time is for the farewell.
+    if (stopped()) throw new InterruptedError('stopped with work left')
+    const signals = [signal, unwanted].filter((each) => each !== undefined)
+    try {
+      return await wait(signals.length === 0 ? undefined : AbortSignal.any(signals))
+    } catch (error) {
+      if (!(error instanceof InterruptedError) || stopped() || unwanted?.aborted !== true) throw error
+      throw new UnreachableError('the connection was no longer wanted', { cause: error })
     }
   }
 

@@ -8,12 +8,15 @@ import type { Sink } from '../../../job-image/notify/sink.ts'
 import { sendBetweenRuns } from '../../../job-image/run/between-runs.ts'
 import { newRunKey } from '../../../job-image/run/summary.ts'
 import { createDatabase } from '../../support/database.ts'
+import { limitedRole } from '../../support/limited-role.ts'
 import { HANG, OK, startReceiver, status } from '../../support/receiver.ts'
 import type { Receiver } from '../../support/receiver.ts'
 import { createFolder } from '../../support/run-command.ts'
 import { letTimePass, outbox, webhookSink } from '../../support/sinks.ts'
 
-const { client, url } = await createDatabase()
+const database = await createDatabase()
+const { client, url } = database
+const oneConnection = await limitedRole(database, 1)
 const TARGET = { url }
 
 afterEach(async () => {
@@ -73,6 +76,15 @@ describe('two senders at once', () => {
     await deliverNotices(TARGET, [sink])
     expect(runsOf(receiver)).toEqual(runs)
   })
+})
+
+it('where there is room for one connection only, all sinks are served by it', async () => {
+  const receivers = await Promise.all([startReceiver(), startReceiver(), startReceiver()])
+  const sinks = receivers.map((each, index) => webhookSink(each.url, { name: `sink ${index}` }))
+  await endedRuns(2, sinks)
+  const deliveries = await deliverNotices({ url: oneConnection, retryFor: 0 }, sinks)
+  expect(deliveries.map(({ outcome }) => outcome)).toEqual(Array(6).fill('sent'))
+  for (const each of receivers) expect(each.requests).toHaveLength(2)
 })
 
 describe('a try that fails', () => {

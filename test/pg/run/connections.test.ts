@@ -1,0 +1,97 @@
+import { describe, expect, it } from 'vitest'
+import { connect, disconnect } from '../../../job-image/db/client.ts'
+import { InterruptedError } from '../../../job-image/errors.ts'
+import { executeRun } from '../../../job-image/run/job.ts'
+import type { RunEvent, RunRequest } from '../../../job-image/run/request.ts'
+import { createDatabase } from '../../support/database.ts'
+import { limitedRole } from '../../support/limited-role.ts'
+import { runRequest } from '../../support/request.ts'
+import { expectExactlyOnce, storedRun } from '../../support/run-check.ts'
+import { watchRun } from '../../support/watch-run.ts'
+import { seedWorld } from '../../support/world.ts'
+
+const database = await createDatabase()
+const { client } = database
+const one = await limitedRole(database, 1)
+const two = await limitedRole(database, 2)
+const three = await limitedRole(database, 3)
+const SYSTEMS = 63
+const CONTROLS = ['AC-2', 'AU-2', 'CM-6']
+const RESULTS = SYSTEMS * CONTROLS.length
+await seedWorld(client, { systems: SYSTEMS, controls: CONTROLS })
+
+/** Longer than a test: what waits for a connection for all of it has failed. */
+const LONG_OUTAGE = { heartbeat: 10_000, abandonAfter: 120_000, outage: 60_000, poll: 50 }
+
+const requestFor = (databaseUrl: string, changes: Partial<RunRequest>): RunRequest =>
+  runRequest(databaseUrl, { batchSize: 1, timing: LONG_OUTAGE, ...changes })
+
+function warnings(events: readonly RunEvent[]): string[] {
+  return events.flatMap((event) => (event.type === 'warning' ? [event.message] : []))
+}
+
+describe('a role that has fewer connections than the run wants', () => {
+  it.each([4, 8])('of %i lanes those work that have one, and the run ends well', async (concurrency) => {
+    const runKey = `lanes ${concurrency}`
+    const { events, observer } = watchRun()
+    // Heartbeats do not take part: all three connections are the lanes'.
+    const request = requestFor(three, { runKey, concurrency, observer })
+    expect(await executeRun(request)).toMatchObject({ status: 'success' })
+    await expectExactlyOnce(client, runKey, RESULTS)
+    expect(warnings(events)).toEqual([
+      expect.stringMatching(
+        new RegExp(`fewer database connections than the ${concurrency} wanted: too many connections`),
+      ),
+    ])
+  })
+
+  it('the heart beats on the connections of the work, where it can have none of its own', async () => {
+    const runKey = 'lent'
+    const timing = { ...LONG_OUTAGE, heartbeat: 5, outage: 300 }
+    const { events, observer } = watchRun()
+    const run = await executeRun(requestFor(one, { runKey, timing, observer }))
+    expect(run).toMatchObject({ status: 'success' })
+    expect(warnings(events)).toContainEqual(
+      expect.stringMatching(/proxy shares database sessions could not be checked: .*too many connections/),
+    )
+    const { rows } = await client.query<{ beaten: boolean }>(
+      'SELECT heartbeat_at > started_at AS beaten FROM job_run_attempts WHERE job_run_id = $1',
+      [run.runId],
+    )
+    expect(rows).toEqual([{ beaten: true }])
+  })
+
+  it('a run that is stopped is closed although its own lanes hold every connection', async () => {
+    const runKey = 'farewell'
+    const stop = new AbortController()
+    const events: RunEvent[] = []
+    const request = requestFor(two, {
+      runKey,
+      concurrency: 2,
+      signal: stop.signal,
+      observer: (event) => {
+        events.push(event)
+        if (event.type === 'progress') stop.abort()
+      },
+    })
+    await expect(executeRun(request)).rejects.toThrow(InterruptedError)
+    expect(warnings(events).filter((each) => each.includes('could not be closed'))).toEqual([])
+    expect(await storedRun(client, runKey)).toMatchObject({ status: 'failed', finished: true })
+  })
+})
+
+describe('connections that others have at the start', () => {
+  it('are waited for, all of them or the second one only', async () => {
+    for (const taken of [3, 2]) {
+      const others = await Promise.all(Array.from({ length: taken }, () => connect({ url: three })))
+      const runKey = `taken ${taken}`
+      const { events, observer, saw } = watchRun()
+      const run = executeRun(requestFor(three, { runKey, observer }))
+      await Promise.race([saw('retrying'), run])
+      await Promise.all(others.map(disconnect))
+      expect(await run).toMatchObject({ status: 'success' })
+      expect(events).toContainEqual({ type: 'retrying', error: expect.stringMatching(/too many/) as string })
+      await expectExactlyOnce(client, runKey, RESULTS)
+    }
+  })
+})
