@@ -119,8 +119,12 @@ const listCommand = command({
     async (io) => {
       const { listCatalogs } = await import('../db/catalogs.ts')
       const { listBaselines } = await import('../db/baselines.ts')
+      const { optionalConfig } = await import('../config/target.ts')
+      const { catalogFrameworks } = await import('../config/config.ts')
+      const config = optionalConfig(args, io)
+      const frameworks = config && catalogFrameworks(config)
       const { catalogs, baselines } = await withDatabase(args, PURPOSE, io, async (client) => ({
-        catalogs: await listCatalogs(client),
+        catalogs: await listCatalogs(client, frameworks),
         baselines: await listBaselines(client),
       }))
       if (args.json) {
@@ -274,7 +278,7 @@ const REPORT_COLUMNS: readonly Column<ImportReport>[] = [
 
 const CATALOG_COLUMNS: readonly Column<CatalogSummary>[] = [
   { title: 'Catalog', value: ({ name }) => name, minWidth: 16 },
-  { title: 'Framework', value: ({ framework }) => framework, minWidth: 12, showFrom: 100 },
+  { title: 'Framework', value: frameworkText, minWidth: 12, showFrom: 100 },
   { title: 'Version', value: ({ version }) => version, minWidth: 7, showFrom: 50 },
   { title: 'Controls', value: ({ controls }) => controls, align: 'right' },
   { title: 'Active', value: ({ active }) => active, align: 'right' },
@@ -297,8 +301,13 @@ function reportJson({ removedIds, removesMany, ...report }: ImportReport): Recor
   return { ...report, removed_ids: removedIds, needs_confirmation: removesMany }
 }
 
-function catalogJson({ loadedAt, ...catalog }: CatalogSummary): Record<string, unknown> {
-  return { ...catalog, loaded_at: loadedAt }
+/** As it is stored, and what it was recognised as where that says more: "NIST (nist-800-53-rev5)". */
+function frameworkText({ framework, identifiedAs }: CatalogSummary): string {
+  return identifiedAs === framework ? framework : `${framework} (${identifiedAs ?? 'not known'})`
+}
+
+function catalogJson({ loadedAt, identifiedAs, ...catalog }: CatalogSummary): Record<string, unknown> {
+  return { ...catalog, identified_as: identifiedAs, loaded_at: loadedAt }
 }
 
 function baselineJson({ loadedAt, ...baseline }: BaselineSummary): Record<string, unknown> {

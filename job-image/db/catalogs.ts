@@ -6,7 +6,8 @@ import type { CatalogImport, ImportReport } from '../oscal/import.ts'
 import { withMembers } from '../json-text.ts'
 import { coversFramework, namesFramework } from '../rules/framework.ts'
 import { plural } from '../words.ts'
-import type { CatalogIdentity } from './catalog-identities.ts'
+import { listCatalogIdentities } from './catalog-identities.ts'
+import type { CatalogIdentity, ConfiguredFrameworks } from './catalog-identities.ts'
 import { marksText, readMarks } from './control-marks.ts'
 import { findCatalog } from './find-catalog.ts'
 
@@ -15,7 +16,10 @@ export type CatalogSummary = {
   readonly name: string
   readonly title: string
   readonly version: string | null
+  /** As it is stored. */
   readonly framework: string
+  /** The framework whose rules apply; null when it is not known. */
+  readonly identifiedAs: string | null
   readonly baseline: string | null
   readonly source: string | null
   readonly loadedAt: string | null
@@ -203,8 +207,13 @@ async function updateControls(
 }
 
 /** The catalogs of the database, by name. */
-export async function listCatalogs(client: Client): Promise<CatalogSummary[]> {
-  const { rows: catalogs } = await client.query<Omit<CatalogSummary, keyof Counts> & { id: number }>(`
+export async function listCatalogs(
+  client: Client,
+  configured?: ConfiguredFrameworks,
+): Promise<CatalogSummary[]> {
+  const identities = await listCatalogIdentities(client, configured)
+  type Row = Omit<CatalogSummary, keyof Counts | 'identifiedAs'> & { id: number }
+  const { rows: catalogs } = await client.query<Row>(`
     SELECT id, name, title, version, framework, baseline, oscal_path AS source,
            to_char(loaded_at, 'YYYY-MM-DD"T"HH24:MI:SS"Z"') AS "loadedAt"
       FROM catalogs ORDER BY name`)
@@ -212,7 +221,11 @@ export async function listCatalogs(client: Client): Promise<CatalogSummary[]> {
     `SELECT catalog_id, control_id, ${marksText('attributes')} AS marks FROM controls`,
   )
   const controls = Map.groupBy(rows, (row) => row.catalog_id)
-  return catalogs.map(({ id, ...catalog }) => ({ ...catalog, ...countsOf(controls.get(id) ?? []) }))
+  return catalogs.map(({ id, ...catalog }) => ({
+    ...catalog,
+    identifiedAs: identities.get(id)?.framework ?? null,
+    ...countsOf(controls.get(id) ?? []),
+  }))
 }
 
 type Counts = Pick<CatalogSummary, 'controls' | 'active' | 'withdrawn' | 'removed'>

@@ -16,6 +16,7 @@ import { digestsOf, refuseDigests } from './open.ts'
 import type { RunRequest } from './request.ts'
 import { controlsInScope, systemsInScope } from './scope.ts'
 import type { ControlScope } from './scope.ts'
+import { unruledCatalogs } from './unruled.ts'
 
 export type PlannedRun = {
   readonly plan: ValidationPlan
@@ -39,6 +40,9 @@ export async function planRun(client: Client, run: JobRun, request: RunRequest):
   if (locked.planned_at !== null) {
     refuseDigests(locked, digests)
     return planned
+  }
+  for (const message of unruledCatalogs(request.ruleSet, scope.selected, catalogs)) {
+    request.observer?.({ type: 'warning', message })
   }
   const only = await systemsInScope(client, request)
   const carried = await carryOver(client, run, request, planned.digest, only)

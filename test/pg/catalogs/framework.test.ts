@@ -87,8 +87,12 @@ beforeEach(async () => {
 describe('rules', () => {
   test('of NIST SP 800-53 pass no control of another framework', async () => {
     await must('catalog', 'import', 'namesakes.json')
-    const { runId, verdict, counts } = await once()
+    const { out: printed, err } = await must('scheduler', 'once', '--json')
+    const { runId, verdict, counts } = JSON.parse(printed) as Summary
     expect(await results(runId)).toEqual(['AC-02 UNKNOWN namesakes', 'AC-03 UNKNOWN namesakes'])
+    expect(err).toContain(
+      '2 controls of the catalog "namesakes" are unknown: no rule pack is for its framework',
+    )
     expect({ verdict, counts }).toMatchObject({ verdict: 'Findings', counts: { pass: 0, unknown: 2 } })
     const { out } = await must('results', '--json')
     expect(JSON.parse(out)).toMatchObject([
@@ -119,6 +123,13 @@ describe('rules', () => {
       'AC-02 UNKNOWN namesakes',
       'AC-03 UNKNOWN namesakes',
     ])
+    const list = async (config: string): Promise<unknown> =>
+      JSON.parse((await must('catalog', 'list', '--json', '--config', config)).out) as unknown
+    const framework = 'protecting-controlled-information-in-nonfederal-systems-not-sp-800-53'
+    expect(await list('config.yaml')).toMatchObject({ catalogs: [{ framework, identified_as: framework }] })
+    expect(await list('named.yaml')).toMatchObject({
+      catalogs: [{ framework, identified_as: 'nist-800-53' }],
+    })
   })
 
   test('of a pack for another framework apply to that one alone', async () => {
@@ -153,7 +164,12 @@ controls: { AC-02: { required_all: [no-such-type] } }
       INSERT INTO control_requirements (control_id, required_any, required_all)
       VALUES (2, '[]', '["audit-log"]')`)
     // AC-3 of NIST SP 800-53 needs AC-2; this one does not.
-    expect(await results((await once()).runId)).toEqual(['AC-2 UNKNOWN mine', 'AC-3 PASS mine'])
+    const { out, err } = await must('scheduler', 'once', '--json')
+    expect(await results((JSON.parse(out) as Summary).runId)).toEqual(['AC-2 UNKNOWN mine', 'AC-3 PASS mine'])
+    expect(err).toContain(
+      '1 control of the catalog "mine" is unknown: the framework of the catalog is not known; name it in the configuration, under catalogs.mine.framework',
+    )
+    expect((await must('catalog', 'list', '--json')).out).toContain('"identified_as": null')
   })
 
   test('an incremental run keeps no answer of a framework that was corrected', async () => {
