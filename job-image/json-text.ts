@@ -2,10 +2,13 @@
  * JSON that other programs keep in the shared tables, read from its text. PostgreSQL's type `json` takes any syntax, and
  * what reads it is stricter: `->>`, `#>>`, `::jsonb` and the json_* functions convert the whole document, and fail the
  * whole statement for one string with \u0000 or with half of a surrogate pair; JSON.stringify and revivers recurse, and
- * fail on deep nesting. Nothing here does either, so one such document harms nobody but itself.
+ * fail on deep nesting. Nothing here does either, so one such document affects only its own row.
  */
 
-/** The members of an object by key, each value as it stands in the text; of a key that stands twice the last, as in JSON.parse. Empty for anything but an object. */
+/**
+ * The members of an object by key, each value as it stands in the text; of a key that stands twice the last, as in
+ * JSON.parse. Empty for anything but an object.
+ */
 export function membersOf(json: string): ReadonlyMap<string, string> {
   return new Map(isObject(json) ? partsOf(json).map(memberOf) : [])
 }

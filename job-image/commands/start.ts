@@ -44,8 +44,8 @@ const scheduleOption = option({
   long: 'schedule',
   type: optional(string),
   description:
-    'A name of its own for the schedule; all instances of one schedule together run each slot once. ' +
-    'Default: environment, cron, time zone and selection tell it from others',
+    'Name of the schedule: all instances of one schedule together run each slot once. ' +
+    'Default: environment, cron, time zone and selection distinguish schedules',
 })
 
 /** `rapidrmf scheduler start` */
@@ -73,7 +73,7 @@ export const startCommand = command({
       command: 'rapidrmf scheduler start --cron "30 6 * * 1-5" --timezone Europe/Berlin',
     },
     {
-      description: 'Beside another schedule at the same time, with rule packs of its own',
+      description: 'A second schedule at the same time, with other rule packs',
       command: 'rapidrmf scheduler start --config lax.yaml --schedule lax',
     },
   ],

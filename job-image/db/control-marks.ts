@@ -5,8 +5,8 @@ export type ControlMarks = { readonly withdrawn: boolean | undefined; readonly r
 
 /**
  * SQL: the attributes of a row as text where they can hold a mark, else null: catalogs may keep whole documents there.
- * The pattern looks at the text alone, because an operator that reads the JSON fails for all rows at once. A
- * key may be written in escapes, so those are a reason to look as well.
+ * The pattern looks at the text alone, because an operator that reads the JSON fails for all rows at once. A key may be
+ * written in escapes, so the text is needed where there are any.
  */
 export function marksText(attributes: string): string {
   return String.raw`CASE WHEN ${attributes}::text ~ E'withdrawn|removed|\\\\u' THEN ${attributes}::text END`

@@ -88,8 +88,8 @@ export type StartSchedulerOptions = ValidationTarget & {
   /** How late a slot may still be run, in seconds. Default: 300. */
   readonly startingDeadline?: number
   /**
-   * A name of its own for the schedule. Default: environment, cron, timezone and selection tell it from others; all
-   * instances of one schedule together run each slot once.
+   * Name of the schedule: all instances of one schedule together run each slot once. Default: environment, cron,
+   * timezone and selection distinguish schedules.
    */
   readonly schedule?: string
   readonly observer?: Partial<SchedulerObserver>

@@ -8,17 +8,17 @@ import { scopeOfSelection } from '../selection/scope.ts'
 import { selectionFor } from '../selection/sources.ts'
 import type { ScheduleIdentity } from './request.ts'
 
-/** What tells one `scheduler start` from another. */
+/** What distinguishes the schedule of one `scheduler start` from that of another. */
 export type CliScheduleOptions = TargetOptions & {
   readonly cron: string
   /** IANA name. */
   readonly timezone: string
   readonly selection?: Selection
-  /** A name of its own, which is then all that tells it from the environment's other schedules. */
+  /** A name, which is then all that distinguishes it from the environment's other schedules. */
   readonly schedule?: string | undefined
 }
 
-/** With the environment's name and the slot it fits the 255 characters of a run key. */
+/** A run key has 255 characters at most; the name shares them with the environment's and the slot. */
 const MAX_NAME = 100
 
 /**

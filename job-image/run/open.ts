@@ -147,7 +147,7 @@ export function refuseDigests(run: JobRun, mine: RunDigests): void {
   )
 }
 
-/** Of a run that has succeeded there is only its summary: nobody may take it for one of what is configured here. */
+/** A run that has succeeded is only reported, and its summary must not pass for one of what is configured here. */
 function warnOfDifferences(run: JobRun, request: RunRequest): void {
   const different = differences(run, digestsOf(request))
   if (different === '') return
