@@ -12,9 +12,9 @@ export const conditions = {
       NextRunUnknown:
         'True, but the operator cannot read this time zone, so that `nextScheduleTime` is missing. Runs start all the same.',
       InvalidSpec:
-        'False: the API server refused the CronJob; the message is its own. The last good CronJob goes on. Correct the spec.',
+        'False: the API server refused the CronJob; the message is its own. The last good CronJob goes on, suspended or not as the spec says. Correct the spec.',
       NotAllowed:
-        'False: the operator was started with limits (images, service accounts) that this spec exceeds. Change the spec or the limits.',
+        'False: the operator was started with limits (images, service accounts) that this spec exceeds. The last good CronJob is suspended. Change the spec or the limits.',
       Pending: 'Unknown: the API server has not judged it yet. `Ready` says what is in the way.',
     },
   },
@@ -26,7 +26,9 @@ export const conditions = {
       InvalidSpec: 'False: the CronJob, if there is one, is that of an earlier spec. See `Accepted`.',
       Conflict: 'False: a CronJob of this name belongs to somebody else. See `Stalled`.',
       WaitingForCleanup:
-        'False: the CronJob of a deleted schedule of the same name is still there; goes away by itself.',
+        'False: a CronJob of the needed name is being deleted, or still belongs to a deleted schedule of this name. The latter is taken over if garbage collection has not removed it ten seconds after this schedule was made.',
+      ConflictingWriter:
+        'False: somebody else changes the CronJob as often as the operator puts it right. See `Stalled`.',
       NamespaceTerminating: 'False: the namespace is being deleted.',
       Forbidden:
         'False: the API server does not let the operator write it (a role, a quota, a policy). See `Stalled`.',
@@ -41,6 +43,8 @@ export const conditions = {
       Conflict: 'True: rename the schedule, or delete the CronJob that the message names.',
       Forbidden:
         'True: a role, a quota or an admission policy is in the way; the message is its own. Once it is put right, the operator goes on within five minutes.',
+      ConflictingWriter:
+        'True: two writers want different things of the CronJob; the message names the other one. The operator goes on, with growing pauses of up to five minutes, and it is over when it has been quiet for three pauses.',
       NotStalled: 'False.',
     },
   },
@@ -104,6 +108,11 @@ export const events = {
   Conflict: {
     type: 'Warning',
     meaning: "A CronJob with the needed name is somebody else's. Delete it, or rename the schedule.",
+  },
+  ConflictingWriter: {
+    type: 'Warning',
+    meaning:
+      'Somebody else changes the CronJob as often as the operator puts it right; the note names the field manager.',
   },
   Forbidden: {
     type: 'Warning',

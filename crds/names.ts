@@ -20,10 +20,8 @@ export const MANAGED_BY = 'rapidrmf-operator'
 export const SCHEDULE_UID_LABEL = `${GROUP}/schedule-uid`
 /** The schedule's full name, for people. */
 export const SCHEDULE_NAME_ANNOTATION = `${GROUP}/schedule`
-/** On the CronJob: since when its slots are those that it has now. An image or a repair changes no slots. */
-export const SLOTS_SINCE_ANNOTATION = `${GROUP}/slots-since`
-/** On the CronJob: of its spec as it was sent. A field that is not asked for any more shows by nothing else. */
-export const SPEC_HASH_ANNOTATION = `${GROUP}/spec-hash`
+/** On the CronJobs of earlier releases. What they said is in the status now, where nobody else writes. */
+export const RETIRED_ANNOTATIONS: readonly string[] = [`${GROUP}/slots-since`, `${GROUP}/spec-hash`]
 /** On a Job that a run request made: the request's token, of which the Job's name has the hash only. */
 export const RUN_REQUEST_TOKEN_ANNOTATION = `${GROUP}/run-request`
 

@@ -117,6 +117,40 @@ const recentRunSchema = z.object({
     ),
 })
 
+/**
+ * What the operator knows of its CronJob and would not learn from the object: people of the namespace may edit that, with
+ * its labels and annotations. The status is the operator's alone.
+ */
+const cronJobSchema = z.object({
+  uid: z.string().describe('UID of the CronJob.'),
+  suspended: z.boolean().describe('Whether the CronJob is suspended: no runs by schedule.'),
+  sentHash: z.string().optional().describe('Digest of the CronJob spec that the operator wrote last.'),
+  storedHash: z
+    .string()
+    .optional()
+    .describe(
+      'Digest of the CronJob spec that the API server returned for that write. A CronJob with another one was edited, and is repaired.',
+    ),
+  slotsHash: z
+    .string()
+    .describe('Digest of what decides the slots: cron expression, time zone and `suspend`.'),
+  slotsSince: dateTime().describe(
+    'Since when the slots are these. Earlier slots count neither as missed nor as skipped.',
+  ),
+})
+
+const conflictingWriterSchema = z.object({
+  fieldManager: z
+    .string()
+    .describe(
+      "The field manager that changes the CronJob, by the CronJob's `managedFields`; empty where it is deleted.",
+    ),
+  repairs: count().describe('How often the operator has put the CronJob right.'),
+  lastRepairTime: dateTime().describe(
+    'When it did so last. The pauses between repairs grow to five minutes.',
+  ),
+})
+
 const byType = { 'x-kubernetes-list-type': 'map', 'x-kubernetes-list-map-keys': ['type'] }
 
 export const scheduleStatusSchema = z.object({
@@ -131,6 +165,10 @@ export const scheduleStatusSchema = z.object({
     .optional()
     .describe('Whether it works, and whether all is well; see [Conditions](#conditions).'),
   cronJobName: z.string().optional().describe('The CronJob that starts the runs.'),
+  cronJob: cronJobSchema.optional().describe('What the operator remembers of that CronJob.'),
+  conflictingWriter: conflictingWriterSchema
+    .optional()
+    .describe('Who changes the CronJob as often as the operator puts it right; missing when it is quiet.'),
   nextScheduleTime: dateTime()
     .optional()
     .describe('The next slot. Missing while suspended, and for a schedule that never fires.'),
@@ -157,6 +195,8 @@ export const scheduleStatusSchema = z.object({
 })
 
 export type ValidationScheduleStatus = z.output<typeof scheduleStatusSchema>
+export type CronJobStatus = z.output<typeof cronJobSchema>
+export type ConflictingWriter = z.output<typeof conflictingWriterSchema>
 export type ActiveRun = z.output<typeof activeRunSchema>
 /** `lastRun`. */
 export type FinishedRun = z.output<typeof finishedRunSchema>

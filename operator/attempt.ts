@@ -11,10 +11,13 @@ export type Result =
   | { readonly kind: 'putOff' }
   | Extract<Consequence, { kind: 'stale' | 'backOff' | 'drop' }>
 
-/** Thrown out of a step to end the reconcile with this result. */
+/** `gone`: the API server has no such schedule, though the cache does. */
+export type Ending = Result | { readonly kind: 'gone' }
+
+/** Thrown out of a step to end the reconcile so. */
 export class Stop extends Error {
-  readonly result: Result
-  constructor(result: Result) {
+  readonly result: Ending
+  constructor(result: Ending) {
     super(result.kind)
     this.result = result
   }

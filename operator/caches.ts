@@ -1,12 +1,5 @@
 import type { Logger } from 'pino'
-import {
-  API_VERSION,
-  KIND,
-  MANAGED_BY,
-  MANAGED_BY_LABEL,
-  SCHEDULE_NAME_ANNOTATION,
-  SCHEDULE_UID_LABEL,
-} from '../crds/validation-schedule.ts'
+import { MANAGED_BY, MANAGED_BY_LABEL, SCHEDULE_UID_LABEL } from '../crds/validation-schedule.ts'
 import type { Clock } from './clock.ts'
 import type { KubeClient } from './kube/client.ts'
 import { RESOURCES, keyOf } from './kube/object.ts'
@@ -15,11 +8,12 @@ import { ResourceCache } from './kube/resource-cache.ts'
 import { Store } from './kube/store.ts'
 import { projectCronJob, projectJob, projectPod, projectSchedule } from './model.ts'
 import type { CachedCronJob, CachedJob, CachedPod, CachedSchedule } from './model.ts'
+import { childName } from './plan/names.ts'
 
 export type Caches = {
-  readonly schedules: ResourceCache<CachedSchedule, 'uid'>
+  readonly schedules: ResourceCache<CachedSchedule, 'uid' | 'child'>
   readonly cronJobs: ResourceCache<CachedCronJob>
-  readonly jobs: ResourceCache<CachedJob, 'schedule'>
+  readonly jobs: ResourceCache<CachedJob, 'schedule' | 'owner'>
   readonly pods: ResourceCache<CachedPod, 'schedule'>
 }
 
@@ -43,12 +37,27 @@ const UNFINISHED = 'status.phase!=Succeeded,status.phase!=Failed'
 const OURS = `${MANAGED_BY_LABEL}=${MANAGED_BY},${SCHEDULE_UID_LABEL}`
 
 export function createCaches({ onChange, ...options }: CachesOptions): Caches {
-  const schedules = new Store<CachedSchedule, 'uid'>({ uid: (schedule) => [uidKey(schedule)] })
-  const jobs = new Store<CachedJob, 'schedule'>({ schedule: (job) => [labelKey(job)] })
+  const schedules = new Store<CachedSchedule, 'uid' | 'child'>({
+    uid: (schedule) => [uidKey(schedule)],
+    child: ({ namespace, name }) => [keyOf({ namespace, name: childName(name) })],
+  })
+  const jobs = new Store<CachedJob, 'schedule' | 'owner'>({
+    schedule: (job) => [labelKey(job)],
+    owner: ({ namespace, controller }) =>
+      controller === undefined ? [] : [uidKey({ namespace, uid: controller.uid })],
+  })
   const pods = new Store<CachedPod, 'schedule'>({ schedule: (pod) => [labelKey(pod)] })
   const byLabel = ({ before, after }: Change<Labelled>): void => {
     for (const key of new Set([before, after].map((object) => object && labelKey(object)))) {
       for (const schedule of key === undefined ? [] : schedules.by('uid', key)) onChange(keyOf(schedule))
+    }
+  }
+  // A Job may be of an earlier schedule, whose CronJob this one has taken over: its end lets the next slot run.
+  const byCronJob = ({ before, after }: Change<CachedJob>): void => {
+    const job = after ?? before
+    const { namespace = '', controller, scheduleUid } = job ?? {}
+    for (const schedule of schedules.by('child', keyOf({ namespace, name: controller?.name ?? '' }))) {
+      if (schedule.uid !== scheduleUid) onChange(keyOf(schedule))
     }
   }
   const ours = { ...options, labelSelector: OURS }
@@ -65,8 +74,10 @@ export function createCaches({ onChange, ...options }: CachesOptions): Caches {
       resource: RESOURCES.cronJobs,
       store: new Store<CachedCronJob>(),
       project: projectCronJob,
-      onChange: ({ before, after }) => {
-        for (const key of new Set([before, after].flatMap(scheduleKeys))) onChange(key)
+      // By the CronJob's name, which is the one thing about it that nobody can edit, and not by owner or label: it may
+      // still be that of an earlier schedule of this name.
+      onChange: ({ key }) => {
+        for (const schedule of schedules.by('child', key)) onChange(keyOf(schedule))
       },
     }),
     jobs: new ResourceCache({
@@ -74,7 +85,10 @@ export function createCaches({ onChange, ...options }: CachesOptions): Caches {
       resource: RESOURCES.jobs,
       store: jobs,
       project: projectJob,
-      onChange: byLabel,
+      onChange: (change) => {
+        byLabel(change)
+        byCronJob(change)
+      },
     }),
     pods: new ResourceCache({
       ...ours,
@@ -96,15 +110,4 @@ type Labelled = { readonly namespace: string; readonly scheduleUid: string }
 
 function labelKey({ namespace, scheduleUid }: Labelled): string {
   return uidKey({ namespace, uid: scheduleUid })
-}
-
-/** By name and not by UID: a CronJob may still be that of an earlier schedule of this name, which waits for it to go. */
-function scheduleKeys(cronJob: CachedCronJob | undefined): string[] {
-  if (cronJob === undefined) return []
-  const { namespace, controller, annotations } = cronJob
-  const owner =
-    controller?.apiVersion === API_VERSION && controller.kind === KIND ? controller.name : undefined
-  return [owner, annotations[SCHEDULE_NAME_ANNOTATION]]
-    .filter((name) => name !== undefined)
-    .map((name) => keyOf({ namespace, name }))
 }

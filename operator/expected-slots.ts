@@ -1,27 +1,26 @@
 import type { CachedCronJob, Slots } from './model.ts'
-import { slotsBetween } from './plan/next-slot.ts'
+import { latestSlot, slotSearch } from './plan/slots.ts'
 import { instant } from './plan/time.ts'
 
-/** How far back the first look goes, in steps: a schedule of every minute is not followed through a year. */
-const WINDOWS = [2 * 60, 2 * 3600, 2 * 86_400, 32 * 86_400, 367 * 86_400].map((seconds) => seconds * 1000)
-
-type Known = { readonly slots: Slots; readonly until: number; readonly slot: number }
+type Known = {
+  readonly slots: Slots
+  readonly since: string
+  readonly until: number
+  readonly slot: number
+}
 
 /** For each CronJob the newest slot whose starting deadline has passed: by then there is a run, or something is wrong. */
 export class ExpectedSlots {
   readonly #known = new Map<string, Known>()
 
-  /** Milliseconds since the epoch; 0: there is none. */
-  of({ uid, slots }: Pick<CachedCronJob, 'uid' | 'slots'>, now: number): number {
+  /** Milliseconds since the epoch; 0: there is none. `since`: slots before that were another schedule's; '' is unknown. */
+  of({ uid, slots }: Pick<CachedCronJob, 'uid' | 'slots'>, since: string, now: number): number {
     if (slots.suspend) return 0
     const until = now - slots.startingDeadlineSeconds * 1000
     const last = this.#known.get(uid)
-    const known = last !== undefined && isSame(last.slots, slots) ? last : undefined
-    const slot =
-      known === undefined
-        ? newestSlot(slots, instant(slots.since), until)
-        : (slotsBetween(slots, known.until, until, 1)[0] ?? known.slot)
-    this.#known.set(uid, { slots, until: Math.max(until, known?.until ?? until), slot })
+    const known = last !== undefined && isSame(last, slots, since) ? last : undefined
+    const slot = newestSlot(slots, known?.until ?? instant(since), until) ?? known?.slot ?? 0
+    this.#known.set(uid, { slots, since, until: Math.max(until, known?.until ?? until), slot })
     return slot
   }
 
@@ -32,15 +31,11 @@ export class ExpectedSlots {
 }
 
 /** A longer deadline does not take back what has been expected. */
-function isSame(a: Slots, b: Slots): boolean {
-  return a.since === b.since && a.schedule === b.schedule && a.timeZone === b.timeZone
+function isSame(known: Known, { schedule, timeZone }: Slots, since: string): boolean {
+  return known.since === since && known.slots.schedule === schedule && known.slots.timeZone === timeZone
 }
 
-function newestSlot(slots: Slots, begin: number, until: number): number {
-  for (const window of WINDOWS) {
-    const [slot] = slotsBetween(slots, Math.max(begin, until - window), until, 1)
-    if (slot !== undefined) return slot
-    if (until - window <= begin) return 0
-  }
-  return 0
+function newestSlot(slots: Slots, after: number, until: number): number | undefined {
+  const search = slotSearch(slots)
+  return 'unknown' in search || Number.isNaN(after) ? undefined : latestSlot(search, after, until)
 }

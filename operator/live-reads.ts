@@ -41,7 +41,8 @@ export async function readLive(
   }
 }
 
-async function find(
+/** The object as it is now; undefined: there is none of this name. */
+export async function find(
   client: Pick<KubeClient, 'get'>,
   resource: Resource,
   at: Location,

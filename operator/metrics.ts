@@ -76,7 +76,9 @@ export class Metrics {
     this.#slots.keepOnly((uid) => uids.has(uid))
     return scheduleMetrics([...caches.schedules.store.values()], ({ namespace, uid, status }) => {
       const cronJob = cronJobs.get(keyOf({ namespace, name: status.cronJobName ?? '' }))
-      return cronJob?.controller?.uid === uid ? this.#slots.of(cronJob, now) : 0
+      return cronJob?.controller?.uid === uid
+        ? this.#slots.of(cronJob, status.cronJob?.slotsSince ?? '', now)
+        : 0
     })
   }
 

@@ -2,12 +2,13 @@ import {
   JOB_INDEX_ANNOTATION,
   RUN_REQUEST_ANNOTATION,
   SCHEDULE_UID_LABEL,
-  SLOTS_SINCE_ANNOTATION,
   SLOT_ANNOTATION,
 } from '../crds/names.ts'
 import type { ValidationScheduleSpec, ValidationScheduleStatus } from '../crds/validation-schedule.ts'
+import { digestOf } from './digest.ts'
 import { controllerOf, uidOf } from './kube/object.ts'
-import type { KubeObject, ManagedFields, OwnerReference } from './kube/object.ts'
+import type { KubeObject, ManagedFields, ObjectMeta, OwnerReference } from './kube/object.ts'
+import { CLOCK_SKEW_MS } from './plan/time.ts'
 import { list, number, record, text } from './raw.ts'
 import type { Raw } from './raw.ts'
 import { shareWithin, shared } from './shared.ts'
@@ -45,10 +46,10 @@ export type CachedCronJob = Identity & {
   readonly annotations: Readonly<Record<string, string>>
   readonly ownerReferences: readonly OwnerReference[]
   readonly finalizers: readonly string[]
-  /** `spec` as JSON text: compared rarely, and a fifth of the size of the object. */
-  readonly spec: string
-  /** Who else has set something in the spec. */
-  readonly foreignManagers: readonly string[]
+  /** Digest of `spec` as the API server gives it, with all that it has filled in. */
+  readonly specHash: string
+  /** The field manager that wrote to the object last; '' where nobody is recorded. */
+  readonly lastManager: string
   readonly slots: Slots
 }
 
@@ -58,8 +59,6 @@ export type Slots = {
   readonly timeZone: string
   readonly suspend: boolean
   readonly startingDeadlineSeconds: number
-  /** Since when it fires then; ISO-8601. Slots before that were another schedule's. */
-  readonly since: string
 }
 
 export type JobEnd = {
@@ -134,17 +133,13 @@ export function projectCronJob(object: KubeObject): CachedCronJob {
     annotations: metadata.annotations ?? {},
     ownerReferences: metadata.ownerReferences ?? [],
     finalizers: metadata.finalizers ?? [],
-    spec: JSON.stringify(spec),
-    foreignManagers: (metadata.managedFields ?? [])
-      .filter(ownsSpec)
-      .map(({ manager = '' }) => manager)
-      .filter((manager) => manager !== FIELD_MANAGER),
+    specHash: digestOf(spec),
+    lastManager: lastManager(metadata.managedFields),
     slots: {
       schedule: text(spec['schedule']) ?? '',
       timeZone: text(spec['timeZone']) ?? '',
       suspend: spec['suspend'] === true,
       startingDeadlineSeconds: number(spec['startingDeadlineSeconds']),
-      since: metadata.annotations?.[SLOTS_SINCE_ANNOTATION] ?? metadata.creationTimestamp ?? '',
     },
   }
 }
@@ -160,7 +155,7 @@ export function projectJob(object: KubeObject): CachedJob {
     deleting: metadata.deletionTimestamp !== undefined,
     createdAt: metadata.creationTimestamp ?? '',
     suspended: spec['suspend'] === true,
-    slot: metadata.annotations?.[SLOT_ANNOTATION],
+    slot: slotOf(metadata),
     startTime: text(status['startTime']),
     end: jobEnd(status),
     activePods: number(status['active']),
@@ -239,8 +234,33 @@ function identityOf({ metadata }: KubeObject): Identity {
   return { namespace: shared(namespace), name, uid, resourceVersion }
 }
 
-function ownsSpec({ fieldsV1, subresource }: ManagedFields): boolean {
-  return (subresource ?? '') === '' && fieldsV1?.['f:spec'] !== undefined
+/** Times are whole seconds: of two writes within one, another's is named rather than the operator's own. */
+function lastManager(entries: readonly ManagedFields[] = []): string {
+  const [last] = entries
+    .filter(({ subresource = '' }) => subresource === '')
+    .toSorted((a, b) => (b.time ?? '').localeCompare(a.time ?? '') || Number(isOwn(a)) - Number(isOwn(b)))
+  return last?.manager ?? ''
+}
+
+function isOwn({ manager }: ManagedFields): boolean {
+  return manager === FIELD_MANAGER
+}
+
+/** A time as Kubernetes writes it is never longer. */
+const LONGEST_TIME = 40
+
+/**
+ * The slot of a Job, by its annotation. People of the namespace may edit that, so it counts only if it agrees with what
+ * they cannot: the CronJob controller ends the Job's name in the minutes of the slot since the epoch, and makes no Job
+ * before its slot.
+ */
+function slotOf({ name, annotations, creationTimestamp = '' }: ObjectMeta): string | undefined {
+  const text = annotations?.[SLOT_ANNOTATION] ?? ''
+  if (text.length > LONGEST_TIME) return undefined
+  const slot = Date.parse(text)
+  const agrees =
+    name.endsWith(`-${Math.floor(slot / 60_000)}`) && slot <= Date.parse(creationTimestamp) + CLOCK_SKEW_MS
+  return agrees ? text : undefined
 }
 
 function words(value: Raw): Words {

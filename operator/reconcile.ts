@@ -33,6 +33,8 @@ export type ReconcilerOptions = StepsOptions & {
 
 /** Reads, write, write again, settle: four rounds, and as many again for what changes under our hands. */
 const MOST_ROUNDS = 8
+/** The cache learns of a deletion within 90 s, even where its watch hangs; until then the API server is asked so often. */
+const GONE_RECHECK_MS = 60_000
 /** The creation times of Jobs are cut to seconds, and their events take a moment. */
 const TOLD_MARGIN_MS = 5_000
 /** What was decided while nobody looked is told if it is no older than this. */
@@ -43,6 +45,8 @@ export class Reconciler {
   readonly #options: ReconcilerOptions
   readonly #steps: Steps
   readonly #plannedAt = new Map<string, number>()
+  /** Schedules that the API server does not have any more, by key: nothing is made for them, whatever their CronJobs do. */
+  readonly #gone = new Map<string, { readonly uid: string; readonly until: number }>()
 
   constructor(options: ReconcilerOptions) {
     this.#options = options
@@ -54,6 +58,7 @@ export class Reconciler {
     const schedule = caches.schedules.store.get(key)
     if (schedule === undefined) {
       this.#plannedAt.delete(key)
+      this.#gone.delete(key)
       this.#steps.forget(key)
       this.#options.notices?.forget(key)
       return { kind: 'done' }
@@ -62,18 +67,28 @@ export class Reconciler {
     const current = [caches.schedules, caches.cronJobs, caches.jobs].every(({ echo }) => echo.caughtUp(key))
     if (!current) return { kind: 'stale' }
     const now = clock.date().getTime()
+    const gone = this.#gone.get(key)
+    if (gone?.uid === schedule.uid && now < gone.until) return { kind: 'done', requeueAt: gone.until }
     this.#options.notices?.look(key, schedule, now)
     try {
       return await this.#work({ key, failures, wasPutOff }, this.#gather(key, schedule, now))
     } catch (error) {
-      if (error instanceof Stop) return error.result
-      return this.#failed(key, error, now)
+      const result = error instanceof Stop ? error.result : this.#failed(key, error, now)
+      return result.kind === 'gone' ? this.#believeGone(key, schedule, now) : result
     }
+  }
+
+  #believeGone(key: string, { uid }: CachedSchedule, now: number): Result {
+    const until = now + GONE_RECHECK_MS
+    this.#gone.set(key, { uid, until })
+    this.#options.log.info({ schedule: key }, 'the schedule is gone, and its watch has not said so yet')
+    return { kind: 'done', requeueAt: until }
   }
 
   /** To be called when this replica begins to lead: what it decided in an earlier term may not have been told. */
   startTerm(): void {
     this.#plannedAt.clear()
+    this.#steps.startTerm()
     this.#options.notices?.startTerm()
   }
 
@@ -81,13 +96,14 @@ export class Reconciler {
     const { caches, defaults } = this.#options
     const { namespace, name } = schedule
     const cronJob = caches.cronJobs.store.get(keyOf({ namespace, name: childName(name) }))
-    const settled = cronJob !== undefined && this.#steps.isStubborn(key, cronJob, schedule)
     return {
       schedule,
       cronJob,
+      written: this.#steps.written(key, schedule),
       jobs: caches.jobs.store.by('schedule', uidKey(schedule)),
+      ofCronJob: cronJob === undefined ? [] : caches.jobs.store.by('owner', uidKey(cronJob)),
       pods: caches.pods.store.by('schedule', uidKey(schedule)),
-      learned: settled ? { ...NOTHING_LEARNED, write: { kind: 'done' } } : NOTHING_LEARNED,
+      learned: this.#steps.learned(key),
       defaults,
       now,
       plannedAt: this.#plannedAt.get(key) ?? now - UNSEEN_MS,
@@ -129,6 +145,7 @@ export class Reconciler {
         throw error
       })
     }
+    this.#steps.recorded(key)
     tell()
     this.#options.notices?.tell(key, schedule, notices)
     this.#plannedAt.set(key, now - TOLD_MARGIN_MS)
@@ -140,13 +157,20 @@ export class Reconciler {
   async #writeStatus(key: string, schedule: CachedSchedule, status: ValidationScheduleStatus): Promise<void> {
     const { client, caches } = this.#options
     const { namespace, name, uid, resourceVersion } = schedule
-    const written = await client.replaceStatus(RESOURCES.schedules, {
-      apiVersion: API_VERSION,
-      kind: KIND,
-      metadata: { namespace, name, uid, resourceVersion },
-      status,
-    })
-    caches.schedules.echo.wrote(key, written.metadata.resourceVersion)
+    const sent = await outcomeOf(() =>
+      client.replaceStatus(RESOURCES.schedules, {
+        apiVersion: API_VERSION,
+        kind: KIND,
+        metadata: { namespace, name, uid, resourceVersion },
+        status,
+      }),
+    )
+    if ('value' in sent) {
+      caches.schedules.echo.wrote(key, sent.value.metadata.resourceVersion)
+      return
+    }
+    if (failureOf(sent.error).kind === 'notFound') throw new Stop({ kind: 'gone' })
+    throw sent.error
   }
 
   async #prune({ namespace, name, uid }: CachedJob): Promise<void> {

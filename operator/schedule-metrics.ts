@@ -24,14 +24,21 @@ const seconds = (time: string | undefined): number => (time === undefined ? 0 : 
 const FAMILIES: readonly Family[] = [
   {
     name: 'rapidrmf_schedule_suspended',
-    help: 'Whether the schedule is suspended.',
-    samples: ({ spec }) => [[Number(spec.suspend)]],
+    help: 'Whether the CronJob is suspended: by the schedule, or by the operator where its limits do not allow the spec.',
+    samples: ({ status }) => [[Number(status.cronJob?.suspended ?? false)]],
   },
   {
     name: 'rapidrmf_schedule_ready',
     help: 'Whether the CronJob is what the schedule asks for.',
     samples: ({ status }) => [
       [Number(status.conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false)],
+    ],
+  },
+  {
+    name: 'rapidrmf_schedule_conflicting_writer',
+    help: 'Whether somebody else changes the CronJob as often as the operator puts it right, and the field manager.',
+    samples: ({ status: { conflictingWriter: writer } }) => [
+      [Number(writer !== undefined), { field_manager: writer?.fieldManager ?? '' }],
     ],
   },
   {

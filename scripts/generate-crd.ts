@@ -31,7 +31,7 @@ export const GENERATE_COMMAND = 'npm run generate'
 const COLUMNS = [
   ['Schedule', 'string', '.spec.schedule', 'When it runs'],
   ['Zone', 'string', '.spec.timeZone', 'Time zone of the schedule'],
-  ['Suspended', 'boolean', '.spec.suspend', 'Whether the schedule is paused'],
+  ['Suspended', 'boolean', '.status.cronJob.suspended', 'Whether the CronJob is suspended'],
   ['Last-Run', 'date', '.status.lastRun.completionTime', 'How long ago the last run ended'],
   ['Verdict', 'string', '.status.lastRun.verdict', 'How the last run ended'],
   ['Pass', 'integer', '.status.lastRun.counts.pass', 'Results of the last run that are pass'],

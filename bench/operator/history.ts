@@ -115,6 +115,8 @@ async function writeStatus(
   const next = plan({
     schedule: { ...known, status: { ...status, recentRuns } },
     cronJob: projectCronJob(cronJob),
+    written: status.cronJob,
+    ofCronJob: [],
     jobs: runs.map(({ job }) => projectJob(job)),
     pods: [...pods.values()].flat(),
     learned: { ...NOTHING_LEARNED, pods },

@@ -35,6 +35,8 @@ export type ManagedFields = {
   readonly manager?: string
   readonly operation?: string
   readonly subresource?: string
+  /** Missing for what was written before managers were recorded. */
+  readonly time?: string
   readonly fieldsV1?: Readonly<Record<string, unknown>>
 }
 

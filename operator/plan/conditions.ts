@@ -4,17 +4,27 @@ import type {
   ConditionReason,
   ConditionStatus,
   ConditionType,
+  ConflictingWriter,
   FinishedRun,
 } from '../../crds/validation-schedule.ts'
 import type { NextSlot } from './next-slot.ts'
+import { describeWriter } from './repairs.ts'
+
+/** The CronJob of an earlier spec, while the present one cannot be used. */
+export type LastGood = {
+  readonly suspended: boolean
+  /** Why it could not be suspended, or resumed. */
+  readonly failure: string | undefined
+}
 
 /** Where the CronJob stands, as far as this reconcile knows. */
 export type CronJobState =
   | { readonly kind: 'ready' }
-  | { readonly kind: 'invalid'; readonly message: string; readonly hasOld: boolean }
-  | { readonly kind: 'notAllowed'; readonly message: string; readonly hasOld: boolean }
+  | { readonly kind: 'invalid'; readonly message: string; readonly lastGood: LastGood | undefined }
+  | { readonly kind: 'notAllowed'; readonly message: string; readonly lastGood: LastGood | undefined }
   | { readonly kind: 'conflict'; readonly name: string; readonly owner: string }
-  | { readonly kind: 'leaving'; readonly name: string }
+  | { readonly kind: 'leaving'; readonly name: string; readonly finalizers: readonly string[] }
+  | { readonly kind: 'inherited'; readonly name: string }
   | { readonly kind: 'terminating' }
   | { readonly kind: 'forbidden'; readonly message: string }
   | { readonly kind: 'failing'; readonly message: string }
@@ -24,6 +34,10 @@ export type ConditionFacts = {
   readonly now: string
   readonly cronJob: CronJobState
   readonly next: NextSlot
+  /** Who changes the CronJob as often as the operator puts it right. */
+  readonly conflictingWriter: ConflictingWriter | undefined
+  /** Jobs of an earlier schedule that keep the CronJob from its slots. */
+  readonly heldUpBy: readonly string[]
   readonly lastRun: FinishedRun | undefined
 }
 
@@ -64,6 +78,7 @@ function accepted({ cronJob, next }: ConditionFacts): Answer<'Accepted'> {
     case 'failing':
     case 'terminating':
     case 'leaving':
+    case 'inherited':
       return { status: 'Unknown', reason: 'Pending', message: 'the API server has not judged this spec yet' }
     // A name that is taken is found out after the rest was found good.
     case 'conflict':
@@ -87,24 +102,27 @@ function acceptedSchedule(next: NextSlot): Answer<'Accepted'> {
 const no = <T extends ConditionReason<'Ready'>>(reason: T, message: string) =>
   ({ status: 'False', reason, message }) as const
 
-function ready({ cronJob, next }: ConditionFacts): Answer<'Ready'> {
+function ready({ cronJob, next, conflictingWriter, heldUpBy }: ConditionFacts): Answer<'Ready'> {
   switch (cronJob.kind) {
     case 'ready':
+      if (conflictingWriter !== undefined) {
+        return no('ConflictingWriter', `the CronJob ${describeWriter(conflictingWriter)}`)
+      }
       return next.kind === 'suspended'
         ? { status: 'True', reason: 'Suspended', message: 'suspended: runs start by request only' }
-        : { status: 'True', reason: 'CronJobReady', message: 'the CronJob is what the spec asks for' }
+        : { status: 'True', reason: 'CronJobReady', message: describeReady(heldUpBy) }
     case 'invalid':
     case 'notAllowed':
-      return no(
-        'InvalidSpec',
-        cronJob.hasOld ? 'the CronJob is still that of the last good spec' : 'there is no CronJob',
-      )
+      return no('InvalidSpec', describeLastGood(cronJob))
     case 'conflict':
       return no('Conflict', `the CronJob ${cronJob.name} is not this schedule's`)
     case 'leaving':
+      return no('WaitingForCleanup', describeLeaving(cronJob))
+    case 'inherited':
       return no(
         'WaitingForCleanup',
-        `waiting for the CronJob ${cronJob.name} to be gone, which is being deleted`,
+        `the CronJob ${cronJob.name} still belongs to a deleted schedule of this name; ` +
+          'it is taken over if garbage collection does not remove it within seconds',
       )
     case 'terminating':
       return no('NamespaceTerminating', 'the namespace is being deleted')
@@ -115,7 +133,36 @@ function ready({ cronJob, next }: ConditionFacts): Answer<'Ready'> {
   }
 }
 
-function stalled({ cronJob }: ConditionFacts): Answer<'Stalled'> {
+function describeReady(heldUpBy: readonly string[]): string {
+  const ready = 'the CronJob is what the spec asks for'
+  if (heldUpBy.length === 0) return ready
+  return `${ready}; its next slot waits for ${heldUpBy.join(', ')}, of a deleted schedule of this name`
+}
+
+function describeLastGood({
+  kind,
+  lastGood,
+}: Extract<CronJobState, { kind: 'invalid' | 'notAllowed' }>): string {
+  if (lastGood === undefined) return 'there is no CronJob'
+  const { suspended, failure } = lastGood
+  if (failure !== undefined) {
+    const what = suspended ? 'suspended, and cannot be resumed' : 'not suspended, and cannot be'
+    return `the CronJob is still that of the last good spec; it is ${what}: ${failure}`
+  }
+  if (!suspended) return 'the CronJob is still that of the last good spec'
+  return kind === 'notAllowed'
+    ? 'the CronJob is still that of the last good spec, and is suspended until the spec is allowed'
+    : 'the CronJob is still that of the last good spec, and is suspended'
+}
+
+function describeLeaving({ name, finalizers }: Extract<CronJobState, { kind: 'leaving' }>): string {
+  const held = finalizers.length === 0 ? '' : `; its finalizers hold it: ${finalizers.join(', ')}`
+  return `waiting for the CronJob ${name} to be gone, which is being deleted${held}`
+}
+
+const NOT_STALLED = { status: 'False', reason: 'NotStalled', message: 'nobody has to act' } as const
+
+function stalled({ cronJob, conflictingWriter }: ConditionFacts): Answer<'Stalled'> {
   switch (cronJob.kind) {
     case 'invalid':
       return { status: 'True', reason: 'InvalidSpec', message: `correct the spec: ${cronJob.message}` }
@@ -129,11 +176,16 @@ function stalled({ cronJob }: ConditionFacts): Answer<'Stalled'> {
       const message = `allow it, and it is tried again within five minutes: ${cronJob.message}`
       return { status: 'True', reason: 'Forbidden', message }
     }
-    case 'ready':
+    case 'ready': {
+      if (conflictingWriter === undefined) return NOT_STALLED
+      const message = `the CronJob ${describeWriter(conflictingWriter)}; end that, or change the schedule instead: repairs pause for up to five minutes`
+      return { status: 'True', reason: 'ConflictingWriter', message }
+    }
     case 'leaving':
+    case 'inherited':
     case 'terminating':
     case 'failing':
-      return { status: 'False', reason: 'NotStalled', message: 'nobody has to act' }
+      return NOT_STALLED
   }
 }
 

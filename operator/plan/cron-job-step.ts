@@ -1,37 +1,44 @@
-import { SLOTS_SINCE_ANNOTATION, SPEC_HASH_ANNOTATION } from '../../crds/names.ts'
+import { RETIRED_ANNOTATIONS } from '../../crds/names.ts'
 import type { KubeObject } from '../kube/object.ts'
 import type { CachedCronJob, CachedSchedule } from '../model.ts'
+import { brakeOf } from './brake.ts'
 import type { CronJobState } from './conditions.ts'
 import { cronJob as desiredCronJob } from './cron-job.ts'
-import { firstDifference } from './drift.ts'
+import { driftOf } from './drift.ts'
+import type { Drift, Written } from './drift.ts'
 import type { JobDefaults } from './job-defaults.ts'
 import { notAllowed } from './limits.ts'
 import type { Learned, LiveRead } from './live-reads.ts'
 import { childName } from './names.ts'
 import { ownershipOf } from './ownership.ts'
-import { isoTime } from './time.ts'
+import { pausedUntil } from './repairs.ts'
+import { earliest, instant } from './time.ts'
 
-/** Nobody tells when a CronJob goes away that is foreign, or has lost its label: the watch shows ours only. */
+/** No event tells of a CronJob that goes away and is foreign, or has lost its label: the watch shows ours only. */
 const UNWATCHED_RECHECK_MS = 60_000
 /** Deletions do not take longer, and their events come; this is for the case that one is missed. */
 const LEAVING_RECHECK_MS = 5_000
+/**
+ * So long after a schedule was made, garbage collection has removed the CronJob of the schedule that had its name before.
+ * It may never do so: an informer that was cut off sees the deletion of one and the creation of the other as an update
+ * (kubernetes/kubernetes#133565).
+ */
+const CLEANUP_MS = 10_000
 
 /** What to do about the CronJob: ask, write, or go on with its state. */
 export type CronJobStep =
   | { readonly kind: 'read'; readonly read: LiveRead }
   | { readonly kind: 'create'; readonly body: KubeObject; readonly was: 'absent' | 'deleted' }
-  /** `difference`: what was not as it should be. */
-  | {
-      readonly kind: 'replace'
-      readonly body: KubeObject
-      readonly why: 'updated' | 'repaired' | 'adopted'
-      readonly difference: string
-    }
+  | ({ readonly kind: 'replace'; readonly body: KubeObject } & Drift)
+  /** Only this one field: the rest of the spec is not, or not yet, to be used. */
+  | { readonly kind: 'suspend'; readonly cronJob: CachedCronJob; readonly suspend: boolean }
   | { readonly kind: 'settled'; readonly state: CronJobState; readonly requeueAt?: number }
 
 export type CronJobInput = {
   readonly schedule: CachedSchedule
   readonly cronJob: CachedCronJob | undefined
+  /** What is known of the last write of the CronJob. */
+  readonly written: Written | undefined
   readonly learned: Learned
   readonly defaults: JobDefaults
   readonly now: number
@@ -72,37 +79,44 @@ const refusedBefore: Check = (input) => {
   return unusable('invalid', accepted.message, input)
 }
 
-const absent: Check = ({ schedule, cronJob, learned, defaults }) => {
+const absent: Check = (input) => {
+  const { schedule, cronJob, learned, defaults } = input
   if (cronJob !== undefined) return undefined
   const desired = desiredCronJob(schedule, defaults)
   const { name } = desired.metadata
   if (learned.cronJob === undefined && conflictBefore(schedule)) {
     return { kind: 'read', read: { kind: 'cronJob', name } }
   }
-  return { kind: 'create', body: desired, was: schedule.status.cronJobName === name ? 'deleted' : 'absent' }
+  const was = schedule.status.cronJobName === name ? 'deleted' : 'absent'
+  return unlessPaused(input, { kind: 'create', body: desired, was })
 }
 
 const foreign: Check = ({ schedule, cronJob, now }) => {
   if (cronJob === undefined) return undefined
   const ownership = ownershipOf(cronJob, schedule)
-  const { name } = cronJob
-  if (ownership.kind === 'leaving') return settled({ kind: 'leaving', name }, now + LEAVING_RECHECK_MS)
-  if (ownership.kind !== 'foreign') return undefined
-  return settled({ kind: 'conflict', name, owner: ownership.owner }, now + UNWATCHED_RECHECK_MS)
+  const { name, finalizers } = cronJob
+  switch (ownership.kind) {
+    case 'ours':
+    case 'orphaned':
+      return undefined
+    case 'leaving':
+      return settled({ kind: 'leaving', name, finalizers }, now + LEAVING_RECHECK_MS)
+    case 'predecessors': {
+      const until = instant(schedule.createdAt) + CLEANUP_MS
+      return now < until ? settled({ kind: 'inherited', name }, until) : undefined
+    }
+    case 'foreign':
+      return settled({ kind: 'conflict', name, owner: ownership.owner }, now + UNWATCHED_RECHECK_MS)
+  }
 }
 
-const different: Check = ({ schedule, cronJob, defaults, now }) => {
+const different: Check = (input) => {
+  const { schedule, cronJob, defaults } = input
   if (cronJob === undefined) return undefined
   const desired = desiredCronJob(schedule, defaults)
-  const difference = firstDifference(desired, cronJob)
-  if (difference === undefined) return undefined
-  const why = whyDifferent(schedule, cronJob, desired)
-  return {
-    kind: 'replace',
-    body: replacement(desired, cronJob, firesSince(schedule, cronJob, now)),
-    why,
-    difference,
-  }
+  const drift = driftOf(desired, cronJob, schedule, input.written)
+  if (drift === undefined) return undefined
+  return unlessPaused(input, { kind: 'replace', body: replacement(desired, cronJob), ...drift })
 }
 
 const CHECKS: readonly Check[] = [written, limited, refusedBefore, absent, foreign, different]
@@ -121,24 +135,23 @@ function settled(state: CronJobState, requeueAt?: number): CronJobStep {
   return { kind: 'settled', state, ...(requeueAt === undefined ? {} : { requeueAt }) }
 }
 
-/** The last good CronJob is left alone. It may be there although the cache does not show it: without its label. */
-function unusable(
-  kind: 'invalid' | 'notAllowed',
-  message: string,
-  { schedule, cronJob, learned, now }: CronJobInput,
-): CronJobStep {
+function unlessPaused({ schedule, now }: CronJobInput, step: CronJobStep): CronJobStep {
+  const until = pausedUntil(schedule, now)
+  return until === undefined ? step : settled({ kind: 'ready' }, until)
+}
+
+/** The last good CronJob may be there although the cache does not show it: without its label. */
+function unusable(kind: 'invalid' | 'notAllowed', message: string, input: CronJobInput): CronJobStep {
+  const { schedule, cronJob, learned, now } = input
   const name = childName(schedule.name)
   const missing = cronJob === undefined && schedule.status.cronJobName === name
   if (missing && learned.cronJob === undefined) return { kind: 'read', read: { kind: 'cronJob', name } }
+  const suspend = kind === 'notAllowed' || schedule.spec.suspend
+  const { mustSwitch, lastGood, retryAt } = brakeOf(input, suspend)
+  if (mustSwitch !== undefined) return { kind: 'suspend', cronJob: mustSwitch, suspend }
   const isSeenLiveOnly = cronJob !== undefined && cronJob === learned.cronJob
-  return settled(
-    { kind, message, hasOld: isOurs(schedule, cronJob) },
-    isSeenLiveOnly ? now + UNWATCHED_RECHECK_MS : undefined,
-  )
-}
-
-function isOurs({ uid }: CachedSchedule, cronJob: CachedCronJob | undefined): boolean {
-  return cronJob?.controller?.uid === uid
+  const lookAgainAt = isSeenLiveOnly ? now + UNWATCHED_RECHECK_MS : undefined
+  return settled({ kind, message, lastGood }, earliest(retryAt, lookAgainAt))
 }
 
 function conflictBefore({ status }: CachedSchedule): boolean {
@@ -146,26 +159,8 @@ function conflictBefore({ status }: CachedSchedule): boolean {
   return stalled?.status === 'True' && stalled.reason === 'Conflict'
 }
 
-/** Either something else is asked for than was sent last, by the schedule or by the operator; or others have changed it. */
-function whyDifferent(
-  { uid }: CachedSchedule,
-  { controller, annotations }: CachedCronJob,
-  desired: KubeObject,
-): 'updated' | 'repaired' | 'adopted' {
-  if (controller?.uid !== uid) return 'adopted'
-  const asked = desired.metadata.annotations?.[SPEC_HASH_ANNOTATION]
-  return annotations[SPEC_HASH_ANNOTATION] === asked ? 'repaired' : 'updated'
-}
-
-/** A slot that was missed stays missed when only the image changes; one of an earlier schedule was not this one's. */
-function firesSince({ spec }: CachedSchedule, { slots }: CachedCronJob, now: number): string {
-  const same =
-    spec.schedule === slots.schedule && spec.timeZone === slots.timeZone && spec.suspend === slots.suspend
-  return same ? slots.since : isoTime(now)
-}
-
 /** A full update: the spec as it should be, our metadata, and what others keep on the object. */
-function replacement(desired: KubeObject, live: CachedCronJob, firesSince: string): KubeObject {
+function replacement(desired: KubeObject, live: CachedCronJob): KubeObject {
   const { metadata } = desired
   const others = live.ownerReferences.filter(
     ({ uid, controller }) =>
@@ -178,13 +173,13 @@ function replacement(desired: KubeObject, live: CachedCronJob, firesSince: strin
       uid: live.uid,
       resourceVersion: live.resourceVersion,
       labels: { ...live.labels, ...metadata.labels },
-      annotations: {
-        ...live.annotations,
-        ...metadata.annotations,
-        [SLOTS_SINCE_ANNOTATION]: firesSince,
-      },
+      annotations: { ...withoutRetired(live.annotations), ...metadata.annotations },
       ownerReferences: [...(metadata.ownerReferences ?? []), ...others],
       ...(live.finalizers.length === 0 ? {} : { finalizers: live.finalizers }),
     },
   }
+}
+
+function withoutRetired(annotations: CachedCronJob['annotations']): CachedCronJob['annotations'] {
+  return Object.fromEntries(Object.entries(annotations).filter(([key]) => !RETIRED_ANNOTATIONS.includes(key)))
 }

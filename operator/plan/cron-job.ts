@@ -1,5 +1,3 @@
-import { createHash } from 'node:crypto'
-import { SPEC_HASH_ANNOTATION } from '../../crds/validation-schedule.ts'
 import type { KubeObject } from '../kube/object.ts'
 import type { CachedSchedule } from '../model.ts'
 import type { JobDefaults } from './job-defaults.ts'
@@ -9,8 +7,6 @@ import { childName } from './names.ts'
 
 /** The CronJob that a schedule asks for. Its template is that of run requests too. */
 export function cronJob(schedule: CachedSchedule, defaults: JobDefaults): KubeObject {
-  const spec = cronJobSpec(schedule, defaults)
-  const hash = createHash('sha256').update(JSON.stringify(spec)).digest('hex').slice(0, 16)
   return {
     apiVersion: 'batch/v1',
     kind: 'CronJob',
@@ -18,10 +14,10 @@ export function cronJob(schedule: CachedSchedule, defaults: JobDefaults): KubeOb
       name: childName(schedule.name),
       namespace: schedule.namespace,
       labels: childLabels(schedule),
-      annotations: { ...childAnnotations(schedule), [SPEC_HASH_ANNOTATION]: hash },
+      annotations: childAnnotations(schedule),
       ownerReferences: [ownedBy(schedule)],
     },
-    spec,
+    spec: cronJobSpec(schedule, defaults),
   }
 }
 

@@ -1,120 +1,67 @@
-import { SPEC_HASH_ANNOTATION } from '../../crds/validation-schedule.ts'
+import type { CronJobStatus } from '../../crds/validation-schedule.ts'
+import { digestOf } from '../digest.ts'
 import type { KubeObject } from '../kube/object.ts'
-import type { CachedCronJob } from '../model.ts'
-import { parseQuantity } from './quantity.ts'
+import type { CachedCronJob, CachedSchedule } from '../model.ts'
+
+/** What is known of the last write of the CronJob: what was sent, and what the API server made of it. */
+export type Written = Pick<CronJobStatus, 'uid' | 'sentHash' | 'storedHash'>
+
+/** Why a CronJob must be written, and in which words to report it. */
+export type Drift = {
+  /** The schedule or the operator asks for something else; somebody has changed it; it was not this schedule's. */
+  readonly why: 'updated' | 'repaired' | 'adopted'
+  readonly difference: string
+}
 
 /**
- * What sets a CronJob apart from the one that the schedule asks for: the first such field, or undefined. The API server
- * fills in defaults, so a field that only the live object has counts for something only if somebody else has written
- * to the spec, and if it is more than a default. One that was asked for and is not any more shows by the hash.
+ * What sets a CronJob apart from the one that the schedule asks for. Its spec is right if it is what the API server
+ * returned when this very spec was sent: so whatever the server fills in or leaves out is no difference, and zero,
+ * false and a field that is gone are one. Where that answer is not known (a crash between two writes, an earlier
+ * release, an API server with other defaults) the CronJob is written once, and it is.
  */
-export function firstDifference(desired: KubeObject, live: CachedCronJob): string | undefined {
-  const {
-    labels,
-    annotations: { [SPEC_HASH_ANNOTATION]: hash, ...annotations } = {},
-    ownerReferences,
-  } = desired.metadata
-  const foreign = live.foreignManagers.length > 0
-  return (
-    difference(labels, live.labels, 'metadata.labels', false) ??
-    difference(annotations, live.annotations, 'metadata.annotations', false) ??
-    ownerDifference(ownerReferences, live) ??
-    difference(desired['spec'], JSON.parse(live.spec), 'spec', foreign) ??
-    (hash === live.annotations[SPEC_HASH_ANNOTATION] ? undefined : 'spec')
-  )
-}
-
-function ownerDifference(
-  wanted: KubeObject['metadata']['ownerReferences'],
+export function driftOf(
+  desired: KubeObject,
   live: CachedCronJob,
-): string | undefined {
-  const missing = (wanted ?? []).some(
-    ({ uid }) => !live.ownerReferences.some((owner) => owner.uid === uid && owner.controller === true),
-  )
-  return missing ? 'metadata.ownerReferences' : undefined
-}
-
-function difference(wanted: unknown, found: unknown, path: string, whole: boolean): string | undefined {
-  if (isEmpty(wanted) && isEmpty(found)) return undefined
-  if (Array.isArray(wanted)) return listDifference(wanted, found, path, whole)
-  if (isRecord(wanted)) return recordDifference(wanted, found, path, whole)
-  return wanted === found || isSameQuantity(wanted, found, path) ? undefined : path
-}
-
-function listDifference(
-  wanted: readonly unknown[],
-  found: unknown,
-  path: string,
-  whole: boolean,
-): string | undefined {
-  if (!Array.isArray(found) || found.length !== wanted.length) return path
-  for (const [index, value] of wanted.entries()) {
-    const first = difference(value, found[index], `${path}[${index}]`, whole)
-    if (first !== undefined) return first
+  schedule: CachedSchedule,
+  written: Written | undefined,
+): Drift | undefined {
+  if (live.controller?.uid !== schedule.uid && live.uid !== written?.uid) {
+    return { why: 'adopted', difference: 'it had no schedule that exists' }
   }
-  return undefined
-}
-
-function recordDifference(
-  wanted: Readonly<Record<string, unknown>>,
-  found: unknown,
-  path: string,
-  whole: boolean,
-): string | undefined {
-  if (!isRecord(found)) return path
-  for (const [key, value] of Object.entries(wanted)) {
-    const first = difference(value, found[key], `${path}.${key}`, whole)
-    if (first !== undefined) return first
+  if (written?.sentHash !== digestOf(desired['spec'])) {
+    return { why: 'updated', difference: whatIsNew(schedule, written) }
   }
-  if (!whole) return undefined
-  const added = Object.entries(found).find(
-    ([key, value]) => wanted[key] === undefined && !isEmpty(value) && !isDefault(key, value, found),
+  if (written.storedHash !== live.specHash) {
+    return {
+      why: 'repaired',
+      difference: `its spec was changed, and it was last written by ${live.lastManager}`,
+    }
+  }
+  const difference = metadataDifference(desired, live)
+  return difference === undefined ? undefined : { why: 'repaired', difference }
+}
+
+function whatIsNew({ generation, status }: CachedSchedule, written: Written | undefined): string {
+  if (written?.sentHash === undefined) return 'the status does not say what was written last'
+  return generation === status.observedGeneration
+    ? 'the operator, or its configuration, is a new one'
+    : `generation ${generation} of the schedule`
+}
+
+function metadataDifference({ metadata }: KubeObject, live: CachedCronJob): string | undefined {
+  const hasOwner = metadata.ownerReferences?.every(({ uid }) =>
+    live.ownerReferences.some((owner) => owner.uid === uid && owner.controller === true),
   )
-  return added === undefined ? undefined : `${path}.${added[0]}`
+  return (
+    missing('metadata.labels', metadata.labels, live.labels) ??
+    missing('metadata.annotations', metadata.annotations, live.annotations) ??
+    (hasOwner === true ? undefined : 'metadata.ownerReferences')
+  )
 }
 
-type Fields = Readonly<Record<string, unknown>>
+type Texts = Readonly<Record<string, string>>
 
-function isRecord(value: unknown): value is Fields {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
-}
-
-/** The API server leaves out what says nothing (`omitempty`), or puts it in (`securityContext: {}`). */
-function isEmpty(value: unknown): boolean {
-  if (value === undefined || value === null || value === '' || value === false || value === 0) return true
-  if (Array.isArray(value)) return value.length === 0
-  return isRecord(value) && Object.values(value).every(isEmpty)
-}
-
-/** What the API server adds to a Job template, by field name. */
-const DEFAULTS: Readonly<Record<string, readonly unknown[]>> = {
-  dnsPolicy: ['ClusterFirst'],
-  schedulerName: ['default-scheduler'],
-  terminationGracePeriodSeconds: [30],
-  imagePullPolicy: ['Always', 'IfNotPresent'],
-  defaultMode: [0o644],
-  apiVersion: ['v1'],
-  divisor: ['0'],
-  volumeMode: ['Filesystem'],
-  expirationSeconds: [3600],
-  iscsiInterface: ['default'],
-}
-
-function isDefault(key: string, value: unknown, siblings: Fields): boolean {
-  // The old name of a field that is kept in step with it.
-  if (key === 'serviceAccount') return value === siblings['serviceAccountName']
-  return DEFAULTS[key]?.includes(value) ?? false
-}
-
-const QUANTITY_PATH = /\.(?:limits|requests)\.[^.]+$|\.(?:sizeLimit|divisor|storage)$/
-
-/** `0.5` comes back as `500m`, 1024Mi as `1Gi`. */
-function isSameQuantity(wanted: unknown, found: unknown, path: string): boolean {
-  if (!QUANTITY_PATH.test(path) || !isScalar(wanted) || !isScalar(found)) return false
-  const value = parseQuantity(wanted)
-  return value !== undefined && value === parseQuantity(found)
-}
-
-function isScalar(value: unknown): value is string | number {
-  return typeof value === 'string' || typeof value === 'number'
+function missing(path: string, wanted: Texts = {}, found: Texts): string | undefined {
+  const key = Object.keys(wanted).find((name) => found[name] !== wanted[name])
+  return key === undefined ? undefined : `${path}.${key}`
 }

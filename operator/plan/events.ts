@@ -9,7 +9,7 @@ import type {
 import type { CachedSchedule } from '../model.ts'
 import { isStuck } from './active.ts'
 import type { RunRequest } from './run-request.ts'
-import type { SkippedSlots } from './slot-skipped.ts'
+import type { SkippedSlot, SkippedSlots } from './slot-skipped.ts'
 import { isoTime } from './time.ts'
 
 /** Something to be told once. */
@@ -55,11 +55,13 @@ export function skippedEvent({ skipped }: SkippedSlots): PlannedEvent[] {
   if (last === undefined) return []
   const slot = isoTime(last.slot)
   const others = skipped.length === 1 ? '' : `, and ${skipped.length - 1} before it`
-  const why =
-    last.why === 'deadline'
-      ? 'it could not be started within spec.startingDeadlineSeconds'
-      : 'a later slot was run in its place'
-  return [event('SlotSkipped', 'Mirror', slot, `the slot ${slot}${others} has no run: ${why}`)]
+  return [event('SlotSkipped', 'Mirror', slot, `the slot ${slot}${others} has no run: ${SKIPPED[last.why]}`)]
+}
+
+const SKIPPED: Readonly<Record<SkippedSlot['why'], string>> = {
+  deadline: 'it could not be started within spec.startingDeadlineSeconds',
+  superseded: 'a later slot was run in its place',
+  notAllowed: "the operator's limits do not allow the spec, and the CronJob is suspended",
 }
 
 export function failedRequestEvent(request: RunRequest): PlannedEvent[] {
@@ -82,6 +84,7 @@ const REFUSALS: Readonly<Record<string, EventReason>> = {
   InvalidSpec: 'InvalidSpec',
   NotAllowed: 'InvalidSpec',
   Conflict: 'Conflict',
+  ConflictingWriter: 'ConflictingWriter',
   Forbidden: 'Forbidden',
 }
 

@@ -1,4 +1,5 @@
 import type { CachedCronJob, CachedJob, CachedPod, Words } from '../model.ts'
+import type { RepeatedWrite } from './repairs.ts'
 
 /*
  * Decisions are made from caches. These are the questions that a cache cannot answer, each because it may be behind, or
@@ -18,6 +19,10 @@ export type Learned = {
   /** null: there is none of this name. */
   readonly cronJob: CachedCronJob | null | undefined
   readonly write: CronJobWrite | undefined
+  /** Why the CronJob could not be suspended, or resumed. */
+  readonly suspension: Refusal | undefined
+  /** The write of this reconcile repeats an earlier one. */
+  readonly repeated: RepeatedWrite | undefined
   /** By Job UID. */
   readonly pods: ReadonlyMap<string, readonly CachedPod[]>
   /** By the UID asked for; undefined: it is gone. */
@@ -25,11 +30,11 @@ export type Learned = {
   /** By Job UID, the newest first. */
   readonly warnings: ReadonlyMap<string, readonly Words[]>
   /** Why the Job of the run request could not be made. */
-  readonly run: RunRefusal | undefined
+  readonly run: Refusal | undefined
 }
 
 /** Without a time, it is tried again with growing pauses. */
-export type RunRefusal = { readonly message: string; readonly recheckAt?: number }
+export type Refusal = { readonly message: string; readonly recheckAt?: number }
 
 /** What became of writing the CronJob in this reconcile. */
 export type CronJobWrite =
@@ -45,6 +50,8 @@ export type CronJobWrite =
 export const NOTHING_LEARNED: Learned = {
   cronJob: undefined,
   write: undefined,
+  suspension: undefined,
+  repeated: undefined,
   pods: new Map(),
   jobs: new Map(),
   warnings: new Map(),
@@ -52,16 +59,25 @@ export const NOTHING_LEARNED: Learned = {
 }
 
 /** A quota, a policy or another Job in the way goes without a word to us. */
-const RUN_RECHECK_MS = 60_000
+const RECHECK_MS = 60_000
 
 /** The spec has been accepted, so whatever refused its Job may change its mind. */
 export function withRefusedRun(known: Learned, write: CronJobWrite, now: number): Learned {
+  return { ...known, run: refusalOf(write, now) }
+}
+
+/** Whatever refused the one field is not the spec. */
+export function withRefusedSuspension(known: Learned, write: CronJobWrite, now: number): Learned {
+  return { ...known, suspension: refusalOf(write, now) }
+}
+
+function refusalOf(write: CronJobWrite, now: number): Refusal {
   const message = 'message' in write ? write.message : 'the namespace is being deleted'
-  const run = write.kind === 'failing' ? { message } : { message, recheckAt: now + RUN_RECHECK_MS }
-  return { ...known, run }
+  return write.kind === 'failing' ? { message } : { message, recheckAt: now + RECHECK_MS }
 }
 
 /** Told, and tried again with growing pauses. */
-export function isFailing({ write, run }: Learned): boolean {
-  return write?.kind === 'failing' || (run !== undefined && run.recheckAt === undefined)
+export function isFailing({ write, run, suspension }: Learned): boolean {
+  const refusals = [run, suspension].filter((refusal) => refusal !== undefined)
+  return write?.kind === 'failing' || refusals.some(({ recheckAt }) => recheckAt === undefined)
 }

@@ -16,6 +16,8 @@ export type Ownership =
   | { readonly kind: 'orphaned' }
   /** On its way out: to be waited for. */
   | { readonly kind: 'leaving' }
+  /** Controlled by a schedule of this name with another UID. */
+  | { readonly kind: 'predecessors' }
   | { readonly kind: 'foreign'; readonly owner: string }
 
 type Check = (cronJob: CachedCronJob, schedule: CachedSchedule) => Ownership | undefined
@@ -24,18 +26,22 @@ const isLeaving: Check = ({ deleting }) => (deleting ? { kind: 'leaving' } : und
 
 const isOurs: Check = ({ controller }, { uid }) => (controller?.uid === uid ? { kind: 'ours' } : undefined)
 
+/** It has lost its owner, and maybe every mark of ours; but the status, which nobody else writes, knows its UID. */
+const isKnown: Check = ({ controller, uid }, { status }) =>
+  controller === undefined && uid === status.cronJob?.uid ? { kind: 'ours' } : undefined
+
+/** Anybody can write a label: what has ours and no controller becomes what the schedule asks for, whoever made it. */
 const isOrphaned: Check = ({ controller, labels }) =>
   controller === undefined && labels[MANAGED_BY_LABEL] === MANAGED_BY && SCHEDULE_UID_LABEL in labels
     ? { kind: 'orphaned' }
     : undefined
 
-/** A deleted schedule of the same name, whose children the garbage collector has not reached yet. */
 const isPredecessors: Check = ({ controller }, { name }) =>
   controller?.apiVersion === API_VERSION && controller.kind === KIND && controller.name === name
-    ? { kind: 'leaving' }
+    ? { kind: 'predecessors' }
     : undefined
 
-const CHECKS: readonly Check[] = [isLeaving, isOurs, isOrphaned, isPredecessors]
+const CHECKS: readonly Check[] = [isLeaving, isOurs, isKnown, isOrphaned, isPredecessors]
 
 export function ownershipOf(cronJob: CachedCronJob, schedule: CachedSchedule): Ownership {
   for (const check of CHECKS) {

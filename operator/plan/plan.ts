@@ -1,20 +1,27 @@
 import type { ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
 import type { KubeObject } from '../kube/object.ts'
-import type { CachedCronJob, CachedJob, CachedPod, CachedSchedule } from '../model.ts'
+import type { CachedCronJob, CachedJob, CachedPod, CachedSchedule, Slots } from '../model.ts'
+import type { CronJobState } from './conditions.ts'
+import { cronJobStatus } from './cron-job-status.ts'
 import { cronJobStep } from './cron-job-step.ts'
 import type { CronJobStep } from './cron-job-step.ts'
+import type { Written } from './drift.ts'
 import { event, failedRequestEvent, skippedEvent, transitions } from './events.ts'
 import type { PlannedEvent } from './events.ts'
 import type { JobDefaults } from './job-defaults.ts'
 import type { Learned, LiveRead } from './live-reads.ts'
 import { SLOT_GRACE_MS, nextSlot } from './next-slot.ts'
+import type { NextSlot } from './next-slot.ts'
 import { noticesOf } from './notices.ts'
 import type { Notice } from './notices.ts'
+import { ownershipOf } from './ownership.ts'
 import { jobsToPrune } from './prune.ts'
+import { conflictAfter, endOf, standingConflict } from './repairs.ts'
 import { runRequest } from './run-request.ts'
 import type { RunRequest } from './run-request.ts'
 import { readRuns } from './runs.ts'
 import { skippedSlots } from './slot-skipped.ts'
+import type { SkippedSlots } from './slot-skipped.ts'
 import { assembleStatus, sameJson } from './status.ts'
 import { earliest } from './time.ts'
 
@@ -23,8 +30,12 @@ export type PlanInput = {
   readonly schedule: CachedSchedule
   /** Of the name that the schedule's CronJob has, whoever's it is. */
   readonly cronJob: CachedCronJob | undefined
+  /** What is known of the last write of the CronJob: by this process, else by the status. */
+  readonly written: Written | undefined
   /** With the schedule's label. */
   readonly jobs: readonly CachedJob[]
+  /** That the CronJob controls, whosever runs they are. */
+  readonly ofCronJob: readonly CachedJob[]
   readonly pods: readonly CachedPod[]
   /** What was found out in this reconcile. */
   readonly learned: Learned
@@ -44,11 +55,13 @@ export type Plan =
   | { readonly kind: 'read'; readonly reads: readonly LiveRead[] }
   | {
       readonly kind: 'write'
-      readonly step: Extract<CronJobStep, { kind: 'create' | 'replace' }>
+      readonly step: CronJobWriteStep
       readonly events: readonly PlannedEvent[]
     }
   | { readonly kind: 'run'; readonly job: KubeObject }
   | Settled
+
+export type CronJobWriteStep = Extract<CronJobStep, { kind: 'create' | 'replace' | 'suspend' }>
 
 export type Settled = {
   readonly kind: 'settled'
@@ -83,16 +96,26 @@ export function plan(input: PlanInput): Plan {
 }
 
 function settle(
-  { schedule, cronJob, jobs, learned, now, plannedAt }: PlanInput,
+  input: PlanInput,
   { state, requeueAt }: Extract<CronJobStep, { kind: 'settled' }>,
   runs: ReturnType<typeof readRuns>,
   request: RunRequest,
 ): Settled {
-  const since = state.kind === 'ready' ? ((learned.cronJob ?? cronJob)?.slots.since ?? '') : ''
-  const next = nextSlot({ spec: schedule.spec, since, last: runs.lastScheduleTime, now })
-  const handledRunRequest = request.kind === 'handled' ? request.token : undefined
-  const status = assembleStatus({ schedule, cronJob: state, next, runs, handledRunRequest, now })
-  const slots = skippedSlots({ schedule, since, jobs: runs.jobs, now, toldUntil: plannedAt })
+  const { schedule, jobs, learned, now } = input
+  const own = ownCronJob(input)
+  const remembered = own && cronJobStatus(own, input.written, schedule.status, now)
+  const { next, slots } = slotsOf(input, state, runs, own?.slots, remembered?.slotsSince)
+  const status = assembleStatus({
+    schedule,
+    state,
+    cronJob: remembered,
+    conflictingWriter: conflictAfter(standingConflict(schedule.status, now), learned.repeated, now),
+    heldUpBy: inheritedJobs(input),
+    next,
+    runs,
+    handledRunRequest: request.kind === 'handled' ? request.token : undefined,
+    now,
+  })
   const untold = new Set(runs.finished.map(({ jobUID }) => jobUID))
   return {
     kind: 'settled',
@@ -108,36 +131,78 @@ function settle(
       requeueAt,
       runs.requeueAt,
       learned.run?.recheckAt,
-      slots.decidedAt === undefined ? undefined : slots.decidedAt + 1000,
+      status.conflictingWriter && endOf(status.conflictingWriter),
+      slots.decidedAt && slots.decidedAt + 1000,
       state.kind === 'ready' && next.kind === 'at' ? next.time + SLOT_GRACE_MS : undefined,
     ),
   }
 }
 
-function writeEvent(
-  step: Extract<CronJobStep, { kind: 'create' | 'replace' }>,
-  { schedule: { generation }, now, cronJob, learned }: PlanInput,
-): PlannedEvent {
-  const { name } = step.body.metadata
-  if (step.kind === 'create') {
-    return step.was === 'absent'
-      ? event('CronJobCreated', 'WriteCronJob', String(generation), `made the CronJob ${name}`)
-      : event(
-          'CronJobRepaired',
-          'WriteCronJob',
-          String(now),
-          `made the CronJob ${name} again, which was deleted`,
-        )
+/** The next slot, and those that get no run any more. */
+function slotsOf(
+  { schedule, now, plannedAt }: PlanInput,
+  state: CronJobState,
+  { jobs, lastScheduleTime }: ReturnType<typeof readRuns>,
+  slots: Slots | undefined,
+  slotsSince = '',
+): { readonly next: NextSlot; readonly slots: SkippedSlots } {
+  const { spec, status } = schedule
+  const isHeld = isHeldUp(schedule, state)
+  const since = state.kind === 'ready' || isHeld ? slotsSince : ''
+  const held = isHeld ? 'notAllowed' : undefined
+  return {
+    next: nextSlot({ spec, since, last: lastScheduleTime, now }),
+    slots: skippedSlots({ slots, since, held, status, jobs, now, toldUntil: plannedAt }),
   }
-  const version = (learned.cronJob ?? cronJob)?.resourceVersion ?? ''
-  if (step.why === 'updated') {
-    return event(
-      'CronJobUpdated',
-      'WriteCronJob',
-      `${generation} ${version}`,
-      `updated the CronJob ${name}: ${step.difference}`,
-    )
-  }
-  const what = step.why === 'adopted' ? 'took over the CronJob' : 'repaired the CronJob'
-  return event('CronJobRepaired', 'WriteCronJob', version, `${what} ${name}: ${step.difference}`)
 }
+
+function ownCronJob({ schedule, cronJob, learned }: PlanInput): CachedCronJob | undefined {
+  const live = learned.cronJob ?? cronJob
+  return live !== undefined && ownershipOf(live, schedule).kind === 'ours' ? live : undefined
+}
+
+/** Runs of an earlier schedule of this name that its CronJob still works on: Forbid lets them end before the next slot. */
+function inheritedJobs({ schedule, ofCronJob }: PlanInput): readonly string[] {
+  if (schedule.spec.concurrencyPolicy !== 'Forbid') return []
+  return ofCronJob
+    .filter(({ scheduleUid, end }) => scheduleUid !== schedule.uid && end === undefined)
+    .map(({ name }) => name)
+    .toSorted()
+}
+
+/** The schedule is to run, and the operator itself has suspended its CronJob. */
+function isHeldUp({ spec }: CachedSchedule, state: CronJobState): boolean {
+  return state.kind === 'notAllowed' && state.lastGood?.suspended === true && !spec.suspend
+}
+
+function writeEvent(step: CronJobWriteStep, { schedule, now, cronJob, learned }: PlanInput): PlannedEvent {
+  const { generation } = schedule
+  const version = (learned.cronJob ?? cronJob)?.resourceVersion ?? ''
+  switch (step.kind) {
+    case 'create': {
+      const { name } = step.body.metadata
+      return step.was === 'absent'
+        ? event('CronJobCreated', 'WriteCronJob', String(generation), `made the CronJob ${name}`)
+        : event(
+            'CronJobRepaired',
+            'WriteCronJob',
+            String(now),
+            `made the CronJob ${name} again, which was deleted`,
+          )
+    }
+    case 'suspend': {
+      const what = step.suspend ? 'suspended' : 'resumed'
+      const note = `${what} the CronJob ${step.cronJob.name} of the last good spec`
+      return event('CronJobUpdated', 'WriteCronJob', `${generation} ${version}`, note)
+    }
+    case 'replace': {
+      const { name } = step.body.metadata
+      const note = `${DONE[step.why]} the CronJob ${name}: ${step.difference}`
+      return step.why === 'updated'
+        ? event('CronJobUpdated', 'WriteCronJob', `${generation} ${version}`, note)
+        : event('CronJobRepaired', 'WriteCronJob', version, note)
+    }
+  }
+}
+
+const DONE = { updated: 'updated', repaired: 'repaired', adopted: 'took over' } as const

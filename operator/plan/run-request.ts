@@ -1,7 +1,7 @@
 import type { KubeObject } from '../kube/object.ts'
 import type { CachedJob, CachedSchedule } from '../model.ts'
 import type { JobDefaults } from './job-defaults.ts'
-import type { RunRefusal } from './live-reads.ts'
+import type { Refusal } from './live-reads.ts'
 import { runNowJob } from './job.ts'
 import { runNowName } from './names.ts'
 
@@ -12,7 +12,7 @@ export type RunRequestInput = {
   readonly accepted: boolean
   readonly busy: boolean
   /** Why it could not be made just now. */
-  readonly refusal: RunRefusal | undefined
+  readonly refusal: Refusal | undefined
   readonly defaults: JobDefaults
 }
 

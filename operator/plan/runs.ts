@@ -13,7 +13,7 @@ import type { Outcome } from './outcome.ts'
 import type { Learned, LiveRead } from './live-reads.ts'
 import { isRunOf } from './ownership.ts'
 import { mergeRuns } from './recent-runs.ts'
-import { earliest, instant, isoTime, newest, utc } from './time.ts'
+import { CLOCK_SKEW_MS, earliest, instant, isoTime, newest, utc } from './time.ts'
 
 export type RunsInput = {
   readonly schedule: CachedSchedule
@@ -52,7 +52,10 @@ const UNSEEN_AGAIN_MS = 5_000
 const LATE_MS = 10_000
 
 export function readRuns(input: RunsInput): Runs {
-  const { status } = input.schedule
+  const {
+    schedule: { status },
+    now,
+  } = input
   const told = toldRuns(status)
   const active = new Set(status.active?.map(({ jobUID }) => jobUID))
   const jobs = ourJobs(input)
@@ -67,7 +70,7 @@ export function readRuns(input: RunsInput): Runs {
     jobs,
     active: judged.flatMap(({ active }) => optional(active)).toSorted(byStart),
     finished: judged.flatMap(({ finished }) => optional(finished)),
-    lastScheduleTime: newest(status.lastScheduleTime, ...jobs.map(({ slot }) => utc(slot))),
+    lastScheduleTime: newest(notInFuture(status.lastScheduleTime, now), ...jobs.map(({ slot }) => utc(slot))),
     reads: judged.flatMap(({ read }) => optional(read)),
     requeueAt: earliest(...judged.map(({ requeueAt }) => requeueAt), unseen(input)),
   }
@@ -223,6 +226,11 @@ function times(job: CachedJob, end: string): { startTime?: string; completionTim
     ...(startTime === undefined ? {} : { startTime }),
     completionTime: utc(end) ?? startTime ?? isoTime(0),
   }
+}
+
+/** A slot that has not come has no Job: what says so would hide every slot until then. */
+function notInFuture(time: string | undefined, now: number): string | undefined {
+  return time !== undefined && instant(time) <= now + CLOCK_SKEW_MS ? time : undefined
 }
 
 function isLate(slot: string | undefined, begin: string | undefined): boolean {

@@ -1,63 +1,90 @@
-import type { CachedJob, CachedSchedule } from '../model.ts'
-import { slotsBetween } from './next-slot.ts'
-import { earliest, instant, utc } from './time.ts'
+import type { CachedJob, CachedSchedule, Slots } from '../model.ts'
+import { latestSlots, slotSearch } from './slots.ts'
+import { CLOCK_SKEW_MS, earliest, instant, utc } from './time.ts'
 
 export type SlotInput = {
-  readonly schedule: CachedSchedule
-  /** Since when the CronJob is as it is; '' without one. Slots before that were another schedule's. */
+  /** When the schedule's CronJob fires; undefined without one. */
+  readonly slots: Slots | undefined
+  /** Since when it fires then; '' where it does not. Slots before that were another schedule's. */
   readonly since: string
+  /** Why its slots get no run for now although the schedule is not suspended; undefined where nothing holds them up. */
+  readonly held?: 'notAllowed' | undefined
+  /** What the schedule's status says of its runs. */
+  readonly status: Pick<CachedSchedule['status'], 'active' | 'recentRuns' | 'lastScheduleTime'>
   /** Runs of this schedule. */
   readonly jobs: readonly CachedJob[]
   readonly now: number
-  /** What was decided up to then has been told. */
+  /** What was decided up to then has been reported. */
   readonly toldUntil: number
+}
+
+export type SkippedSlot = {
+  readonly slot: number
+  readonly why: 'deadline' | 'superseded' | 'notAllowed'
 }
 
 export type SkippedSlots = {
   /** Decided since `toldUntil`, oldest first. */
-  readonly skipped: readonly { readonly slot: number; readonly why: 'deadline' | 'superseded' }[]
+  readonly skipped: readonly SkippedSlot[]
   /** When the next slot that has no run yet is decided. */
   readonly decidedAt: number | undefined
 }
 
-/** More than anybody reads, and enough for the Jobs of any history limit. */
-const MOST_SLOTS = 100
-const DAY_MS = 86_400_000
+/** Of each of the two searches below: some twenty to forty slots, and more are in nobody's event. */
+const MOST_STEPS = 45
 
 /**
  * Slots that get no run any more. One that Forbid holds back is run late when the run before it ends: it is skipped only
- * when its deadline has passed, or when a later slot was run in its place.
+ * when its deadline has passed, or when a later slot was run in its place. So two spans can hold what was decided since
+ * `toldUntil`: the slots whose deadline has passed since then, and those before a run that began since then.
  */
-export function skippedSlots({ schedule, since, jobs, now, toldUntil }: SlotInput): SkippedSlots {
-  const { spec, status } = schedule
+export function skippedSlots({ slots, since, held, status, jobs, now, toldUntil }: SlotInput): SkippedSlots {
   const begin = instant(since)
-  if (spec.suspend || Number.isNaN(begin)) return { skipped: [], decidedAt: undefined }
-  const deadline = spec.startingDeadlineSeconds * 1000
-  const from = Math.max(begin, Math.min(now - deadline, toldUntil - deadline), now - DAY_MS - deadline)
-  const runs = runSlots(jobs, status)
-  const open = slotsBetween(spec, from, now, MOST_SLOTS)
+  if (slots === undefined || Number.isNaN(begin) || (slots.suspend && held === undefined)) return NONE
+  const search = slotSearch(slots)
+  if ('unknown' in search) return NONE
+  const deadline = slots.startingDeadlineSeconds * 1000
+  const runs = runSlots(jobs, status, now)
+  const from = Math.max(begin, toldUntil - deadline)
+  const late = latestSlots(search, from, now - deadline, MOST_STEPS)
+  const overtaken = latestSlots(search, from, newestRunSince(toldUntil, runs), MOST_STEPS)
+  const skipped = [...new Set([...late, ...overtaken])]
     .filter((slot) => !runs.has(slot))
     .map((slot) => ({ slot, ...decision(slot, runs, slot + deadline) }))
-  return {
-    skipped: open.filter(({ at }) => at <= now && at > toldUntil).map(({ slot, why }) => ({ slot, why })),
-    decidedAt: earliest(...open.map(({ at }) => at).filter((at) => at > now)),
-  }
+    .filter(({ at }) => at <= now && at > toldUntil)
+    .map(({ slot, why }) => ({ slot, why: why === 'deadline' ? (held ?? why) : why }))
+    .toSorted((a, b) => a.slot - b.slot)
+  const after = Math.max(begin, now - deadline, ...runs.keys())
+  const open = search(after)
+  // A slot to come is decided by a run, mostly; one that is held up is not.
+  const isOpen = open !== undefined && (open <= now || held !== undefined)
+  return { skipped, decidedAt: isOpen ? open + deadline : undefined }
 }
 
-/** Slots that have a run, and since when. */
+const NONE: SkippedSlots = { skipped: [], decidedAt: undefined }
+
+/** Slots that have a run, and since when. No run begins before its slot: a status that says so is not believed. */
 function runSlots(
   jobs: readonly CachedJob[],
-  { active = [], recentRuns = [], lastScheduleTime }: CachedSchedule['status'],
+  { active = [], recentRuns = [], lastScheduleTime }: SlotInput['status'],
+  now: number,
 ): ReadonlyMap<number, number> {
   const told = [...active, ...recentRuns]
     .map(({ scheduledTime, startTime }) => [scheduledTime, startTime ?? scheduledTime] as const)
     .concat([[lastScheduleTime, lastScheduleTime]])
   const live = jobs.map(({ slot, createdAt }) => [utc(slot), createdAt] as const)
   return new Map(
-    [...told, ...live].flatMap(([slot, begin]) =>
-      slot === undefined || begin === undefined ? [] : [[instant(slot), instant(begin)] as const],
-    ),
+    [...told, ...live]
+      .flatMap(([slot, begin]) =>
+        slot === undefined || begin === undefined ? [] : [[instant(slot), instant(begin)] as const],
+      )
+      .filter(([slot, begin]) => slot <= Math.min(begin, now) + CLOCK_SKEW_MS),
   )
+}
+
+/** The newest slot among the runs that began since then; 0 without one. */
+function newestRunSince(toldUntil: number, runs: ReadonlyMap<number, number>): number {
+  return Math.max(0, ...[...runs].filter(([, begin]) => begin > toldUntil).map(([slot]) => slot))
 }
 
 function decision(

@@ -1,4 +1,8 @@
-import type { ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
+import type {
+  ConflictingWriter,
+  CronJobStatus,
+  ValidationScheduleStatus,
+} from '../../crds/validation-schedule.ts'
 import type { CachedSchedule } from '../model.ts'
 import { conditionsOf } from './conditions.ts'
 import type { CronJobState } from './conditions.ts'
@@ -10,7 +14,12 @@ import { isoTime } from './time.ts'
 
 export type StatusInput = {
   readonly schedule: CachedSchedule
-  readonly cronJob: CronJobState
+  readonly state: CronJobState
+  /** What is to be remembered of the schedule's own CronJob; undefined where it is not known to be there. */
+  readonly cronJob: CronJobStatus | undefined
+  readonly conflictingWriter: ConflictingWriter | undefined
+  /** Jobs of an earlier schedule that keep the CronJob from its slots. */
+  readonly heldUpBy: readonly string[]
   readonly next: NextSlot
   readonly runs: Runs
   readonly handledRunRequest: string | undefined
@@ -19,17 +28,29 @@ export type StatusInput = {
 
 /** The whole status. What the Jobs do not say any more is kept from the last one. */
 export function assembleStatus(input: StatusInput): ValidationScheduleStatus {
-  const { schedule, cronJob, next, runs, now } = input
+  const { schedule, state, next, conflictingWriter, heldUpBy, runs, now } = input
   const before = schedule.status
+  const { generation } = schedule
+  const name = cronJobName(schedule, state)
   const history = historyOf(before, runs.finished)
   return compact({
-    observedGeneration: schedule.generation,
+    observedGeneration: generation,
     conditions: conditionsOf(
-      { generation: schedule.generation, now: isoTime(now), cronJob, next, lastRun: history.lastRun },
+      {
+        generation,
+        now: isoTime(now),
+        cronJob: state,
+        next,
+        conflictingWriter,
+        heldUpBy,
+        lastRun: history.lastRun,
+      },
       before.conditions,
     ),
-    cronJobName: cronJobName(schedule, cronJob),
-    nextScheduleTime: cronJob.kind === 'ready' && next.kind === 'at' ? isoTime(next.time) : undefined,
+    cronJobName: name,
+    cronJob: input.cronJob ?? (name === undefined ? undefined : before.cronJob),
+    conflictingWriter,
+    nextScheduleTime: state.kind === 'ready' && next.kind === 'at' ? isoTime(next.time) : undefined,
     lastScheduleTime: runs.lastScheduleTime,
     active: runs.active.length === 0 ? undefined : [...runs.active],
     ...history,
@@ -40,8 +61,8 @@ export function assembleStatus(input: StatusInput): ValidationScheduleStatus {
 /** Whose the name is decides whether it is there under this name at all. */
 function cronJobName(schedule: CachedSchedule, state: CronJobState): string | undefined {
   if (state.kind === 'ready') return childName(schedule.name)
-  if (state.kind === 'conflict' || state.kind === 'leaving') return undefined
-  if ('hasOld' in state) return state.hasOld ? childName(schedule.name) : undefined
+  if ('lastGood' in state) return state.lastGood === undefined ? undefined : childName(schedule.name)
+  if (state.kind === 'conflict' || state.kind === 'leaving' || state.kind === 'inherited') return undefined
   return schedule.status.cronJobName
 }
 

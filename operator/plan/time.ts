@@ -26,3 +26,6 @@ export function earliest(...times: readonly (number | undefined)[]): number | un
   const known = times.filter((time) => time !== undefined)
   return known.length === 0 ? undefined : Math.min(...known)
 }
+
+/** Clocks of two machines of a cluster may differ by this much: what lies further in the future is no time of the past. */
+export const CLOCK_SKEW_MS = 60_000

@@ -24,6 +24,17 @@ describeWithHelm("the chart's roles", () => {
     expect(written).toEqual(['validationschedules: get list watch', 'validationschedules/status: update'])
   })
 
+  it('let the operator delete CronJobs only where the API server asks for that', async () => {
+    const verbs = async (...args: string[]): Promise<string[]> => {
+      const { rules } = one(await render(...args), 'ClusterRole', 'rapidrmf-operator')
+      return (rules as Rule[]).find(({ resources }) => resources.includes('cronjobs'))?.verbs ?? []
+    }
+    const usual = ['get', 'list', 'watch', 'create', 'update', 'patch']
+    expect(await verbs()).toEqual(usual)
+    const value = 'rbac.ownerReferencesPermissionEnforcement=true'
+    expect(await verbs('--set', value)).toEqual([...usual, 'delete'])
+  })
+
   it('are the same in each of the namespaces as in all of them', async () => {
     const everywhere = one(await render(), 'ClusterRole', 'rapidrmf-operator')
     const some = await render('--values', valuesFile('namespaced'))

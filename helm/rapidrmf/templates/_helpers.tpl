@@ -105,7 +105,7 @@ capabilities:
   verbs: [update]
 - apiGroups: [batch]
   resources: [cronjobs]
-  verbs: [get, list, watch, create, update]
+  verbs: [get, list, watch, create, update, patch{{ if .Values.rbac.ownerReferencesPermissionEnforcement }}, delete{{ end }}]
 - apiGroups: [batch]
   resources: [jobs]
   verbs: [get, list, watch, create, delete]

@@ -27,6 +27,12 @@ export type Place = {
 /** So long without a write of the operator's: it has settled. */
 const QUIET_MS = 120
 
+/** One less than what counts as a conflict with another writer. */
+const MOST_EDITS = 4
+
+/** `suspend` left out of the spec; undefined without a CronJob. */
+type LastGood = { readonly spec: string | undefined }
+
 /** A CronJob that has lost its label is found by being in the way. */
 const ALREADY_EXISTS = 409
 
@@ -34,8 +40,10 @@ export class LivingSchedule {
   readonly name: string
   readonly model = new SpecModel()
   readonly #place: Place
-  /** While the spec is no good, the CronJob stays what it was. */
-  #untouched: string | undefined
+  /** While the spec is no good, the CronJob stays what it was, but for `suspend`. */
+  #lastGood: LastGood | undefined
+  /** How often the CronJob was changed behind the operator's back since the spec was: too often is a conflict. */
+  #edits = 0
   /** Not carried out yet. */
   #request: string | undefined
   #since = 0
@@ -63,9 +71,11 @@ export class LivingSchedule {
       case 'change that the CRD refuses':
         return this.#refused(step.change, step.words)
       case 'edit of the CronJob':
+        if ((this.#edits += 1) > MOST_EDITS) return
         await this.#edit(step.operations)
         return this.#leave()
       case 'deletion of the CronJob': {
+        if ((this.#edits += 1) > MOST_EDITS) return
         const { client } = this.#place.schedules
         await client.remove(RESOURCES.cronJobs, this.#at(childName(this.name))).catch(unlessGone)
         return this.#leave()
@@ -127,13 +137,21 @@ export class LivingSchedule {
     const judged = await judgedByServer(elsewhere, schedule)
     if (this.model.flaw === 'refused' && !('words' in judged)) throw new Error('not a bad spec')
     const cronJob = await this.#cronJob()
-    equal(cronJob?.metadata.resourceVersion, this.#untouched, 'the CronJob was touched')
+    equal(withoutSuspend(cronJob), this.#lastGood?.spec, 'the CronJob was touched')
+    const suspend = this.model.flaw === 'notAllowed' || this.model.spec['suspend'] === true
+    if (cronJob !== undefined) equal(cronJob.spec['suspend'], suspend)
     if (this.#request !== undefined) notEqual(schedule.status?.lastHandledRunRequest, this.#request)
-    const ready =
-      cronJob === undefined ? 'there is no CronJob' : 'the CronJob is still that of the last good spec'
+    const ready = this.#readyMessage(cronJob !== undefined, suspend)
     // One that has lost its label is not watched, and missed when it is looked for the next time.
     await schedules.status(this.name, ready, (status) => conditionOf(status, 'Ready')?.message === ready)
     await this.#checkConditions('words' in judged ? judged.words : undefined)
+  }
+
+  #readyMessage(exists: boolean, suspended: boolean): string {
+    if (!exists) return 'there is no CronJob'
+    const lastGood = 'the CronJob is still that of the last good spec'
+    if (!suspended) return lastGood
+    return `${lastGood}, and is suspended${this.model.flaw === 'notAllowed' ? ' until the spec is allowed' : ''}`
   }
 
   async #checkConditions(words: string | undefined): Promise<void> {
@@ -170,17 +188,19 @@ export class LivingSchedule {
     const of = (resource: string) => writes.filter((write) => write.resource === resource)
     const [cronJobs, statuses, jobs] = [of('cronjobs'), of('validationschedules'), of('jobs')]
     const told = writes.map(({ verb, resource, code }) => `${verb} ${resource} ${code}`).join(', ')
-    const attempts = cronJobs.filter(({ code }) => code !== ALREADY_EXISTS).length
-    ok(attempts <= (this.model.flaw === 'notAllowed' ? 0 : 1), told)
+    const attempts = cronJobs.filter(({ code }) => code !== ALREADY_EXISTS)
+    const brakes = attempts.filter(({ verb }) => verb === 'patch').length
+    ok(attempts.length - brakes <= (this.model.flaw === 'notAllowed' ? 0 : 1), told)
+    ok(brakes <= (this.model.flaw === undefined ? 0 : 1), told)
     ok(jobs.length <= 1 && statuses.length <= 1 + jobs.length, told)
   }
 
   // ── What is done ──────────────────────────────────────────────────────────────────────────────────────────────
 
   async #write(): Promise<void> {
-    const wasGood = this.#untouched === undefined
-    if (this.model.flaw === undefined) this.#untouched = undefined
-    else if (wasGood) await this.#leave()
+    this.#edits = 0
+    if (this.model.flaw === undefined) this.#lastGood = undefined
+    else if (this.#lastGood === undefined) await this.#leave()
     const { spec } = this.model
     await this.#place.schedules.patch(this.name, [{ op: 'replace', path: '/spec', value: spec }])
   }
@@ -208,7 +228,7 @@ export class LivingSchedule {
   /** From now on, as long as the spec is no good, the CronJob is nobody's business but people's. */
   async #leave(): Promise<void> {
     if (this.model.flaw === undefined) return
-    this.#untouched = (await this.#cronJob())?.metadata.resourceVersion
+    this.#lastGood = { spec: withoutSuspend(await this.#cronJob()) }
   }
 
   // ── Reading ───────────────────────────────────────────────────────────────────────────────────────────────────
@@ -240,6 +260,10 @@ export class LivingSchedule {
       return Date.now() - at >= QUIET_MS ? true : undefined
     })
   }
+}
+
+function withoutSuspend(cronJob: CronJob | undefined): string | undefined {
+  return cronJob && JSON.stringify({ ...cronJob.spec, suspend: undefined })
 }
 
 function isMarked(cronJob: CronJob | undefined, { metadata }: Schedule): boolean {

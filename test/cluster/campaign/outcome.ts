@@ -57,7 +57,10 @@ const UID = /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/g
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g
 /** The Job of a run request is named after the schedule's UID, which is in the CronJob's spec as well. */
 const REQUESTED = /-m[0-9a-f]{10}\b/g
-const SPEC_HASH = /(?<="rapidrmf\.io\/spec-hash": ")[0-9a-f]{16}/g
+/** Of a CronJob's spec, which has the schedule's UID in it. */
+const SPEC_HASH = /(?<="(?:sent|stored)Hash": ")[0-9a-f]{32}/g
+/** The Job of a slot is named after its minute. */
+const SLOT_MINUTE = /(?<=-[0-9a-f]{8})-\d{8}\b/g
 
 /** UIDs become the names of their objects, so that a reference to the wrong one shows. */
 function neutral(namespace: string, objects: readonly KubeObject[]): (text: string) => string {
@@ -68,5 +71,6 @@ function neutral(namespace: string, objects: readonly KubeObject[]): (text: stri
       .replaceAll(TIME, 'TIME')
       .replaceAll(REQUESTED, '-mHASH')
       .replaceAll(SPEC_HASH, 'HASH')
+      .replaceAll(SLOT_MINUTE, '-MINUTE')
       .replaceAll(namespace, 'NAMESPACE')
 }

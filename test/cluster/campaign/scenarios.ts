@@ -184,15 +184,17 @@ async function ended({ schedules }: Stage, uid: string): Promise<void> {
 async function jobOfSlot({ schedules, namespace }: Stage): Promise<{ job: string; uid: string }> {
   const { metadata, spec } = await schedules.cronJobOf(IT)
   const template = spec['jobTemplate'] as { metadata: object & { annotations: object }; spec: object }
-  const slot = `${new Date().toISOString().slice(0, 19)}Z`
+  const now = new Date()
+  const slot = `${now.toISOString().slice(0, 19)}Z`
   const { name, uid = '' } = metadata
+  const job = `${name}-${Math.floor(now.getTime() / 60_000)}`
   const made = await schedules.client.create(RESOURCES.jobs, {
     apiVersion: 'batch/v1',
     kind: 'Job',
     metadata: {
       ...template.metadata,
       namespace,
-      name: `${name}-1`,
+      name: job,
       annotations: {
         ...template.metadata.annotations,
         'batch.kubernetes.io/cronjob-scheduled-timestamp': slot,
@@ -201,5 +203,5 @@ async function jobOfSlot({ schedules, namespace }: Stage): Promise<{ job: string
     },
     spec: template.spec,
   })
-  return { job: `${name}-1`, uid: made.metadata.uid ?? '' }
+  return { job, uid: made.metadata.uid ?? '' }
 }

@@ -128,6 +128,19 @@ describeWithCluster('the ValidationSchedule API on a real API server', () => {
         },
       ],
       cronJobName: 'full-3f9a1c2b',
+      cronJob: {
+        uid: 'u'.repeat(36),
+        suspended: false,
+        sentHash: 's'.repeat(32),
+        storedHash: 't'.repeat(32),
+        slotsHash: 'l'.repeat(32),
+        slotsSince: '2026-11-24T02:00:00Z',
+      },
+      conflictingWriter: {
+        fieldManager: 'kubectl-edit',
+        repairs: 3,
+        lastRepairTime: '2026-11-24T02:00:00Z',
+      },
       nextScheduleTime: '2099-11-24T02:00:00Z',
       lastScheduleTime: '2026-11-23T02:00:00Z',
       active: [{ jobUID: '77', job: 'full-m1', trigger: 'Manual', reason: 'Queued', message: 'waits' }],
@@ -186,7 +199,8 @@ describeWithCluster('the ValidationSchedule API on a real API server', () => {
         3,
         '2099-11-24T02:00:00Z',
       ])
-      expect(cells('new')?.slice(0, 3)).toEqual(['0 2 * * *', 'Europe/Berlin', true])
+      // Nothing is suspended before there is a CronJob, whatever the spec says.
+      expect(cells('new')?.slice(0, 3)).toEqual(['0 2 * * *', 'Europe/Berlin', null])
     })
 
     test.each([

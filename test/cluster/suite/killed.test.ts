@@ -83,8 +83,9 @@ describeWithCluster('an operator that was killed in the middle of its writes, an
 
   it.each([
     ['cron-job-unsent', [], ['create cronjobs CHILD', status]],
-    ['cron-job-made', ['create cronjobs CHILD'], [status]],
-    ['status-unsent', ['create cronjobs CHILD'], [status]],
+    // What the API server made of the CronJob was in no status yet: it is written once more, to know it.
+    ['cron-job-made', ['create cronjobs CHILD'], ['update cronjobs CHILD', status]],
+    ['status-unsent', ['create cronjobs CHILD'], ['update cronjobs CHILD', status]],
     ['status-written', ['create cronjobs CHILD', status], []],
   ])('%s: has made one CronJob and written one status', async (name, first, second) => {
     const { nextScheduleTime } = await schedules.status(name, 'Ready', is('Ready', 'True'))
@@ -97,14 +98,15 @@ describeWithCluster('an operator that was killed in the middle of its writes, an
     expect((await outcomesOf(here, restarted, name)).done).toEqual(inFull(second))
   })
 
-  it('has changed the CronJob once', async () => {
+  it('has changed the CronJob once, and written it once more to know what became of it', async () => {
     const name = 'cron-job-changed'
     await schedules.status(name, 'observed', ({ observedGeneration }) => observedGeneration === 2)
     expect((await schedules.cronJobOf(name)).spec['schedule']).toBe('0 3 * * *')
     expect(await outcomesOf(here, before, name)).toEqual({
-      done: [`update cronjobs ${childName(name)}`, `${status} ${name}`],
+      done: [`update cronjobs ${childName(name)}`, `update cronjobs ${childName(name)}`, `${status} ${name}`],
       refused: [],
     })
+    expect((await schedules.cronJobOf(name)).metadata.generation).toBe(2)
   })
 
   it.each(['job-unsent', 'job-made'])('%s: has made one Job', async (name) => {

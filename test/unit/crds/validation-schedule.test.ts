@@ -73,7 +73,7 @@ test('types: defaults are there for whoever reads, and what may be missing says 
   expectTypeOf<FinishedRun['counts']>().toEqualTypeOf<RunCounts | undefined>()
   expectTypeOf<RecentRun['verdict']>().toEqualTypeOf<RunVerdict>()
   expectTypeOf<ConditionReason<'Stalled'>>().toEqualTypeOf<
-    'InvalidSpec' | 'NotAllowed' | 'Conflict' | 'Forbidden' | 'NotStalled'
+    'InvalidSpec' | 'NotAllowed' | 'Conflict' | 'ConflictingWriter' | 'Forbidden' | 'NotStalled'
   >()
 })
 

@@ -8,6 +8,8 @@ import type { RunSummary } from '../../../crds/run-summary.ts'
 import { projectCronJob, projectJob } from '../../../operator/model.ts'
 import type { CachedCronJob, CachedJob, CachedPod, CachedSchedule, JobEnd } from '../../../operator/model.ts'
 import { cronJob } from '../../../operator/plan/cron-job.ts'
+import { cronJobStatus } from '../../../operator/plan/cron-job-status.ts'
+import type { Written } from '../../../operator/plan/drift.ts'
 import { NOTHING_LEARNED } from '../../../operator/plan/live-reads.ts'
 import { childName } from '../../../operator/plan/names.ts'
 import type { PlanInput } from '../../../operator/plan/plan.ts'
@@ -154,11 +156,27 @@ export function summary(runKey: string, change: Partial<RunSummary> = {}): strin
   })
 }
 
+/** What the operator knows of its last write when it has written the CronJob of this schedule. */
+export function writtenFor(of: CachedSchedule): Written {
+  const { uid, specHash } = liveCronJob(of)
+  return { uid, sentHash: specHash, storedHash: specHash }
+}
+
+/** The same schedule with a status that remembers its CronJob, a week old. */
+export function remembering(of: CachedSchedule): CachedSchedule {
+  const cronJob = cronJobStatus(liveCronJob(of), writtenFor(of), {}, NOW - 7 * 86_400_000)
+  return { ...of, status: { ...of.status, cronJob } }
+}
+
+/** A CronJob that is there was written for this schedule, unless `written` says otherwise. */
 export function input(change: Partial<PlanInput> = {}): PlanInput {
+  const { schedule: of = schedule(), cronJob } = change
   return {
-    schedule: schedule(),
+    schedule: of,
     cronJob: undefined,
+    written: cronJob === undefined ? undefined : writtenFor(of),
     jobs: [],
+    ofCronJob: [],
     pods: [],
     learned: NOTHING_LEARNED,
     defaults: DEFAULTS,

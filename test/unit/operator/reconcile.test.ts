@@ -12,11 +12,10 @@ import type { KubeObject } from '../../../operator/kube/object.ts'
 import type { CachedSchedule } from '../../../operator/model.ts'
 import { Notices } from '../../../operator/notices.ts'
 import { Reconciler } from '../../../operator/reconcile.ts'
-import { DEFAULTS, NOW, at, ended, job, liveCronJob, pod, schedule } from './fixtures.ts'
+import { DEFAULTS, NOW, at, ended, job, liveCronJob, pod, remembering, schedule } from './fixtures.ts'
 
 const KEY = 'compliance/nightly'
 const log = pino({ enabled: false })
-const clock = { ...systemClock, date: () => new Date(NOW) }
 
 const refused = (status: number, reason = '') => new KubeError(status, { message: 'the words', reason })
 const invalid = new KubeError(422, {
@@ -64,8 +63,11 @@ type World = { schedule?: CachedSchedule; rushed?: boolean; cronJob?: boolean }
 
 function reconciler(
   api: ReturnType<typeof fakeApi>,
-  { schedule: given = schedule(), rushed = false, cronJob = false }: World = {},
+  { schedule: of = schedule({}, { createdAt: at(-1) }), rushed = false, cronJob = false }: World = {},
 ) {
+  const given = cronJob ? remembering(of) : of
+  let passed = 0
+  const clock = { ...systemClock, date: () => new Date(NOW + passed) }
   const caches: Caches = createCaches({
     client: api.client,
     namespaces: undefined,
@@ -92,6 +94,7 @@ function reconciler(
   return {
     reconcile: (failures = 0, wasPutOff = false) => made.reconcile(KEY, { failures, wasPutOff }),
     startTerm: () => made.startTerm(),
+    passes: (milliseconds: number) => void (passed += milliseconds),
     caches,
     events,
     notices,
@@ -179,22 +182,42 @@ describe('a reconcile', () => {
   })
 
   it('writes once a CronJob that the API server does not keep as it was sent', async () => {
+    const spec = { schedule: 'other' }
     const api = fakeApi({
       'create cronjobs': (object) => ({
         ...object,
         metadata: { ...object.metadata, uid: 'u', resourceVersion: '7' },
-        spec: { ...(object['spec'] as object), schedule: 'other' },
+        spec,
       }),
     })
     const { reconcile, caches } = reconciler(api)
     await reconcile()
-    const stored = {
-      ...liveCronJob(schedule(), ({ spec }) => (spec.schedule = 'other')),
-      resourceVersion: '7',
-    }
+    const status = api.calls.at(-1)?.object['status']
+    const stored = { ...liveCronJob(schedule(), (object) => (object.spec = spec)), resourceVersion: '7' }
     caches.cronJobs.store.set(stored)
+    caches.schedules.store.set({ ...schedule(), status: status as object })
     await reconcile()
     expect(api.names().filter((name) => name.endsWith('cronjobs'))).toEqual(['create cronjobs'])
+  })
+
+  it('makes nothing more for a schedule that is gone, whatever happens to its CronJob', async () => {
+    const gone = refused(404, 'NotFound')
+    const api = fakeApi({ 'status validationschedules': () => gone, 'get validationschedules': () => gone })
+    const { reconcile, events, passes } = reconciler(api)
+    expect(await reconcile()).toEqual({ kind: 'done', requeueAt: NOW + 60_000 })
+    expect(await reconcile()).toEqual({ kind: 'done', requeueAt: NOW + 60_000 })
+    expect(api.names()).toEqual(['create cronjobs', 'status validationschedules'])
+    passes(60_000)
+    await reconcile()
+    expect(api.names().slice(2)).toEqual(['get validationschedules'])
+    expect(events.map(({ reason }) => reason)).toEqual(['CronJobCreated'])
+  })
+
+  it('looks before it makes the first CronJob of an old schedule, which may be gone', async () => {
+    const api = fakeApi({ 'get validationschedules': () => refused(404, 'NotFound') })
+    const { reconcile } = reconciler(api, { schedule: schedule({}, { createdAt: at(-61) }) })
+    expect((await reconcile()).kind).toBe('done')
+    expect(api.names()).toEqual(['get validationschedules'])
   })
 })
 
@@ -251,7 +274,7 @@ describe('a CronJob that cannot be written', () => {
 describe('a status that cannot be written', () => {
   it.each([
     ['it has changed', refused(409, 'Conflict'), { kind: 'stale' }],
-    ['the schedule is gone', refused(404, 'NotFound'), { kind: 'stale' }],
+    ['the schedule is gone', refused(404, 'NotFound'), { kind: 'done', requeueAt: NOW + 60_000 }],
     ['the CRD refuses it', invalid, { kind: 'backOff', atLeast: 0 }],
   ])('because %s: tells no events about it', async (_why, error, result) => {
     const api = fakeApi({ 'status validationschedules': () => error })

@@ -1,3 +1,4 @@
+import { digestOf } from '../../../operator/digest.ts'
 import { projectCronJob, projectJob } from '../../../operator/model.ts'
 import type { KubeObject } from '../../../operator/kube/object.ts'
 import type { Learned } from '../../../operator/plan/live-reads.ts'
@@ -38,8 +39,14 @@ export function carryOut(start: PlanInput): Outcome {
 function step(input: PlanInput, next: Exclude<Plan, { kind: 'nothing' | 'settled' }>): PlanInput {
   const { learned } = input
   if (next.kind === 'write') {
-    const cronJob = projectCronJob(stored(next.step.body, `cron-job-uid`, input.now))
-    return { ...input, cronJob, learned: { ...learned, cronJob, write: { kind: 'done' } } }
+    const { step } = next
+    if (step.kind === 'suspend') {
+      const cronJob = { ...step.cronJob, slots: { ...step.cronJob.slots, suspend: step.suspend } }
+      return { ...input, cronJob, learned: { ...learned, cronJob } }
+    }
+    const cronJob = projectCronJob(stored(step.body, `cron-job-uid`, input.now))
+    const written = { uid: cronJob.uid, sentHash: digestOf(step.body['spec']), storedHash: cronJob.specHash }
+    return { ...input, cronJob, written, learned: { ...learned, cronJob, write: { kind: 'done' } } }
   }
   if (next.kind === 'run') {
     const made = projectJob(stored(next.job, `uid-of-${next.job.metadata.name}`, input.now))

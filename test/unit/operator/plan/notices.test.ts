@@ -3,7 +3,19 @@ import { standingNotices } from '../../../../operator/plan/notices.ts'
 import type { Notice } from '../../../../operator/plan/notices.ts'
 import type { PlanInput } from '../../../../operator/plan/plan.ts'
 import { NOTHING_LEARNED } from '../../../../operator/plan/live-reads.ts'
-import { NOW, at, ended, endedPod, input, job, liveCronJob, pod, schedule, summary } from '../fixtures.ts'
+import {
+  NOW,
+  at,
+  ended,
+  endedPod,
+  input,
+  job,
+  liveCronJob,
+  remembering,
+  pod,
+  schedule,
+  summary,
+} from '../fixtures.ts'
 import { carryOut } from '../simulation.ts'
 
 /** `nightly` with its CronJob and a status that says so, and then this. */
@@ -117,7 +129,7 @@ describe('of a run that does not get on', () => {
 })
 
 it('of skipped slots the last is named, and why', () => {
-  const of = schedule({ schedule: '*/10 * * * *', startingDeadlineSeconds: 60 })
+  const of = remembering(schedule({ schedule: '*/10 * * * *', startingDeadlineSeconds: 60 }))
   const { notices } = happens({ schedule: of, plannedAt: NOW - 1_500_000 })
   expect(notices).toMatchObject([
     {

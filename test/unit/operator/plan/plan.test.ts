@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import type { CachedPod } from '../../../../operator/model.ts'
+import type { ValidationScheduleStatus } from '../../../../crds/validation-schedule.ts'
+import type { CachedJob, CachedPod } from '../../../../operator/model.ts'
 import { NOTHING_LEARNED } from '../../../../operator/plan/live-reads.ts'
 import { runNowName } from '../../../../operator/plan/names.ts'
 import { plan } from '../../../../operator/plan/plan.ts'
@@ -61,7 +62,7 @@ describe('a schedule', () => {
     }
     const { settled, events } = carryOut({ ...world, schedule: changed })
     expect(events).toMatchObject([
-      { reason: 'CronJobUpdated', note: expect.stringContaining('spec.schedule') },
+      { reason: 'CronJobUpdated', note: expect.stringContaining('generation 2 of the schedule') },
     ])
     expect(settled?.status).toMatchObject({ observedGeneration: 2, nextScheduleTime: '2026-11-24T05:00:00Z' })
   })
@@ -145,13 +146,75 @@ describe('a spec that is refused', () => {
   })
 })
 
+describe('the brake of a spec that cannot be used', () => {
+  const world = settledWorld()
+  const message = (status: ValidationScheduleStatus | undefined): string =>
+    status?.conditions?.find(({ type }) => type === 'Ready')?.message ?? ''
+  /** The same schedule with another spec, which the API server has refused. */
+  const refused = (spec: object, from: PlanInput = world): PlanInput => ({
+    ...from,
+    schedule: schedule(
+      { timeZone: 'Mars/Base', ...spec },
+      { generation: from.schedule.generation + 1, status: from.schedule.status },
+    ),
+    learned: { ...NOTHING_LEARNED, write: { kind: 'refused', message: 'unknown time zone Mars/Base' } },
+  })
+
+  it('is the one field that is written, at the version that was seen; and it is let go the same way', () => {
+    const running = carryOut(refused({}))
+    expect(running.plans.map(({ kind }) => kind)).toEqual(['settled'])
+    const braked = carryOut({ ...refused({ suspend: true }, running.after) })
+    expect(braked.plans[0]).toMatchObject({
+      kind: 'write',
+      step: { kind: 'suspend', suspend: true, cronJob: { resourceVersion: '200' } },
+    })
+    expect(reasons(braked.events)).toContain('CronJobUpdated')
+    expect(braked.settled?.status?.cronJob).toMatchObject({ suspended: true })
+    expect(message(braked.settled?.status)).toContain('is suspended')
+    const letGo = carryOut({ ...refused({}, braked.after) })
+    expect(letGo.plans[0]).toMatchObject({ kind: 'write', step: { kind: 'suspend', suspend: false } })
+    expect(letGo.settled?.status?.cronJob).toMatchObject({ suspended: false })
+  })
+
+  it('says why it does not hold', () => {
+    const start = refused({ suspend: true })
+    const suspension = { message: 'patch is forbidden', recheckAt: NOW + 60_000 }
+    const { settled } = carryOut({ ...start, learned: { ...start.learned, suspension } })
+    expect(message(settled?.status)).toContain('not suspended, and cannot be: patch is forbidden')
+    expect(settled?.status?.cronJob).toMatchObject({ suspended: false })
+    expect(settled?.requeueAt).toBe(NOW + 60_000)
+  })
+
+  it('is put on by the operator where its limits do not allow the spec, until they do', () => {
+    const limited = { ...world, defaults: { ...DEFAULTS, allowedImages: ['other.example/*'] } }
+    const own = { job: { pod: { image: 'registry.example/own:1' } } }
+    const asked = schedule(own, { generation: 2, status: world.schedule.status })
+    const stopped = carryOut({ ...limited, schedule: asked })
+    expect(stopped.plans.map(({ kind }) => kind)).toEqual(['write', 'settled'])
+    expect(message(stopped.settled?.status)).toContain('suspended until the spec is allowed')
+    expect(condition(stopped.settled?.status, 'Stalled')).toBe('True/NotAllowed')
+    expect(carryOut(stopped.after).plans).toMatchObject([{ kind: 'settled', status: undefined }])
+
+    const morning = NOW + 86_400_000
+    const missed = carryOut({ ...stopped.after, now: morning, plannedAt: morning - 82_000_000 })
+    expect(missed.events).toMatchObject([
+      { reason: 'SlotSkipped', note: expect.stringContaining('do not allow the spec') as string },
+    ])
+    expect(missed.settled?.requeueAt).toBeGreaterThan(morning)
+
+    const allowed = carryOut({ ...stopped.after, defaults: DEFAULTS })
+    expect(allowed.plans[0]).toMatchObject({ kind: 'write', step: { kind: 'replace', why: 'updated' } })
+    expect(allowed.settled?.status?.cronJob).toMatchObject({ suspended: false })
+  })
+})
+
 describe('a CronJob', () => {
   const world = settledWorld()
 
   it('that was edited is repaired, at the version that was seen', () => {
     const cronJob = liveCronJob(schedule(), ({ spec, metadata }) => {
       spec.suspend = true
-      metadata.managedFields.push({ manager: 'kubectl-edit', fieldsV1: { 'f:spec': { 'f:suspend': {} } } })
+      metadata.managedFields.push({ manager: 'kubectl-edit', time: at(0), fieldsV1: {} })
     })
     const first = plan({ ...world, cronJob })
     expect(first).toMatchObject({
@@ -159,7 +222,7 @@ describe('a CronJob', () => {
       step: {
         kind: 'replace',
         why: 'repaired',
-        difference: 'spec.suspend',
+        difference: expect.stringContaining('kubectl-edit') as string,
         body: { metadata: { resourceVersion: '200', uid: 'cron-job-uid' } },
       },
     })
@@ -167,27 +230,25 @@ describe('a CronJob', () => {
   })
 
   it.each([
-    ['keeps the time since when it fires so, whatever else changes', { backoffLimit: 0 }, {}, at(-86_400)],
-    ['fires anew from now on with another schedule', {}, { schedule: '0 5 * * *' }, at(0)],
-    ['fires anew from now on in another zone', {}, { timeZone: 'Asia/Tokyo' }, at(0)],
-    ['fires anew from now on when it is resumed', {}, { suspend: false }, at(0)],
+    ['keeps the time since when it fires so, whatever else changes', { backoffLimit: 0 }, {}, at(0)],
+    ['fires anew from now on with another schedule', {}, { schedule: '0 5 * * *' }, at(3600)],
+    ['fires anew from now on in another zone', {}, { timeZone: 'Asia/Tokyo' }, at(3600)],
+    ['fires anew from now on when it is resumed', {}, { suspend: false }, at(3600)],
   ])('%s', (_what, job, spec, since) => {
-    const before = schedule({ suspend: 'suspend' in spec })
-    const cronJob = liveCronJob(before, ({ metadata }) => {
-      metadata.annotations['rapidrmf.io/slots-since'] = at(-86_400)
-    })
-    const changed = schedule({ suspend: before.spec.suspend, job, ...spec }, { generation: 2 })
-    const annotations = { 'rapidrmf.io/slots-since': since }
-    expect(plan({ ...world, schedule: changed, cronJob })).toMatchObject({
-      kind: 'write',
-      step: { body: { metadata: { annotations } } },
-    })
+    const before = settledWorld({ schedule: schedule({ suspend: 'suspend' in spec }) })
+    const { status } = before.schedule
+    const changed = schedule({ suspend: 'suspend' in spec, job, ...spec }, { generation: 2, status })
+    const { settled } = carryOut({ ...before, schedule: changed, now: NOW + 3_600_000 })
+    expect(settled?.status?.cronJob).toMatchObject({ slotsSince: since })
   })
 
   it('is updated, not repaired, when the operator itself wants something else', () => {
     const { events } = carryOut({ ...world, defaults: { image: 'registry.example/rapidrmf:1.2.4' } })
     expect(events).toMatchObject([
-      { reason: 'CronJobUpdated', note: expect.stringContaining('image') as string },
+      {
+        reason: 'CronJobUpdated',
+        note: expect.stringContaining('the operator, or its configuration') as string,
+      },
     ])
   })
 
@@ -213,20 +274,74 @@ describe('a CronJob', () => {
     const cronJob = liveCronJob(schedule(), ({ metadata }) => {
       metadata.ownerReferences = undefined
       metadata.labels['rapidrmf.io/schedule-uid'] = 'an older uid'
+      metadata.uid = 'unknown'
     })
     expect(plan({ ...world, cronJob })).toMatchObject({ kind: 'write', step: { why: 'adopted' } })
   })
 
-  it('of a deleted schedule of the same name is waited for', () => {
+  it('without owner and labels is still ours, if the status knows its UID', () => {
+    const cronJob = liveCronJob(schedule(), ({ metadata }) => {
+      Object.assign(metadata, { ownerReferences: undefined, labels: {}, annotations: {} })
+    })
+    expect(plan({ ...world, cronJob })).toMatchObject({ kind: 'write', step: { why: 'repaired' } })
+  })
+
+  it('of a deleted schedule of the same name is waited for, but not for long', () => {
+    const young = schedule({}, { createdAt: at(-4) })
     const cronJob = liveCronJob(schedule({}, { uid: 'older' }))
+    const { settled, plans, after } = carryOut(input({ schedule: young, cronJob, written: undefined }))
+    expect(plans).toHaveLength(1)
+    const ready = settled?.status?.conditions?.find(({ type }) => type === 'Ready')
+    expect(ready).toMatchObject({ status: 'False', reason: 'WaitingForCleanup' })
+    expect(ready?.message).not.toContain('being deleted')
+    expect(settled?.requeueAt).toBe(NOW + 6000)
+    const later = carryOut({ ...after, now: NOW + 6000 })
+    expect(later.plans[0]).toMatchObject({
+      kind: 'write',
+      step: {
+        why: 'adopted',
+        body: {
+          metadata: {
+            uid: 'cron-job-uid',
+            resourceVersion: '200',
+            labels: { 'rapidrmf.io/schedule-uid': 'schedule-uid' },
+            ownerReferences: [{ uid: 'schedule-uid', controller: true }],
+          },
+        },
+      },
+    })
+    expect(condition(later.settled?.status, 'Ready')).toBe('True/CronJobReady')
+  })
+
+  it('of which a Job of an earlier schedule goes on says what its next slot waits for', () => {
+    const messageOf = (ofCronJob: readonly CachedJob[]) =>
+      carryOut({ ...world, ofCronJob }).after.schedule.status.conditions?.[1]?.message
+    const old = job('1', { scheduleUid: 'older' })
+    expect(messageOf([old])).toContain(`waits for ${old.name}, of a deleted schedule`)
+    expect(carryOut({ ...world, ofCronJob: [old] }).settled?.status).not.toHaveProperty('active')
+    expect(messageOf([{ ...old, ...ended() }, job('2')])).toBe('the CronJob is what the spec asks for')
+  })
+
+  it('that is being deleted is waited for, however long, and what holds it is named', () => {
+    const cronJob = liveCronJob(schedule(), ({ metadata }) => {
+      Object.assign(metadata, { deletionTimestamp: at(-60), finalizers: ['example.com/held'] })
+    })
     const { settled, plans } = carryOut({ ...world, cronJob })
     expect(plans).toHaveLength(1)
-    expect(condition(settled?.status, 'Ready')).toBe('False/WaitingForCleanup')
+    expect(settled?.status?.conditions).toContainEqual(
+      expect.objectContaining({
+        reason: 'WaitingForCleanup',
+        message: expect.stringContaining('being deleted; its finalizers hold it: example.com/held') as string,
+      }),
+    )
     expect(settled?.requeueAt).toBe(NOW + 5000)
   })
 
   it.each<[string, (object: Raw) => unknown]>([
-    ['of nobody', (object) => Object.assign(object.metadata, { ownerReferences: undefined, labels: {} })],
+    [
+      'of nobody',
+      ({ metadata }) => Object.assign(metadata, { ownerReferences: undefined, labels: {}, uid: 'theirs' }),
+    ],
     [
       'of somebody else',
       (object) => Object.assign(object.metadata.ownerReferences[0], { uid: 'x', kind: 'App', name: 'shop' }),
@@ -343,7 +458,9 @@ describe('a run', () => {
     ]
     expect(carryOut({ ...world, jobs: strangers }).settled?.status).toBeUndefined()
     // A CronJob that has our name and is not controlled by the schedule has no runs of ours.
-    const foreign = liveCronJob(schedule(), ({ metadata }) => (metadata.ownerReferences[0].uid = 'x'))
+    const foreign = liveCronJob(schedule(), ({ metadata }) => {
+      Object.assign(metadata.ownerReferences[0], { uid: 'x', kind: 'App' })
+    })
     const { settled } = carryOut({ ...world, cronJob: foreign, jobs: [job('1')] })
     expect(settled?.status).not.toHaveProperty('active')
   })
@@ -352,7 +469,7 @@ describe('a run', () => {
     const running = carryOut({ ...world, jobs: [job('1')], pods: [pod('1')] }).after
     const cronJob = liveCronJob(schedule(), ({ metadata }) => (metadata.uid = 'made-again'))
     const still = carryOut({ ...running, cronJob })
-    expect(still.settled?.status).toBeUndefined()
+    expect(still.after.schedule.status.active).toEqual(running.schedule.status.active)
     const over = carryOut({
       ...running,
       cronJob,
@@ -503,9 +620,8 @@ describe('a run request', () => {
   })
 
   it('works while suspended', () => {
-    const suspended = settledWorld({ schedule: schedule({ suspend: true }) }).schedule
-    const cronJob = liveCronJob(suspended)
-    expect(carryOut(asking('a', { schedule: suspended, cronJob })).plans[0]).toMatchObject({ kind: 'run' })
+    const suspended = settledWorld({ schedule: schedule({ suspend: true }) })
+    expect(carryOut(asking('a', suspended)).plans[0]).toMatchObject({ kind: 'run' })
   })
 
   it('is refused, and stays open, while the spec is', () => {

@@ -7,7 +7,8 @@ import { NOW, at, job, schedule } from '../fixtures.ts'
 const everyTenMinutes = schedule({ schedule: '*/10 * * * *', startingDeadlineSeconds: 60 })
 const slots = (change: Partial<SlotInput>) => {
   const { skipped, decidedAt } = skippedSlots({
-    schedule: everyTenMinutes,
+    slots: everyTenMinutes.spec,
+    status: {},
     since: at(-86_400),
     jobs: [],
     now: NOW,
@@ -34,7 +35,7 @@ describe('a slot without a run', () => {
   it('is skipped when a later one is run in its place', () => {
     const schedule_ = schedule({ schedule: '*/10 * * * *', startingDeadlineSeconds: 3600 })
     const jobs = [ran(-1200), ran(600, 660)]
-    const change = { schedule: schedule_, since: at(-1500), jobs }
+    const change = { slots: schedule_.spec, since: at(-1500), jobs }
     expect(slots({ ...change, now: NOW + 661_000, toldUntil: NOW + 500_000 }).skipped).toEqual([
       [at(-600), 'superseded'],
       [at(0), 'superseded'],
@@ -55,9 +56,10 @@ describe('a slot without a run', () => {
   it('of a suspended schedule, or of none, is nothing', () => {
     const change = { now: NOW + 120_000, toldUntil: NOW }
     expect(
-      slots({ ...change, schedule: schedule({ suspend: true, schedule: '*/10 * * * *' }) }).skipped,
+      slots({ ...change, slots: schedule({ suspend: true, schedule: '*/10 * * * *' }).spec }).skipped,
     ).toEqual([])
     expect(slots({ ...change, since: '' }).skipped).toEqual([])
+    expect(slots({ ...change, slots: undefined }).skipped).toEqual([])
   })
 })
 

@@ -1,0 +1,19 @@
+import { createHash } from 'node:crypto'
+
+/** 128 bits: enough that nobody makes a second value with the same digest. */
+const HEX_DIGITS = 32
+
+/** A short digest of a JSON value. The order of an object's keys does not count: API servers may write them differently. */
+export function digestOf(value: unknown): string {
+  return createHash('sha256')
+    .update(JSON.stringify(sorted(value)))
+    .digest('hex')
+    .slice(0, HEX_DIGITS)
+}
+
+function sorted(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(sorted)
+  if (typeof value !== 'object' || value === null) return value
+  const entries = Object.entries(value).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return Object.fromEntries(entries.map(([key, field]) => [key, sorted(field)]))
+}
