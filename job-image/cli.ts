@@ -11,6 +11,7 @@ import { rulesCommand } from './commands/rules.ts'
 import { runsGroup } from './commands/runs.ts'
 import { schedulerCommand } from './commands/scheduler.ts'
 import { schedulesCommand } from './commands/schedules.ts'
+import { systemsGroup } from './commands/systems.ts'
 import { EXIT, asError, exitCodeOf } from './errors.ts'
 import { write } from './io.ts'
 import type { Action, Io } from './io.ts'
@@ -27,6 +28,7 @@ const app = subcommands({
     results: resultsCommand,
     catalog: catalogCommand,
     inventory: inventoryCommand,
+    systems: systemsGroup,
     rules: rulesCommand,
     notify: notifyCommand,
     config: configCommand,

@@ -87,7 +87,7 @@ export const systemsCommand = command({
       const { orderSystems, whyNoFigures } = await import('../run/run-figures.ts')
       const { systemJson } = await import('../run/run-detail.ts')
       const { SYSTEM_COLUMNS } = await import('../output/run-detail.ts')
-      const { run, rows } = await readRun(options, io, (client, { id }) => listRunSystems(client, id))
+      const { run, rows } = await readRun(options, io, listRunSystems)
       return print(options, io, {
         rows: orderSystems(rows, sort),
         columns: SYSTEM_COLUMNS,

@@ -48,8 +48,13 @@ function wantedValues({ environment, system }: SystemFilter): [string | null, st
   return [environment ?? null, system === undefined ? null : likePattern(system)]
 }
 
+/** The condition on `systems s` that a filter means; its parameters come first. */
+export function wantedSystems(filter: SystemFilter): { condition: string; values: unknown[] } {
+  return { condition: WANTED, values: wantedValues(filter) }
+}
+
 /** `*` and `?` as LIKE knows them; what LIKE would take for a wildcard stands for itself. */
-function likePattern(glob: string): string {
+export function likePattern(glob: string): string {
   return glob
     .replaceAll(/[\\%_]/g, String.raw`\$&`)
     .replaceAll('*', '%')

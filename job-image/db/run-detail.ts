@@ -1,10 +1,13 @@
 import type { Client } from 'pg'
+import type { JobRun } from './job-runs.ts'
 
 /** What a run says about one of its systems. */
 export type RunSystem = {
   readonly system_id: number
-  /** Null: the system was deleted since. */
+  /** Null: the system was deleted since, and not by `systems remove`, which notes the name with the run. */
   readonly system: string | null
+  /** The system is no longer in the database. */
+  readonly removed: boolean
   readonly state: 'pending' | 'done' | 'error'
   readonly error: string | null
   readonly pass: number
@@ -17,14 +20,21 @@ export type RunSystem = {
 }
 
 /** The systems of a run by name: one short row each, of 10,000 systems about 2 MB. */
-export async function listRunSystems(client: Client, runId: number): Promise<RunSystem[]> {
+export async function listRunSystems(
+  client: Client,
+  { id, attributes }: Pick<JobRun, 'id' | 'attributes'>,
+): Promise<RunSystem[]> {
   const { rows } = await client.query<RunSystem>(
-    `SELECT q.system_id, s.name AS system, q.state, q.error, q.pass, q.fail, q.insufficient_evidence, q.unknown,
+    `SELECT q.system_id, s.name AS system, s.id IS NULL AS removed, q.state, q.error, q.pass, q.fail, q.insufficient_evidence, q.unknown,
             q.results_run_id, q.decided_at
        FROM job_run_systems q LEFT JOIN systems s ON s.id = q.system_id
       WHERE q.job_run_id = $1
       ORDER BY s.name, q.system_id`,
-    [runId],
+    [id],
   )
-  return rows
+  const names = (attributes?.['removed_systems'] ?? {}) as Readonly<Record<string, unknown>>
+  return rows.map((row) => {
+    const name = row.removed ? names[row.system_id] : undefined
+    return typeof name === 'string' ? { ...row, system: name } : row
+  })
 }

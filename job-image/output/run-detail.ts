@@ -121,7 +121,10 @@ function section<Row>(
   return `\n${title}\n${renderTable(columns, rows.slice(0, MAX_SYSTEMS), { width })}${tail}`
 }
 
-const nameOf = ({ system, system_id }: RunSystem): string => system ?? `(deleted, id ${system_id})`
+const nameOf = ({ system, system_id, removed }: RunSystem): string => {
+  if (system === null) return `(deleted, id ${system_id})`
+  return removed ? `${system} (removed)` : system
+}
 
 const ATTEMPT_COLUMNS: readonly Column<Attempt>[] = [
   { title: '#', value: ({ attempt }) => attempt, align: 'right' },

@@ -29,7 +29,7 @@ export async function runDetail(client: Client, run: JobRun): Promise<RunDetail>
     // A closed run's counts are its row's: prune may have removed systems since.
     counts: run.status === 'running' ? countsOf(await runTotals(client, run), scopeOf(run)) : counts,
     attempts: await listAttempts(client, run.id),
-    systems: await listRunSystems(client, run.id),
+    systems: await listRunSystems(client, run),
   }
 }
 
