@@ -1,19 +1,29 @@
-// npm run cluster [-- --scheduler] [-- --kubeconfig FILE]: keeps a Kubernetes control plane up until Ctrl-C, the same
-// that the tests use.
+// npm run cluster: keeps a Kubernetes control plane up until Ctrl-C, the same that the tests use.
+import { command, flag, option, string } from 'cmd-ts'
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { parseArgs } from 'node:util'
 import { CONTROL_PLANE, findBinaries } from '../test/cluster/binaries.ts'
 import { connect } from '../test/cluster/client.ts'
 import { startCluster } from '../test/cluster/cluster.ts'
+import { readCommandLine } from './command-line.ts'
 
-const { values: options } = parseArgs({
-  options: {
-    scheduler: { type: 'boolean', default: false },
-    kubeconfig: { type: 'string', default: join(import.meta.dirname, '../.cache/cluster/kubeconfig') },
+const parser = command({
+  name: 'npm run cluster --',
+  description: 'Keeps a Kubernetes control plane without nodes up until Ctrl-C',
+  args: {
+    scheduler: flag({ long: 'scheduler', description: 'With the scheduler of Kubernetes' }),
+    kubeconfig: option({
+      long: 'kubeconfig',
+      type: string,
+      defaultValue: () => join(import.meta.dirname, '../.cache/cluster/kubeconfig'),
+      description: 'Where to write its kubeconfig. Default: .cache/cluster/kubeconfig',
+    }),
   },
+  examples: [{ description: 'A second one', command: 'npm run cluster -- --kubeconfig /tmp/kubeconfig' }],
+  handler: (given) => given,
 })
+const options = await readCommandLine(parser, ['--scheduler', '--kubeconfig', '--help'])
 const kubeconfig = resolve(options.kubeconfig)
 
 const say = (text: string): boolean => process.stdout.write(`${text}\n`)

@@ -45,10 +45,19 @@ export function postgres(password: string): object[] {
   ]
 }
 
+/** Where the sample systems go. */
+export type SamplePlace = {
+  readonly environment: string
+  /** A file of `examples` that has this environment. */
+  readonly config: string
+  /** The database has controls already: they are those of every environment, and stay as they are. */
+  readonly hasControls: boolean
+}
+
 /** The tables, NIST SP 800-53 rev5 and the sample systems, by the commands that a person would use. */
-export function sampleData(image: string): object[] {
+export function sampleData(image: string, { environment, config, hasControls }: SamplePlace): object[] {
   const evidence = readdirSync(join(EXAMPLES, 'evidence'))
-  const files = { 'inventory.yaml': 'inventory.yaml', 'config.yaml': 'config.yaml' }
+  const files = { 'inventory.yaml': 'inventory.yaml', 'config.yaml': config }
   const paths = { ...files, ...Object.fromEntries(evidence.map((name) => [name, `evidence/${name}`])) }
   const data = Object.fromEntries(
     Object.entries(paths).map(([key, path]) => [key, readFileSync(join(EXAMPLES, path), 'utf8')]),
@@ -76,9 +85,11 @@ export function sampleData(image: string): object[] {
             securityContext: POD_SECURITY,
             initContainers: [
               command('migrate', 'db', 'migrate'),
-              command('catalog', 'catalog', 'import', '--builtin', 'nist-800-53-rev5'),
+              ...(hasControls
+                ? []
+                : [command('catalog', 'catalog', 'import', '--builtin', 'nist-800-53-rev5')]),
             ],
-            containers: [command('inventory', 'inventory', 'apply', 'inventory.yaml')],
+            containers: [command('inventory', 'inventory', 'apply', 'inventory.yaml', '--env', environment)],
             volumes: [
               {
                 name: 'data',
@@ -96,14 +107,17 @@ export function sampleData(image: string): object[] {
 }
 
 /** Of the chart: a schedule that fires each minute. */
-export function chartValues(): object {
+export function chartValues({ environment }: SamplePlace): object {
   return {
-    config: { create: true },
+    config: {
+      create: true,
+      data: `environments:\n  ${environment}:\n    database_url: \${DATABASE_URL}\n`,
+    },
     database: { existingSecret: 'rapidrmf-db', migrate: false },
     sample: {
       create: true,
       name: 'every-minute',
-      spec: { schedule: '* * * * *', successfulJobsHistoryLimit: 2 },
+      spec: { environment, schedule: '* * * * *', successfulJobsHistoryLimit: 2 },
     },
   }
 }

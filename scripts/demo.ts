@@ -1,32 +1,50 @@
 // npm run demo: all of it at work, in one command. As root on a Debian machine it brings up a cluster with a node, and
 // takes it down again; with `--context NAME` it uses a cluster of your own (kind, k3d) and leaves only the CRD behind.
-// `--once` ends after the first run; `--database-url URL` uses that database instead of one of the demonstration's own.
+import { command, flag, option, optional, string } from 'cmd-ts'
 import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { parseArgs, styleText } from 'node:util'
+import { styleText } from 'node:util'
 import { findHelm } from '../test/chart/helm.ts'
 import { kubeconfig } from '../test/cluster/access.ts'
 import { findBinaries } from '../test/cluster/binaries.ts'
 import { startE2eCluster } from '../test/e2e/cluster.ts'
 import { VERSION } from '../test/image/images.ts'
+import { readCommandLine, runScript } from './command-line.ts'
 import { chartValues, postgres, sampleData, secret } from './demo-objects.ts'
+import type { SamplePlace } from './demo-objects.ts'
+import { SAMPLE_ENVIRONMENT, inspectDatabase } from './sample-systems.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const NAMESPACE = 'rapidrmf-demo'
 const SCHEDULE = 'every-minute'
 const IMAGE = `rapidrmf-job:${VERSION}`
 
-const { values: options } = parseArgs({
-  options: {
-    context: { type: 'string' },
-    'database-url': { type: 'string' },
-    once: { type: 'boolean', default: false },
+const parser = command({
+  name: 'npm run demo --',
+  description:
+    'Shows operator, chart and runs at work on a cluster of its own (as root on Debian), or on one of yours',
+  args: {
+    context: option({
+      long: 'context',
+      type: optional(string),
+      description: 'Use the cluster of this kube context; only the CRD stays behind',
+    }),
+    databaseUrl: option({
+      long: 'database-url',
+      type: optional(string),
+      description: 'Use this database, as pods and this machine reach it, and not one of its own',
+    }),
+    yes: flag({ long: 'yes', description: 'Use the database although it holds systems' }),
+    once: flag({ long: 'once', description: 'End after the first run' }),
   },
+  examples: [{ description: 'On kind or k3d', command: 'npm run demo -- --context kind-kind' }],
+  handler: (given) => given,
 })
+const options = await readCommandLine(parser, ['--context', '--database-url', '--yes', '--once', '--help'])
 
 const started = Date.now()
 const stop = new AbortController()
@@ -82,7 +100,7 @@ async function ownCluster(): Promise<Stage> {
     kubectl: [cluster.kubectl],
     helm: [cluster.helm],
     env: { ...process.env, KUBECONFIG: file },
-    databaseUrl: options['database-url'] ?? cluster.postgresUrl,
+    databaseUrl: options.databaseUrl ?? cluster.postgresUrl,
     end: async () => {
       rmSync(folder, { recursive: true, force: true })
       await cluster.stop()
@@ -103,7 +121,7 @@ async function yourCluster(context: string): Promise<Stage> {
     kubectl: [kubectl, '--context', context],
     helm: [helm.program, '--kube-context', context],
     env: process.env,
-    databaseUrl: options['database-url'],
+    databaseUrl: options.databaseUrl,
     end: async () => {
       await run(stage, 'helm', ['uninstall', 'rapidrmf', '--ignore-not-found', '--wait'])
       await run(stage, 'kubectl', ['delete', 'namespace', NAMESPACE, '--ignore-not-found', '--wait=false'])
@@ -127,7 +145,15 @@ function apply(stage: Stage, objects: readonly object[]): Promise<string> {
   return run(stage, 'kubectl', ['apply', '--filename=-'], JSON.stringify(list))
 }
 
-async function install(stage: Stage): Promise<void> {
+/** In a database of the user's the samples have an environment of their own. */
+async function samplePlace(): Promise<SamplePlace> {
+  const { databaseUrl: url, yes } = options
+  if (url === undefined) return { environment: 'production', config: 'config.yaml', hasControls: false }
+  const { controls } = await inspectDatabase(url, SAMPLE_ENVIRONMENT, yes)
+  return { environment: SAMPLE_ENVIRONMENT, config: 'quickstart.yaml', hasControls: controls > 0 }
+}
+
+async function install(stage: Stage, place: SamplePlace): Promise<void> {
   await run(stage, 'kubectl', ['create', 'namespace', NAMESPACE])
   const password = randomBytes(18).toString('base64url')
   if (stage.databaseUrl === undefined) {
@@ -136,11 +162,11 @@ async function install(stage: Stage): Promise<void> {
     say('PostgreSQL is up in the cluster')
   }
   const url = stage.databaseUrl ?? `postgresql://postgres:${password}@postgres:5432/postgres`
-  await apply(stage, [secret(url), ...sampleData(IMAGE)])
+  await apply(stage, [secret(url), ...sampleData(IMAGE, place)])
   await run(stage, 'kubectl', ['wait', 'job/sample-data', '--for=condition=Complete', '--timeout=180s'])
   say('tables, NIST SP 800-53 rev5 and six sample systems are in the database')
   const chart = ['upgrade', '--install', 'rapidrmf', join(ROOT, 'helm/rapidrmf'), '--wait', '--timeout=3m']
-  await run(stage, 'helm', [...chart, '--values=-'], JSON.stringify(chartValues()))
+  await run(stage, 'helm', [...chart, '--values=-'], JSON.stringify(chartValues(place)))
   say('the chart is installed: the operator runs, a schedule fires each minute')
 }
 
@@ -181,9 +207,9 @@ function runsTable(url: string): string {
   return stdout || stderr
 }
 
-async function demonstrate(stage: Stage): Promise<void> {
+async function demonstrate(stage: Stage, place: SamplePlace): Promise<void> {
   stop.signal.throwIfAborted()
-  await install(stage)
+  await install(stage, place)
   await runNow(stage)
   await look(stage)
   if (options.once) return
@@ -194,18 +220,22 @@ async function demonstrate(stage: Stage): Promise<void> {
   }
 }
 
-try {
+async function demo(): Promise<void> {
+  const place = await samplePlace()
   const stage = await (options.context === undefined ? ownCluster() : yourCluster(options.context))
   try {
-    await demonstrate(stage)
+    await demonstrate(stage, place)
   } finally {
     say('ending it …')
     await stage.end()
   }
-} catch (error) {
-  // What was interrupted has failed because of it.
-  if (!stop.signal.aborted) {
-    process.stderr.write(`demo: ${(error as Error).message}\n`)
-    process.exitCode = 1
-  }
 }
+
+await runScript('demo', async () => {
+  try {
+    await demo()
+  } catch (error) {
+    // What was interrupted has failed because of it.
+    if (!stop.signal.aborted) throw error
+  }
+})

@@ -1,20 +1,44 @@
 // npm run quickstart: from a fresh clone to a real run over NIST SP 800-53 in one command. It runs the same commands
 // that a user would, and shows each of them.
+import { command, flag } from 'cmd-ts'
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { styleText } from 'node:util'
+import { readCommandLine, runScript } from './command-line.ts'
 import { startLocalPostgres } from './local-postgres.ts'
 import type { LocalPostgres } from './local-postgres.ts'
+import { INVENTORY, SAMPLE_ENVIRONMENT, inspectDatabase } from './sample-systems.ts'
 import { withClient } from '../job-image/db/client.ts'
 import { runBreakdown } from '../job-image/db/run-breakdown.ts'
 import type { FamilyCount } from '../job-image/db/run-breakdown.ts'
 import { parseDatabaseUrl } from '../job-image/db/url.ts'
+import { EXIT, InputError } from '../job-image/errors.ts'
 import { renderTable } from '../job-image/output/table.ts'
 import type { Column } from '../job-image/output/table.ts'
 
 const ROOT = join(import.meta.dirname, '..')
-const keep = process.argv.includes('--keep')
+const parser = command({
+  name: 'npm run quickstart --',
+  description:
+    'Validates six sample systems against NIST SP 800-53, on a PostgreSQL of its own, or in the environment "quickstart" of the database that DATABASE_URL names',
+  args: {
+    keep: flag({
+      long: 'keep',
+      description: 'Leave its own server up, and say how to connect and how to stop it',
+    }),
+    yes: flag({ long: 'yes', description: 'Use the database of DATABASE_URL although it holds systems' }),
+  },
+  examples: [
+    { description: 'Look around afterwards', command: 'npm run quickstart -- --keep' },
+    {
+      description: 'In a database that is in use',
+      command: 'DATABASE_URL=postgresql://… npm run quickstart -- --yes',
+    },
+  ],
+  handler: (options) => options,
+})
+const { keep, yes } = await readCommandLine(parser, ['--keep', '--yes', '--help'])
 const given = process.env['DATABASE_URL'] ?? ''
 const terminalWidth = process.stdout.isTTY ? process.stdout.columns : undefined
 
@@ -42,8 +66,9 @@ async function rapidrmf(url: string, ...args: string[]): Promise<string> {
     process.stdout.write(text)
   })
   const code = await new Promise((resolve) => child.on('close', resolve))
-  if (code !== 0) throw new Error(`rapidrmf ${args.join(' ')} ended with exit code ${String(code)}`)
-  return output
+  if (code === 0) return output
+  const message = `rapidrmf ${args.join(' ')} ended with exit code ${String(code)}`
+  throw code === EXIT.usage ? new InputError(message) : new Error(message)
 }
 
 function breakdownTable(counts: readonly FamilyCount[]): string {
@@ -65,19 +90,41 @@ function breakdownTable(counts: readonly FamilyCount[]): string {
   return renderTable(columns, families, { width: terminalWidth })
 }
 
-async function validate(url: string): Promise<void> {
-  const config = ['--config', 'examples/config.yaml']
-  await rapidrmf(url, 'db', 'migrate', ...config)
-  await rapidrmf(url, 'catalog', 'import', '--builtin', 'nist-800-53-rev5', ...config)
-  await rapidrmf(url, 'inventory', 'apply', 'examples/inventory.yaml', ...config)
-  const summary = await rapidrmf(url, 'scheduler', 'once', ...config)
+type Place = {
+  readonly url: string
+  readonly environment: string
+  readonly config: string
+  /** Controls that are there already are not changed: they are those of every environment. */
+  readonly hasControls: boolean
+}
+
+async function validate({ url, environment, config: file, hasControls }: Place): Promise<void> {
+  const config = ['--config', file]
+  const env = environment === 'production' ? [] : ['--env', environment]
+  await rapidrmf(url, 'db', 'migrate', ...config, ...env)
+  if (!hasControls) {
+    await rapidrmf(url, 'catalog', 'import', '--builtin', 'nist-800-53-rev5', ...config, ...env)
+  }
+  await rapidrmf(url, 'inventory', 'apply', INVENTORY, '--env', environment, ...config)
+  const summary = await rapidrmf(url, 'scheduler', 'once', ...config, ...env)
   const runId = Number(/^Run (\d+)/m.exec(summary)?.[1])
   const database = parseDatabaseUrl(url, 'DATABASE_URL')
   say('Controls that pass, by system and family')
   process.stdout.write(
     breakdownTable(await withClient({ url: database }, (client) => runBreakdown(client, runId))),
   )
-  await rapidrmf(url, 'scheduler', 'runs', ...config)
+  await rapidrmf(url, 'scheduler', 'runs', ...config, ...env)
+}
+
+/** Its systems are validated with the controls that the database has; no other environment gets a row. */
+async function validateInYours(url: string): Promise<void> {
+  const environment = SAMPLE_ENVIRONMENT
+  const { controls } = await inspectDatabase(url, environment, yes)
+  await validate({ url, environment, config: 'examples/quickstart.yaml', hasControls: controls > 0 })
+  say(`The samples are in the environment "${environment}" of your database. To take them out again:`)
+  process.stdout.write(
+    `  npm run --silent rapidrmf -- systems remove '*' --env ${environment} --results --yes\n`,
+  )
 }
 
 function explain(server: LocalPostgres): void {
@@ -90,25 +137,25 @@ function explain(server: LocalPostgres): void {
 }
 
 async function quickstart(): Promise<void> {
-  if (given !== '') return validate(given)
+  if (given !== '') return validateInYours(given)
   say('Starting PostgreSQL')
   const server = await startLocalPostgres({ directory: serverDirectory() })
   process.stdout.write(`PostgreSQL listens on 127.0.0.1:${server.port}\n`)
   try {
-    await validate(server.url)
+    await validate({
+      url: server.url,
+      environment: 'production',
+      config: 'examples/config.yaml',
+      hasControls: false,
+    })
   } catch (error) {
     if (!server.wasRunning) await server.stop()
     throw error
   }
   if (keep || server.wasRunning) return explain(server)
   await server.stop()
-  say('The server is stopped; its data stays.')
+  say(`The server is stopped; its data stays in ${server.dataDirectory}`)
   process.stdout.write('Again: npm run quickstart · and leave the server up: npm run quickstart -- --keep\n')
 }
 
-try {
-  await quickstart()
-} catch (error) {
-  process.stderr.write(`quickstart: ${(error as Error).message}\n`)
-  process.exitCode = 1
-}
+await runScript('quickstart', quickstart)

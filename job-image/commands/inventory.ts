@@ -11,7 +11,8 @@ import { configOption, databaseUrlOption, jsonFlag } from './options.ts'
 const environmentOption = option({
   long: 'env',
   type: optional(string),
-  description: 'Environment whose database to use (default: the one that the file names)',
+  description:
+    'Environment whose database to use (default: the one that the file names), and of systems for which the file names none',
 })
 
 const applyCommand = command({
@@ -61,7 +62,7 @@ async function apply(
   const { describeDatabase } = await import('../db/url.ts')
   const { inventoryDatabase } = await import('../inventory/database.ts')
   const { readInventory } = await import('../inventory/inventory.ts')
-  const inventory = await readInventory(configFile(file, io))
+  const inventory = await readInventory(configFile(file, io), options.env)
   const { url, config } = inventoryDatabase(inventory, options, io)
   return withDatabase({ url }, { name: 'inventory', currentSchema: true }, io, async (client) => {
     const { env } = options

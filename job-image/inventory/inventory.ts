@@ -44,18 +44,19 @@ type InventoryDocument = SourceDocument<InventorySource>
 const MAX_SIZE = 2 ** 31 - 1
 
 /** Reads an inventory and hashes the files it names. Throws one InputError with everything wrong, each located. */
-export function readInventory(file: string): Promise<Inventory> {
-  return parseInventory(readTextFile(file, 'inventory'), file)
+export function readInventory(file: string, environment?: string): Promise<Inventory> {
+  return parseInventory(readTextFile(file, 'inventory'), file, environment)
 }
 
-export async function parseInventory(text: string, file: string): Promise<Inventory> {
+/** `environment` is that of systems for which the file names none. */
+export async function parseInventory(text: string, file: string, environment?: string): Promise<Inventory> {
   const document = parseDocument(text, file, inventorySchema)
   const problems: Problem[] = []
   refuseTwins(document, problems)
   const facts = fileReader(dirname(file))
   const systems: InventorySystem[] = []
   for (const [index, source] of document.value.systems.entries()) {
-    systems.push(await systemOf(document, index, source, { facts, problems }))
+    systems.push(await systemOf(document, index, source, { facts, problems, environment }))
   }
   if (problems.length > 0) throw new InputError(problems)
   return { file, systems }
@@ -73,6 +74,7 @@ function refuseTwins(document: InventoryDocument, problems: Problem[]): void {
 }
 
 type Reading = {
+  readonly environment: string | undefined
   readonly facts: (file: string) => Promise<FileFacts>
   readonly problems: Problem[]
 }
@@ -85,9 +87,11 @@ async function systemOf(
 ): Promise<InventorySystem> {
   const path = ['systems', index]
   const problem = (message: string): Problem => document.problemAt([...path, 'name'], message)
-  const environment = source.environment ?? document.value.environment
+  const environment = source.environment ?? document.value.environment ?? reading.environment
   if (environment === undefined) {
-    reading.problems.push(problem('has no environment; write one here or at the top of the file'))
+    reading.problems.push(
+      problem('has no environment; write one here or at the top of the file, or give --env'),
+    )
   }
   const evidence: InventoryEvidence[] = []
   const seen = new Map<string, EvidenceSource>()

@@ -30,9 +30,11 @@ async function rows(sql: string, session: Client = client): Promise<unknown[]> {
 const TABLES = ['systems', 'evidence', 'validation_results', 'job_runs', 'job_run_systems', 'findings']
 /** Every row of the tables that a removal could touch. */
 async function everything(session: Client = client): Promise<unknown> {
-  return Promise.all(
-    TABLES.map((table) => rows(`SELECT to_jsonb(t) FROM ${table} t ORDER BY to_jsonb(t)::text`, session)),
-  )
+  const tables: unknown[] = []
+  for (const table of TABLES) {
+    tables.push(await rows(`SELECT to_jsonb(t) FROM ${table} t ORDER BY to_jsonb(t)::text`, session))
+  }
+  return tables
 }
 
 beforeEach(async () => {

@@ -96,8 +96,8 @@ async function answers(run: (argv: string) => Promise<Ran>): Promise<string[]> {
   const commands = [
     'db migrate',
     'catalog import --builtin nist-800-53-rev5',
-    `inventory apply ${INVENTORY}`,
-    `inventory apply ${INVENTORY} --prune`,
+    `inventory apply ${INVENTORY} --env production`,
+    `inventory apply ${INVENTORY} --env production --prune`,
     'inventory apply changed.yaml',
     'inventory apply changed.yaml',
     'catalog import --builtin nist-800-53-rev5',
@@ -382,7 +382,7 @@ describe('tables that cannot be used', () => {
     expect(status.out).toMatch(
       /systems\.owner: found NOT NULL without a default.* \(affects: inventory apply\)/,
     )
-    const applied = await run(`inventory apply ${INVENTORY}`)
+    const applied = await run(`inventory apply ${INVENTORY} --env production`)
     expect(applied).toMatchObject({
       code: 2,
       err: expect.stringMatching(/null value in column "owner"/) as string,

@@ -26,6 +26,15 @@ const row = (more: string): string =>
   `environment: e\nsystems:\n  - name: s\n    evidence:\n      - { type: t, key: k, ${more} }\n`
 
 describe('a good inventory', () => {
+  test('a system is in its own environment, else in that of the file, else in the one that the command gives', async () => {
+    const file = join(folder.path, 'inventory.yaml')
+    const environments = async (text: string): Promise<string[]> =>
+      (await parseInventory(text, file, 'given')).systems.map(({ environment }) => environment)
+    const systems = 'systems: [{name: a, environment: own}, {name: b}]\n'
+    expect(await environments(systems)).toEqual(['own', 'given'])
+    expect(await environments(`environment: top\n${systems}`)).toEqual(['own', 'top'])
+  })
+
   test('files are hashed, from the folder of the inventory, and say their size and time', async () => {
     folder.write('evidence/audit.json', '{"a":1}\n')
     utimesSync(join(folder.path, 'evidence/audit.json'), 1_700_000_000.25, 1_700_000_000.25)
@@ -84,7 +93,7 @@ describe('a bad inventory', () => {
     [
       'no environment',
       'systems:\n  - name: s',
-      ':2:5: systems.0.name: has no environment; write one here or at the top of the file',
+      ':2:5: systems.0.name: has no environment; write one here or at the top of the file, or give --env',
     ],
     [
       'the same system twice',
