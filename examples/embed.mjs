@@ -1,4 +1,5 @@
-// The validation job inside another program. Run it after `npm run build`, on a migrated database:
+// The validation job inside another program. Run it after `npm run build`, or in a project that has the package of
+// `npm run pack` installed, on a migrated database:
 //   DATABASE_URL=postgresql://… node examples/embed.mjs
 import { getRecentJobRuns, runValidationJob, withClient } from 'rapidrmf-scheduled-validation'
 

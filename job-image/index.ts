@@ -3,6 +3,10 @@
  * programs of other kinds than the command line. Nothing here ends the process, prints or keeps state between calls; the
  * environment is read for `${NAME}` in a configuration only, and another one can be given.
  */
+// First, so that it is evaluated before everything else.
+// oxlint-disable-next-line import/no-unassigned-import -- it only checks
+import './library/require-node.ts'
+
 export * from './library/jobs.ts'
 export { InputError, InterruptedError, RunError } from './errors.ts'
 export type { Problem } from './errors.ts'
@@ -24,7 +28,7 @@ export { listSystemsByEnvironment } from './db/systems.ts'
 export type { SystemRow } from './db/systems.ts'
 export { listEvidenceForSystem, listEvidenceForSystems } from './db/evidence.ts'
 export { addValidationResult, addValidationResults } from './db/results.ts'
-export type { NewResult } from './db/results.ts'
+export type { NewResult } from './db/new-result.ts'
 
 // The pure core.
 export { loadRuleSet } from './rules/load.ts'

@@ -1,33 +1,42 @@
 // node scripts/build.ts [--outdir dist]
 // The programs, the command line's assets and migrations beside them, and the library as an ES module with its types.
+// `npm pack` in the folder makes the package that other projects install: all of it but the operator.
 import { execFileSync } from 'node:child_process'
-import { mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
+import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 import { buildCommandLine, buildOperator, ROOT, SHARED } from './bundle.ts'
+import { importedPackages, packageManifest, packagesOfTypes } from './package.ts'
+import type { Project } from './package.ts'
 
 const { outdir } = parseArgs({ options: { outdir: { type: 'string', default: join(ROOT, 'dist') } } }).values
 const DIST = resolve(outdir)
 
-/** What `import … from 'rapidrmf-scheduled-validation'` gives; its packages are installed beside it. */
-async function buildLibrary(entry: string): Promise<void> {
-  await build({
+/** What `import … from 'rapidrmf-scheduled-validation'` gives; returns the packages to be installed beside it. */
+async function buildLibrary(entry: string, project: Project): Promise<Set<string>> {
+  const { metafile } = await build({
     ...SHARED,
     entryPoints: [entry],
     outfile: join(DIST, 'index.mjs'),
     format: 'esm',
     packages: 'external',
+    metafile: true,
   })
-  const types = ['-p', 'tsconfig.build.json', '--outDir', join(DIST, 'types')]
-  execFileSync(join(ROOT, 'node_modules', '.bin', 'tsc'), types, { cwd: ROOT, stdio: 'inherit' })
+  const types = join(DIST, 'types')
+  const tsc = join(ROOT, 'node_modules', '.bin', 'tsc')
+  execFileSync(tsc, ['-p', 'tsconfig.build.json', '--outDir', types], { cwd: ROOT, stdio: 'inherit' })
+  return new Set([...importedPackages(metafile), ...packagesOfTypes(types, project)])
 }
 
 rmSync(DIST, { recursive: true, force: true })
 mkdirSync(DIST, { recursive: true })
 await buildCommandLine(DIST)
 await buildOperator(DIST)
-await buildLibrary('job-image/index.ts')
+const project = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Project
+const imported = await buildLibrary('job-image/index.ts', project)
+writeFileSync(join(DIST, 'package.json'), `${JSON.stringify(packageManifest(project, imported), null, 2)}\n`)
+for (const file of ['README.md', 'LICENSE']) copyFileSync(join(ROOT, file), join(DIST, file))
 for (const file of readdirSync(DIST).filter((name) => /\.[cm]js$/.test(name))) {
   console.log(`${file}: ${Math.ceil(statSync(join(DIST, file)).size / 1024)} KiB`)
 }

@@ -2,6 +2,7 @@ import { array, flag, multioption, option, optional, string } from 'cmd-ts'
 import type { Selection } from '../../crds/selection.ts'
 import type { IncrementalOptions } from '../config/incremental.ts'
 import { InputError } from '../errors.ts'
+import { MAX_CONCURRENCY } from '../run/request.ts'
 import { positiveInteger } from './numbers.ts'
 
 const many = (long: string, displayName: string, description: string) =>
@@ -118,9 +119,6 @@ export function incrementalFrom(options: {
   if (incremental && full) throw new InputError('--incremental and --full are opposites; give one of them')
   return { incremental: full ? false : incremental || undefined, fullEvery }
 }
-
-/** Each is a connection: more than a few gain nothing and take them from others. */
-const MAX_CONCURRENCY = 64
 
 export const concurrencyOption = option({
   long: 'concurrency',

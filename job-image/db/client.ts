@@ -1,12 +1,13 @@
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { Client, types } from 'pg'
-import type { CustomTypesConfig, QueryResult } from 'pg'
+import { Client } from 'pg'
+import type { QueryResult } from 'pg'
 import { redactSecrets } from '../../logging/redact.ts'
 import { backoffDelay } from '../backoff.ts'
 import { InputError, InterruptedError, asError } from '../errors.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import { ConnectionLost, UnreachableError, isTransient, namingDatabase } from './errors.ts'
+import { TYPE_PARSERS } from './type-parsers.ts'
 import { describeDatabase } from './url.ts'
 
 /** Where to connect, and how patiently. */
@@ -40,28 +41,12 @@ const FAREWELL_MS = 2_000
  * by default are meant for people's queries: a batch may wait for a lock.
  */
 const SESSION = `
-  SET datestyle TO 'ISO, YMD'; SET timezone TO 'UTC'; SET intervalstyle TO 'iso_8601';
+  SET datestyle TO 'ISO, YMD'; SET timezone TO 'UTC'; SET intervalstyle TO 'iso_8601'; SET bytea_output TO 'hex';
   SET default_transaction_isolation TO 'read committed'; SET lock_timeout TO 0; SET statement_timeout TO 0;
   SET idle_in_transaction_session_timeout TO '60s';
   SET tcp_keepalives_idle TO 10; SET tcp_keepalives_interval TO 5; SET tcp_keepalives_count TO 4;
   SET tcp_user_timeout TO '30s';
   SELECT pg_backend_pid() AS pid`
-
-const BIGINT = 20
-const TIMESTAMP = 1114
-const TIMESTAMPTZ = 1184
-
-/**
- * Timestamps stay the text PostgreSQL sends: pg's own parser reads them in the process's zone, cuts microseconds and
- * turns infinity into a number. A bigint, for pg a text, is a number: other programs may have made their ids bigint, and
- * an id is compared with ids that are integer elsewhere. Per client, because the library is imported by programs with parsers of their own.
- */
-const TYPE_PARSERS: CustomTypesConfig = {
-  getTypeParser: ((oid: number, format?: 'text' | 'binary') => {
-    if (oid === TIMESTAMP || oid === TIMESTAMPTZ) return (text: string) => text
-    return oid === BIGINT ? Number : types.getTypeParser(oid, format)
-  }) as CustomTypesConfig['getTypeParser'],
-}
 
 /** A connected, configured session. Retries while the server is away; what a person must mend throws at once. */
 export async function connect(target: Target): Promise<Client> {
@@ -114,20 +99,31 @@ async function connectOnce(target: Target): Promise<Client> {
 
 function newClient({ url, applicationName = 'rapidrmf', queryTimeout }: Target): Client {
   try {
-    return new Client({
+    const client = new Client({
       connectionString: url,
       application_name: applicationName,
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEPALIVE_IDLE_MS,
-      ...(queryTimeout === undefined ? {} : { query_timeout: queryTimeout }),
       types: TYPE_PARSERS,
     })
+    return withoutDefaults(client, queryTimeout)
   } catch (thrown) {
     // Here pg reads the certificate files that the URL names.
     const { message } = asError(thrown)
     throw new InputError(`database ${describeDatabase(url)}: the URL's parameters cannot be used: ${message}`)
   }
+}
+
+/** A host of the library may have changed `pg.defaults`, which take the place of whatever a client sets to nothing. */
+function withoutDefaults(client: Client, queryTimeout = 0): Client {
+  const settings = client as unknown as {
+    binary: boolean
+    readonly connectionParameters: { query_timeout: number }
+  }
+  settings.binary = false
+  settings.connectionParameters.query_timeout = queryTimeout
+  return client
 }
 
 /** pg's words for a session that ended; it gives these errors no code. */

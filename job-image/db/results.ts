@@ -4,18 +4,9 @@ import { asError } from '../errors.ts'
 import { storageFault } from '../storable-text.ts'
 import { lostConnection } from './client.ts'
 import { UnstorableText } from './errors.ts'
+import { checkedResult } from './new-result.ts'
+import type { NewResult } from './new-result.ts'
 import type { Decision, Status } from '../validation/model.ts'
-
-/** A row of `validation_results` to be stored. `jobRunId` null: a row outside any run. */
-export type NewResult = {
-  readonly systemId: number
-  /** `controls.id` */
-  readonly controlId: number
-  readonly decision: Decision
-  readonly jobRunId: number | null
-  /** PostgreSQL's text, UTC. */
-  readonly validatedAt: string
-}
 
 const COPY_RESULTS = `COPY validation_results
   (system_id, control_id, status, message, evidence_keys, remediation, validated_at, attributes, job_run_id) FROM STDIN`
@@ -32,11 +23,12 @@ export async function addValidationResult(client: Client, result: NewResult): Pr
   await addValidationResults(client, [result])
 }
 
-/** Stores many results by one COPY. */
+/** Stores many results by one COPY: all of them, or none if one is refused (an InputError) or cannot be stored. */
 export async function addValidationResults(client: Client, results: Iterable<NewResult>): Promise<void> {
   const writer = openResultWriter(client)
   try {
-    for (const { systemId, controlId, decision, jobRunId, validatedAt } of results) {
+    for (const result of results) {
+      const { systemId, controlId, decision, jobRunId, validatedAt } = checkedResult(result)
       await writer.write(`${systemId}\t${controlId}\t`, resultTail(decision, validatedAt, jobRunId))
     }
     await writer.end()
@@ -51,14 +43,15 @@ export function resultTail(decision: Decision, validatedAt: string, jobRunId: nu
   const { status, message, evidenceKeys, remediation, attributes } = decision
   const columns = [
     statusLabel(status),
-    copyText(message),
-    copyText(JSON.stringify(evidenceKeys)),
-    remediation === null ? '\\N' : copyText(remediation),
+    message,
+    JSON.stringify(evidenceKeys),
+    remediation,
     validatedAt,
-    copyText(JSON.stringify(attributes)),
-    jobRunId === null ? '\\N' : String(jobRunId),
+    JSON.stringify(attributes),
+    jobRunId === null ? null : String(jobRunId),
   ]
-  return Buffer.from(`${columns.join('\t')}\n`)
+  // Each column, whatever it holds: one tab or line break that is not escaped would forge a row.
+  return Buffer.from(`${columns.map((text) => (text === null ? '\\N' : copyText(text))).join('\t')}\n`)
 }
 
 const COPY_ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': '\\r', '\t': '\\t' }

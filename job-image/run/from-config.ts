@@ -4,11 +4,12 @@ import type { IncrementalOptions } from '../config/incremental.ts'
 import { resolveSink } from '../config/notifications.ts'
 import { resolveTarget } from '../config/target.ts'
 import type { TargetOptions } from '../config/target.ts'
-import { InputError } from '../errors.ts'
+import { InputError, asError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { loadRuleSet } from '../rules/load.ts'
 import { selectionFor } from '../selection/sources.ts'
-import { DEFAULT_BATCH_SIZE, DEFAULT_CONCURRENCY, DEFAULT_TIMING } from './request.ts'
+import { parseTimestamp } from '../time.ts'
+import { DEFAULT_BATCH_SIZE, DEFAULT_CONCURRENCY, DEFAULT_TIMING, MAX_CONCURRENCY } from './request.ts'
 import type { RunRequest, Timing } from './request.ts'
 
 /** What a run needs beside its configuration. */
@@ -31,11 +32,7 @@ export function requestFromConfig(
   options: RunOptions,
   io: Pick<Io, 'env' | 'cwd'>,
 ): RunRequest {
-  if (options.runKey === '' || options.runKey.length > MAX_RUN_KEY) {
-    throw new InputError(
-      `a run key has 1 to ${MAX_RUN_KEY} characters; this one has ${options.runKey.length}`,
-    )
-  }
+  refuseUnusable(options)
   const { config, environment, url } = resolveTarget(target, io)
   const { selection: asked, incremental: wanted = {}, ...others } = options
   const selection = selectionFor(config, environment, asked, io)
@@ -54,6 +51,26 @@ export function requestFromConfig(
     timing: timingFrom(io.env),
     // What is wrong with a sink is told with its notices; no run fails for it.
     notifications: config.notifications.map((each) => resolveSink(each, io.env).sink),
+  }
+}
+
+/** The command line has checked some of these already; programs that use the library have not. */
+function refuseUnusable({ runKey, concurrency = DEFAULT_CONCURRENCY, schedule }: RunOptions): void {
+  if (runKey === '' || runKey.length > MAX_RUN_KEY) {
+    throw new InputError(`a run key has 1 to ${MAX_RUN_KEY} characters; this one has ${runKey.length}`)
+  }
+  if (!Number.isSafeInteger(concurrency) || concurrency < 1 || concurrency > MAX_CONCURRENCY) {
+    throw new InputError(
+      `concurrency: expected a whole number from 1 to ${MAX_CONCURRENCY}, found ${concurrency}`,
+    )
+  }
+  if (schedule?.slotAt === undefined) return
+  try {
+    parseTimestamp(schedule.slotAt)
+  } catch (error) {
+    throw new InputError(
+      `schedule.slotAt: ${asError(error).message}; expected a time like 2026-11-24T02:00:00Z`,
+    )
   }
 }
 

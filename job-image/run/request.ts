@@ -94,3 +94,5 @@ export type RunObserver = (event: RunEvent) => void
 export const DEFAULT_BATCH_SIZE = 10
 /** Two keep the server busy while results are made; more gain nothing (docs/performance.md). */
 export const DEFAULT_CONCURRENCY = 2
+/** Each is a connection: more than a few gain nothing and take them from others. */
+export const MAX_CONCURRENCY = 64

@@ -1,5 +1,14 @@
 import { execFile } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -85,5 +94,102 @@ describe('the library', () => {
     const flags = ['--ignoreConfig', '--noEmit', '--strict', '--module', 'nodenext']
     const tsc = join(ROOT, 'node_modules', '.bin', 'tsc')
     await expect(run(tsc, [...flags, program], { cwd: built })).resolves.toMatchObject({ stdout: '' })
+  })
+})
+
+/** npm as a person runs it: what the npm that runs this test says of its own project is left out. */
+const npmEnvironment = Object.fromEntries(
+  Object.entries(process.env).filter(
+    ([name]) => !/^npm_(package|lifecycle|config_(local_)?prefix)/.test(name),
+  ),
+)
+const npm = async (cwd: string, ...args: string[]) =>
+  (await run('npm', args, { cwd, env: npmEnvironment })).stdout
+
+describe('the package', () => {
+  const project = join(elsewhere, 'project')
+
+  it('is not the repository', async () => {
+    await expect(npm(ROOT, 'pack', '--dry-run')).rejects.toThrow(/npm run pack makes that one, from dist/)
+  })
+
+  it('is installed into an empty project, and brings what the library needs and nothing else', async () => {
+    mkdirSync(project)
+    writeFileSync(
+      join(project, 'package.json'),
+      JSON.stringify({ name: 'host', type: 'module', scripts: { node: 'command -v node' } }),
+    )
+    const [packed] = JSON.parse(await npm(project, 'pack', built, '--json')) as [{ filename: string }]
+    const nodeBefore = await npm(project, 'run', '--silent', 'node')
+    await npm(project, 'install', '--prefer-offline', '--no-audit', '--no-fund', `./${packed.filename}`)
+    const lockfile = JSON.parse(readFileSync(join(project, 'package-lock.json'), 'utf8')) as {
+      packages: Record<string, { version: string }>
+    }
+    const packages = Object.keys(lockfile.packages)
+    expect(packages).toContain('node_modules/rapidrmf-scheduled-validation')
+    expect(packages).toContain('node_modules/pg')
+    const unwanted =
+      /node-linux|@kubernetes|prom-client|@opentelemetry|undici$|pino|cmd-ts|esbuild|typescript/
+    expect(packages.filter((name) => unwanted.test(name))).toEqual([])
+    expect(await npm(project, 'run', '--silent', 'node')).toBe(nodeBefore)
+    expect(existsSync(join(project, 'node_modules/.bin/node'))).toBe(false)
+    expect(readdirSync(join(project, 'node_modules/rapidrmf-scheduled-validation')).sort()).toEqual([
+      'LICENSE',
+      'README.md',
+      'assets',
+      'index.mjs',
+      'migrations',
+      'package.json',
+      'rapidrmf.cjs',
+      'types',
+    ])
+  }, 120_000)
+
+  it('runs a validation inside of the host', async () => {
+    const { client, url } = await createDatabase()
+    await seedWorld(client, { systems: 2 })
+    cpSync(join(ROOT, 'examples'), join(project, 'examples'), { recursive: true })
+    const env = { ...process.env, DATABASE_URL: url }
+    const { stdout } = await run(process.execPath, ['examples/embed.mjs'], { cwd: project, env })
+    expect(stdout).toBe('run 1: success, Findings, 2014 results\n1 Findings\n')
+  })
+
+  it('has the command line', async () => {
+    const { stdout } = await run(process.execPath, ['node_modules/.bin/rapidrmf', '--version'], {
+      cwd: project,
+    })
+    expect(stdout).toMatch(/^\d+\.\d+\.\d+\n$/)
+  })
+
+  it('has all of the types that its own need', async () => {
+    writeFileSync(
+      join(project, 'host.ts'),
+      `import { connect, getRecentJobRuns, runValidationJob } from 'rapidrmf-scheduled-validation'
+       export const client = await connect({ url: 'postgresql://host/db' })
+       export const [run] = await getRecentJobRuns(client)
+       export const rows: number | null = (await client.query('SELECT 1')).rowCount
+       // @ts-expect-error: it is a number
+       export const id: string = (await runValidationJob({ concurrency: 2 })).jobId`,
+    )
+    const flags = ['--ignoreConfig', '--noEmit', '--strict', '--target', 'esnext', '--module', 'nodenext']
+    const tsc = join(ROOT, 'node_modules', '.bin', 'tsc')
+    const { stdout } = await run(tsc, [...flags, '--types', 'node', 'host.ts'], { cwd: project }).catch(
+      (error: unknown) => error as { stdout: string },
+    )
+    expect(stdout).toBe('')
+  })
+
+  it.each(['20.20.2', '18.0.0'])('says at once that Node %s is too old', async (version) => {
+    const old = `Object.defineProperty(process, 'versions', { value: { ...process.versions, node: '${version}' } })`
+    const flags = ['--import', `data:text/javascript,${encodeURIComponent(old)}`]
+    const importing = ['--input-type=module', '--eval', `import 'rapidrmf-scheduled-validation'`]
+    await expect(run(process.execPath, [...flags, ...importing], { cwd: project })).rejects.toThrow(
+      `rapidrmf-scheduled-validation needs Node 22 or newer; this is ${version}`,
+    )
+    const cli = run(process.execPath, [...flags, 'node_modules/.bin/rapidrmf', '--version'], { cwd: project })
+    await expect(cli).rejects.toMatchObject({
+      code: 2,
+      stderr: `rapidrmf: needs Node 22 or newer; this is ${version}\n`,
+    })
   })
 })

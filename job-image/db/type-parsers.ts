@@ -1,0 +1,63 @@
+import { types } from 'pg'
+import type { CustomTypesConfig } from 'pg'
+
+type Parser = (text: string) => unknown
+
+const asText: Parser = (text) => text
+const asNumber: Parser = Number
+
+/** An element is quoted where it holds a sign of the array's own; NULL is null only without quotes. */
+const ELEMENT = /"((?:\\.|[^"\\])*)"|[^{},]+/gs
+
+/** An array of one dimension. */
+function parseArray(text: string): (string | null)[] {
+  // Before the brace there may be bounds, as in [2:3]={a,b}.
+  return Array.from(text.slice(text.indexOf('{')).matchAll(ELEMENT), ([plain, quoted]) =>
+    quoted === undefined ? (plain === 'NULL' ? null : plain) : quoted.replaceAll(/\\(.)/gs, '$1'),
+  )
+}
+
+const asNumbers: Parser = (text) => parseArray(text).map((each) => (each === null ? null : Number(each)))
+
+/** The types that this program reads, by their OIDs in PostgreSQL's pg_type.dat. */
+const PARSERS: ReadonlyMap<number, Parser> = new Map<number, Parser>([
+  [16, (text) => text === 't'], // bool
+  [17, (text) => Buffer.from(text.slice(2), 'hex')], // bytea; a session's bytea_output is hex
+  [18, asText], // "char"
+  [19, asText], // name
+  [20, asNumber], // bigint: other programs may have made ids bigint, and they are compared with integer ids
+  [21, asNumber], // smallint
+  [23, asNumber], // integer
+  [25, asText], // text
+  [26, asNumber], // oid
+  [114, (text) => JSON.parse(text)], // json
+  [700, asNumber], // real
+  [701, asNumber], // double precision
+  [1003, parseArray], // name[]
+  [1007, asNumbers], // integer[]
+  [1009, parseArray], // text[]
+  [1015, parseArray], // varchar[]
+  [1042, asText], // char(n)
+  [1043, asText], // varchar
+  [1114, asText], // timestamp: pg reads it in the process's zone, cuts microseconds and makes infinity a number
+  [1184, asText], // timestamptz
+  [1700, asText], // numeric
+  [2205, asText], // regclass
+  [2278, asText], // void
+  [3802, (text) => JSON.parse(text)], // jsonb
+])
+
+/** From here on OIDs are those of a database's own types, such as enums: another database's have the same ones. */
+const FIRST_USER_OID = 16_384
+
+/**
+ * How the values of a session become JavaScript's. Per session, and complete for what this program reads: a host of the
+ * library may have replaced any of pg's parsers, which are global. Types that only the host reads are parsed as it says.
+ */
+export const TYPE_PARSERS: CustomTypesConfig = {
+  getTypeParser: ((oid: number, format?: 'text' | 'binary') =>
+    PARSERS.get(oid) ??
+    (oid >= FIRST_USER_OID
+      ? asText
+      : types.getTypeParser(oid, format))) as CustomTypesConfig['getTypeParser'],
+}
