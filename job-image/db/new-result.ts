@@ -9,7 +9,7 @@ export type NewResult = {
   readonly controlId: number
   readonly decision: Decision
   readonly jobRunId: number | null
-  /** ISO-8601 or PostgreSQL's text; UTC where it has no zone. */
+  /** ISO-8601 or PostgreSQL's text; UTC where it has no zone, and a date alone is its midnight. */
   readonly validatedAt: string
 }
 
@@ -47,10 +47,13 @@ function refuseUnless(field: string, expected: string, found: unknown, holds: bo
   if (!holds) throw new InputError(`${field}: expected ${expected}, found ${shown(found)}`)
 }
 
+const DATE = /^\d{4}-\d\d-\d\d$/
+
 /** The column has no zone: PostgreSQL would drop the offset of another one. */
 function utc(field: string, value: unknown): string {
+  const text = String(value)
   try {
-    const micros = parseTimestamp(String(value))
+    const micros = parseTimestamp(DATE.test(text) ? `${text}T00:00Z` : text)
     if (Number.isFinite(micros)) return formatTimestamp(micros)
   } catch (error) {
     throw new InputError(`${field}: ${asError(error).message}; expected a time like 2026-11-24T02:00:00Z`)

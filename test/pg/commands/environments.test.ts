@@ -151,15 +151,15 @@ describe('an error names the database that failed', () => {
   })
 
   it('also where a table of one of them has another shape', async () => {
-    await other.client.query('ALTER TABLE systems RENAME COLUMN name TO hostname')
+    await other.client.query('ALTER TABLE notification_outbox RENAME COLUMN sink TO sunk')
     try {
-      const { code, err } = await run('results --config urls.yaml', folder.path)
-      expect(code).toBe(1)
-      expect(err).toMatch(/column .*name.* does not exist/)
+      const { code, err } = await run('notify list --config urls.yaml', folder.path)
+      expect(code).toBe(2)
+      expect(err).toMatch(/database \S+: column .*sink.* does not exist/)
       expect(err).toContain(`${named(other.url)}: `)
       expect(err).not.toContain(named(url))
     } finally {
-      await other.client.query('ALTER TABLE systems RENAME COLUMN hostname TO name')
+      await other.client.query('ALTER TABLE notification_outbox RENAME COLUMN sunk TO sink')
     }
   })
 

@@ -15,6 +15,7 @@ describe('a result that a program wants to store', () => {
   it.each([
     ['2026-01-01 00:00:00.123456', '2026-01-01T00:00:00.123456Z'],
     ['2026-01-01T00:00:00Z', '2026-01-01T00:00:00Z'],
+    ['2026-01-01', '2026-01-01T00:00:00Z'],
     ['2026-01-01T02:00:00+02:00', '2026-01-01T00:00:00Z'],
   ])('has its time in UTC: %s', (validatedAt, expected) => {
     expect(checkedResult({ ...GOOD, validatedAt })).toEqual({ ...GOOD, validatedAt: expected })
