@@ -51,26 +51,30 @@ async function stop(processes: readonly CliProcess[]): Promise<string[]> {
 }
 
 describe('scheduler start, several at once', () => {
-  it('of different selections are different schedules, and equal ones one', { timeout: 60_000 }, async () => {
-    const processes = [
-      start('--family', 'AC'),
-      start('--family', 'ac'),
-      start('--config', 'chosen.yaml'),
-      start('--family', 'AU'),
-      start(),
-    ]
-    const runs = await runsOfSlot(processes, 3)
-    const logs = await stop(processes)
-    expect(runs.map(({ scope, status }) => [scope, status])).toEqual([
-      [null, 'success'],
-      ['controls family AC', 'success'],
-      ['controls family AU', 'success'],
-    ])
-    expect(runs[0]?.uid).toBe('cli:production|@every 4s|Etc/UTC')
-    for (const log of logs) expect(log).not.toContain('begun with')
-  })
+  it(
+    'of different selections are different schedules, and equal ones one',
+    { timeout: 120_000 },
+    async () => {
+      const processes = [
+        start('--family', 'AC'),
+        start('--family', 'ac'),
+        start('--config', 'chosen.yaml'),
+        start('--family', 'AU'),
+        start(),
+      ]
+      const runs = await runsOfSlot(processes, 3)
+      const logs = await stop(processes)
+      expect(runs.map(({ scope, status }) => [scope, status])).toEqual([
+        [null, 'success'],
+        ['controls family AC', 'success'],
+        ['controls family AU', 'success'],
+      ])
+      expect(runs[0]?.uid).toBe('cli:production|@every 4s|Etc/UTC')
+      for (const log of logs) expect(log).not.toContain('begun with')
+    },
+  )
 
-  it('of other configurations are told apart by names', { timeout: 60_000 }, async () => {
+  it('of other configurations are told apart by names', { timeout: 120_000 }, async () => {
     folder.write('pack.yaml', 'name: lax\nfamilies:\n  AC: { required_any: [audit-log] }\n')
     folder.write('lax.yaml', 'rule_packs: [pack.yaml]\nenvironments:\n  production: {}\n')
     const named = [start('--schedule', 'strict'), start('--schedule', 'lax', '--config', 'lax.yaml')]

@@ -17,6 +17,9 @@ folder.write('config.yaml', 'environments:\n  production: {}\n')
 const [major, minor, patch] = VERSION.split('.').map(Number)
 const next = otherVersion(`${major}.${minor}.${patch! + 1}`)
 
+/** Several processes, one after the other. */
+const SLOW = { timeout: 120_000 }
+
 const once = (main: string | undefined, ...flags: string[]) =>
   runCli(['scheduler', 'once', '--json', ...flags], {
     cwd: folder.path,
@@ -30,7 +33,7 @@ async function summary(main: string | undefined, ...flags: string[]): Promise<Ru
   return JSON.parse(stdout) as RunSummary
 }
 
-it('another version takes over no decision, and then its own', async () => {
+it('another version takes over no decision, and then its own', SLOW, async () => {
   await summary(undefined)
   expect(await summary(undefined, '--incremental')).toMatchObject({ carried: SYSTEMS })
   expect(await summary(next, '--incremental')).toMatchObject({ carried: 0, counts: { systems: SYSTEMS } })
@@ -38,7 +41,7 @@ it('another version takes over no decision, and then its own', async () => {
   expect(await summary(undefined, '--incremental')).toMatchObject({ carried: 0 })
 })
 
-it('workers of two versions do not share a run', async () => {
+it('workers of two versions do not share a run', SLOW, async () => {
   // Begun and not done: the trigger refuses to have the run planned.
   await client.query(`
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not yet'; END $$;
