@@ -23,6 +23,8 @@ export type CachesOptions = {
   readonly namespaces: readonly string[] | undefined
   readonly clock: Clock
   readonly log: Logger
+  /** Some objects can be read now, or not any more. */
+  readonly onAccess?: () => void
   /** Something about this schedule has changed. */
   readonly onChange: (scheduleKey: string) => void
 }

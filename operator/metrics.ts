@@ -1,12 +1,14 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Caches } from './caches.ts'
 import type { Clock } from './clock.ts'
+import type { Coverage } from './coverage.ts'
 import { ExpectedSlots } from './expected-slots.ts'
 import { keyOf } from './kube/object.ts'
 import { scheduleMetrics } from './schedule-metrics.ts'
 
 export type MetricsOptions = {
   readonly caches: Caches
+  readonly coverage: Pick<Coverage, 'namespaces' | 'isReadable'>
   readonly clock: Clock
   readonly isLeader: () => boolean
   readonly queueDepth: () => number
@@ -83,7 +85,7 @@ export class Metrics {
   }
 
   #gauges(): void {
-    const { isLeader, queueDepth, droppedEvents, caches } = this.#options
+    const { isLeader, queueDepth, droppedEvents, caches, coverage } = this.#options
     const values: readonly (readonly [name: string, help: string, read: () => number])[] = [
       ['leader', 'Whether this replica leads.', () => Number(isLeader())],
       ['queue_depth', 'Schedules that wait for a worker.', queueDepth],
@@ -117,5 +119,17 @@ export class Metrics {
       },
     })
     this.#registry.registerMetric(restarts)
+    const readable = new Gauge({
+      name: 'rapidrmf_operator_namespace_readable',
+      help: 'Whether all objects of the namespace can be read; `*` stands for all namespaces.',
+      labelNames: ['namespace'],
+      registers: [],
+      collect() {
+        for (const namespace of coverage.namespaces) {
+          this.set({ namespace }, Number(coverage.isReadable(namespace)))
+        }
+      },
+    })
+    this.#registry.registerMetric(readable)
   }
 }

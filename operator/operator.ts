@@ -4,10 +4,12 @@ import type { Caches } from './caches.ts'
 import type { Clock } from './clock.ts'
 import { ClusterClock } from './cluster-clock.ts'
 import type { Config } from './config.ts'
+import { Coverage } from './coverage.ts'
 import { KubeClient } from './kube/client.ts'
 import type { PooledConfig } from './kube/connection.ts'
 import { EventRecorder } from './kube/events.ts'
 import { LeaderElector } from './kube/leader.ts'
+import { splitKey } from './kube/object.ts'
 import { Metrics } from './metrics.ts'
 import { FIELD_MANAGER } from './model.ts'
 import { Notices } from './notices.ts'
@@ -59,6 +61,13 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     clock,
     log,
     onChange: (key) => queue.add(key),
+    onAccess: () => coverage.update(),
+  })
+  const coverage: Coverage = new Coverage({
+    caches,
+    namespaces: config.namespaces,
+    log,
+    onReadable: (namespace) => addAll(caches, queue, namespace),
   })
   const elector = new LeaderElector({
     client,
@@ -100,6 +109,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   const reconciler = new Reconciler({
     client: guarded,
     caches,
+    coverage,
     events,
     defaults: jobDefaults(config),
     clock,
@@ -109,6 +119,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   })
   const metrics = new Metrics({
     caches,
+    coverage,
     clock,
     isLeader: () => elector.isLeader(),
     queueDepth: () => queue.depth,
@@ -134,7 +145,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     ...(config.host === undefined ? {} : { host: config.host }),
     port: config.port,
     health: { watches: watchesAlive(caches) },
-    readiness: { caches: cachesSynced(caches) },
+    readiness: { caches: () => coverage.problem() },
     metrics,
   })
   log.info(
@@ -147,12 +158,13 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     'started',
   )
   const watches = Promise.all(Object.values(caches).map((cache) => cache.run(watching.signal)))
-  const election = elector.run(leading.signal)
-  const synced = Promise.all(Object.values(caches).map((cache) => cache.synced))
-  await Promise.race([synced, aborted(signal)])
+  // A replica that cannot read anything must not keep one that can from leading.
+  await Promise.race([coverage.settled, aborted(signal)])
+  let election = Promise.resolve()
   if (!signal.aborted) {
-    log.info({ schedules: caches.schedules.store.size }, 'caches are full')
+    log.info({ schedules: caches.schedules.store.size }, 'caches synced')
     queue.start()
+    election = elector.run(leading.signal)
   }
   await aborted(signal)
 
@@ -168,8 +180,11 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   log.info('stopped')
 }
 
-function addAll({ schedules }: Caches, queue: WorkQueue): void {
-  for (const key of schedules.store.keys()) queue.add(key)
+/** Puts all schedules into the queue, or those of one namespace; `*` is all of them. */
+function addAll({ schedules }: Caches, queue: WorkQueue, namespace = '*'): void {
+  for (const key of schedules.store.keys()) {
+    if (namespace === '*' || splitKey(key).namespace === namespace) queue.add(key)
+  }
 }
 
 function jobDefaults(config: Readonly<Config>): JobDefaults {
@@ -184,15 +199,6 @@ function jobDefaults(config: Readonly<Config>): JobDefaults {
     ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }),
     ...(allowedImages === undefined ? {} : { allowedImages }),
     ...(allowedServiceAccounts === undefined ? {} : { allowedServiceAccounts }),
-  }
-}
-
-function cachesSynced(caches: Caches): Check {
-  return () => {
-    const missing = Object.entries(caches)
-      .filter(([, { reflectors }]) => reflectors.some(({ isSynced }) => !isSynced))
-      .map(([resource]) => resource)
-    return missing.length === 0 ? undefined : `still reading ${missing.join(', ')}`
   }
 }
 

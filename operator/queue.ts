@@ -70,7 +70,7 @@ export class WorkQueue {
     return this.#failures.size
   }
 
-  /** Keys added before are kept until now: nothing may be decided before the caches are full. */
+  /** Keys added before are kept until now: nothing may be decided before the caches are synced. */
   start(): void {
     this.#started = true
     this.#pump()

@@ -4,6 +4,7 @@ import { Stop, outcomeOf } from './attempt.ts'
 import type { Attempt, Result } from './attempt.ts'
 import { uidKey } from './caches.ts'
 import type { Clock } from './clock.ts'
+import type { Coverage } from './coverage.ts'
 import type { KubeClient } from './kube/client.ts'
 import { UnreachableError, failureOf, wordsOf } from './kube/errors.ts'
 import { RESOURCES, keyOf } from './kube/object.ts'
@@ -25,6 +26,7 @@ import { consequenceOf, logFailure } from './write-failure.ts'
 export type ReconcilerOptions = StepsOptions & {
   readonly client: Pick<KubeClient, 'replaceStatus' | 'remove'>
   readonly defaults: JobDefaults
+  readonly coverage: Pick<Coverage, 'isReadable'>
   readonly clock: Clock
   readonly rush: Pick<Rush, 'isOn'>
   /** Undefined: nobody is to be told but by events. */
@@ -63,6 +65,8 @@ export class Reconciler {
       this.#options.notices?.forget(key)
       return { kind: 'done' }
     }
+    // What is not shown any more may be there all the same. When it is shown again, this is called again.
+    if (!this.#options.coverage.isReadable(schedule.namespace)) return { kind: 'done' }
     // A cache older than our last write would make us do it again.
     const current = [caches.schedules, caches.cronJobs, caches.jobs].every(({ echo }) => echo.caughtUp(key))
     if (!current) return { kind: 'stale' }

@@ -12,6 +12,12 @@ import type { Timing } from './reflector-timing.ts'
 import type { Cached } from './store.ts'
 import { checkedEvent, closesList, GarbledWatchError } from './watch-event.ts'
 
+/** Whether the API server lets the objects be read: not known before its first answer to a list. */
+export type Access = 'pending' | 'granted' | 'refused'
+
+/** No right to list these objects; or no such kind of objects, or no such namespace. */
+const REFUSALS = new Set([403, 404])
+
 export type Change<T> = { readonly key: string; readonly before?: T; readonly after?: T }
 
 /** Where the objects go. */
@@ -33,6 +39,8 @@ export type ReflectorOptions<T extends Cached> = {
   readonly project: (raw: KubeObject) => T
   readonly store: Sink<T>
   readonly onChange: (change: Change<T>) => void
+  /** `access` is another one than before. */
+  readonly onAccess?: (() => void) | undefined
   readonly log: Logger
   readonly clock: Clock
   readonly random?: () => number
@@ -59,11 +67,9 @@ class StaleListError extends Error {
  * long as it is not aborted. Lists are always consistent reads, and nothing older ever replaces something newer.
  */
 export class Reflector<T extends Cached> {
-  readonly synced: Promise<void>
   readonly #options: ReflectorOptions<T>
   readonly #timing: Timing
-  #markSynced!: () => void
-  #isSynced = false
+  #access: Access = 'pending'
   /** Where the next watch starts; undefined: list first. */
   #resume: string | undefined
   #newest: string | undefined
@@ -82,11 +88,11 @@ export class Reflector<T extends Cached> {
     this.#timing = { ...DEFAULT_TIMING, ...options.timing }
     this.#lastEventAt = this.#lastTurnAt = options.clock.now()
     if (options.streaming === false) this.#streaming = 'never'
-    this.synced = new Promise((resolve) => (this.#markSynced = resolve))
   }
 
-  get isSynced(): boolean {
-    return this.#isSynced
+  /** Once granted or refused it is never pending again. What was read before a refusal stays in the store. */
+  get access(): Access {
+    return this.#access
   }
 
   /** On the operator's clock: when the server last said anything, bookmarks included. */
@@ -267,9 +273,13 @@ export class Reflector<T extends Cached> {
     this.#trouble = undefined
     for (const key of gone) this.#remove(key)
     for (const object of objects.values()) this.#put(object)
-    if (this.#isSynced) return
-    this.#isSynced = true
-    this.#markSynced()
+    this.#setAccess('granted')
+  }
+
+  #setAccess(access: Access): void {
+    if (access === this.#access) return
+    this.#access = access
+    this.#options.onAccess?.()
   }
 
   /** False: the server repeats itself, or lags behind what it has said before. */
@@ -312,9 +322,11 @@ export class Reflector<T extends Cached> {
     const failure = failureOf(error)
     if (this.#needsList(error, failure, failures)) this.#resume = undefined
     this.#trouble = error instanceof Error ? error.message : String(error)
+    if (error instanceof KubeError && REFUSALS.has(error.status)) this.#setAccess('refused')
     const details = { resource: this.#name, reason: this.#trouble, failures }
-    // One broken connection is daily business; what lasts should be seen.
-    if (failures > 2) this.#options.log.warn(details, 'cannot watch; trying again')
+    // One broken connection is daily business; what lasts should be seen. A refusal is reported for its namespace, once.
+    if (failures > 2 && this.#access !== 'refused')
+      this.#options.log.warn(details, 'cannot watch; trying again')
     else this.#options.log.debug(details, 'watch ended')
     return failure
   }

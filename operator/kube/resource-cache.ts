@@ -17,7 +17,6 @@ export type ResourceCacheOptions<T extends Cached, Index extends string> = Omit<
 /** One kind of objects, mirrored into one store, from one watch or from one for each namespace. */
 export class ResourceCache<T extends Cached, Index extends string = never> {
   readonly store: Store<T, Index>
-  readonly synced: Promise<void>
   /** The operator's own writes of this kind. */
   readonly echo: WriteEcho
   readonly #reflectors: ReadonlyMap<string | undefined, Reflector<T>>
@@ -27,7 +26,6 @@ export class ResourceCache<T extends Cached, Index extends string = never> {
     this.#reflectors = new Map(
       (namespaces ?? [undefined]).map((namespace) => [namespace, new Reflector({ ...options, namespace })]),
     )
-    this.synced = Promise.all(this.reflectors.map(({ synced }) => synced)).then(() => undefined)
     this.echo = new WriteEcho((key, version) => this.hasSeen(splitKey(key).namespace, version))
   }
 
@@ -35,9 +33,13 @@ export class ResourceCache<T extends Cached, Index extends string = never> {
     return [...this.#reflectors.values()]
   }
 
+  /** The one that watches this namespace, be it with all others. */
+  reflectorOf(namespace: string): Reflector<T> | undefined {
+    return this.#reflectors.get(namespace) ?? this.#reflectors.get(undefined)
+  }
+
   hasSeen(namespace: string, version: string): boolean {
-    const reflector = this.#reflectors.get(namespace) ?? this.#reflectors.get(undefined)
-    return reflector?.hasSeen(version) ?? true
+    return this.reflectorOf(namespace)?.hasSeen(version) ?? true
   }
 
   async run(signal: AbortSignal): Promise<void> {

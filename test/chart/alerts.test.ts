@@ -145,6 +145,20 @@ const CASES: readonly (readonly [
     ],
   ],
   [
+    'a namespace that cannot be read, then can',
+    [
+      ['well', 10],
+      ['a namespace refused', 20],
+      ['well', 10],
+    ],
+    [
+      [9, []],
+      [15, []],
+      [25, [{ alert: 'RapidRMFNamespaceUnreadable', labels: { namespace: 'team-b' } }]],
+      [31, []],
+    ],
+  ],
+  [
     'no replica that leads, then one',
     [
       ['well', 10],

@@ -22,6 +22,9 @@ export type World = {
   readonly leads?: boolean
   /** Notices that the receiver has not taken. */
   readonly lostNotices?: number
+  /** Those of an installation for some namespaces. */
+  readonly namespaces?: readonly string[]
+  readonly unreadable?: string
 }
 
 export async function exposed({
@@ -30,6 +33,8 @@ export async function exposed({
   cronJobs = [],
   leads = true,
   lostNotices = 0,
+  namespaces = ['*'],
+  unreadable,
 }: World): Promise<Sample[]> {
   const clock = fakeClock(new Date(now))
   const log = pino({ level: 'silent' })
@@ -40,6 +45,7 @@ export async function exposed({
   for (const cronJob of cronJobs) caches.cronJobs.store.set(cronJob)
   const metrics = new Metrics({
     caches,
+    coverage: { namespaces, isReadable: (namespace) => namespace !== unreadable },
     clock,
     isLeader: () => leads,
     queueDepth: () => 0,

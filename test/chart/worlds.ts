@@ -27,6 +27,7 @@ type Situation = {
   readonly allowedImages?: readonly string[]
   readonly now?: number
   readonly lostNotices?: number
+  readonly unreadable?: string
 }
 
 const PASSED: Partial<RunSummary> = {
@@ -50,7 +51,7 @@ const broken = (): Pick<PlanInput, 'jobs' | 'pods'> => ({
 
 /** What the leader exposes. */
 async function situation(given: Situation): Promise<Sample[]> {
-  const { spec = {}, runs, allowedImages, now = NOW, lostNotices = 0 } = given
+  const { spec = {}, runs, allowedImages, now = NOW, lostNotices = 0, unreadable } = given
   const of = schedule(spec)
   const { schedule: known, cronJob } = carryOut(
     input({
@@ -62,7 +63,16 @@ async function situation(given: Situation): Promise<Sample[]> {
       defaults: { ...DEFAULTS, ...(allowedImages && { allowedImages }) },
     }),
   ).after
-  return leading({ now, schedules: [known], cronJobs: cronJob === undefined ? [] : [cronJob], lostNotices })
+  const cronJobs = cronJob === undefined ? [] : [cronJob]
+  const namespaces = ['compliance', 'team-b']
+  return leading({
+    now,
+    schedules: [known],
+    cronJobs,
+    lostNotices,
+    namespaces,
+    ...(unreadable && { unreadable }),
+  })
 }
 
 /** As Prometheus stores it, with honorLabels: the labels of the target, and over them those of the series. */
@@ -103,6 +113,7 @@ export const WORLDS = {
   incomplete: () => situation({ runs: run({ verdict: 'Incomplete', reason: 'NotEvaluated' }) }),
   'not allowed': () =>
     situation({ spec: { job: { pod: { image: 'other' } } }, runs: run(), allowedImages: ['none'] }),
+  'a namespace refused': () => situation({ runs: run(), unreadable: 'team-b' }),
   'a notice lost': () => situation({ runs: run(), lostNotices: 1 }),
   'nobody leads': () => leading({ now: NOW, leads: false }),
   'operator gone': () => Promise.resolve([]),

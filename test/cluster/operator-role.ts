@@ -25,6 +25,28 @@ function rolesOfOperator(): Role[] {
     .filter(({ kind, metadata: { name } }) => kind.endsWith('Role') && name.startsWith('rapidrmf-operator'))
 }
 
+/** In an installation for some namespaces: the rules of the chart in this one, and those for the Lease as well if asked. */
+export async function grantInNamespace(
+  { rbac }: Client,
+  namespace: string,
+  user: string,
+  { withLease = false } = {},
+): Promise<void> {
+  for (const { metadata, rules } of rolesOfOperator()) {
+    const { name } = metadata
+    if (name.endsWith('-leader') && !withLease) continue
+    await rbac.createNamespacedRole({ namespace, body: { metadata: { name }, rules } })
+    await rbac.createNamespacedRoleBinding({
+      namespace,
+      body: {
+        metadata: { name },
+        roleRef: { apiGroup: 'rbac.authorization.k8s.io', kind: 'Role', name },
+        subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'User', name: user }],
+      },
+    })
+  }
+}
+
 /** Both for the whole cluster: each test has its Lease in a namespace of its own. */
 export async function grantOperatorRole({ rbac }: Client): Promise<void> {
   for (const { metadata, rules } of rolesOfOperator()) {

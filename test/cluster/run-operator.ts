@@ -10,8 +10,8 @@ import type { Clock } from '../../operator/clock.ts'
 import { readConfig } from '../../operator/config.ts'
 import { loadConfig } from '../../operator/kube/connection.ts'
 import { runOperator } from '../../operator/operator.ts'
-import { operatorKubeconfig } from './access.ts'
-import type { ClusterAccess } from './access.ts'
+import { kubeconfig, operatorKubeconfig } from './access.ts'
+import type { ClusterAccess, User } from './access.ts'
 import { freePorts } from './ports.ts'
 
 export const IMAGE = 'registry.example/rapidrmf:test'
@@ -21,6 +21,8 @@ export type OperatorSetup = {
   readonly cluster: ClusterAccess
   /** The one that it looks after, and where its Lease is. */
   readonly namespace: string
+  /** By default the one with the rights that the chart gives for the whole cluster. */
+  readonly user?: User
   readonly flags?: readonly string[]
   /** Variables, beside the test's own where it is a process. */
   readonly env?: Readonly<Record<string, string>>
@@ -95,12 +97,12 @@ export async function startOperatorProcess(setup: OperatorSetup): Promise<Operat
 }
 
 function prepare(
-  { cluster, namespace, flags = [] }: OperatorSetup,
+  { cluster, namespace, user, flags = [] }: OperatorSetup,
   port: number,
 ): { readonly file: string; readonly flags: readonly string[]; readonly remove: () => void } {
   const folder = mkdtempSync(join(tmpdir(), 'rapidrmf-operator-'))
   const file = join(folder, 'kubeconfig')
-  writeFileSync(file, operatorKubeconfig(cluster))
+  writeFileSync(file, user === undefined ? operatorKubeconfig(cluster) : kubeconfig(cluster, user))
   const where = ['--namespaces', namespace, '--lease-namespace', namespace, '--kubeconfig', file]
   return {
     file,

@@ -25,6 +25,7 @@ import { kubeClient } from '../kube-client.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'
 import { startTlsProxy } from '../tls-proxy.ts'
 import type { TlsProxy } from '../tls-proxy.ts'
+import { synced } from '../synced.ts'
 import { until } from '../until.ts'
 
 const CONFIG_MAPS = { group: '', version: 'v1', plural: 'configmaps' }
@@ -269,7 +270,7 @@ describeWithCluster('the cache on a real API server', () => {
       metadata: { namespace: here.name, name: 'not-ours' },
     })
     const { cache, store, shows } = mirror(client, here.name)
-    await cache.synced
+    await synced(cache)
     await shows('before', '1')
     expect(store.get(`${here.name}/not-ours`)).toBeUndefined()
     const startedAt = performance.now()
@@ -296,7 +297,7 @@ describeWithCluster('the cache on a real API server', () => {
   test('its own write has no echo yet while the watch lags, and has one when it comes', async () => {
     const slow = kubeClient(kubeconfig(tls.access))
     const { cache, shows } = mirror(slow, here.name)
-    await cache.synced
+    await synced(cache)
     let release = (): void => undefined
     const held = new Promise<void>((resolve) => (release = resolve))
     tls.line = async (line) => {
@@ -318,7 +319,7 @@ describeWithCluster('the cache on a real API server', () => {
 
   test('an own write that was deleted at once is not awaited for ever', async () => {
     const { cache, store } = mirror(client, here.name)
-    await cache.synced
+    await synced(cache)
     const key = `${here.name}/brief`
     cache.echo.wrote(key, await put('brief', '1'))
     await client.remove(CONFIG_MAPS, { namespace: here.name, name: 'brief' })
@@ -385,7 +386,7 @@ describeWithCluster('the cache on a real API server', () => {
       const { cache, shows } = mirror(kubeClient(kubeconfig(tls.access)), here.name)
       await put('kept', '1')
       await put('doomed', '1')
-      await cache.synced
+      await synced(cache)
       await shows('doomed', '1')
       onTestFinished(() => {
         tls.fault = undefined
@@ -400,7 +401,7 @@ describeWithCluster('the cache on a real API server', () => {
 
     test('a TCP reset', async () => {
       const { cache, shows } = mirror(kubeClient(kubeconfig(throughTcp())), here.name)
-      await cache.synced
+      await synced(cache)
       tcp.drop()
       await put('reset', '1')
       await shows('reset', '1')
@@ -408,7 +409,7 @@ describeWithCluster('the cache on a real API server', () => {
 
     test('a half-open connection', async () => {
       const { cache, shows } = mirror(kubeClient(kubeconfig(throughTcp())), here.name)
-      await cache.synced
+      await synced(cache)
       tcp.freeze('existing')
       onTestFinished(() => tcp.restore())
       const frozenAt = performance.now()
@@ -420,7 +421,7 @@ describeWithCluster('the cache on a real API server', () => {
 
     test('a network that is cut for two seconds, without hammering', async () => {
       const { cache, shows } = mirror(kubeClient(kubeconfig(throughTcp())), here.name)
-      await cache.synced
+      await synced(cache)
       tcp.cut()
       await put('cut', '1')
       await new Promise((resolve) => setTimeout(resolve, 2_000))
@@ -439,7 +440,7 @@ describeWithCluster('the cache on a real API server', () => {
     onTestFinished(() => (tls.fault = undefined))
     await put('paged', '1')
     const { cache, shows } = mirror(kubeClient(kubeconfig(tls.access)), here.name)
-    await cache.synced
+    await synced(cache)
     await shows('paged', '1')
     await put('paged', '2')
     await shows('paged', '2')
@@ -588,7 +589,7 @@ describeWithCluster('the cache on an API server that is restarted under it', () 
       await Promise.all(batch.map((name) => client.create(CONFIG_MAPS, configMap(namespace, name, '1'))))
     }
     const { cache, store, shows } = mirror(client, namespace, { timing: { ...SHORT, silence: 90_000 } })
-    await cache.synced
+    await synced(cache)
     expect(store.size).toBe(1_203)
     await cluster.stopApiServer('SIGKILL')
     await cluster.startApiServer()
@@ -605,7 +606,7 @@ describeWithCluster('the cache on an API server that is restarted under it', () 
   test('compacted and restarted while the watch was away: 410, and a new list', async () => {
     const tcp = await startProxy(Number(new URL(cluster.access.server).port))
     const { cache, shows } = mirror(kubeClient(kubeconfig(through(tcp, cluster.access))), namespace)
-    await cache.synced
+    await synced(cache)
     tcp.cut()
     await client.create(CONFIG_MAPS, configMap(namespace, 'meanwhile', '1'))
     await client.remove(CONFIG_MAPS, { namespace, name: 'item-1' })

@@ -8,6 +8,7 @@ import { auditPosition } from '../audit-log.ts'
 import { installCrd } from '../crd.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'
 import type { TestNamespace } from '../namespace.ts'
+import { isReady, metric } from '../operator-http.ts'
 import { outcomesOf, toldBy } from '../outcomes.ts'
 import { call, holdBack } from '../requests.ts'
 import { startOperatorProcess } from '../run-operator.ts'
@@ -173,14 +174,4 @@ async function everythingTold({ client }: Schedules, namespace: string, count: n
   await until(`${count} events`, async () =>
     (await toldBy(client, namespace)).length >= count ? true : undefined,
   )
-}
-
-async function isReady(url: string): Promise<true | undefined> {
-  const answer = await fetch(`${url}/readyz`).catch(() => undefined)
-  return answer?.status === 200 ? true : undefined
-}
-
-async function metric(url: string, name: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text()
-  return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1])
 }

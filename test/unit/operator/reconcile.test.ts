@@ -59,11 +59,16 @@ function fakeApi(answers: Partial<Record<string, (object: KubeObject) => unknown
   return { client, calls, names: () => calls.map(({ call }) => call) }
 }
 
-type World = { schedule?: CachedSchedule; rushed?: boolean; cronJob?: boolean }
+type World = { schedule?: CachedSchedule; rushed?: boolean; cronJob?: boolean; readable?: boolean }
 
 function reconciler(
   api: ReturnType<typeof fakeApi>,
-  { schedule: of = schedule({}, { createdAt: at(-1) }), rushed = false, cronJob = false }: World = {},
+  {
+    schedule: of = schedule({}, { createdAt: at(-1) }),
+    rushed = false,
+    cronJob = false,
+    readable = true,
+  }: World = {},
 ) {
   const given = cronJob ? remembering(of) : of
   let passed = 0
@@ -86,6 +91,7 @@ function reconciler(
     caches,
     events: { record: (event) => events.push(event) },
     defaults: DEFAULTS,
+    coverage: { isReadable: () => readable },
     clock,
     log,
     rush: { isOn: rushed, note: () => undefined },
@@ -121,6 +127,12 @@ describe('a reconcile', () => {
     const { reconcile, caches } = reconciler(api)
     caches.schedules.store.delete(KEY)
     expect(await reconcile()).toEqual({ kind: 'done' })
+    expect(api.calls).toEqual([])
+  })
+
+  it('leaves a schedule alone whose namespace cannot be read: what is not shown may be there', async () => {
+    const api = fakeApi()
+    expect(await reconciler(api, { readable: false }).reconcile()).toEqual({ kind: 'done' })
     expect(api.calls).toEqual([])
   })
 

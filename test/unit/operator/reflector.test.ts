@@ -9,6 +9,7 @@ import { Reflector } from '../../../operator/kube/reflector.ts'
 import type { Change, ReflectorOptions } from '../../../operator/kube/reflector.ts'
 import { Store } from '../../../operator/kube/store.ts'
 import type { Cached } from '../../../operator/kube/store.ts'
+import { synced } from '../../cluster/synced.ts'
 import { until } from '../../cluster/until.ts'
 import {
   added,
@@ -90,7 +91,7 @@ describe('the reflector', () => {
         deleted(pod('b', 13)),
       ]),
     ])
-    await reflector.synced
+    await synced({ reflectors: [reflector] })
     await become('a@11', 'c@12')
     expect(changes).toEqual(['- a@3', '- b@7', 'a@3 a@11', '- c@12', 'b@7 -'])
     expect(api.calls).toHaveLength(1)
@@ -107,7 +108,7 @@ describe('the reflector', () => {
   test('before the bookmark nothing is in the store, and nothing is said', async () => {
     const { reflector, changes, objects } = await reflect([stream([added(pod('a', 3))]), silence])
     await new Promise((resolve) => setTimeout(resolve, 100))
-    expect([reflector.isSynced, changes, objects()]).toEqual([false, [], []])
+    expect([reflector.access, changes, objects()]).toEqual(['pending', [], []])
   })
 
   test.each([
@@ -138,7 +139,7 @@ describe('the reflector', () => {
       stream([]),
     ])
     await become('a@3', 'b@4')
-    expect(reflector.isSynced).toBe(true)
+    expect(reflector.access).toBe('granted')
     expect(api.calls[1]?.query.get('limit')).toBe('500')
   })
 
@@ -176,6 +177,32 @@ describe('the reflector', () => {
     await become('a@3')
     expect([reflector.trouble, reflector.restarts >= 3]).toEqual([undefined, true])
   })
+
+  test.each([
+    ['403', refuse(403, 'Forbidden'), 'refused'],
+    ['404', refuse(404, 'NotFound'), 'refused'],
+    ['410', refuse(410, 'Expired'), 'granted'],
+  ])(
+    '%s after the first list: what was read stays until there is another list',
+    async (_name, answer, expected) => {
+      const seen: string[] = []
+      const begun = Promise.withResolvers<undefined>()
+      const { reflector, changes, become } = await reflect(
+        [
+          stream(initial(10, pod('a', 3)), 'end'),
+          answer,
+          (response, call) => void begun.promise.then(() => answer(response, call)),
+          stream(initial(20, pod('b', 15))),
+        ],
+        { onAccess: () => seen.push(reflector.access) },
+      )
+      await until('the first refusal', () => reflector.trouble)
+      expect([reflector.access, changes]).toEqual([expected, ['- a@3']])
+      begun.resolve(undefined)
+      await become('b@15')
+      expect(seen).toEqual(expected === 'refused' ? ['granted', 'refused', 'granted'] : ['granted'])
+    },
+  )
 
   test.each([
     ['as an answer', refuse(410, 'Expired')],
@@ -296,7 +323,7 @@ describe('the reflector', () => {
     store.set({ namespace: 'other', name: 'x', uid: 'x', resourceVersion: '1' })
     store.set({ namespace: 'ns', name: 'gone', uid: 'x', resourceVersion: '1' })
     const { api, reflector } = await reflect([stream(initial(10, pod('a', 3)))], { store, namespace: 'ns' })
-    await reflector.synced
+    await synced({ reflectors: [reflector] })
     expect([...store.keys()]).toEqual(['other/x', 'ns/a'])
     expect(api.calls[0]?.path).toBe('/api/v1/namespaces/ns/pods')
   })
@@ -309,7 +336,7 @@ describe('the reflector', () => {
 
   test('an abort ends it at once', async () => {
     const { reflector, abort, done } = await reflect([stream(initial(10))])
-    await reflector.synced
+    await synced({ reflectors: [reflector] })
     abort.abort()
     await done
   })

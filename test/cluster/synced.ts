@@ -1,0 +1,13 @@
+import type { Reflector } from '../../operator/kube/reflector.ts'
+import { until } from './until.ts'
+
+/** Waits until each of them has listed its objects. */
+export async function synced({
+  reflectors,
+}: {
+  readonly reflectors: readonly Pick<Reflector<never>, 'access'>[]
+}): Promise<void> {
+  await until('a list of the objects', () =>
+    reflectors.every(({ access }) => access === 'granted') ? true : undefined,
+  )
+}
