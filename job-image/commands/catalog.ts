@@ -155,11 +155,7 @@ type ImportArgs = {
   readonly framework: string | undefined
 }
 
-type Source = {
-  readonly file: string
-  readonly name: string | undefined
-  readonly framework: string | undefined
-}
+type Source = { readonly file: string; readonly name: string | undefined }
 
 async function prepare(args: ImportArgs, config: Config | undefined, io: Io): Promise<Prepared[]> {
   const { prepareFile } = await import('../oscal/prepare.ts')
@@ -170,7 +166,7 @@ async function prepare(args: ImportArgs, config: Config | undefined, io: Io): Pr
   const frameworks = config === undefined ? new Map<string, string>() : catalogFrameworks(config)
   const map = fileMap(args.map)
   const builtin = args.builtin === undefined ? [] : await builtinImports(args.builtin, args.name)
-  const files = args.files.map((file): Source => ({ file, name: args.name, framework: undefined }))
+  const files = args.files.map((file): Source => ({ file, name: args.name }))
   const configured = builtin.length + files.length === 0 ? await configuredFiles(config) : []
   if (args.name !== undefined && files.length + configured.length + Math.min(builtin.length, 1) > 1) {
     throw new InputError('--name is the name of one import: give one file only')
@@ -178,14 +174,14 @@ async function prepare(args: ImportArgs, config: Config | undefined, io: Io): Pr
   if (args.framework !== undefined && builtin.length > 0) {
     throw new InputError('--framework: that of the built-in catalog is known; leave it out')
   }
-  const prepared = [...files, ...configured].map(({ file, name, framework }) =>
-    prepareFile(file, {
-      reader,
-      map,
-      name: args.name ?? name,
-      framework: args.framework ?? framework ?? frameworks.get(nameKey(args.name ?? '')),
-    }),
-  )
+  const prepared = [...files, ...configured].map(({ file, name }) => {
+    const options = { reader, map, name: args.name ?? name, framework: args.framework }
+    const first = prepareFile(file, options)
+    const framework = first.item.kind === 'catalog' ? frameworks.get(nameKey(first.item.name)) : undefined
+    if (args.framework !== undefined || framework === undefined) return first
+    // What the configuration says of a catalog depends on its name, which a document without one only now has.
+    return prepareFile(file, { ...options, name: first.item.name, framework })
+  })
   const all = [...builtin, ...prepared]
   await refuseSameName(all)
   return all
@@ -208,7 +204,7 @@ async function configuredFiles(config: Config | undefined): Promise<Source[]> {
     const where = config === undefined ? '' : ` (${config.file} has no catalogs)`
     throw new InputError(`nothing to import${where}: give a file, or --builtin nist-800-53-rev5`)
   }
-  return catalogs.map(({ name, framework }) => ({ name, framework, file: catalogPath(config, name) }))
+  return catalogs.map(({ name }) => ({ name, file: catalogPath(config, name) }))
 }
 
 /** The later one would silently replace the earlier one. */

@@ -5,7 +5,7 @@ import { InputError, InterruptedError } from '../errors.ts'
 import type { Action, Io } from '../io.ts'
 import { write } from '../io.ts'
 import type { ResultFormat } from '../output/result-formats.ts'
-import { respelled } from '../rules/control-id.ts'
+import { suggestId } from '../rules/control-id.ts'
 import type { Status } from '../validation/model.ts'
 import { withDatabases } from './databases.ts'
 import type { OpenDatabase, WhereOptions } from './databases.ts'
@@ -170,7 +170,7 @@ function unknownControl(
   where: string,
 ): InputError {
   const known = sources.flatMap(({ names }) => [...names.values()].map(({ control }) => control))
-  const meant = respelled(wanted, known)
+  const meant = suggestId(known)(wanted)
   const remedy =
     meant === undefined
       ? 'write it like AC-2, AC-2(1) or "AC-*", or load its catalog with "rapidrmf catalog import"'

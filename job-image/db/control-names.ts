@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 import { canonicalControlId, compareControlIds, compareText, displayControlId } from '../rules/control-id.ts'
-import { controlMatcher } from '../rules/control-pattern.ts'
+import { comparableId, controlMatcher } from '../rules/control-pattern.ts'
 import { listCatalogIdentities } from './catalog-identities.ts'
 
 /** What a result's `control_id` (a row of `controls`) is called. */
@@ -46,6 +46,6 @@ export async function listControlNames(client: Client): Promise<Map<number, Cont
 export function matchControls(names: ReadonlyMap<number, ControlName>, wanted: string): number[] {
   const matches = controlMatcher(wanted)
   return [...names.values()]
-    .filter(({ control, framework }) => matches({ controlId: control, framework }))
+    .filter(({ control, framework }) => matches(comparableId(control, framework)))
     .map(({ id }) => id)
 }

@@ -52,24 +52,34 @@ async function controlsOf(client: Client, { id }: CatalogIdentity): Promise<read
 
 /** One catalog's controls over another's would mark those as removed, or mix the two. */
 function refuseOther(row: CatalogIdentity, controls: readonly TitledControl[], wanted: CatalogImport): void {
-  const { framework = 'of no known framework' } = row
-  const words = isOther(row, controls, wanted)
-    ? `this is ${wanted.framework}, but the catalog "${row.name}" holds ${framework}`
-    : isOtherPart(row, wanted)
-      ? `the catalog "${row.name}" holds another selection of ${framework} ("${row.title}")`
-      : undefined
-  if (words === undefined) return
-  throw new InputError({ file: wanted.source, message: `${words}; give another name with --name` })
+  const message = otherFramework(row, controls, wanted) ?? otherPart(row, wanted)
+  if (message !== undefined) throw new InputError({ file: wanted.source, message })
 }
 
 /** A new title gives a catalog a new framework's name, so the controls count too; revisions are never one. */
-function isOther(row: CatalogIdentity, controls: readonly TitledControl[], wanted: CatalogImport): boolean {
-  const { framework } = row
-  if (framework === undefined) return false
+function otherFramework(
+  { name, framework }: CatalogIdentity,
+  controls: readonly TitledControl[],
+  wanted: CatalogImport,
+): string | undefined {
+  if (framework === undefined) return undefined
   if (coversFramework(framework, wanted.framework) || coversFramework(wanted.framework, framework))
-    return false
+    return undefined
   const areRevisions = isNist80053(framework) && isNist80053(wanted.framework)
-  return areRevisions || !isSameContent(controls, wanted)
+  if (!areRevisions && isSameContent(controls, wanted)) return undefined
+  const edition = areRevisions ? '' : `, or, for a new edition, this framework with --framework ${framework}`
+  return `this is ${wanted.framework}, but the catalog "${name}" holds ${framework}; give another name with --name${edition}`
+}
+
+/** The complete catalog, by its title, and a selection or tailoring of it. */
+function otherPart(
+  { name, title, framework = '' }: CatalogIdentity,
+  wanted: CatalogImport,
+): string | undefined {
+  const [stored, given] = [nistClaim(title), nistClaim(wanted.title)]
+  if (stored === undefined || given === undefined) return undefined
+  if ((stored.kind === 'whole') === (given.kind === 'whole')) return undefined
+  return `the catalog "${name}" holds another selection of ${framework} ("${title}"); give another name with --name`
 }
 
 /** Whether more than half of the row's controls are in the new document under the same title. */
@@ -84,11 +94,4 @@ function isSameContent(
     return canonical !== undefined && titles.get(formerControlId(canonical)) === wordsOf(title)
   })
   return same.length * 2 > controls.length
-}
-
-/** Whether one is the complete catalog, by its title, and the other a selection or tailoring of it. */
-function isOtherPart(row: CatalogIdentity, wanted: CatalogImport): boolean {
-  const [stored, given] = [nistClaim(row.title), nistClaim(wanted.title)]
-  if (stored === undefined || given === undefined) return false
-  return (stored.kind === 'whole') !== (given.kind === 'whole')
 }

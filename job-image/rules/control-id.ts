@@ -36,10 +36,10 @@ export function formerControlId(canonical: string): string {
   return canonicalControlId(canonical, NIST_800_53) ?? canonical
 }
 
-/** The published id that `wanted` is apart from leading zeros and brackets: `ISM-0445` for ISM-445. */
-export function respelled(wanted: string, known: readonly string[]): string | undefined {
-  const former = formerControlId(wanted)
-  return known.find((id) => formerControlId(id) === former)
+/** Finds the known id that another one is apart from leading zeros and brackets: `ISM-0445` for ISM-445. */
+export function suggestId(known: readonly string[]): (wanted: string) => string | undefined {
+  const byFormer = new Map(known.toReversed().map((id) => [formerControlId(id), id]))
+  return (wanted) => byFormer.get(formerControlId(wanted))
 }
 
 function published(id: string): string | undefined {

@@ -2,16 +2,21 @@ import { compileGlob, isGlob } from '../glob.ts'
 import { canonicalControlId } from './control-id.ts'
 import { NIST_800_53, isNist80053 } from './framework.ts'
 
-/** A control as a pattern sees it. */
-export type MatchableControl = {
-  /** As stored, in any spelling. */
-  readonly controlId: string
-  /** Undefined when it is not known. */
-  readonly framework: string | undefined
+/** An id in the form that matchers compare: made once for each control, however many patterns there are. */
+export type ComparableId = {
+  readonly text: string
+  /** Whether it is of NIST SP 800-53, whose ids have several spellings. */
+  readonly isNist: boolean
 }
 
 /** Whether a control is what was asked for. */
-export type ControlMatcher = (control: MatchableControl) => boolean
+export type ControlMatcher = (id: ComparableId) => boolean
+
+/** `controlId` in any spelling, of a framework that may be not known. */
+export function comparableId(controlId: string, framework: string | undefined): ComparableId {
+  const text = dotted(canonicalControlId(controlId, framework) ?? controlId.toLowerCase())
+  return { text, isNist: isNist80053(framework) }
+}
 
 /**
  * One control, or a pattern with `*` and `?` (`AC-*`, `ac-2(*)`), in upper or lower case. Controls of NIST SP 800-53
@@ -19,19 +24,14 @@ export type ControlMatcher = (control: MatchableControl) => boolean
  */
 export function controlMatcher(wanted: string): ControlMatcher {
   const text = wanted.trim().toLowerCase()
-  const inNist = isGlob(text) ? compileGlob(nistSpelling(text)) : isEqual(comparableId(text, NIST_800_53))
-  const elsewhere = isGlob(text) ? compileGlob(dotted(text)) : isEqual(comparableId(text, undefined))
-  return ({ controlId, framework }) =>
-    (isNist80053(framework) ? inNist : elsewhere)(comparableId(controlId, framework))
+  const inNist = isGlob(text) ? compileGlob(nistSpelling(text)) : isEqual(text, NIST_800_53)
+  const elsewhere = isGlob(text) ? compileGlob(dotted(text)) : isEqual(text, undefined)
+  return (id) => (id.isNist ? inNist : elsewhere)(id.text)
 }
 
-/** The canonical id, or the lower-case text of one that has none. Brackets at the end and a dot are one outside of it. */
-function comparableId(text: string, framework: string | undefined): string {
-  return dotted(canonicalControlId(text, framework) ?? text.toLowerCase())
-}
-
-function isEqual(exact: string): (id: string) => boolean {
-  return (id) => id === exact
+function isEqual(wanted: string, framework: string | undefined): (text: string) => boolean {
+  const exact = comparableId(wanted, framework).text
+  return (text) => text === exact
 }
 
 /** Spellings that a pattern may have in common with an id of NIST SP 800-53: AC-02*, AC-2(*). */
@@ -39,7 +39,7 @@ function nistSpelling(glob: string): string {
   return dotted(glob).replaceAll(/(?<=[-.])0+(?=\d)/g, '')
 }
 
-/** `AC-2.1` for AC-2(1), without a look at its framework: matchers take both for one. */
+/** `AC-2.1` for AC-2(1), whatever its framework: to matchers both are one. */
 export function dotted(text: string): string {
   return text.replace(/\s*\(([^()]*)\)$/, '.$1')
 }

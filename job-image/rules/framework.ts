@@ -5,7 +5,7 @@ export const NIST_800_53 = 'nist-800-53'
 export const NIST_800_53_REV5 = `${NIST_800_53}-rev5`
 
 /** 800-53, 800-53A or 800-53B, perhaps followed by its revision: `rev5`, `Rev. 5`, `Revision 5.1.1`, `r5`, `v5.2.0`. */
-const NIST_PUBLICATION = /\b800 ?53[ab]? ?(?:(?:revision|rev|r|v) ?(\d))?(?:\b|_)/
+const NIST_PUBLICATION = /\b800 ?53[ab]? ?(?:(?:revision|rev|r|v) ?(\d))?\b/
 
 /** FedRAMP's baselines select from NIST SP 800-53 of the same revision. */
 const FEDRAMP = /\bfedramp(?: (?:revision|rev|r) ?(\d))?\b/

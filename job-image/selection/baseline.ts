@@ -47,7 +47,7 @@ export function missingMembers(baseline: Baseline, controls: readonly CatalogCon
   return [...baseline.members].filter((member) => (found.get(member) ?? []).length === 0)
 }
 
-/** Whether a catalog of `framework` may hold members of a baseline of `wanted`: NIST names revisions not everywhere. */
+/** Whether a catalog of `framework` may hold members of a baseline of `wanted`: not every one names its revision. */
 export function isFrameworkOf(wanted: string, framework: string | undefined): boolean {
   if (framework === undefined) return false
   return coversFramework(wanted, framework) || coversFramework(framework, wanted)
@@ -81,8 +81,8 @@ function catalogsOf(
 }
 
 /**
- * Each member with the controls that stand for it. A member in the spelling of earlier releases (`ism-445`) stands for
- * the published id (`ISM-0445`) unless that spelling is the id of another control.
+ * Each member with the controls that stand for it. Where none has its very id, zeros do not count: member or control
+ * may have the spelling of earlier releases (`ism-445`), or the framework of only one of the two was overridden.
  */
 function membersAmong<T extends CatalogControl>(
   { members }: Baseline,
@@ -92,5 +92,5 @@ function membersAmong<T extends CatalogControl>(
     canonicalControlId(controlId, framework) ?? controlId.toLowerCase()
   const byId = Map.groupBy(controls, idOf)
   const byFormer = Map.groupBy(controls, (control) => formerControlId(idOf(control)))
-  return new Map([...members].map((id) => [id, byId.get(id) ?? byFormer.get(id) ?? []]))
+  return new Map([...members].map((id) => [id, byId.get(id) ?? byFormer.get(formerControlId(id)) ?? []]))
 }

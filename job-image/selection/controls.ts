@@ -1,13 +1,16 @@
 import type { ControlSelector } from '../../crds/selection.ts'
-import { canonicalControlId, familyOf, respelled } from '../rules/control-id.ts'
-import { controlMatcher } from '../rules/control-pattern.ts'
-import type { MatchableControl } from '../rules/control-pattern.ts'
+import { canonicalControlId, familyOf, suggestId } from '../rules/control-id.ts'
+import { comparableId, controlMatcher } from '../rules/control-pattern.ts'
 import { coversFramework } from '../rules/framework.ts'
 import type { Chosen } from './systems.ts'
 
 /** A control as a selector sees it. */
-export type SelectableControl = MatchableControl & {
+export type SelectableControl = {
   readonly id: number
+  /** As stored, in any spelling. */
+  readonly controlId: string
+  /** That of its catalog; undefined when it is not known. */
+  readonly framework: string | undefined
   readonly catalogId: number
   /** As stored: counts for ids that do not begin with their family. */
   readonly family: string
@@ -49,8 +52,11 @@ export function chooseControls<T extends SelectableControl>(
     if (!isNarrowed) return { text, controls: found, others: [] }
     return { text, controls: ruled, others: found.filter((row) => !hasRules(row.framework)) }
   }
-  const ids = (): string[] => ofFramework.map(({ controlId }) => controlId)
-  const byPattern = (text: string): Meant<T> => meant(text, controlMatcher(text))
+  const ids = new Map(ofFramework.map((row) => [row, comparableId(row.controlId, row.framework)]))
+  const byPattern = (text: string): Meant<T> => {
+    const matches = controlMatcher(text)
+    return meant(text, (row) => matches(ids.get(row)!))
+  }
   const byFamily = (family: string): Meant<T> =>
     meant(`family ${family}`, (row) => familyName(row) === family)
   const wanted = [...include.map(byPattern), ...families.map(byFamily)]
@@ -60,12 +66,10 @@ export function chooseControls<T extends SelectableControl>(
   const out = new Set(excluded.flatMap((each) => each.controls))
   return {
     chosen: controls.filter((row) => included.has(row) && !out.has(row) && (members?.has(row) ?? true)),
-    unmatched: wanted
-      .filter((each) => each.controls.length === 0)
-      .map(({ text }) => {
-        const meant = respelled(text, ids())
-        return meant === undefined ? text : `${text} (did you mean ${meant}?)`
-      }),
+    unmatched: withSuggestions(
+      wanted.filter((each) => each.controls.length === 0).map(({ text }) => text),
+      ofFramework,
+    ),
     namesakes: [...wanted, ...excluded]
       .filter(({ others }) => others.length > 0)
       .map(({ text, others }) => ({ text, controls: others })),
@@ -85,6 +89,16 @@ type Meant<T> = {
   readonly controls: readonly T[]
   /** Namesakes in frameworks without rules, left out. */
   readonly others: readonly T[]
+}
+
+/** "ISM-445 (did you mean ISM-0445?)" */
+function withSuggestions(texts: readonly string[], controls: readonly SelectableControl[]): string[] {
+  if (texts.length === 0) return []
+  const suggest = suggestId(controls.map(({ controlId }) => controlId))
+  return texts.map((text) => {
+    const meant = suggest(text)
+    return meant === undefined ? text : `${text} (did you mean ${meant}?)`
+  })
 }
 
 function familyName({ controlId, framework, family }: SelectableControl): string {

@@ -123,6 +123,9 @@ describe('rules', () => {
       'AC-02 UNKNOWN namesakes',
       'AC-03 UNKNOWN namesakes',
     ])
+    await must('catalog', 'import', 'namesakes.json', '--config', 'named.yaml')
+    expect(await results((await once()).runId)).toEqual(['AC-2 PASS namesakes', 'AC-3 PASS namesakes'])
+    await must('catalog', 'import', 'namesakes.json')
     const list = async (config: string): Promise<unknown> =>
       JSON.parse((await must('catalog', 'list', '--json', '--config', config)).out) as unknown
     const framework = 'protecting-controlled-information-in-nonfederal-systems-not-sp-800-53'

@@ -274,7 +274,7 @@ describe('a catalog that is there already', () => {
   test('with other controls under the same name is refused', async () => {
     await store(prepared(catalog({ k: ['k-1'] }, 'Handbook'), 'handbook.json'))
     await expect(store(prepared(catalog({ m: ['m-1'] }, 'Manual'), 'x.json', 'handbook'))).rejects.toThrow(
-      'this is manual, but the catalog "handbook" holds handbook; give another name with --name',
+      'this is manual, but the catalog "handbook" holds handbook; give another name with --name, or, for a new edition, this framework with --framework handbook',
     )
   })
 

@@ -63,6 +63,12 @@ describe('the members of a baseline', () => {
     expect(() => members({ frameworks: ['file-name'], ids: ['ac-2'] })).toThrow('no catalog here is')
   })
 
+  it('are found where the controls are the ones in the spelling of an earlier release', () => {
+    const controls = [{ catalogId: 1, framework: 'ism', controlId: 'ISM-445' }]
+    const baseline = { name: 'b', frameworks: ['ism'], members: new Set(['ism-0445', 'ism-0039']) }
+    expect(missingMembers(baseline, controls)).toEqual(['ism-0039'])
+  })
+
   it('that no control stands for are missing', () => {
     const controls = IDS[3]!.map((controlId) => ({ catalogId: 3, framework: 'ism', controlId }))
     const baseline = { name: 'b', frameworks: ['ism'], members: new Set(['ism-445', 'ism-0001']) }
