@@ -20,7 +20,7 @@ export type RepeatedWrite = {
 
 /** So many repairs within a minute are a conflict, and not somebody's mistake. */
 const CONFLICT_AFTER = 5
-const FIRST_PAUSE_MS = 10_000
+const FIRST_PAUSE_MS = 5_000
 const LONGEST_PAUSE_MS = 300_000
 /** A conflict is over when it has been quiet for so many pauses. */
 const QUIET_PAUSES = 3

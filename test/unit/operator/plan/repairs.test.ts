@@ -45,26 +45,26 @@ describe('a CronJob that somebody else writes as often as the operator', () => {
     expect(events.map(({ reason }) => reason)).toContain('ConflictingWriter')
 
     const world = { ...after, learned: NOTHING_LEARNED }
-    const waiting = carryOut({ ...world, cronJob: edited, now: NOW + 9_000 })
+    const waiting = carryOut({ ...world, cronJob: edited, now: NOW + 4_000 })
     expect(waiting.plans).toMatchObject([{ kind: 'settled', status: undefined, events: [] }])
-    expect(waiting.settled?.requeueAt).toBe(NOW + 10_000)
+    expect(waiting.settled?.requeueAt).toBe(NOW + 5_000)
 
     const again = carryOut({
       ...world,
       cronJob: edited,
-      now: NOW + 10_000,
+      now: NOW + 5_000,
       learned: { ...NOTHING_LEARNED, repeated: { times: 1, fieldManager: edited.lastManager } },
     })
     expect(again.plans[0]).toMatchObject({ kind: 'write' })
-    expect(again.settled?.status?.conflictingWriter).toMatchObject({ repairs: 6, lastRepairTime: at(10) })
+    expect(again.settled?.status?.conflictingWriter).toMatchObject({ repairs: 6, lastRepairTime: at(5) })
     expect(again.events.map(({ reason }) => reason)).not.toContain('ConflictingWriter')
   })
 
   it('is no conflict any more when it has been quiet', () => {
     const { after } = carryOut(repairing(5))
     const world = { ...after, learned: NOTHING_LEARNED }
-    expect(carryOut({ ...world, now: NOW + 29_000 }).plans).toMatchObject([{ status: undefined }])
-    const { settled, plans } = carryOut({ ...world, now: NOW + 30_000 })
+    expect(carryOut({ ...world, now: NOW + 14_000 }).plans).toMatchObject([{ status: undefined }])
+    const { settled, plans } = carryOut({ ...world, now: NOW + 15_000 })
     expect(plans).toHaveLength(1)
     expect(condition(settled?.status, 'Ready')).toBe('True/CronJobReady')
     expect(condition(settled?.status, 'Stalled')).toBe('False/NotStalled')
@@ -101,7 +101,7 @@ it('pauses grow to five minutes, and a conflict outlasts each of them', () => {
       const before = { fieldManager: 'x', repairs, lastRepairTime: at(0) }
       const status = { observedGeneration: 1, conflictingWriter: before }
       const until = pausedUntil(schedule({}, { status }), NOW) ?? 0
-      expect(until).toBeGreaterThanOrEqual(NOW + 10_000)
+      expect(until).toBeGreaterThanOrEqual(NOW + 5_000)
       expect(until).toBeLessThanOrEqual(NOW + 300_000)
       expect(endOf(before)).toBeGreaterThan(until)
       expect(standingConflict(status, endOf(before))).toBeUndefined()
