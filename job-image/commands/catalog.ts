@@ -94,7 +94,12 @@ const importCommand = command({
           { dryRun: args.dryRun, confirmed: args.yes },
         ),
       )
-      const warnings = [...prepared.flatMap((each) => each.warnings), ...reports.flatMap(reportWarnings)]
+      const isOpen = args.dryRun && !args.yes
+      const warnings = [
+        ...prepared.flatMap((each) => each.warnings),
+        ...reports.flatMap(missingWarning),
+        ...(isOpen ? reports.flatMap(removalWarning) : []),
+      ]
       if (args.json) {
         await writeJson(io.stdout, { dry_run: args.dryRun, imports: reports.map(reportJson), warnings })
         return 0
@@ -230,10 +235,6 @@ async function fileReader({ cwd }: Io): Promise<FileReader> {
   }
 }
 
-function reportWarnings(report: ImportReport): string[] {
-  return [...missingWarning(report), ...removalWarning(report)]
-}
-
 /** A baseline of controls that nothing will decide is hardly what was meant. */
 function missingWarning({ name, kind, framework, controls, missing }: ImportReport): string[] {
   if (kind !== 'baseline' || missing.length === 0) return []
@@ -244,11 +245,11 @@ function missingWarning({ name, kind, framework, controls, missing }: ImportRepo
   ]
 }
 
-/** Only a dry run and a confirmed import get this far. */
+/** Without --yes the import itself would be refused. */
 function removalWarning({ name, kind, removedIds, removesMany }: ImportReport): string[] {
   if (kind !== 'catalog' || !removesMany) return []
   return [
-    `catalog "${name}": more than a tenth of its controls ${removedIds.length === 1 ? 'is' : 'are'} marked as removed (${removedIds.length}: ${firstOf(removedIds)}); to import this, confirm it with --yes`,
+    `catalog "${name}": more than a tenth of its controls ${removedIds.length === 1 ? 'is' : 'are'} to be marked as removed (${removedIds.length}: ${firstOf(removedIds)}); the import needs --yes`,
   ]
 }
 

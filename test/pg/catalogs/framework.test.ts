@@ -296,10 +296,10 @@ describe('an import', () => {
     expect((await once()).counts['controls']).toBe(3)
     const dry = await must('catalog', 'import', 'ours.json', '--dry-run')
     expect(dry.err).toContain(
-      'catalog "ours": more than a tenth of its controls are marked as removed (2: O-2, O-3)',
+      'catalog "ours": more than a tenth of its controls are to be marked as removed (2: O-2, O-3); the import needs --yes',
     )
     expect((await once()).counts['controls']).toBe(3)
-    await must('catalog', 'import', 'ours.json', '--yes')
+    expect(await must('catalog', 'import', 'ours.json', '--yes')).toMatchObject({ err: '' })
     expect((await once()).counts['controls']).toBe(1)
   })
 })
