@@ -8,7 +8,7 @@ import { InputError } from '../job-image/errors.ts'
 import { readInventory } from '../job-image/inventory/inventory.ts'
 import { plural } from '../job-image/words.ts'
 
-/** In a database of the user's the samples live here; in one of the quickstart's own, in production. */
+/** The samples' environment in a database of the user's; in one of the quickstart's own it is production. */
 export const SAMPLE_ENVIRONMENT = 'quickstart'
 
 /** Paths as the command line takes them in the clone. */

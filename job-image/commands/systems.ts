@@ -61,7 +61,11 @@ async function list({ json, system, ...where }: ListOptions, io: Io): Promise<nu
   )
   const rows = systems.flat()
   if (json) {
-    await writeJson(io.stdout, await Promise.all(rows.map(listedJson)))
+    const { isoTime } = await import('../run/summary.ts')
+    await writeJson(
+      io.stdout,
+      rows.map((row) => listedJson(row, isoTime)),
+    )
     return EXIT.ok
   }
   await write(io.stdout, await table(LIST_COLUMNS, rows, io))
@@ -69,8 +73,9 @@ async function list({ json, system, ...where }: ListOptions, io: Io): Promise<nu
   return EXIT.ok
 }
 
-async function listedJson({ last_run: last, ...system }: ListedSystem): Promise<object> {
-  const { isoTime } = await import('../run/summary.ts')
+type IsoTime = (text: string) => string | null
+
+function listedJson({ last_run: last, ...system }: ListedSystem, isoTime: IsoTime): object {
   return {
     ...system,
     created_at: isoTime(system.created_at),
@@ -129,7 +134,7 @@ const REMOVED_COLUMNS: readonly Column<RemovedSystem>[] = [
   { title: 'In runs', value: ({ runs }) => runs, align: 'right', showFrom: 60 },
 ]
 
-/** Without --yes it is a trial that fails: a script that forgot the flag must not believe that systems went. */
+/** A removal without --yes is a trial that fails: a script that forgot the flag must not take it for done. */
 async function remove(
   { names, results, dryRun, yes, json, ...where }: RemoveOptions,
   io: Io,

@@ -5,6 +5,9 @@ import { MIGRATIONS_TABLE, OWN_TABLES, SHARED_TABLES } from './shared-tables.ts'
 /** Every table that a migration makes; a table of such a name elsewhere would be hidden by it, or would hide it. */
 const TABLES = [...Object.keys(SHARED_TABLES), ...OWN_TABLES, MIGRATIONS_TABLE]
 
+/** The tables that no installation is without. */
+const CORE = ['systems', 'job_runs']
+
 /** A relation of one of these names, in any schema of the database. */
 export type Located = {
   readonly name: string
@@ -54,6 +57,12 @@ export function schemaOf(found: Surroundings): string {
   }
   // Migrated before: its programs work with this schema, whatever else there is.
   if (visible.some(({ name }) => name === MIGRATIONS_TABLE)) return schema
+  if (schema !== found.path[0] && !visible.some(({ name }) => CORE.includes(name))) {
+    throw refusal(
+      `no installation is found (${CORE.join(', ')}), but tables by names of its others: ${listing(visible)}; new tables in "${found.path[0]}" would hide them`,
+      found,
+    )
+  }
   const hidden = hiddenTables(found)
   if (hidden.length === 0) return schema
   throw refusal(
@@ -116,7 +125,7 @@ function pathOf({ role, searchPath }: Surroundings): string {
   return `the search_path of role "${role}" is ${searchPath === '' ? 'empty' : searchPath}`
 }
 
-/** The parameter of a database URL that chooses a schema. */
+/** The parameter of a database URL that chooses a schema; `SCHEMA` stands for a name that the user knows. */
 export function urlOption(schema: string): string {
   const name = /^([a-z_][a-z0-9_]*|SCHEMA)$/.test(schema)
     ? schema

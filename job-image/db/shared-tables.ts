@@ -36,8 +36,8 @@ const varchar = (length: number): SharedColumn => ({
 })
 
 /**
- * The tables that RapidRMF installations share, with the columns that this program reads or writes; other columns are
- * nobody's business here. One list for the check before a migration, for docs/tables.md and for the tests.
+ * The tables that RapidRMF installations share, with the columns that this program reads or writes; it ignores all others.
+ * One list for the check before a migration, for docs/tables.md and for the tests.
  */
 export const SHARED_TABLES: Readonly<Record<string, SharedTable>> = {
   systems: {

@@ -84,7 +84,8 @@ async function remove(client: Client, options: RemovalOptions): Promise<RemovedS
   await refuseObstacles(client, systems, options)
   const removals = await removeRows(client, systems, options)
   await noteRemoval(client, removals, options)
-  await closeQueue(client, ids, runIds)
+  await lockQueue(client, ids, runIds)
+  await client.query('DELETE FROM systems WHERE id = ANY ($1)', [ids])
   await expectRemoved(client, 'systems', 'id', ids)
   return removals.map(({ removed }) => removed)
 }
@@ -288,8 +289,11 @@ function removedSystems(json: string): object {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? value : {}
 }
 
-/** Last, because runs wait meanwhile: no run has taken these systems up since the look at the start, and none can. */
-async function closeQueue(
+/**
+ * Keeps runs from queueing these systems until the transaction ends, and refuses if one has since the runs were locked.
+ * Comes last, because every run that stores something waits meanwhile.
+ */
+async function lockQueue(
   client: Client,
   systemIds: readonly number[],
   runIds: readonly number[],
@@ -305,5 +309,4 @@ async function closeQueue(
       `run ${rows[0].id} has taken up these systems meanwhile: try again when it has ended; nothing was removed`,
     )
   }
-  await client.query('DELETE FROM systems WHERE id = ANY ($1)', [systemIds])
 }

@@ -9,16 +9,16 @@ export type FoundColumn = {
   readonly name: string
   /** `pg_type.typname` of the base type. */
   readonly type: string
-  /** As people write it: `character varying(50)`. */
+  /** The declared type: `character varying(50)`. */
   readonly shown: string
-  /** Of a varchar or char; null: no limit. */
+  /** The limit of a varchar or char; null: none. */
   readonly length: number | null
   readonly notNull: boolean
   /** An insert may leave it out: it has a default, or is an identity. */
   readonly filled: boolean
   /** No insert may give it a value. */
   readonly generated: boolean
-  /** Of an enum. */
+  /** The labels of an enum. */
   readonly labels: readonly string[] | null
 }
 

@@ -158,6 +158,19 @@ describe('an empty database is migrated in the first schema of the path', () => 
   })
 })
 
+it('tables of another role are left alone, with what to do', async () => {
+  const { client, role, run, schemasWith } = await world('{tables}')
+  await client.query(
+    `REASSIGN OWNED BY ${role} TO postgres; GRANT ALL ON SCHEMA public TO ${role}; GRANT SELECT ON ALL TABLES IN SCHEMA public TO ${role}`,
+  )
+  const { code, err } = await run('db migrate')
+  expect(err).toMatch(
+    /must be owner of table job_runs; run "rapidrmf db migrate" as the owner of the tables; nothing was changed/,
+  )
+  expect(code).toBe(2)
+  expect(await schemasWith('job_run_systems')).toEqual([])
+})
+
 describe('what is ambiguous is refused, and nothing is made', () => {
   const CASES: [name: string, setUp: string, message: RegExp][] = [
     [
@@ -169,6 +182,11 @@ describe('what is ambiguous is refused, and nothing is made', () => {
       'an installation that hides another one',
       `{tables}; CREATE SCHEMA app; SET search_path TO app; {tables}; ALTER ROLE {role} SET search_path TO app, public`,
       /two installations could be meant: "app" has .*systems.*; "public" has .*systems.*the tables of "app" hide the others/,
+    ],
+    [
+      'a table of another program that new tables would hide',
+      'CREATE TABLE findings (id uuid); CREATE SCHEMA {role}',
+      /no installation is found \(systems, job_runs\), but tables by names of its others: "public" has findings; new tables in "rapid_\w+" would hide them/,
     ],
     [
       'an installation outside of the path',
@@ -196,7 +214,7 @@ describe('what is ambiguous is refused, and nothing is made', () => {
   })
 
   it('and can be chosen by the URL, each for itself', async () => {
-    const { run, schemasWith, client } = await world(CASES[2]![1])
+    const { run, schemasWith, client } = await world(CASES.at(-1)![1])
     const missed = await run('scheduler once')
     expect(missed).toMatchObject({
       code: 2,

@@ -300,7 +300,7 @@ describe('tables that cannot be used', () => {
       /validation_results\.status: found character varying\(10\), wanted room for 21 characters/,
     ],
     [
-      'a column of results that somebody else must fill',
+      'a column of results that inserts do not fill',
       `ALTER TABLE validation_results ADD COLUMN assessor text NOT NULL DEFAULT ''; ALTER TABLE validation_results ALTER assessor DROP DEFAULT`,
       /validation_results\.assessor: found NOT NULL without a default.*give it a default/,
     ],
