@@ -1,7 +1,6 @@
 import { shortDigest } from '../../crds/run-summary.ts'
 import type { Selection } from '../../crds/selection.ts'
-import { resolveTarget } from '../config/target.ts'
-import type { TargetOptions } from '../config/target.ts'
+import type { ResolvedTarget, TargetOptions } from '../config/target.ts'
 import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { scopeOfSelection } from '../selection/scope.ts'
@@ -23,19 +22,19 @@ const MAX_NAME = 100
 
 /**
  * The same for every instance that watches the schedule, so that they run each slot once. What the runs are restricted
- * to is part of it: two instances that validate different things are two schedules. Throws InputError where the
- * configuration or the name is no good.
+ * to is part of it: two instances that validate different things are two schedules. Throws an InputError where the selection
+ * or the name is no good.
  */
 export function cliSchedule(
   options: CliScheduleOptions,
-  io: Pick<Io, 'env' | 'cwd'>,
+  { config, environment }: ResolvedTarget,
+  io: Pick<Io, 'env'>,
 ): Pick<ScheduleIdentity, 'uid' | 'name'> {
   const { env, cron, timezone, schedule } = options
   if (schedule !== undefined) {
     refuseName(schedule)
     return { uid: `cli:${env}|schedule=${schedule}`, name: schedule }
   }
-  const { config, environment } = resolveTarget(options, io)
   const scope = scopeOfSelection(selectionFor(config, environment, options.selection, io))
   const parts = [`cli:${env}`, cron.trim().split(/\s+/).join(' '), timezone]
   if (scope !== undefined) parts.push(`scope=${shortDigest(scope.digest)}`)

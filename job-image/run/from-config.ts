@@ -3,7 +3,7 @@ import { incrementalFor } from '../config/incremental.ts'
 import type { IncrementalOptions } from '../config/incremental.ts'
 import { resolveSink } from '../config/notifications.ts'
 import { resolveTarget } from '../config/target.ts'
-import type { TargetOptions } from '../config/target.ts'
+import type { ResolvedTarget, TargetOptions } from '../config/target.ts'
 import { InputError, asError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { loadRuleSet } from '../rules/load.ts'
@@ -32,8 +32,16 @@ export function requestFromConfig(
   options: RunOptions,
   io: Pick<Io, 'env' | 'cwd'>,
 ): RunRequest {
+  return requestFromTarget(resolveTarget(target, io), options, io)
+}
+
+/** The same for a configuration that has been read. */
+export function requestFromTarget(
+  { config, environment, url }: ResolvedTarget,
+  options: RunOptions,
+  io: Pick<Io, 'env' | 'cwd'>,
+): RunRequest {
   refuseUnusable(options)
-  const { config, environment, url } = resolveTarget(target, io)
   const { selection: asked, incremental: wanted = {}, ...others } = options
   const selection = selectionFor(config, environment, asked, io)
   const incremental = incrementalFor(config, wanted, io)

@@ -11,7 +11,7 @@ import { selectionFor } from '../selection/sources.ts'
 import { sendBetweenRuns } from './between-runs.ts'
 import { cliSchedule } from './cli-schedule.ts'
 import type { CliScheduleOptions } from './cli-schedule.ts'
-import { requestFromConfig } from './from-config.ts'
+import { requestFromTarget } from './from-config.ts'
 import { executeRun } from './job.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import type { RunObserver } from './request.ts'
@@ -115,10 +115,10 @@ export function checkScheduler(
   if (nextSlot(schedule, options.timezone, (options.clock ?? SYSTEM_CLOCK).now()) === undefined) {
     throw new InputError(`--cron: "${options.cron}" never fires in the years to come`)
   }
-  const { config, environment } = resolveTarget(options, io)
-  selectionFor(config, environment, options.selection, io)
-  incrementalFor(config, options.incremental ?? {}, io)
-  cliSchedule(options, io)
+  const target = resolveTarget(options, io)
+  selectionFor(target.config, target.environment, options.selection, io)
+  incrementalFor(target.config, options.incremental ?? {}, io)
+  cliSchedule(options, target, io)
   return schedule
 }
 
@@ -231,11 +231,12 @@ async function trySlot(
   first: boolean,
 ): Promise<RunSummary | Error> {
   try {
-    const identity = cliSchedule(options, io)
+    const target = resolveTarget(options, io)
+    const identity = cliSchedule(options, target, io)
     const runKey = `${identity.uid}@${slot}`
     const run = options.observer.started(slot, runKey)
-    const request = requestFromConfig(
-      options,
+    const request = requestFromTarget(
+      target,
       {
         runKey,
         triggeredBy: 'scheduler',

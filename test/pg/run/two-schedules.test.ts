@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
+import { resolveTarget } from '../../../job-image/config/target.ts'
 import { cliSchedule } from '../../../job-image/run/cli-schedule.ts'
 import { createDatabase } from '../../support/database.ts'
 import { startCli } from '../../support/process.ts'
@@ -86,18 +87,17 @@ describe('scheduler start, several at once', () => {
 
 describe('the identity of a schedule', () => {
   const io = { env: {}, cwd: folder.path }
-  const of = (options: object): string =>
-    cliSchedule(
-      {
-        config: 'config.yaml',
-        env: 'production',
-        databaseUrl: url,
-        cron: '0 2 * * *',
-        timezone: 'Etc/UTC',
-        ...options,
-      },
-      io,
-    ).uid
+  const of = (changes: object): string => {
+    const options = {
+      config: 'config.yaml',
+      env: 'production',
+      databaseUrl: url,
+      cron: '0 2 * * *',
+      timezone: 'Etc/UTC',
+      ...changes,
+    }
+    return cliSchedule(options, resolveTarget(options, io), io).uid
+  }
 
   it('is what it was before where nothing is selected, and changes with what is', () => {
     expect(of({})).toBe('cli:production|0 2 * * *|Etc/UTC')
