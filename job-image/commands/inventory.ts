@@ -66,8 +66,8 @@ async function apply(
   const { url, config } = inventoryDatabase(inventory, options, io)
   return withDatabase({ url }, { name: 'inventory', currentSchema: true }, io, async (client) => {
     const { env } = options
-    // An environment of the file may be new to the database.
-    if (env !== undefined && inventory.systems.every(({ environment }) => environment !== env)) {
+    // An environment that the file names may be new to the database; one that only the flag names may be misspelt.
+    if (env !== undefined && !inventory.environments.has(env)) {
       await requireEnvironment(env, { config, client, database: describeDatabase(url) })
     }
     return applyInventory(client, inventory, options)

@@ -17,7 +17,7 @@ export const envOption = option({
   description: 'Environment: a key of `environments` in the configuration',
 })
 
-/** For commands on a whole database, which an environment only helps to find. */
+/** The option of commands that work on a whole database, which an environment only helps to find. */
 export const databaseEnvOption = option({
   long: 'env',
   type: optional(string),

@@ -47,7 +47,7 @@ const PARSERS: ReadonlyMap<number, Parser> = new Map<number, Parser>([
   [3802, (text) => JSON.parse(text)], // jsonb
 ])
 
-/** From here on OIDs are those of a database's own types, such as enums: another database's have the same ones. */
+/** The first OID of types that a database defines itself, such as enums; another database may use the same one. */
 const FIRST_USER_OID = 16_384
 
 /**

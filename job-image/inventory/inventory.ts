@@ -13,6 +13,8 @@ import type { Attributes, EvidenceSource, InventorySource, SystemSource } from '
 export type Inventory = {
   readonly file: string
   readonly systems: readonly InventorySystem[]
+  /** The environments that the file itself names. */
+  readonly environments: ReadonlySet<string>
 }
 
 export type InventorySystem = {
@@ -59,7 +61,11 @@ export async function parseInventory(text: string, file: string, environment?: s
     systems.push(await systemOf(document, index, source, { facts, problems, environment }))
   }
   if (problems.length > 0) throw new InputError(problems)
-  return { file, systems }
+  return { file, systems, environments: environmentsIn(document) }
+}
+
+function environmentsIn({ value }: InventoryDocument): Set<string> {
+  return new Set([value, ...value.systems].flatMap(({ environment }) => environment ?? []))
 }
 
 function refuseTwins(document: InventoryDocument, problems: Problem[]): void {

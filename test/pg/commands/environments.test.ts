@@ -28,6 +28,7 @@ notifications: [{ name: ops, type: webhook, on: [always], url: 'https://example.
 folder.write('systems.yaml', 'systems: [{ name: a, environment: production }]\n')
 const bare = createFolder()
 bare.write('systems.yaml', 'systems: [{ name: a, environment: production }]\n')
+bare.write('anywhere.yaml', 'systems: [{ name: a }]\n')
 
 const READING = [
   'results',
@@ -88,6 +89,14 @@ describe('a misspelt --env is refused', () => {
     expect(code).toBe(2)
     expect(out).toMatch(/there is no environment \\"prodution\\"/)
   })
+})
+
+it('a misspelt --env makes no environment of systems whose file names none', async () => {
+  const line = 'inventory apply anywhere.yaml --env prodution'
+  const { code, err } = await run(line, bare.path, { DATABASE_URL: url })
+  expect(code).toBe(2)
+  expect(err).toMatch(/there is no environment "prodution" .*; did you mean "production"/)
+  expect(await run(`${line} --dry-run`, bare.path, { DATABASE_URL: fresh.url })).toMatchObject({ code: 0 })
 })
 
 describe('an environment is known', () => {

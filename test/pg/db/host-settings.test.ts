@@ -73,7 +73,7 @@ async function answers(url: string, incremental: boolean) {
   }
 }
 
-/** As a host program may do it, for all of pg. Returns what takes it back. */
+/** Changes pg's global settings, as a host program may do. Returns a function that restores them. */
 function changeSettings(enumOid: number): () => void {
   const oids = [
     ...Object.values(types.builtins),
