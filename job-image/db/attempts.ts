@@ -1,7 +1,10 @@
 import type { Client } from 'pg'
+import { droppedRows } from './dropped-rows.ts'
 import { UTC_NOW } from './job-runs.ts'
 import { OF_RUN, RUN_EXISTS, runParameters } from './run-ref.ts'
 import type { RunRef } from './run-ref.ts'
+
+const ATTEMPTS = 'job_run_attempts'
 
 /** One process that works, or worked, on a run. Timestamps are PostgreSQL's text, UTC. */
 export type Attempt = {
@@ -47,7 +50,9 @@ export async function beginAttempt(
      SELECT attempt FROM mine UNION ALL SELECT attempt FROM added`,
     [...runParameters(run), worker, host],
   )
-  return (rows[0] as { attempt: number }).attempt
+  const [row] = rows
+  if (row !== undefined) return row.attempt
+  throw await droppedRows(client, ATTEMPTS, `a row for this attempt at run ${run.id}`)
 }
 
 /** SQL condition: a row of `job_run_attempts` is the attempt of `attemptParameters`. */
@@ -73,7 +78,24 @@ export async function beat(
                        WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = mine)) AS gone`,
     [...attemptParameters(attempt), backendPids],
   )
-  return rows[0]?.gone
+  const [row] = rows
+  if (row !== undefined) return row.gone
+  if (await isOpen(client, attempt)) {
+    throw await droppedRows(
+      client,
+      ATTEMPTS,
+      `the sign of life of attempt ${attempt.attempt} at run ${attempt.run.id}`,
+    )
+  }
+  return undefined
+}
+
+async function isOpen(client: Client, attempt: AttemptRef): Promise<boolean> {
+  const { rows } = await client.query(
+    `SELECT FROM job_run_attempts WHERE ${IS_ATTEMPT} AND ended_at IS NULL`,
+    attemptParameters(attempt),
+  )
+  return rows.length > 0
 }
 
 export async function endAttempt(

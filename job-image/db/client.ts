@@ -38,14 +38,15 @@ const FAREWELL_MS = 2_000
  * Every session reads and writes the same text whatever the server's or the machine's settings are, and gives up its
  * locks when its client is gone: tcp_* end a session whose peer vanished within about 30 s, the idle limit one whose
  * client hangs inside a transaction. The order of a run's locks is thought out for READ COMMITTED. Limits that a role has
- * by default are meant for people's queries: a batch may wait for a lock.
+ * by default are meant for people's queries: a batch may wait for a lock. With row_security off a policy that would leave
+ * rows out is an error.
  */
 const SESSION = `
   SET datestyle TO 'ISO, YMD'; SET timezone TO 'UTC'; SET intervalstyle TO 'iso_8601'; SET bytea_output TO 'hex';
   SET default_transaction_isolation TO 'read committed'; SET lock_timeout TO 0; SET statement_timeout TO 0;
   SET idle_in_transaction_session_timeout TO '60s';
   SET tcp_keepalives_idle TO 10; SET tcp_keepalives_interval TO 5; SET tcp_keepalives_count TO 4;
-  SET tcp_user_timeout TO '30s';
+  SET tcp_user_timeout TO '30s'; SET row_security TO off;
   SELECT pg_backend_pid() AS pid`
 
 /** A connected, configured session. Retries while the server is away; what a person must mend throws at once. */

@@ -1,5 +1,6 @@
 import { DatabaseError } from 'pg'
 import { InputError, RunError, asError } from '../errors.ts'
+import { ROW_SECURITY_REMEDY } from './row-security.ts'
 
 // SQLSTATE classes and codes: PostgreSQL manual, appendix A.
 
@@ -134,8 +135,12 @@ const UNCODED_REMEDIES: readonly (readonly [message: RegExp, remedy: string])[] 
   [/client password must be a/, 'add the password to the URL: the server asks for one'],
 ]
 
+/** Where PostgreSQL's source raises it: the SQLSTATE is that of any missing privilege, the text is translated. */
+const ROW_SECURITY_ROUTINE = 'check_enable_rls'
+
 function remedyOf(thrown: unknown): string | undefined {
   const state = sqlState(thrown)
+  if (thrown instanceof DatabaseError && thrown.routine === ROW_SECURITY_ROUTINE) return ROW_SECURITY_REMEDY
   if (state !== undefined) return REMEDIES[state] ?? REMEDIES[state.slice(0, 2)]
   const { code = '', message } = asError(thrown) as NodeJS.ErrnoException
   return TLS_REMEDIES[code] ?? UNCODED_REMEDIES.find(([pattern]) => pattern.test(message))?.[1]

@@ -1,6 +1,7 @@
 import type { Client } from 'pg'
 import type { RunCounts, Verdict } from '../../crds/run-summary.ts'
 import { membersOf, withMembers } from '../json-text.ts'
+import { droppedRows } from './dropped-rows.ts'
 import { IS_RUN, runParameters } from './run-ref.ts'
 import type { RunRef } from './run-ref.ts'
 
@@ -62,7 +63,7 @@ export async function startJobRun(client: Client, run: NewJobRun): Promise<JobRu
       run.slotAt ?? null,
     ],
   )
-  return rows[0] as JobRun
+  return rows[0] ?? Promise.reject(await droppedRows(client, 'job_runs', 'the row of this run'))
 }
 
 export type RunEnd = {
@@ -104,13 +105,14 @@ export async function closeDecidedRun(client: Client, run: RunRef, end: RunEnd):
   return rows[0]
 }
 
-/** Opens a failed run again: it keeps its start, its reference time and what is done. */
+/** Opens a failed run, whose row is locked, again: it keeps its start, its reference time and what is done. */
 export async function reopenJobRun(client: Client, run: RunRef): Promise<void> {
-  await client.query(
+  const { rowCount } = await client.query(
     `UPDATE job_runs SET status = 'running', verdict = NULL, error = NULL, finished_at = NULL
       WHERE ${IS_RUN} AND status = 'failed'`,
     runParameters(run),
   )
+  if (rowCount !== 1) throw await droppedRows(client, 'job_runs', `run ${run.id} as running again`)
 }
 
 /** The row of a key, locked against being closed or reopened until the transaction ends. */
@@ -235,10 +237,11 @@ export type PlannedRun = {
 /** Needs the run's row locked. */
 export async function markPlanned(client: Client, run: RunRef, planned: PlannedRun): Promise<void> {
   await addAttributes(client, [run.id], planned.attributes)
-  await client.query(
+  const { rowCount } = await client.query(
     `UPDATE job_runs SET planned_at = ${UTC_NOW}, metrics = $4, control_scope = $5 WHERE ${IS_RUN}`,
     [...runParameters(run), JSON.stringify(planned.metrics), planned.controlScope],
   )
+  if (rowCount !== 1) throw await droppedRows(client, 'job_runs', `the plan of run ${run.id}`)
 }
 
 /**

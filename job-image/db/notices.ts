@@ -1,6 +1,7 @@
 import type { Client } from 'pg'
 import type { Notice } from '../notify/notice.ts'
 import type { Trigger } from '../notify/sink.ts'
+import { droppedRows } from './dropped-rows.ts'
 import { UTC_NOW } from './job-runs.ts'
 import type { JobRun } from './job-runs.ts'
 import { OF_RUN, runParameters } from './run-ref.ts'
@@ -41,7 +42,7 @@ export async function insertNotices(
   run: JobRun,
   notices: readonly NewNotice[],
 ): Promise<void> {
-  await client.query(
+  const { rowCount } = await client.query(
     `INSERT INTO notification_outbox
        (event_id, job_run_id, environment, finished_at, sink, trigger, payload, created_at, next_try_at)
      SELECT n.id, $1, $2, $3, n.sink, n.trigger, n.payload::json, t.now, t.now + n.grace * interval '1 ms'
@@ -60,6 +61,13 @@ export async function insertNotices(
       notices.map(({ grace }) => grace),
     ],
   )
+  if (rowCount === notices.length) return
+  // One that was there already is no loss.
+  const { rows } = await client.query('SELECT FROM notification_outbox WHERE event_id = ANY ($1)', [
+    notices.map(({ notice }) => notice.id),
+  ])
+  if (rows.length === notices.length) return
+  throw await droppedRows(client, 'notification_outbox', `the notices of the end of run ${run.id}`)
 }
 
 /** Sinks that were told that this very run had failed, before it was opened again. */

@@ -3,6 +3,7 @@ import { from as copyFrom } from 'pg-copy-streams'
 import { asError } from '../errors.ts'
 import { storageFault } from '../storable-text.ts'
 import { lostConnection } from './client.ts'
+import { droppedRows } from './dropped-rows.ts'
 import { UnstorableText } from './errors.ts'
 import { checkedResult } from './new-result.ts'
 import type { NewResult } from './new-result.ts'
@@ -23,19 +24,53 @@ export async function addValidationResult(client: Client, result: NewResult): Pr
   await addValidationResults(client, [result])
 }
 
-/** Stores many results by one COPY: all of them, or none if one is refused (an InputError) or cannot be stored. */
+/**
+ * Stores many results by one COPY: all of them, or none if one is refused (an InputError) or cannot be stored. Throws
+ * DroppedRows where a trigger has dropped some: the others are there, unless the caller's transaction is rolled back.
+ */
 export async function addValidationResults(client: Client, results: Iterable<NewResult>): Promise<void> {
   const writer = openResultWriter(client)
+  const written: WrittenRow[] = []
+  let stored: number
   try {
     for (const result of results) {
       const { systemId, controlId, decision, jobRunId, validatedAt } = checkedResult(result)
       await writer.write(`${systemId}\t${controlId}\t`, resultTail(decision, validatedAt, jobRunId))
+      written.push([systemId, controlId, jobRunId, validatedAt])
     }
-    await writer.end()
+    stored = await writer.end()
   } catch (error) {
     await writer.abort(asError(error))
     throw error
   }
+  if (stored !== written.length) await requireRows(client, written)
+}
+
+type WrittenRow = readonly [systemId: number, controlId: number, jobRunId: number | null, validatedAt: string]
+
+/**
+ * COPY does not count a row that a trigger has taken from it. Such a trigger may have stored the row elsewhere, as those
+ * of inherited partitions do: so the rows themselves are looked for.
+ */
+async function requireRows(client: Client, written: readonly WrittenRow[]): Promise<void> {
+  const { rows } = await client.query<{ missing: number; system: number; control: number }>(
+    `SELECT count(*) OVER ()::int AS missing, w.system_id AS system, w.control_id AS control
+       FROM unnest($1::int[], $2::int[], $3::int[], $4::timestamp[])
+              AS w (system_id, control_id, job_run_id, validated_at)
+      WHERE NOT EXISTS (SELECT FROM validation_results v
+                         WHERE v.system_id = w.system_id AND v.control_id = w.control_id
+                           AND v.job_run_id IS NOT DISTINCT FROM w.job_run_id AND v.validated_at = w.validated_at)
+      LIMIT 1`,
+    [0, 1, 2, 3].map((column) => written.map((row) => row[column])),
+  )
+  const [row] = rows
+  if (row === undefined) return
+  const { missing, system, control } = row
+  throw await droppedRows(
+    client,
+    'validation_results',
+    `${missing} of the ${written.length} results that were written (one of them: system ${system}, control ${control})`,
+  )
 }
 
 /** What follows system and control in a COPY line. Rows that share a decision share these bytes. */
@@ -67,8 +102,8 @@ function copyText(text: string): string {
 export type ResultWriter = {
   /** Adds one line: `head` (ASCII) and then `tail`. Resolves when the next line may come. */
   write(head: string, tail: Buffer): Promise<void> | undefined
-  /** Sends the rest; rejects if the server refused any row. */
-  end(): Promise<void>
+  /** Sends the rest; rejects if the server refused any row. Resolves to how many it says it has stored. */
+  end(): Promise<number>
   /** Ends the COPY without storing; the session is usable again (its transaction is not). */
   abort(error: Error): Promise<void>
 }
@@ -117,6 +152,7 @@ export function openResultWriter(client: Client): ResultWriter {
       if (failure === undefined) stream.end(chunk.subarray(0, used))
       await finished
       if (failure !== undefined) throw failure
+      return stream.rowCount
     },
     async abort(error) {
       // Without it the session would wait for rows for ever, and with it the ROLLBACK queued behind the COPY.

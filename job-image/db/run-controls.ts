@@ -1,5 +1,6 @@
 import type { Client } from 'pg'
 import type { RunCounts } from '../../crds/run-summary.ts'
+import { droppedRows } from './dropped-rows.ts'
 import { RUN_EXISTS, runParameters } from './run-ref.ts'
 import type { RunRef } from './run-ref.ts'
 
@@ -100,10 +101,16 @@ export async function countControls(
   let counts = own
   if (!fits(counts) && previousRun !== null) counts = await read(client, CHANGED, [run.id, previousRun])
   if (!fits(counts)) counts = await read(client, ALL, [run.id])
-  await client.query(STORE, [
+  const { rowCount } = await client.query(STORE, [
     ...runParameters(run),
     ...[0, 1, 2, 3, 4].map((column) => counts.map((row) => row[column])),
   ])
+  if (rowCount === counts.length) return
+  throw await droppedRows(
+    client,
+    'job_run_controls',
+    `the counts of ${counts.length} controls of run ${run.id}`,
+  )
 }
 
 /** Where the counts may come from without reading all rows of the run. */

@@ -3,6 +3,7 @@ import type { RunCounts } from '../../crds/run-summary.ts'
 import type { EvidenceRow } from '../validation/model.ts'
 import { EVIDENCE_COLUMNS, toEvidence } from './evidence.ts'
 import type { EvidenceTuple } from './evidence.ts'
+import { droppedRows } from './dropped-rows.ts'
 import { inputDigest } from './input-digest.ts'
 import { IS_RUN, OF_RUN, RUN_EXISTS, runParameters } from './run-ref.ts'
 import type { RunRef } from './run-ref.ts'
@@ -83,14 +84,25 @@ export async function queueSystems(
   environment: string,
   only: readonly number[] | null = null,
 ): Promise<number> {
-  const { rowCount } = await client.query(
-    `INSERT INTO job_run_systems (job_run_id, system_id)
-     SELECT $1, id FROM systems
-      WHERE ${RUN_EXISTS} AND environment = $4 AND ($5::int[] IS NULL OR id = ANY ($5))
-     ON CONFLICT DO NOTHING`,
+  const { rows } = await client.query<{ wanted: number; added: number }>(
+    `WITH wanted AS MATERIALIZED (
+       SELECT s.id FROM systems s
+        WHERE ${RUN_EXISTS} AND s.environment = $4 AND ($5::int[] IS NULL OR s.id = ANY ($5))
+          AND NOT EXISTS (SELECT FROM job_run_systems q WHERE q.job_run_id = $1 AND q.system_id = s.id)),
+     added AS (
+       INSERT INTO job_run_systems (job_run_id, system_id) SELECT $1, id FROM wanted RETURNING system_id)
+     SELECT (SELECT count(*)::int FROM wanted) AS wanted, (SELECT count(*)::int FROM added) AS added`,
     [...runParameters(run), environment, only],
   )
-  return rowCount ?? 0
+  const { wanted, added } = rows[0]!
+  if (added < wanted) {
+    throw await droppedRows(
+      client,
+      'job_run_systems',
+      `${wanted - added} of the ${wanted} systems that run ${run.id} is to validate`,
+    )
+  }
+  return added
 }
 
 /** The systems that a claim would take now, locked only as long as the transaction around it lasts. */
@@ -125,19 +137,47 @@ export type SystemOutcome = {
 
 // The fence: the run must still be here and running, and cannot be closed before this transaction ends.
 // decided_at is the transaction's time, as `validated_at` of the rows is: who looks for later rows need not read these.
+// What the systems count must be there: the rows are counted by the index of (run, system, control), about 1 % of a run.
 const SETTLE = `
-  UPDATE job_run_systems s
-     SET state = CASE WHEN d.error IS NULL THEN 'done' ELSE 'error' END,
-         results_run_id = CASE WHEN d.error IS NULL THEN r.id END,
-         pass = d.pass, fail = d.fail, insufficient_evidence = d.insufficient_evidence, unknown = d.unknown,
-         error = d.error, decided_at = now() AT TIME ZONE 'UTC', input_digest = decode(d.input_digest, 'hex'),
-         valid_until = d.valid_until
-    FROM (SELECT id FROM job_runs WHERE ${IS_RUN} AND status = 'running' FOR SHARE) r,
-         unnest($4::int[], $5::int[], $6::int[], $7::int[], $8::int[], $9::text[], $10::text[], $11::timestamp[])
-           AS d (system_id, pass, fail, insufficient_evidence, unknown, error, input_digest, valid_until)
-   WHERE s.job_run_id = r.id AND s.system_id = d.system_id AND s.state = 'pending'`
+  WITH run AS MATERIALIZED (SELECT id FROM job_runs WHERE ${IS_RUN} AND status = 'running' FOR SHARE),
+  settled AS (
+    UPDATE job_run_systems s
+       SET state = CASE WHEN d.error IS NULL THEN 'done' ELSE 'error' END,
+           results_run_id = CASE WHEN d.error IS NULL THEN r.id END,
+           pass = d.pass, fail = d.fail, insufficient_evidence = d.insufficient_evidence, unknown = d.unknown,
+           error = d.error, decided_at = now() AT TIME ZONE 'UTC', input_digest = decode(d.input_digest, 'hex'),
+           valid_until = d.valid_until
+      FROM run r,
+           unnest($4::int[], $5::int[], $6::int[], $7::int[], $8::int[], $9::text[], $10::text[], $11::timestamp[])
+             AS d (system_id, pass, fail, insufficient_evidence, unknown, error, input_digest, valid_until)
+     WHERE s.job_run_id = r.id AND s.system_id = d.system_id AND s.state = 'pending'
+    RETURNING s.*),
+  incomplete AS (
+    SELECT s.system_id, s.pass + s.fail + s.insufficient_evidence + s.unknown AS written, v.stored
+      FROM settled s
+     CROSS JOIN LATERAL (
+            SELECT count(*)::int AS stored,
+                   count(*) FILTER (WHERE status = 'PASS') AS pass, count(*) FILTER (WHERE status = 'FAIL') AS fail,
+                   count(*) FILTER (WHERE status = 'INSUFFICIENT_EVIDENCE') AS insufficient_evidence,
+                   count(*) FILTER (WHERE status = 'UNKNOWN') AS unknown
+              FROM validation_results WHERE job_run_id = $1 AND system_id = s.system_id) v
+     WHERE s.state = 'done' AND (v.pass, v.fail, v.insufficient_evidence, v.unknown)
+                                <> (s.pass, s.fail, s.insufficient_evidence, s.unknown))
+  SELECT (SELECT count(*)::int FROM settled) AS settled, i.system_id AS "systemId", i.written, i.stored
+    FROM run LEFT JOIN incomplete i ON true
+   ORDER BY i.system_id LIMIT 1`
 
-/** Takes the systems out of the queue. False: the run is not running any more, so the batch must be rolled back. */
+type Settled = {
+  readonly settled: number
+  readonly systemId: number | null
+  readonly written: number
+  readonly stored: number
+}
+
+/**
+ * Takes the systems out of the queue. False: the run is not running any more, so the batch must be rolled back. Throws
+ * DroppedRows where the tables do not hold what they were given; then too.
+ */
 export async function settleSystems(
   client: Client,
   run: RunRef,
@@ -145,7 +185,7 @@ export async function settleSystems(
 ): Promise<boolean> {
   const column = <K extends keyof SystemOutcome>(key: K): SystemOutcome[K][] =>
     outcomes.map((each) => each[key])
-  const { rowCount } = await client.query(SETTLE, [
+  const { rows } = await client.query<Settled>(SETTLE, [
     ...runParameters(run),
     column('systemId'),
     column('pass'),
@@ -156,7 +196,26 @@ export async function settleSystems(
     column('inputDigest'),
     column('validUntil'),
   ])
-  return rowCount === outcomes.length
+  const [row] = rows
+  if (row === undefined) return false
+  if (row.settled !== outcomes.length) {
+    throw await droppedRows(
+      client,
+      'job_run_systems',
+      `the outcome of ${outcomes.length - row.settled} of the ${outcomes.length} systems of a batch of run ${run.id}`,
+    )
+  }
+  if (row.systemId !== null) throw await droppedRows(client, RESULTS, missingResults(row))
+  return true
+}
+
+/** The table in which a run's results are. */
+export const RESULTS = 'validation_results'
+
+function missingResults({ systemId, written, stored }: Settled): string {
+  return stored === written
+    ? `the ${written} results of system ${systemId} with the statuses that were written`
+    : `the ${written} results that were written for system ${systemId} (it holds ${stored})`
 }
 
 /** Sums over the queue. */

@@ -1,10 +1,11 @@
 import type { Client } from 'pg'
 import { lostConnection } from '../db/client.ts'
+import { DroppedRows } from '../db/dropped-rows.ts'
 import { isDataError } from '../db/errors.ts'
 import { openResultWriter, resultTail } from '../db/results.ts'
 import type { ResultWriter } from '../db/results.ts'
 import type { RunRef } from '../db/run-ref.ts'
-import { claimSystems, claimableSystems, settleSystems } from '../db/run-systems.ts'
+import { RESULTS, claimSystems, claimableSystems, settleSystems } from '../db/run-systems.ts'
 import type { Claim, ClaimedSystem, SystemOutcome } from '../db/run-systems.ts'
 import { RunError, asError } from '../errors.ts'
 import { storableText } from '../storable-text.ts'
@@ -58,13 +59,18 @@ export async function runBatch(
   } catch (thrown) {
     const error = lostConnection(thrown)
     await client.query('ROLLBACK').catch(() => undefined)
-    if (!isDataError(error)) throw error
+    if (!isDataError(error) && !isLostResult(error)) throw error
     const systems = only ?? (await claimableSystems(client, context.run, context.batchSize))
     const [alone, ...others] = systems
     if (alone === undefined) return NO_BATCH
     if (others.length === 0) return recordError(client, context, alone, error.message)
     return halve(client, context, systems)
   }
+}
+
+/** One system's results are not all there: those of others may be. */
+function isLostResult(error: Error): boolean {
+  return error instanceof DroppedRows && error.table === RESULTS
 }
 
 async function halve(

@@ -3,6 +3,8 @@ import type { RunCounts, Verdict } from '../../crds/run-summary.ts'
 import { endAttempt, hasLiveAttempt } from '../db/attempts.ts'
 import type { AttemptOutcome, AttemptRef } from '../db/attempts.ts'
 import { inTransaction } from '../db/client.ts'
+import { droppedRows } from '../db/dropped-rows.ts'
+import type { DroppedRows } from '../db/dropped-rows.ts'
 import {
   closeDecidedRun,
   finishJobRun,
@@ -73,17 +75,18 @@ export async function closeIfDecided(
   const scope = scopeOf(run)
   const counts = countsOf(totals, scope)
   return inTransaction(client, async () => {
+    const locked = await lockJobRun(client, run)
+    if (locked?.status !== 'running' || locked.planned_at === null) return undefined
     const closed = await closeDecidedRun(client, run, {
       status: 'success',
       verdict: verdictOf(counts),
       metrics: withScope(counts, scope),
     })
+    if (closed === undefined) throw await endDropped(client, run)
     // Only by the one that closed it, and seen together with the end.
-    if (closed !== undefined) {
-      const previousRun = carryRecord(run)?.previous_run ?? null
-      await countControls(client, run, totals.counts, { own: own(), previousRun })
-      await enqueueNotices(client, closed, notices)
-    }
+    const previousRun = carryRecord(run)?.previous_run ?? null
+    await countControls(client, run, totals.counts, { own: own(), previousRun })
+    await enqueueNotices(client, closed, notices)
     return closed
   })
 }
@@ -115,7 +118,7 @@ export async function leaveRun(
   if (run?.status !== 'running') return run
   if (await hasLiveAttempt(client, run, abandonAfter))
     return { ...run, metrics: await currentMetrics(client, run) }
-  return (await closeAsFailed(client, run, error, notices)) ?? run
+  return closeAsFailed(client, run, error, notices)
 }
 
 /** The totals so far: the row itself gets its own when the run is closed. */
@@ -142,16 +145,23 @@ export async function closeAbandonedRun(
   )
 }
 
+/** Needs the row locked, and running. */
 async function closeAsFailed(
   client: Client,
   run: JobRun,
   error: string,
   notices: NoticesOf,
-): Promise<JobRun | undefined> {
+): Promise<JobRun> {
   const metrics = await currentMetrics(client, run)
   const closed = await finishJobRun(client, run, { status: 'failed', verdict: 'Errored', metrics, error })
-  if (closed !== undefined) await enqueueNotices(client, closed, notices)
+  if (closed === undefined) throw await endDropped(client, run)
+  await enqueueNotices(client, closed, notices)
   return closed
+}
+
+/** The row was locked and running, and nothing was pending any more where that matters. */
+async function endDropped(client: Client, { id }: RunRef): Promise<DroppedRows> {
+  return droppedRows(client, 'job_runs', `the end of run ${id}`)
 }
 
 /** The run as it stands now; throws where it is not in this database any more. */

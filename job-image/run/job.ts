@@ -9,6 +9,7 @@ import { refuseExhaustedIds } from '../db/id-space.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { isShortOfConnections } from '../db/errors.ts'
 import { refuseSharedSessions } from '../db/pooling.ts'
+import { refuseRowSecurity } from '../db/row-security.ts'
 import { addControlTimes } from '../db/run-controls.ts'
 import { runTotals } from '../db/run-systems.ts'
 import { requireCurrentSchema } from '../db/schema.ts'
@@ -60,6 +61,7 @@ async function attemptRun(request: RunRequest): Promise<RunSummary> {
         { ...target, retryFor: request.timing.outage },
         async () => {
           await requireCurrentSchema(client)
+          await refuseRowSecurity(client)
           await refuseExhaustedIds(client, request.environment, warn)
         },
         warn,

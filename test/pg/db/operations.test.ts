@@ -12,6 +12,7 @@ import {
 } from '../../../job-image/db/attempts.ts'
 import type { AttemptRef } from '../../../job-image/db/attempts.ts'
 import { connect, disconnect, inTransaction } from '../../../job-image/db/client.ts'
+import { DroppedRows } from '../../../job-image/db/dropped-rows.ts'
 import { LOCK_NOT_AVAILABLE } from '../../../job-image/db/errors.ts'
 import {
   closeDecidedRun,
@@ -73,7 +74,7 @@ async function plannedRun(): Promise<JobRun> {
 
 const done = (systemId: number): SystemOutcome => ({
   systemId,
-  pass: 1,
+  pass: 0,
   fail: 0,
   insufficientEvidence: 0,
   unknown: 0,
@@ -217,9 +218,11 @@ it('nothing that is done to a run reaches another one with its number', async ()
     expect(await hasLiveAttempt(client, lost, ABANDON_AFTER)).toBe(false)
     expect(await evictSilentAttempts(client, lost, -ABANDON_AFTER)).toBe(0)
     await inTransaction(client, () => closeAbandonedRun(client, lost, -ABANDON_AFTER))
-    await markPlanned(client, lost, { ...NOTHING_FOUND, controlScope: 'lost' })
+    await expect(markPlanned(client, lost, { ...NOTHING_FOUND, controlScope: 'lost' })).rejects.toThrow(
+      DroppedRows,
+    )
+    await expect(reopenJobRun(client, lost)).rejects.toThrow(DroppedRows)
     await addControlTimes(client, lost, [{ controlId: 1, us: 1 }])
-    await reopenJobRun(client, lost)
     await cancelNotices(client, lost)
   }
   expect(await everything()).toEqual(before)
@@ -255,7 +258,9 @@ describe('settling a batch', () => {
     const run = await plannedRun()
     const [one, two] = systems as [number, number]
     expect(await settleSystems(client, run, [done(one)])).toBe(true)
-    expect(await settleSystems(client, run, [done(one), done(two)])).toBe(false)
+    await expect(settleSystems(client, run, [done(one), done(two)])).rejects.toThrow(
+      /job_run_systems does not hold the outcome of 1 of the 2 systems/,
+    )
   })
 })
 

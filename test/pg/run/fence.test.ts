@@ -6,6 +6,7 @@ import { listControls } from '../../../job-image/db/controls.ts'
 import { finishJobRun, getJobRun } from '../../../job-image/db/job-runs.ts'
 import { loadRuleSet } from '../../../job-image/rules/load.ts'
 import { runBatch } from '../../../job-image/run/batch.ts'
+import type { BatchContext } from '../../../job-image/run/batch.ts'
 import { InterruptedError } from '../../../job-image/errors.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
 import type { RunRequest } from '../../../job-image/run/request.ts'
@@ -80,6 +81,24 @@ async function plannedRun(runKey: string): Promise<number> {
     [id],
   )
   return id
+}
+
+/** What the batches of a planned run have in common. */
+async function contextOf(runId: number): Promise<BatchContext> {
+  const plan = compilePlan(
+    loadRuleSet(),
+    (await listControls(client, await listCatalogIdentities(client))).filter(({ active }) => active),
+  )
+  return {
+    run: (await getJobRun(client, runId))!,
+    plan,
+    planDigest: planDigest(plan),
+    times: noTimes(plan),
+    tally: new Tally(plan.controls.length),
+    controlColumns: plan.controls.map(({ id }) => `${id}\t`),
+    referenceTime: parseTimestamp('2026-01-01 00:00:00'),
+    batchSize: SYSTEMS,
+  }
 }
 
 async function attemptsOf(runKey: string): Promise<unknown[]> {
@@ -174,12 +193,22 @@ it('systems that a worker froze with are freed once it has been silent for long 
   await disconnect(frozen)
 })
 
+it('a batch takes five statements', async () => {
+  const context = await contextOf(await plannedRun('five'))
+  const session = await connect({ url })
+  const query = session.query.bind(session) as (...args: unknown[]) => unknown
+  let statements = 0
+  session.query = ((...args: unknown[]) => {
+    statements += 1
+    return query(...args)
+  }) as Client['query']
+  expect(await runBatch(session, context)).toMatchObject({ systems: SYSTEMS, results: RESULTS })
+  expect(statements).toBe(5)
+  await disconnect(session)
+})
+
 it('a bad system that a peer has taken meanwhile is left to the peer, without waiting for it', async () => {
   const runId = await plannedRun('bad')
-  const plan = compilePlan(
-    loadRuleSet(),
-    (await listControls(client, await listCatalogIdentities(client))).filter(({ active }) => active),
-  )
   const { rows } = await client.query<{ id: number }>('SELECT min(system_id) AS id FROM job_run_systems')
   const bad = rows[0]?.id ?? -1
   await client.query(
@@ -199,16 +228,7 @@ it('a bad system that a peer has taken meanwhile is left to the peer, without wa
   }
   session.query = ((...args: unknown[]) =>
     args[0] === 'ROLLBACK' ? queryWithPeer(...args) : query(...args)) as Client['query']
-  const context = {
-    run: (await getJobRun(client, runId))!,
-    plan,
-    planDigest: planDigest(plan),
-    times: noTimes(plan),
-    tally: new Tally(plan.controls.length),
-    controlColumns: plan.controls.map(({ id }) => `${id}\t`),
-    referenceTime: parseTimestamp('2026-01-01 00:00:00'),
-    batchSize: SYSTEMS,
-  }
+  const context = await contextOf(runId)
   expect(await runBatch(session, context, [bad])).toMatchObject({ systems: 0, errors: [] })
   await Promise.all([disconnect(peer), disconnect(session)])
   await client.query('DROP FUNCTION refuse CASCADE')
