@@ -5,6 +5,7 @@ import { planEvidence, systemState } from '../inventory/plan.ts'
 import type { EvidencePlan, StoredEvidence, StoredSystem, SystemState } from '../inventory/plan.ts'
 import { formatTimestamp, parseTimestamp } from '../time.ts'
 import { inTransaction } from './client.ts'
+import { droppedRows } from './dropped-rows.ts'
 import { isDataError, sqlState } from './errors.ts'
 
 export type ApplyOptions = {
@@ -91,7 +92,7 @@ async function apply(
   for (const batch of batches(systems)) {
     const work = batch.map((system) => {
       const id = stored.get(system.name)?.id ?? added.get(system.name)
-      if (id === undefined) throw new Error(`the database returned no id for ${JSON.stringify(system.name)}`)
+      if (id === undefined) throw new Error(`no id of system ${JSON.stringify(system.name)}`)
       return { id, system }
     })
     const plans = await applyEvidence(client, work, prune)
@@ -168,12 +169,25 @@ async function insertSystems(
      RETURNING id, name`,
     [systemsJson(systems)],
   )
+  await requireStored(client, 'systems', systems.length, rows.length)
   return new Map(rows.map(({ id, name }) => [name, id]))
+}
+
+/** What is reported as added or changed must be there; the transaction is rolled back otherwise. */
+async function requireStored(
+  client: Client,
+  table: 'systems' | 'evidence',
+  given: number,
+  stored: number | null,
+): Promise<void> {
+  if (stored === given) return
+  const rows = `${given - (stored ?? 0)} of the ${given} rows of the inventory`
+  throw await droppedRows(client, table, rows)
 }
 
 async function updateSystems(client: Client, systems: readonly InventorySystem[]): Promise<void> {
   if (systems.length === 0) return
-  await client.query(
+  const { rowCount } = await client.query(
     `UPDATE systems s
         SET environment = r.environment,
             description = coalesce(r.description, s.description),
@@ -183,6 +197,7 @@ async function updateSystems(client: Client, systems: readonly InventorySystem[]
       WHERE s.name = r.name`,
     [systemsJson(systems)],
   )
+  await requireStored(client, 'systems', systems.length, rowCount)
 }
 
 function systemsJson(systems: readonly InventorySystem[]): string {
@@ -250,12 +265,19 @@ async function insertEvidence(
     (plans[index]?.insert ?? []).map((evidence) => ({ system_id: id, ...columnsOf(evidence) })),
   )
   if (rows.length === 0) return
-  await client.query(
+  const { rowCount } = await client.query(
     `INSERT INTO evidence (system_id, evidence_type, key, sha256, filename, size, collected_at, expires_at, attributes)
      SELECT system_id, type, key, sha256, filename, size, collected_at, expires_at, coalesce(attributes, '{}')
        FROM json_to_recordset($1) AS r ${EVIDENCE_RECORD}`,
     [JSON.stringify(rows)],
   )
+  if (rowCount === rows.length) return
+  // The trigger of an inherited partition takes the row from the table, and has stored it there.
+  const { rows: found } = await client.query(
+    'SELECT FROM evidence WHERE system_id = ANY ($1) AND xmin = pg_current_xact_id()::xid',
+    [work.map(({ id }) => id)],
+  )
+  await requireStored(client, 'evidence', rows.length, found.length)
 }
 
 async function updateEvidence(client: Client, plans: readonly EvidencePlan[]): Promise<void> {
@@ -263,7 +285,7 @@ async function updateEvidence(client: Client, plans: readonly EvidencePlan[]): P
     update.map(({ id, evidence }) => ({ id, ...columnsOf(evidence) })),
   )
   if (rows.length === 0) return
-  await client.query(
+  const { rowCount } = await client.query(
     `UPDATE evidence e
         SET evidence_type = r.type, key = r.key, collected_at = r.collected_at, expires_at = r.expires_at,
             filename = coalesce(r.filename, e.filename), size = coalesce(r.size, e.size),
@@ -272,6 +294,7 @@ async function updateEvidence(client: Client, plans: readonly EvidencePlan[]): P
       WHERE e.id = r.id`,
     [JSON.stringify(rows)],
   )
+  await requireStored(client, 'evidence', rows.length, rowCount)
 }
 
 function columnsOf({

@@ -213,6 +213,35 @@ systems:
     }
   })
 
+  test.each(['systems', 'evidence'])(
+    'a table of %s that drops rows is refused, not counted',
+    async (table) => {
+      await client.query(
+        `CREATE FUNCTION hush() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+       CREATE TRIGGER hush BEFORE INSERT ON ${table} FOR EACH ROW EXECUTE FUNCTION hush()`,
+      )
+      const before = await snapshot()
+      const { code, err } = await apply(INVENTORY)
+      await client.query('DROP FUNCTION hush CASCADE')
+      expect(err).toMatch(
+        new RegExp(`table ${table} does not hold 2 of the 2 rows of the inventory.*trigger hush`),
+      )
+      expect(code).toBe(2)
+      expect(await snapshot()).toEqual(before)
+    },
+  )
+
+  test('evidence that a trigger stores in a partition is there', async () => {
+    await client.query(
+      `CREATE TABLE part () INHERITS (evidence);
+       CREATE FUNCTION hush() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN INSERT INTO part SELECT NEW.*; RETURN NULL; END $$;
+       CREATE TRIGGER hush BEFORE INSERT ON evidence FOR EACH ROW EXECUTE FUNCTION hush()`,
+    )
+    const added = await changes(INVENTORY)
+    await client.query('DROP FUNCTION hush CASCADE; DROP TABLE part')
+    expect(added).toEqual([change('payroll', 'added', { added: 2 }), change('web', 'added')])
+  })
+
   test('evidence that other tables refer to cannot be pruned, and says so', async () => {
     await changes(INVENTORY)
     await client.query('CREATE TABLE refers (evidence_id integer REFERENCES evidence (id))')
