@@ -1,18 +1,19 @@
-// npm run bench -- [--systems 200] [--rounds 5] [--large] [--json FILE] [--check]
-// What a full job costs, beside what PostgreSQL itself takes for the very same rows. Its server is its own, with
-// PostgreSQL's default durability. Compare the ratios: rows per second depend on the machine and on what else it does.
+// npm run bench: what a full job costs, beside what PostgreSQL itself takes for the very same rows. Its server is its
+// own, with PostgreSQL's default durability. Compare the ratios: rows per second depend on the machine and on what else it does.
 // Budgets are for 200 systems: with a few, the start of the process is most of its time.
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { command, flag, option, string } from 'cmd-ts'
 import type { Client } from 'pg'
 import type { RunSummary } from '../crds/run-summary.ts'
 import { connect, disconnect, inTransaction } from '../job-image/db/client.ts'
 import { getJobRun } from '../job-image/db/job-runs.ts'
 import { addControlTimes, countControls } from '../job-image/db/run-controls.ts'
 import type { CountSources } from '../job-image/db/run-controls.ts'
+import { positiveInteger } from '../job-image/commands/numbers.ts'
+import { readCommandLine } from '../scripts/command-line.ts'
 import { startLocalPostgres } from '../scripts/local-postgres.ts'
 import { incrementalFigures } from './incremental.ts'
 import { addSystems, createTables } from './database.ts'
@@ -25,15 +26,38 @@ import type { Round } from './rounds.ts'
 import { loggingTime, startFigures } from './starts.ts'
 import { INSERT_SAMPLE, copyRows, insertRows, readRows, sampleRows } from './writers.ts'
 
-const { values: options } = parseArgs({
-  options: {
-    systems: { type: 'string', default: '200' },
-    rounds: { type: 'string', default: '5' },
-    large: { type: 'boolean', default: false },
-    json: { type: 'string', default: join(import.meta.dirname, 'results.json') },
-    check: { type: 'boolean', default: false },
+const parser = command({
+  name: 'npm run bench --',
+  description:
+    'Measures a full job beside what PostgreSQL takes for the same rows, and compares with the budgets',
+  args: {
+    systems: option({
+      long: 'systems',
+      type: positiveInteger('count'),
+      defaultValue: () => 200,
+      defaultValueIsSerializable: true,
+      description: 'How many; the budgets are for the default',
+    }),
+    rounds: option({
+      long: 'rounds',
+      type: positiveInteger('count'),
+      defaultValue: () => 5,
+      defaultValueIsSerializable: true,
+      description: 'How many of each measurement; their medians count',
+    }),
+    large: flag({ long: 'large', description: 'Also measure runs over 2,000 systems' }),
+    json: option({
+      long: 'json',
+      type: string,
+      defaultValue: () => join(import.meta.dirname, 'results.json'),
+      description: 'Where to write the figures. Default: bench/results.json',
+    }),
+    check: flag({ long: 'check', description: 'Exit 1 when a budget is missed' }),
   },
+  examples: [{ description: 'A quick look', command: 'npm run bench -- --systems 20 --rounds 1' }],
+  handler: (given) => given,
 })
+const options = await readCommandLine(parser)
 
 const LARGE = 2_000
 const MB = 1e6
@@ -55,7 +79,7 @@ try {
 type Database = { readonly url: string; readonly client: Client; readonly config: string }
 
 async function main(database: Database): Promise<void> {
-  const systems = Number(options.systems)
+  const { systems } = options
   log(`${systems} systems, median of ${options.rounds} rounds, load average ${loadavg()[0]?.toFixed(1)}`)
   log('every part begins after a checkpoint, with an empty validation_results and all its indexes and keys')
   const runEmpty = (...flags: string[]): Promise<Usage> => runJob(database, 'empty', ...flags)
@@ -64,7 +88,7 @@ async function main(database: Database): Promise<void> {
   const statements = await statementFigure(database)
   await addSystems(database.client, 'main', systems)
   const rounds: Round[] = []
-  for (let round = 1; round <= Number(options.rounds); round += 1) {
+  for (let round = 1; round <= options.rounds; round += 1) {
     log(`round ${round}`)
     rounds.push(await measureRound(database))
   }

@@ -1,47 +1,62 @@
-// npm run bench:operator -- [--schedules 1000,5000] [--rounds 3] [--quick] [--json FILE] [--check]
-// What the operator costs on a real control plane of its own. Compare the ratios and the counts: times depend on the
+// npm run bench:operator: what the operator costs on a real control plane of its own. Compare the ratios and the counts: times depend on the
 // machine, which the API server needs for itself. Linux only: memory is read from /proc.
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
+import { command, flag, option, optional, string } from 'cmd-ts'
+import type { Type } from 'cmd-ts'
+import { positiveInteger } from '../job-image/commands/numbers.ts'
+import { readCommandLine } from '../scripts/command-line.ts'
 import { CONTROL_PLANE, findBinaries } from '../test/cluster/binaries.ts'
 import { measure } from './operator/measure.ts'
 import { figureTable, isMissed } from './report.ts'
 import type { Figure } from './report.ts'
 
-const HELP = `npm run bench:operator -- [options]
+const numberList: Type<string, number[]> = {
+  displayName: 'counts',
+  from: (text) => Promise.all(text.split(',').map(positiveInteger('count').from)),
+}
 
-  --schedules 1000,5000   how many, separated by commas; each number on a cluster of its own
-  --rounds 3              of the bulk and of the restart; their medians count
-  --quick                 100 schedules, one round, ten seconds of steady state
-  --json FILE             writes the figures there as well
-  --check                 exits with 1 when a budget is missed
-
-Allow half an hour for the default sizes on two cores.
-`
-
-const { values: options } = parseArgs({
-  options: {
-    schedules: { type: 'string' },
-    rounds: { type: 'string' },
-    quick: { type: 'boolean', default: false },
-    json: { type: 'string' },
-    check: { type: 'boolean', default: false },
-    help: { type: 'boolean', short: 'h', default: false },
+const parser = command({
+  name: 'npm run bench:operator --',
+  description:
+    'Measures the operator on control planes of its own, beside a bare client. Allow half an hour for the default sizes on two cores',
+  args: {
+    schedules: option({
+      long: 'schedules',
+      type: optional(numberList),
+      description: 'How many, separated by commas; each number on a cluster of its own. Default: 1000,5000',
+    }),
+    rounds: option({
+      long: 'rounds',
+      type: optional(positiveInteger('count')),
+      description: 'Rounds of the bulk and of the restart; their medians count. Default: 3',
+    }),
+    quick: flag({
+      long: 'quick',
+      description: '100 schedules, one round, ten seconds of steady state',
+    }),
+    json: option({
+      long: 'json',
+      type: optional(string),
+      description: 'Also write the figures to this file',
+    }),
+    check: flag({ long: 'check', description: 'Exit 1 when a budget is missed' }),
   },
+  examples: [{ description: 'A quick look', command: 'npm run bench:operator -- --quick' }],
+  handler: (given) => given,
 })
+const options = await readCommandLine(parser)
 
 type Result = { readonly schedules: number; readonly load: number; readonly figures: readonly Figure[] }
 
-if (options.help) process.stdout.write(HELP)
-else await main()
+await main()
 
 async function main(): Promise<void> {
   const { quick } = options
-  const sizes = numbers(options.schedules ?? (quick ? '100' : '1000,5000'))
-  const [rounds = 1] = numbers(options.rounds ?? (quick ? '1' : '3'))
+  const sizes = options.schedules ?? (quick ? [100] : [1000, 5000])
+  const rounds = options.rounds ?? (quick ? 1 : 3)
   const machine = await machineFacts()
   log(
     Object.entries(machine)
@@ -75,13 +90,6 @@ async function machineFacts(): Promise<Record<string, string>> {
     node: process.version,
     'load average': loadavg()[0]?.toFixed(1) ?? '',
   }
-}
-
-function numbers(text: string): number[] {
-  const found = text.split(',').map(Number)
-  if (found.every((value) => Number.isInteger(value) && value > 0)) return found
-  process.stderr.write(`"${text}" is no list of whole numbers above zero\n`)
-  process.exit(2)
 }
 
 function log(text: string): void {

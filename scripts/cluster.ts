@@ -23,7 +23,7 @@ const parser = command({
   examples: [{ description: 'A second one', command: 'npm run cluster -- --kubeconfig /tmp/kubeconfig' }],
   handler: (given) => given,
 })
-const options = await readCommandLine(parser, ['--scheduler', '--kubeconfig', '--help'])
+const options = await readCommandLine(parser)
 const kubeconfig = resolve(options.kubeconfig)
 
 const say = (text: string): boolean => process.stdout.write(`${text}\n`)

@@ -6,25 +6,36 @@ import { EXIT, asError, exitCodeOf } from '../job-image/errors.ts'
 type Parser<Options> = Parameters<typeof runSafely>[0] & { handler: (options: Options) => Options }
 
 /** What the command line says. Help, and a command line that cannot be read, end the process (exit code 0 and 2). */
-export async function readCommandLine<Options>(
-  parser: Parser<Options>,
-  known: readonly string[],
-): Promise<Options> {
+export async function readCommandLine<Options>(parser: Parser<Options>): Promise<Options> {
   const parsed = await runSafely(parser, process.argv.slice(2))
   if (parsed._tag === 'ok') return parsed.value as Options
   const { message, into, exitCode } = parsed.error.config
-  const hints = unknownArguments(message).map((name) => `${name}: unknown${suggestion(name, known)}\n`)
-  process[into].write(`${message}\n${hints.join('')}`)
-  process.exit(exitCode === 0 ? EXIT.ok : EXIT.usage)
+  process[into].write(`${message}\n`)
+  if (exitCode === 0) process.exit(EXIT.ok)
+  const known = await optionNames(parser)
+  for (const name of unknownArguments(message)) {
+    process.stderr.write(`${name}: unknown${suggestion(name, known)}\n`)
+  }
+  process.exit(EXIT.usage)
 }
 
-/** cmd-ts quotes them on the line above its verdict. */
+/** cmd-ts quotes what it does not know on the line above its verdict. */
 function unknownArguments(message: string): string[] {
-  // oxlint-disable-next-line no-control-regex -- a terminal's colours begin so
-  const plain = message.replaceAll(/\u001B\[[0-9;]*m/g, '')
-  return [...plain.matchAll(/^ *(.+)\n *\^ Unknown arguments/gm)].flatMap(([, line = '']) =>
+  return [...plain(message).matchAll(/^ *(.+)\n *\^ Unknown arguments/gm)].flatMap(([, line = '']) =>
     line.trim().split(/\s+/),
   )
+}
+
+/** The options at the beginning of the lines of the help. */
+async function optionNames<Options>(parser: Parser<Options>): Promise<string[]> {
+  const help = await runSafely(parser, ['--help'])
+  if (help._tag === 'ok') return []
+  return [...plain(help.error.config.message).matchAll(/^ *(--[\w-]+)/gm)].map(([, name = '']) => name)
+}
+
+function plain(text: string): string {
+  // oxlint-disable-next-line no-control-regex -- a terminal's colours begin so
+  return text.replaceAll(/\u001B\[[0-9;]*m/g, '')
 }
 
 /** Runs the script's work; an error is shown, and decides the exit code. */

@@ -44,7 +44,7 @@ const parser = command({
   examples: [{ description: 'On kind or k3d', command: 'npm run demo -- --context kind-kind' }],
   handler: (given) => given,
 })
-const options = await readCommandLine(parser, ['--context', '--database-url', '--yes', '--once', '--help'])
+const options = await readCommandLine(parser)
 
 const started = Date.now()
 const stop = new AbortController()

@@ -38,7 +38,7 @@ const parser = command({
   ],
   handler: (options) => options,
 })
-const { keep, yes } = await readCommandLine(parser, ['--keep', '--yes', '--help'])
+const { keep, yes } = await readCommandLine(parser)
 const given = process.env['DATABASE_URL'] ?? ''
 const terminalWidth = process.stdout.isTTY ? process.stdout.columns : undefined
 
