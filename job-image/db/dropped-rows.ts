@@ -3,7 +3,7 @@ import { InputError } from '../errors.ts'
 
 /**
  * A table does not hold what it was given, although no statement failed: a trigger that returns NULL, or a rule, drops
- * rows without a word. What was counted by the sender would count all the same.
+ * rows silently. What was counted by the sender would count all the same.
  */
 export class DroppedRows extends InputError {
   readonly table: string

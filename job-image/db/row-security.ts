@@ -23,7 +23,7 @@ const TABLES = [
  * error instead of leaving rows out (PostgreSQL manual, "Row Security Policies").
  */
 export const ROW_SECURITY_REMEDY =
-  'row-level security would leave rows out without a word, and what is not seen cannot be validated: use a role with BYPASSRLS (ALTER ROLE … BYPASSRLS), the owner of the tables (where it is not forced on them), or disable it (ALTER TABLE … DISABLE ROW LEVEL SECURITY)'
+  'row-level security would leave rows out silently, and what is not seen cannot be validated: use a role with BYPASSRLS (ALTER ROLE … BYPASSRLS), the owner of the tables (where it is not forced on them), or disable it (ALTER TABLE … DISABLE ROW LEVEL SECURITY)'
 
 /** Refuses tables on which policies apply to this role, before anything is written. */
 export async function refuseRowSecurity(client: Client): Promise<void> {

@@ -27,7 +27,7 @@ export async function leaveAttempt(
 ): Promise<void> {
   const { databaseUrl, timing, observer, notifications = [] } = request
   const outcome = error instanceof InterruptedError ? 'interrupted' : 'failed'
-  // A retry cannot help bad input: whom it concerns hears of it at once.
+  // A retry cannot help bad input: the notices of it do not wait for one.
   const notices =
     error instanceof InputError ? { ...request, notifications: withoutGrace(notifications) } : request
   // Without the request's signal: the abort that ends the attempt must not end its farewell.

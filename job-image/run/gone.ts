@@ -16,7 +16,7 @@ export async function runGone(client: Client, run: RunRef): Promise<RunError> {
   )
 }
 
-/** What has the number now, for whoever looks for the run by it. */
+/** What has the number now: people look for a run by it. */
 async function numberNow(client: Client, { id, run_key: key }: RunRef): Promise<string> {
   const other = await getJobRun(client, id)
   if (other === undefined) return ''

@@ -5,11 +5,11 @@ import type { Session } from './session.ts'
 /** Work that goes on in several sessions at once. */
 export type LaneWork = {
   readonly sessions: readonly Session[]
-  /** One piece of work; false: there is nothing more to do. A connection is not waited for once `idle` is aborted. */
+  /** One piece of work; false: there is nothing more to do. Once `idle` is aborted no connection is waited for. */
   readonly step: (session: Session, idle: AbortSignal) => Promise<boolean>
   /** Asked before each step. */
   readonly goesOn: () => boolean
-  /** Told of a lane that ended without a connection while others worked on. */
+  /** Called for a lane that ended without a connection while others worked on. */
   readonly onMissing: (error: Error) => void
 }
 
@@ -30,8 +30,10 @@ export async function runLanes({ sessions, step, goesOn, onMissing }: LaneWork):
       while (more && open()) more = await step(session, idle.signal)
       idle.abort()
     } catch (error) {
-      if (isOutage(error) && idle.signal.aborted) return
-      broken ||= !isOutage(error)
+      if (!isOutage(error)) {
+        broken = true
+        idle.abort()
+      } else if (idle.signal.aborted) return
       throw error
     }
   }

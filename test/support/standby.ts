@@ -57,7 +57,7 @@ async function start(directory: string): Promise<LocalPostgres> {
   return server
 }
 
-/** With owners and modes, on which the server insists. */
+/** Keeps owners and modes, on which the server insists. */
 function copyDirectory(from: string, to: string): void {
   const { status, stderr } = spawnSync('cp', ['-a', `${from}/.`, to], { encoding: 'utf8' })
   if (status !== 0) throw new Error(stderr)
