@@ -17,6 +17,17 @@ export async function* afterGate(
   }
 }
 
+/** While it is frozen nothing passes, and then all of it, in order. */
+export async function* whileThawed(
+  lines: AsyncIterable<string>,
+  frozen: () => Promise<unknown> | undefined,
+): AsyncIterable<string> {
+  for await (const line of lines) {
+    await frozen()
+    yield line
+  }
+}
+
 /**
  * The first event of an object passes at once. What follows within the pause comes as one event, the last: of a deletion
  * and what was made in its place, only the latter.

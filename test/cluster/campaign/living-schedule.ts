@@ -80,6 +80,8 @@ export class LivingSchedule {
         await client.remove(RESOURCES.cronJobs, this.#at(childName(this.name))).catch(unlessGone)
         return this.#leave()
       }
+      case 'forged CronJob':
+        return this.#forge()
       case 'run request':
         this.#request = step.token
         return this.#place.schedules.request(this.name, step.token)
@@ -210,6 +212,30 @@ export class LivingSchedule {
     await this.#place.schedules.patchCronJob(this.name, operations).catch((error: unknown) => {
       // What it removes may be gone since an edit that nobody has put right.
       if (this.model.flaw === undefined) throw error
+    })
+  }
+
+  /** Where the spec is no good it would stay: it is nobody's, and not the last good one. */
+  async #forge(): Promise<void> {
+    if (this.model.flaw !== undefined || (this.#edits += 1) > MOST_EDITS) return
+    const { schedules } = this.#place
+    const { client } = schedules
+    const at = this.#at(childName(this.name))
+    await client.remove(RESOURCES.cronJobs, at).catch(unlessGone)
+    const { uid = '' } = (await schedules.read(this.name)).metadata
+    const container = { name: 'forged', image: 'evil.example/job:1' }
+    await client.create(RESOURCES.cronJobs, {
+      apiVersion: 'batch/v1',
+      kind: 'CronJob',
+      metadata: {
+        ...at,
+        labels: { 'app.kubernetes.io/managed-by': 'rapidrmf-operator', 'rapidrmf.io/schedule-uid': uid },
+        annotations: { 'rapidrmf.io/slots-since': '2099-01-01T00:00:00Z', 'rapidrmf.io/spec-hash': 'banana' },
+      },
+      spec: {
+        schedule: '0 0 1 1 *',
+        jobTemplate: { spec: { template: { spec: { restartPolicy: 'Never', containers: [container] } } } },
+      },
     })
   }
 

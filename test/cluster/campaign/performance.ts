@@ -13,7 +13,7 @@ import { schedulesIn } from '../schedules.ts'
 import type { Schedules } from '../schedules.ts'
 import type { Fault, ProxiedRequest } from '../tls-proxy.ts'
 import { until } from '../until.ts'
-import { coalesced } from './event-filters.ts'
+import { coalesced, whileThawed } from './event-filters.ts'
 import { lagging, remember } from './memory.ts'
 import type { Memory } from './memory.ts'
 import { outcomeOf } from './outcome.ts'
@@ -29,6 +29,9 @@ const REST_MS = 300
 const MISLED_MS = 1_500
 /** Longer than what a kubelet and the Job controller do to a Job that ends. */
 const HIDDEN_MS = 2_500
+const FROZEN_MS = 3_000
+/** The moment of rest after the schedule was made. */
+const IS_THERE = 1
 
 export class Performance {
   /** How many the operator has sent through the proxy. */
@@ -45,6 +48,7 @@ export class Performance {
   readonly #since: number
   readonly #stops: (() => Promise<void>)[] = []
   #memory: Memory = new Map()
+  #frozen: Promise<unknown> | undefined
 
   /** In a new namespace. */
   static async prepare(
@@ -65,7 +69,7 @@ export class Performance {
     this.#schedules = schedulesIn(here)
     this.#perturbation = perturbation
     this.#since = since
-    this.struck = perturbation.kind === 'none' || perturbation.kind === 'hidden'
+    this.struck = ['none', 'hidden', 'two leaders'].includes(perturbation.kind)
   }
 
   /**
@@ -80,6 +84,10 @@ export class Performance {
     const { name, kubelet } = this.#here
     this.#routes.set(name, this.#route())
     this.#start(this.#routes.access)
+    if (this.#perturbation.kind === 'two leaders') {
+      const elsewhere = await createNamespace(this.#here.cluster, 'second-lease')
+      this.#start(this.#here.cluster, ['--lease-namespace', elsewhere])
+    }
     await play({ namespace: name, schedules: this.#schedules, kubelet, rest: () => this.#rest() })
   }
 
@@ -99,13 +107,12 @@ export class Performance {
     const fault = (request: ProxiedRequest): undefined => {
       if (isObjectWrite(request)) this.writes++
     }
-    if (perturbation.kind !== 'hidden') return { fault }
-    const isHidden = (request: ProxiedRequest) =>
+    if (perturbation.kind !== 'hidden' && perturbation.kind !== 'frozen') return { fault }
+    const isMeant = (request: ProxiedRequest) =>
       perturbation.resources.some((plural) => plural === pluralOf(request))
-    return {
-      fault,
-      events: (lines, request) => (isHidden(request) ? coalesced(lines, HIDDEN_MS) : lines),
-    }
+    const filter = (lines: AsyncIterable<string>) =>
+      perturbation.kind === 'hidden' ? coalesced(lines, HIDDEN_MS) : whileThawed(lines, () => this.#frozen)
+    return { fault, events: (lines, request) => (isMeant(request) ? filter(lines) : lines) }
   }
 
   /** Cut off for good is as good as dead; what takes over does not pass the proxy. */
@@ -128,6 +135,10 @@ export class Performance {
     await this.#quiet()
     const rest = this.rests++
     const perturbation = this.#perturbation
+    if (perturbation.kind === 'frozen' && rest === IS_THERE) {
+      this.#frozen = sleep(FROZEN_MS)
+      this.struck = true
+    }
     if (perturbation.kind !== 'stale') return
     if (rest === perturbation.seen) this.#memory = await remember(this.#schedules.client, this.#here.name)
     if (rest === perturbation.restarted) await this.#mislead()
@@ -159,9 +170,9 @@ export class Performance {
     })
   }
 
-  #start(cluster: ClusterAccess): void {
+  #start(cluster: ClusterAccess, flags: readonly string[] = []): void {
     const log = pino({ level: 'error' }, into(this.errors))
-    this.#stops.push(startOperator({ cluster, namespace: this.#here.name, log }))
+    this.#stops.push(startOperator({ cluster, namespace: this.#here.name, flags, log }))
   }
 
   async #stop(): Promise<void> {

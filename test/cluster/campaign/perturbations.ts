@@ -12,6 +12,10 @@ export type Perturbation =
   | { readonly kind: 'stale'; readonly seen: number; readonly restarted: number }
   /** Of these objects it sees the first event at once, and of what follows only where it leads. */
   | { readonly kind: 'hidden'; readonly resources: readonly Watched[] }
+  /** From the moment at which the schedule is there and all is at rest, these watches stand still for some seconds. */
+  | { readonly kind: 'frozen'; readonly resources: readonly Watched[] }
+  /** A second operator looks after the same schedules under another Lease, and leads as well. */
+  | { readonly kind: 'two leaders' }
 
 export function nameOf(perturbation: Perturbation): string {
   switch (perturbation.kind) {
@@ -23,6 +27,10 @@ export function nameOf(perturbation: Perturbation): string {
       return `restart at rest ${perturbation.restarted}, seeing rest ${perturbation.seen}`
     case 'hidden':
       return `hidden events of ${perturbation.resources.join(', ')}`
+    case 'frozen':
+      return `frozen watches of ${perturbation.resources.join(', ')}`
+    case 'two leaders':
+      return 'two leaders'
   }
 }
 
@@ -41,5 +49,9 @@ export function perturbationsOf({ writes, rests }: { writes: number; rests: numb
     ...[...WATCHED.map((resource) => [resource]), WATCHED].map(
       (resources) => ({ kind: 'hidden', resources }) as const,
     ),
+    ...[['validationschedules'] as const, ['cronjobs'] as const, WATCHED].map(
+      (resources) => ({ kind: 'frozen', resources }) as const,
+    ),
+    { kind: 'two leaders' },
   ]
 }

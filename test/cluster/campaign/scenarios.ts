@@ -77,6 +77,21 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'made invalid, suspended, and corrected',
+    play: async (stage) => {
+      const { schedules } = stage
+      await create(stage)
+      await schedules.patch(IT, [{ op: 'replace', path: '/spec/timeZone', value: 'Mars/Base' }])
+      await schedules.status(IT, 'refused', is('Accepted', 'False', 'InvalidSpec'))
+      await stage.rest()
+      await schedules.patch(IT, [{ op: 'add', path: '/spec/suspend', value: true }])
+      await schedules.status(IT, 'suspended', ({ cronJob }) => cronJob?.suspended === true)
+      await stage.rest()
+      await change(stage, '/spec/timeZone', 'Europe/Berlin')
+      await stage.rest()
+    },
+  },
+  {
     name: 'its CronJob deleted',
     play: async (stage) => {
       const { schedules, namespace } = stage

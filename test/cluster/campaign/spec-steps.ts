@@ -17,6 +17,8 @@ type Action =
   | { readonly kind: 'change that the CRD refuses'; readonly change: object; readonly words: string }
   | { readonly kind: 'edit of the CronJob'; readonly operations: JsonPatch }
   | { readonly kind: 'deletion of the CronJob' }
+  /** One of somebody's own in its place, with the operator's labels, while that is away. */
+  | { readonly kind: 'forged CronJob' }
   | { readonly kind: 'run request'; readonly token: string }
   | { readonly kind: 'nothing' }
 
@@ -64,6 +66,15 @@ const EDITS: readonly JsonPatch[] = [
   [{ op: 'remove', path: '/spec/startingDeadlineSeconds' }],
   [{ op: 'add', path: '/spec/jobTemplate/spec/ttlSecondsAfterFinished', value: 5 }],
   [{ op: 'add', path: '/spec/jobTemplate/spec/parallelism', value: 2 }],
+  [{ op: 'add', path: '/spec/jobTemplate/spec/parallelism', value: 0 }],
+  [{ op: 'add', path: '/spec/jobTemplate/spec/completions', value: 0 }],
+  [{ op: 'add', path: '/spec/jobTemplate/spec/ttlSecondsAfterFinished', value: 0 }],
+  [{ op: 'add', path: `${POD}/terminationGracePeriodSeconds`, value: 0 }],
+  [{ op: 'add', path: `${POD}/hostUsers`, value: false }],
+  [{ op: 'remove', path: `${POD}/automountServiceAccountToken` }],
+  [{ op: 'remove', path: `${POD}/containers/0/securityContext/allowPrivilegeEscalation` }],
+  [{ op: 'add', path: '/metadata/annotations/rapidrmf.io~1slots-since', value: '1990-01-01T00:00:00Z' }],
+  [{ op: 'add', path: '/metadata/annotations/rapidrmf.io~1spec-hash', value: 'banana' }],
   [{ op: 'remove', path: '/spec/jobTemplate/spec/podFailurePolicy' }],
   [{ op: 'replace', path: `${POD}/containers/0/image`, value: 'evil.example/job:1' }],
   [{ op: 'remove', path: `${POD}/containers/0/env/0` }],
@@ -92,6 +103,7 @@ export const anyStep: Arbitrary<Step> = fc
         fc.constantFrom(...EDITS).map((operations) => ({ kind: 'edit of the CronJob', operations })),
       ),
       weighted(5, fc.constant({ kind: 'deletion of the CronJob' })),
+      weighted(3, fc.constant({ kind: 'forged CronJob' })),
       weighted(
         5,
         fc.uuid().map((token) => ({ kind: 'run request', token })),
@@ -100,4 +112,4 @@ export const anyStep: Arbitrary<Step> = fc
     ),
     fc.record({ which: fc.nat(99), unseen: fc.integer({ min: 0, max: 9 }).map((dice) => dice === 0) }),
   )
-  .map(([action, how]) => ({ ...action, ...how }))
+  .map(([action, how]) => ({ ...action, ...how, unseen: how.unseen || action.kind === 'forged CronJob' }))
