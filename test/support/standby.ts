@@ -53,9 +53,13 @@ function folder(): string {
 
 async function start(directory: string): Promise<LocalPostgres> {
   const server = await startLocalPostgres({ directory, settings: { fsync: 'off' } })
-  afterAll(() => server.remove())
+  servers.push(server)
   return server
 }
+
+// Here, because what a test registers while it goes on is not called. Also after a failed test.
+const servers: LocalPostgres[] = []
+afterAll(() => Promise.all(servers.map((each) => each.remove())))
 
 /** Keeps owners and modes, on which the server insists. */
 function copyDirectory(from: string, to: string): void {
