@@ -1,3 +1,5 @@
+import { cutToBytes } from './cut-to-bytes.ts'
+
 /** The body of a refusal: metav1.Status, as far as it is used. */
 export type Status = {
   readonly message?: string
@@ -11,7 +13,10 @@ export type Status = {
 
 export type StatusCause = { readonly reason?: string; readonly message?: string; readonly field?: string }
 
-/** The API server answered, and refused. */
+/** An API server quotes what it refuses, which may be a megabyte: neither a log line nor a status holds that. */
+const LONGEST_MESSAGE_BYTES = 4096
+
+/** The API server answered, and refused; the message is its own, up to its first four kilobytes. */
 export class KubeError extends Error {
   override readonly name = 'KubeError'
   readonly status: number
@@ -22,7 +27,7 @@ export class KubeError extends Error {
   readonly retryAfter: number | undefined
 
   constructor(status: number, body: Status, retryAfter?: number) {
-    super(body.message ?? `HTTP ${status}`)
+    super(cutToBytes(body.message ?? `HTTP ${status}`, LONGEST_MESSAGE_BYTES))
     this.status = status
     this.reason = body.reason ?? ''
     this.causes = body.details?.causes ?? []

@@ -4,6 +4,7 @@ import { backoffDelay } from '../../job-image/backoff.ts'
 import { sleep } from '../clock.ts'
 import type { Clock } from '../clock.ts'
 import type { KubeClient } from './client.ts'
+import { cutToBytes } from './cut-to-bytes.ts'
 import { failureOf } from './errors.ts'
 import { microTime } from './micro-time.ts'
 import { RESOURCES } from './object.ts'
@@ -161,17 +162,4 @@ export function eventName({ regarding, reason, occasion }: EventInput): string {
   // Cut at a dot or a dash, the rest would not be a DNS name.
   const stem = regarding.name.slice(0, NAME_LENGTH - suffix.length).replace(/[.-]+$/, '')
   return `${stem}${suffix}`
-}
-
-/** At most this many bytes of UTF-8, never ending within a character. */
-export function cutToBytes(text: string, bytes: number): string {
-  // A lone surrogate would become three bytes on the wire.
-  const whole = text.toWellFormed()
-  const encoded = Buffer.from(whole)
-  if (encoded.length <= bytes) return whole
-  const ellipsis = '…'
-  let end = bytes - Buffer.byteLength(ellipsis)
-  // Bytes 10xxxxxx continue a character.
-  while (end > 0 && ((encoded[end] ?? 0) & 0xc0) === 0x80) end--
-  return `${encoded.subarray(0, end).toString()}${ellipsis}`
 }

@@ -8,6 +8,7 @@ import type {
   FinishedRun,
 } from '../../crds/validation-schedule.ts'
 import type { NextSlot } from './next-slot.ts'
+import { plainText } from './plain-text.ts'
 import { describeWriter } from './repairs.ts'
 
 /** The CronJob of an earlier spec, while the present one cannot be used. */
@@ -47,6 +48,12 @@ type Answer<T extends ConditionType> = {
   readonly message: string
 }
 
+/**
+ * A message may quote lists of any length: finalizers, Jobs, what the API server refused. With one longer than the 32,768
+ * characters of metav1.Condition the API server would refuse the whole status, and nothing would be known.
+ */
+const MAX_MESSAGE = 8_192
+
 /** All conditions, in the API's order. The time of the last transition stays where the answer is the same. */
 export function conditionsOf(facts: ConditionFacts, before: readonly Condition[] = []): Condition[] {
   const answers: { readonly [T in ConditionType]: Answer<T> } = {
@@ -62,6 +69,7 @@ export function conditionsOf(facts: ConditionFacts, before: readonly Condition[]
     return {
       type,
       ...answer,
+      message: plainText(answer.message, MAX_MESSAGE),
       observedGeneration: facts.generation,
       lastTransitionTime: old?.status === answer.status ? old.lastTransitionTime : facts.now,
     }

@@ -32,6 +32,11 @@ const REFUSED: readonly Case[] = [
     volume({ emptyDir: {}, hostPath: { path: '/' } }),
     /may not specify more than 1/,
   ],
+  [
+    'a key that is quoted in an answer of 40,000 characters',
+    { job: { pod: { affinity: { nodeAffinity: { ['z'.repeat(40_000)]: 1 } } } } },
+    /unknown field "spec\.jobTemplate.*zzz…$/,
+  ],
   ['a size that is none', volume({ emptyDir: { sizeLimit: 'large' } }), /quantities must match/],
   [
     'a limit below the request',

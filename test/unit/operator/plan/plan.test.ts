@@ -127,6 +127,17 @@ describe('a spec that is refused', () => {
     expect(carryOut({ ...again, schedule: corrected }).plans[0]).toMatchObject({ kind: 'write' })
   })
 
+  it('in a text of any length is told all the same, once, and in one line', () => {
+    const { settled, after } = carryOut(
+      input({ learned: refused(`unknown field "${'z\n'.repeat(40_000)}"`) }),
+    )
+    const messages = settled?.status?.conditions?.map(({ message }) => message) ?? []
+    expect(messages.filter((message) => message.length > 8_192 || message.includes('\n'))).toEqual([])
+    expect(condition(settled?.status, 'Stalled')).toBe('True/InvalidSpec')
+    const again = { ...after, learned: NOTHING_LEARNED }
+    expect(carryOut(again).plans).toMatchObject([{ kind: 'settled', status: undefined, events: [] }])
+  })
+
   it('has its last good CronJob looked for, where no watch shows it', () => {
     const { after } = carryOut({ ...settledWorld(), learned: refused() })
     const { cronJob } = settledWorld()
