@@ -81,8 +81,10 @@ export type CachedJob = Identity & {
   readonly end: JobEnd | undefined
   /** Pods that are there and have not ended. */
   readonly activePods: number
-  /** Pods that the Job controller has seen end. */
+  /** Pods that the Job controller has seen end, those included that it has not counted as failed or succeeded yet. */
   readonly endedPods: number
+  /** The Job controller has decided how the Job ends, and only removes its pods: nothing keeps the run waiting any more. */
+  readonly ending: boolean
 }
 
 /** A reason and a message as Kubernetes gives them; both may be ''. */
@@ -159,7 +161,8 @@ export function projectJob(object: KubeObject): CachedJob {
     startTime: text(status['startTime']),
     end: jobEnd(status),
     activePods: number(status['active']),
-    endedPods: number(status['failed']) + number(status['succeeded']),
+    endedPods: number(status['failed']) + number(status['succeeded']) + uncountedPods(status),
+    ending: conditionHolds(status, ['FailureTarget', 'SuccessCriteriaMet']),
   }
 }
 
@@ -195,6 +198,16 @@ function jobEnd(status: Raw): JobEnd | undefined {
     ...words(condition),
     at: text(status['completionTime']) ?? text(condition['lastTransitionTime']) ?? '',
   }
+}
+
+function conditionHolds(status: Raw, types: readonly unknown[]): boolean {
+  return list(status['conditions']).some(({ type, status }) => types.includes(type) && status === 'True')
+}
+
+/** Seen to have ended, and not in `failed` or `succeeded` yet: the controller counts a pod after removing its finalizer. */
+function uncountedPods(status: Raw): number {
+  const { succeeded, failed } = record(status['uncountedTerminatedPods'])
+  return [succeeded, failed].reduce<number>((sum, uids) => sum + (Array.isArray(uids) ? uids.length : 0), 0)
 }
 
 /** Of any container: those that are injected can hold the pod up as well. */

@@ -82,8 +82,12 @@ function afterTheEnd(pods: readonly CachedPod[]): Words | undefined {
   return { reason: RUN_ENDED, message: `the run has ended, and its Job has not${why}` }
 }
 
-function neverHadPod({ suspended, activePods, endedPods }: CachedJob, pods: readonly CachedPod[]): boolean {
-  return !suspended && activePods + endedPods === 0 && pods.length === 0
+/** The warnings of a Job that is about to end are those of its end, and say nothing of a run that waits. */
+function neverHadPod(
+  { suspended, ending, activePods, endedPods }: CachedJob,
+  pods: readonly CachedPod[],
+): boolean {
+  return !suspended && !ending && activePods + endedPods === 0 && pods.length === 0
 }
 
 /**

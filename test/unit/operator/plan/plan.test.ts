@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { ValidationScheduleStatus } from '../../../../crds/validation-schedule.ts'
+import { projectJob } from '../../../../operator/model.ts'
 import type { CachedJob, CachedPod } from '../../../../operator/model.ts'
 import { NOTHING_LEARNED } from '../../../../operator/plan/live-reads.ts'
 import { runNowName } from '../../../../operator/plan/names.ts'
@@ -590,6 +591,34 @@ describe('a run that does not get on', () => {
     const later = { ...told.after, learned: NOTHING_LEARNED }
     expect(carryOut(later).settled?.status).toBeUndefined()
     expect(carryOut({ ...later, pods: [pod('1')] }).settled?.status?.active?.[0]).not.toHaveProperty('reason')
+  })
+})
+
+describe('a Job that has ended but for the last word of its controller', () => {
+  const world = settledWorld()
+  const object = { metadata: { name: 'nightly-1', namespace: 'compliance', uid: '1' } }
+  const withStatus = (status: object): CachedJob => {
+    const { activePods, endedPods, ending } = projectJob({ ...object, status })
+    return job('1', { activePods, endedPods, ending })
+  }
+
+  // What the API server shows between the end of a pod and that of its Job: the pod is counted nowhere yet.
+  it.each([
+    ['a failed pod without a count', { uncountedTerminatedPods: { failed: ['a'] } }],
+    ['a successful pod without a count', { uncountedTerminatedPods: { succeeded: ['a'] } }],
+    ['a failure that is decided', { conditions: [{ type: 'FailureTarget', status: 'True' }] }],
+    ['a success that is decided', { conditions: [{ type: 'SuccessCriteriaMet', status: 'True' }] }],
+  ])('is not asked what it waits for: %s', (_what, status) => {
+    const { plans, settled, events } = carryOut({ ...world, jobs: [withStatus(status)] })
+    expect(plans.map(({ kind }) => kind)).toEqual(['settled'])
+    expect(settled?.status?.active?.[0]).not.toHaveProperty('reason')
+    expect(reasons(events)).toEqual(['RunStarted'])
+    expect(settled?.notices).toEqual([])
+  })
+
+  it('is asked where nothing of that is so', () => {
+    const status = { conditions: [{ type: 'FailureTarget', status: 'False' }], uncountedTerminatedPods: {} }
+    expect(carryOut({ ...world, jobs: [withStatus(status)] }).plans[0]).toMatchObject({ kind: 'read' })
   })
 })
 
