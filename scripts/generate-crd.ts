@@ -24,6 +24,8 @@ export const CHART_CRD_FILE = 'helm/rapidrmf/files/crd.yaml'
 export const API_REFERENCE_FILE = 'docs/api.md'
 export const GENERATE_COMMAND = 'npm run generate'
 
+const readyCondition = (field: string): string => `.status.conditions[?(@.type=="Ready")].${field}`
+
 /**
  * All of priority 0, which shows them without `-o wide`. NEXT-RUN is a text because kubectl prints the age of a `date`,
  * and `<invalid>` for one that is yet to come.
@@ -32,6 +34,8 @@ const COLUMNS = [
   ['Schedule', 'string', '.spec.schedule', 'When it runs'],
   ['Zone', 'string', '.spec.timeZone', 'Time zone of the schedule'],
   ['Suspended', 'boolean', '.status.cronJob.suspended', 'Whether the CronJob is suspended'],
+  ['Ready', 'string', readyCondition('status'), 'Whether the CronJob is what the spec asks for'],
+  ['Reason', 'string', readyCondition('reason'), 'Why, or why not'],
   ['Last-Run', 'date', '.status.lastRun.completionTime', 'How long ago the last run ended'],
   ['Verdict', 'string', '.status.lastRun.verdict', 'How the last run ended'],
   ['Pass', 'integer', '.status.lastRun.counts.pass', 'Results of the last run that are pass'],

@@ -126,6 +126,14 @@ describeWithCluster('the ValidationSchedule API on a real API server', () => {
           message: '',
           lastTransitionTime: '2026-11-23T02:01:00Z',
         },
+        {
+          type: 'Ready',
+          status: 'False',
+          observedGeneration: 1,
+          reason: 'InvalidSpec',
+          message: 'there is no CronJob',
+          lastTransitionTime: '2026-11-23T02:01:00Z',
+        },
       ],
       cronJobName: 'full-3f9a1c2b',
       cronJob: {
@@ -181,6 +189,8 @@ describeWithCluster('the ValidationSchedule API on a real API server', () => {
         'Schedule',
         'Zone',
         'Suspended',
+        'Ready',
+        'Reason',
         'Last-Run',
         'Verdict',
         'Pass',
@@ -193,6 +203,8 @@ describeWithCluster('the ValidationSchedule API on a real API server', () => {
         '0 2 * * *',
         'Etc/UTC',
         false,
+        'False',
+        'InvalidSpec',
         expect.stringMatching(/^\d+[smhdy]/),
         'Findings',
         17,
@@ -200,7 +212,7 @@ describeWithCluster('the ValidationSchedule API on a real API server', () => {
         '2099-11-24T02:00:00Z',
       ])
       // Nothing is suspended before there is a CronJob, whatever the spec says.
-      expect(cells('new')?.slice(0, 3)).toEqual(['0 2 * * *', 'Europe/Berlin', null])
+      expect(cells('new')?.slice(0, 5)).toEqual(['0 2 * * *', 'Europe/Berlin', null, null, null])
     })
 
     test.each([

@@ -72,7 +72,7 @@ describe('the CRD', async () => {
   test('its columns are of priority 0, in the order for a person on call', () => {
     const columns = version?.additionalPrinterColumns as { name: string; priority?: number; type: string }[]
     expect(columns.map(({ name }) => name.toUpperCase()).join(' ')).toBe(
-      'SCHEDULE ZONE SUSPENDED LAST-RUN VERDICT PASS NOT-PASS NEXT-RUN AGE',
+      'SCHEDULE ZONE SUSPENDED READY REASON LAST-RUN VERDICT PASS NOT-PASS NEXT-RUN AGE',
     )
     expect(columns.filter(({ priority }) => priority !== undefined)).toEqual([])
     expect(columns.find(({ name }) => name === 'Next-Run')?.type).toBe('string')
