@@ -21,6 +21,8 @@ export type Ending = {
   readonly reason?: string
   /** What the containers beside the first one left in theirs; if given, they have all ended well. */
   readonly others?: string
+  /** A container that no template names: it goes on when the others have ended, whether or not they have. */
+  readonly injected?: string
 }
 
 export type Kubelet = {
@@ -91,7 +93,10 @@ export function playKubelet({ core, batch }: Client, namespace: string): Kubelet
         phase: 'Running',
         conditions: [condition('Ready', 'False')],
         initContainerStatuses: statusesOf(sidecars, () => going, true),
-        containerStatuses: everyContainer(pod, terminated(ending), false, going),
+        containerStatuses: [
+          ...everyContainer(pod, terminated(ending), false, going),
+          ...statusesOf(ending.injected === undefined ? [] : [{ name: ending.injected }], () => going, true),
+        ],
       })
     },
     waiting: (pod, reason, message) =>

@@ -6,6 +6,7 @@ import { OPERATOR } from '../access.ts'
 import { auditedWrites } from '../audit-log.ts'
 import type { TestNamespace } from '../namespace.ts'
 import type { Schedules } from '../schedules.ts'
+import { FORGED } from './tenant.ts'
 
 export type Outcome = {
   /** Schedules, CronJobs and Jobs. */
@@ -20,7 +21,9 @@ const OBJECTS: readonly Resource[] = [RESOURCES.schedules, RESOURCES.cronJobs, R
 
 export async function outcomeOf(here: TestNamespace, { client }: Schedules, since: number): Promise<Outcome> {
   const lists = await Promise.all(OBJECTS.map((resource) => client.list(resource, { namespace: here.name })))
-  const objects = lists.flatMap(({ items }) => items)
+  const objects = lists
+    .flatMap(({ items }) => items)
+    .filter(({ metadata }) => !metadata.name.startsWith(FORGED))
   const same = neutral(here.name, objects)
   const events = await client.list(RESOURCES.events, {
     namespace: here.name,
@@ -59,6 +62,8 @@ const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g
 const REQUESTED = /-m[0-9a-f]{10}\b/g
 /** Of a CronJob's spec, which has the schedule's UID in it. */
 const SPEC_HASH = /(?<="(?:sent|stored)Hash": ")[0-9a-f]{32}/g
+/** Of a pod, whose name the API server makes up. */
+const POD = /(?<=-mHASH)-[a-z0-9]{5}\b/g
 /** The Job of a slot is named after its minute. */
 const SLOT_MINUTE = /(?<=-[0-9a-f]{8})-\d{8}\b/g
 
@@ -70,6 +75,7 @@ function neutral(namespace: string, objects: readonly KubeObject[]): (text: stri
       .replaceAll(UID, (uid) => names.get(uid) ?? 'UID of nothing that is there')
       .replaceAll(TIME, 'TIME')
       .replaceAll(REQUESTED, '-mHASH')
+      .replaceAll(POD, '-POD')
       .replaceAll(SPEC_HASH, 'HASH')
       .replaceAll(SLOT_MINUTE, '-MINUTE')
       .replaceAll(namespace, 'NAMESPACE')

@@ -21,7 +21,9 @@ import type { Outcome } from './outcome.ts'
 import type { Perturbation } from './perturbations.ts'
 import { isObjectWrite, pluralOf } from './routes.ts'
 import type { Route, Routes } from './routes.ts'
+import { IT } from './scenarios.ts'
 import type { Scenario } from './scenarios.ts'
+import { forgeClaims } from './tenant.ts'
 
 /** So long without a write of the operator's. */
 const REST_MS = 300
@@ -30,6 +32,8 @@ const MISLED_MS = 1_500
 /** Longer than what a kubelet and the Job controller do to a Job that ends. */
 const HIDDEN_MS = 2_500
 const FROZEN_MS = 3_000
+/** Until another operator has started, and sent something. */
+const TAKEOVER_MS = 3_000
 /** The moment of rest after the schedule was made. */
 const IS_THERE = 1
 
@@ -69,7 +73,7 @@ export class Performance {
     this.#schedules = schedulesIn(here)
     this.#perturbation = perturbation
     this.#since = since
-    this.struck = ['none', 'hidden', 'two leaders'].includes(perturbation.kind)
+    this.struck = ['none', 'hidden', 'two leaders', 'tenant'].includes(perturbation.kind)
   }
 
   /**
@@ -77,7 +81,7 @@ export class Performance {
    * the writes were counted. Only the last write can be such a one.
    */
   get hadNothingToStrike(): boolean {
-    return this.#perturbation.kind === 'crash' && this.writes === this.#perturbation.write - 1
+    return 'write' in this.#perturbation && this.writes === this.#perturbation.write - 1
   }
 
   async play({ play }: Scenario): Promise<void> {
@@ -88,7 +92,8 @@ export class Performance {
       const elsewhere = await createNamespace(this.#here.cluster, 'second-lease')
       this.#start(this.#here.cluster, ['--lease-namespace', elsewhere])
     }
-    await play({ namespace: name, schedules: this.#schedules, kubelet, rest: () => this.#rest() })
+    const here = this.#here
+    await play({ here, namespace: name, schedules: this.#schedules, kubelet, rest: () => this.#rest() })
   }
 
   async outcome(): Promise<Outcome> {
@@ -104,6 +109,7 @@ export class Performance {
   #route(): Route {
     const perturbation = this.#perturbation
     if (perturbation.kind === 'crash') return { fault: this.#crash(perturbation) }
+    if (perturbation.kind === 'late write') return { fault: this.#holdBack(perturbation) }
     const fault = (request: ProxiedRequest): undefined => {
       if (isObjectWrite(request)) this.writes++
     }
@@ -131,6 +137,22 @@ export class Performance {
     }
   }
 
+  /** Both operators have the same identity: each takes the Lease for its own. */
+  #holdBack({
+    write,
+  }: Extract<Perturbation, { kind: 'late write' }>): (
+    request: ProxiedRequest,
+  ) => Promise<undefined> | undefined {
+    return (request) => {
+      if (this.struck || !isObjectWrite(request)) return undefined
+      this.writes++
+      if (this.writes !== write) return undefined
+      this.struck = true
+      this.#start(this.#here.cluster)
+      return sleep(TAKEOVER_MS, undefined)
+    }
+  }
+
   async #rest(): Promise<void> {
     await this.#quiet()
     const rest = this.rests++
@@ -139,6 +161,7 @@ export class Performance {
       this.#frozen = sleep(FROZEN_MS)
       this.struck = true
     }
+    if (perturbation.kind === 'tenant') await forgeClaims(this.#here, this.#schedules, IT, rest)
     if (perturbation.kind !== 'stale') return
     if (rest === perturbation.seen) this.#memory = await remember(this.#schedules.client, this.#here.name)
     if (rest === perturbation.restarted) await this.#mislead()

@@ -16,6 +16,10 @@ export type Perturbation =
   | { readonly kind: 'frozen'; readonly resources: readonly Watched[] }
   /** A second operator looks after the same schedules under another Lease, and leads as well. */
   | { readonly kind: 'two leaders' }
+  /** Its n-th write is on its way for so long that another one takes over; then it arrives, and both go on. */
+  | { readonly kind: 'late write'; readonly write: number }
+  /** At each moment of rest a person of the namespace claims Jobs and pods for the schedule. */
+  | { readonly kind: 'tenant' }
 
 export function nameOf(perturbation: Perturbation): string {
   switch (perturbation.kind) {
@@ -31,6 +35,10 @@ export function nameOf(perturbation: Perturbation): string {
       return `frozen watches of ${perturbation.resources.join(', ')}`
     case 'two leaders':
       return 'two leaders'
+    case 'late write':
+      return `late write ${perturbation.write}`
+    case 'tenant':
+      return 'claims of a tenant'
   }
 }
 
@@ -42,16 +50,16 @@ export function perturbationsOf({ writes, rests }: { writes: number; rests: numb
     ...numbers(1, writes + 1).flatMap((write) => [
       { kind: 'crash', when: 'before', write } as const,
       { kind: 'crash', when: 'after', write } as const,
+      { kind: 'late write', write } as const,
     ]),
     ...numbers(1, rests).flatMap((restarted) =>
       numbers(0, restarted).map((seen) => ({ kind: 'stale', seen, restarted }) as const),
     ),
-    ...[...WATCHED.map((resource) => [resource]), WATCHED].map(
-      (resources) => ({ kind: 'hidden', resources }) as const,
-    ),
-    ...[['validationschedules'] as const, ['cronjobs'] as const, WATCHED].map(
-      (resources) => ({ kind: 'frozen', resources }) as const,
-    ),
+    ...[...WATCHED.map((resource) => [resource]), WATCHED].flatMap((resources) => [
+      { kind: 'hidden', resources } as const,
+      { kind: 'frozen', resources } as const,
+    ]),
     { kind: 'two leaders' },
+    { kind: 'tenant' },
   ]
 }

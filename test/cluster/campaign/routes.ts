@@ -4,7 +4,7 @@ import { startTlsProxy } from '../tls-proxy.ts'
 import type { EventFilter, Fault, ProxiedRequest } from '../tls-proxy.ts'
 
 export type Route = {
-  readonly fault?: ((request: ProxiedRequest) => Fault | undefined) | undefined
+  readonly fault?: ((request: ProxiedRequest) => Fault | undefined | Promise<Fault | undefined>) | undefined
   readonly events?: EventFilter
 }
 

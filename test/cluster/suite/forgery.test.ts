@@ -31,7 +31,7 @@ describeWithCluster('a run and what others claim of it', () => {
     return { ...job, scheduleUid: metadata.uid ?? '' }
   }
   const forge = async (forgery: Forgery): Promise<void> => {
-    forged.push(await forgePod(here, forgery))
+    forged.push(await forgePod(here, { ...forgery, held: true }))
   }
   const told = (name: string) =>
     operated.schedules.status(name, 'told', ({ lastRun }) => lastRun !== undefined)
