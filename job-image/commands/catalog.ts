@@ -264,34 +264,34 @@ function width({ stdout }: Io): { width: number | undefined } {
 const REPORT_COLUMNS: readonly Column<ImportReport>[] = [
   { title: 'Kind', value: ({ kind }) => kind, minWidth: 8 },
   { title: 'Name', value: ({ name }) => name, minWidth: 16 },
-  { title: 'Version', value: ({ version }) => version, minWidth: 7, showFrom: 80 },
-  { title: 'Controls', value: ({ controls }) => controls, align: 'right', showFrom: 60 },
-  { title: 'Withdrawn', value: ({ withdrawn }) => withdrawn, align: 'right', showFrom: 80 },
+  { title: 'Version', value: ({ version }) => version, minWidth: 7, rank: 4 },
+  { title: 'Controls', value: ({ controls }) => controls, align: 'right', rank: 2 },
+  { title: 'Withdrawn', value: ({ withdrawn }) => withdrawn, align: 'right', rank: 4 },
   { title: 'Added', value: ({ added }) => added, align: 'right' },
   { title: 'Changed', value: ({ changed }) => changed, align: 'right' },
   { title: 'Removed', value: ({ removed }) => removed, align: 'right' },
-  { title: 'Unchanged', value: ({ unchanged }) => unchanged, align: 'right', showFrom: 60 },
+  { title: 'Unchanged', value: ({ unchanged }) => unchanged, align: 'right', rank: 2 },
 ]
 
 const CATALOG_COLUMNS: readonly Column<CatalogSummary>[] = [
   { title: 'Catalog', value: ({ name }) => name, minWidth: 16 },
-  { title: 'Framework', value: frameworkText, minWidth: 12, showFrom: 100 },
-  { title: 'Version', value: ({ version }) => version, minWidth: 7, showFrom: 50 },
+  { title: 'Framework', value: frameworkText, minWidth: 12, rank: 6 },
+  { title: 'Version', value: ({ version }) => version, minWidth: 7, rank: 1 },
   { title: 'Controls', value: ({ controls }) => controls, align: 'right' },
   { title: 'Active', value: ({ active }) => active, align: 'right' },
   { title: 'Withdrawn', value: ({ withdrawn }) => withdrawn, align: 'right' },
-  { title: 'Removed', value: ({ removed }) => removed, align: 'right', showFrom: 80 },
-  { title: 'Loaded', value: ({ loadedAt }) => loadedAt, minWidth: 11, showFrom: 80 },
-  { title: 'Source', value: ({ source }) => source, minWidth: 12, showFrom: 80 },
+  { title: 'Removed', value: ({ removed }) => removed, align: 'right', rank: 4 },
+  { title: 'Loaded', value: ({ loadedAt }) => loadedAt, minWidth: 11, rank: 4 },
+  { title: 'Source', value: ({ source }) => source, minWidth: 12, rank: 4 },
 ]
 
 const BASELINE_COLUMNS: readonly Column<BaselineSummary>[] = [
   { title: 'Baseline', value: ({ name }) => name, minWidth: 25 },
-  { title: 'Framework', value: ({ framework }) => framework, minWidth: 12, showFrom: 100 },
-  { title: 'Version', value: ({ version }) => version, minWidth: 7, showFrom: 50 },
+  { title: 'Framework', value: ({ framework }) => framework, minWidth: 12, rank: 6 },
+  { title: 'Version', value: ({ version }) => version, minWidth: 7, rank: 1 },
   { title: 'Controls', value: ({ controls }) => controls, align: 'right' },
-  { title: 'Loaded', value: ({ loadedAt }) => loadedAt, minWidth: 11, showFrom: 80 },
-  { title: 'Source', value: ({ source }) => source, minWidth: 12, showFrom: 80 },
+  { title: 'Loaded', value: ({ loadedAt }) => loadedAt, minWidth: 11, rank: 4 },
+  { title: 'Source', value: ({ source }) => source, minWidth: 12, rank: 4 },
 ]
 
 function reportJson({ removedIds, removesMany, ...report }: ImportReport): Record<string, unknown> {

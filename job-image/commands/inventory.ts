@@ -94,11 +94,11 @@ function totalsOf(changes: readonly SystemChange[]): Totals {
 
 const COLUMNS: readonly Column<SystemChange>[] = [
   { title: 'System', value: ({ system }) => system, minWidth: 12 },
-  { title: 'Env', value: ({ environment }) => environment, minWidth: 10, showFrom: 50 },
+  { title: 'Env', value: ({ environment }) => environment, minWidth: 10, rank: 1 },
   { title: 'State', value: ({ state }) => state, minWidth: 9 },
   { title: 'Added', value: ({ added }) => added, align: 'right' },
   { title: 'Changed', value: ({ changed }) => changed, align: 'right' },
-  { title: 'Unchanged', value: ({ unchanged }) => unchanged, align: 'right', showFrom: 50 },
+  { title: 'Unchanged', value: ({ unchanged }) => unchanged, align: 'right', rank: 1 },
   { title: 'Removed', value: ({ removed }) => removed, align: 'right' },
 ]
 

@@ -231,9 +231,9 @@ const DELIVERY_COLUMNS: readonly Column<Delivery>[] = [
 ]
 
 const NOTICE_COLUMNS: readonly Column<ListedNotice>[] = [
-  { title: 'Made', value: ({ created_at }) => created_at.slice(0, 19), minWidth: 19, showFrom: 80 },
+  { title: 'Made', value: ({ created_at }) => created_at.slice(0, 19), minWidth: 19, rank: 4 },
   { title: 'Run', value: (notice) => notice.job_run_id, align: 'right' },
-  { title: 'Env', value: ({ environment }) => environment, minWidth: 6, showFrom: 100 },
+  { title: 'Env', value: ({ environment }) => environment, minWidth: 6, rank: 6 },
   { title: 'Sink', value: ({ sink }) => sink, minWidth: 6 },
   { title: 'Trigger', value: ({ trigger }) => trigger },
   { title: 'State', value: ({ state }) => state },
@@ -242,9 +242,9 @@ const NOTICE_COLUMNS: readonly Column<ListedNotice>[] = [
     title: 'Next try',
     value: ({ next_try_at }) => next_try_at?.slice(0, 19),
     minWidth: 19,
-    showFrom: 100,
+    rank: 6,
   },
-  { title: 'Error', value: ({ last_error }) => last_error, minWidth: 5, showFrom: 50 },
+  { title: 'Error', value: ({ last_error }) => last_error, minWidth: 5, rank: 1 },
 ]
 
 async function table<Row>(

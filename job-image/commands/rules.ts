@@ -159,8 +159,8 @@ const COLUMNS: readonly Column<ListedRule>[] = [
     value: (rule) => rule.prerequisites.map(prerequisiteText).join(', '),
     minWidth: 13,
   },
-  { title: 'Framework', value: (rule) => rule.framework, minWidth: 11, showFrom: 90 },
-  { title: 'Pack', value: (rule) => rule.pack, minWidth: 8, showFrom: 50 },
+  { title: 'Framework', value: (rule) => rule.framework, minWidth: 11, rank: 5 },
+  { title: 'Pack', value: (rule) => rule.pack, minWidth: 8, rank: 1 },
 ]
 
 function explanationText(explanation: Explanation, packsText: string): string {

@@ -139,12 +139,6 @@ async function recentRuns({ status, limit, ...where }: Omit<ListOptions, 'json'>
     .map(({ run }) => run)
 }
 
-/**
- * From 80 columns on RapidRMF's own; there is room for the verdict from 100 on. On less than 80 the time of the end
- * goes first: `runs show` has all.
- */
-const SHOW_FROM = { verdict: 100, finished: 80, error: 50 } as const
-
 async function runTable(runs: readonly JobRun[], width: number | undefined): Promise<string> {
   const { renderTable } = await import('../output/table.ts')
   const { tableTime } = await import('../run/run-json.ts')
@@ -152,11 +146,11 @@ async function runTable(runs: readonly JobRun[], width: number | undefined): Pro
     { title: 'ID', value: ({ id }) => id },
     { title: 'Env', value: ({ environment }) => environment, minWidth: 6 },
     { title: 'Status', value: ({ status }) => status },
-    { title: 'Started', value: (run) => tableTime(run.started_at), minWidth: 19 },
-    { title: 'Finished', value: (run) => tableTime(run.finished_at), showFrom: SHOW_FROM.finished },
-    { title: 'Verdict', value: ({ verdict }) => verdict, showFrom: SHOW_FROM.verdict },
+    { title: 'Started', value: (run) => tableTime(run.started_at), minWidth: 19, rank: 2 },
+    { title: 'Finished', value: (run) => tableTime(run.finished_at), rank: 4 },
+    { title: 'Verdict', value: ({ verdict }) => verdict },
     ...(await scopeColumn(runs)),
-    { title: 'Error', value: ({ error }) => error, minWidth: 5, showFrom: SHOW_FROM.error },
+    { title: 'Error', value: ({ error }) => error, minWidth: 5, rank: 3 },
   ]
   return renderTable(columns, runs, { width })
 }
@@ -166,7 +160,7 @@ async function scopeColumn(runs: readonly JobRun[]): Promise<Column<JobRun>[]> {
   const { storedScope } = await import('../selection/scope.ts')
   const value = ({ attributes }: JobRun): string => storedScope(attributes)?.text ?? ''
   if (runs.every((run) => value(run) === '')) return []
-  return [{ title: 'Scope', value, minWidth: 8, showFrom: SHOW_FROM.verdict }]
+  return [{ title: 'Scope', value, minWidth: 8, rank: 1 }]
 }
 
 function widthOf({ isTTY, columns }: Output): number | undefined {

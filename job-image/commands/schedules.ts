@@ -75,7 +75,7 @@ export const schedulesCommand = subcommands({
 function columnsFor(timeZone: string): readonly Column<PreviewedRun>[] {
   return [
     // The local time says its offset: on a narrow terminal it is enough.
-    { title: 'UTC', value: ({ utc }) => utc, showFrom: 60 },
+    { title: 'UTC', value: ({ utc }) => utc, rank: 2 },
     { title: timeZone, value: ({ local }) => local, minWidth: 25 },
     // Of the local date, whatever zone this process is in.
     {

@@ -43,9 +43,9 @@ const LIST_COLUMNS: readonly Column<ListedSystem>[] = [
   { title: 'System', value: ({ system }) => system, minWidth: 12 },
   { title: 'Env', value: ({ environment }) => environment, minWidth: 6 },
   { title: 'Evidence', value: ({ evidence }) => evidence, align: 'right' },
-  { title: 'Expired', value: ({ expired }) => expired, align: 'right', showFrom: 60 },
+  { title: 'Expired', value: ({ expired }) => expired, align: 'right', rank: 2 },
   { title: 'Last run', value: ({ last_run: last }) => last?.run_id, align: 'right' },
-  { title: 'Pass', value: ({ last_run: last }) => last?.pass, align: 'right', showFrom: 60 },
+  { title: 'Pass', value: ({ last_run: last }) => last?.pass, align: 'right', rank: 2 },
   {
     title: 'Not pass',
     value: ({ last_run: last }) => (last?.state === 'error' ? 'error' : last?.not_pass),
@@ -130,8 +130,8 @@ const REMOVED_COLUMNS: readonly Column<RemovedSystem>[] = [
   { title: 'Env', value: ({ environment }) => environment, minWidth: 6 },
   { title: 'Evidence', value: ({ evidence }) => evidence, align: 'right' },
   { title: 'Results', value: ({ results }) => results, align: 'right' },
-  { title: 'Of others', value: ({ other_results: others }) => others, align: 'right', showFrom: 60 },
-  { title: 'In runs', value: ({ runs }) => runs, align: 'right', showFrom: 60 },
+  { title: 'Of others', value: ({ other_results: others }) => others, align: 'right', rank: 2 },
+  { title: 'In runs', value: ({ runs }) => runs, align: 'right', rank: 2 },
 ]
 
 /** A removal without --yes is a trial that fails: a script that forgot the flag must not take it for done. */

@@ -20,7 +20,7 @@ export async function resultWriter(
   { catalogs }: { readonly catalogs: boolean },
 ): Promise<ResultWriter> {
   if (format === 'json') return jsonWriter(output)
-  return format === 'csv' ? csvWriter(output) : tableWriter(output, catalogs)
+  return format === 'csv' ? csvWriter(output) : terminalWriter(output, catalogs)
 }
 
 /** A result as scripts see it, in the order of the columns. */
@@ -102,18 +102,29 @@ function csvRecord(row: ResultRow): unknown[] {
 /** Rows of one write: some 64 KiB, what a pipe holds. */
 const PART_ROWS = 150
 
-function* parts(rows: readonly ResultRow[]): Generator<readonly ResultRow[]> {
+export function* parts(rows: readonly ResultRow[]): Generator<readonly ResultRow[]> {
   for (let from = 0; from < rows.length; from += PART_ROWS) yield rows.slice(from, from + PART_ROWS)
 }
 
 /** A box table must have all its rows to know its widths: long lists become several tables of this many rows. */
 const TABLE_ROWS = 100
-/** From this width on there is room for more than what was decided and why. */
-const WIDE = 160
 
-async function tableWriter(output: Output, catalogs: boolean): Promise<ResultWriter> {
+/** On a narrower terminal a table would cut why a control has not passed: each result is a paragraph there. */
+const NARROWEST_TABLE = 100
+
+async function terminalWriter(output: Output, catalogs: boolean): Promise<ResultWriter> {
+  const width = output.isTTY === true && output.columns !== 0 ? output.columns : undefined
+  if (width === undefined || width >= NARROWEST_TABLE) return tableWriter(output, catalogs, width)
+  const { paragraphWriter } = await import('./result-paragraphs.ts')
+  return paragraphWriter(output, catalogs, width)
+}
+
+async function tableWriter(
+  output: Output,
+  catalogs: boolean,
+  width: number | undefined,
+): Promise<ResultWriter> {
   const { renderTable } = await import('./table.ts')
-  const width = output.isTTY === true ? output.columns : undefined
   const columns = catalogs ? COLUMNS.toSpliced(CATALOG_AT, 0, CATALOG_COLUMN) : COLUMNS
   let waiting: ResultRow[] = []
   const flush = async (): Promise<void> => {
@@ -136,17 +147,18 @@ const COLUMNS: readonly Column<ResultRow>[] = [
   { title: 'System', value: ({ system }) => system, minWidth: 12 },
   { title: 'Control', value: ({ control }) => control },
   { title: 'Status', value: ({ status }) => status, minWidth: 8 },
-  { title: 'Message', value: ({ message }) => message, minWidth: 12, showFrom: 50 },
-  { title: 'Evidence', value: ({ evidenceKeys }) => keysText(evidenceKeys), minWidth: 12, showFrom: WIDE },
-  { title: 'Remediation', value: ({ remediation }) => remediation, minWidth: 12, showFrom: WIDE },
-  { title: 'Validated', value: ({ validatedAt }) => isoTime(validatedAt), minWidth: 11, showFrom: WIDE },
+  { title: 'Message', value: ({ message }) => message, minWidth: 40 },
+  { title: 'Evidence', value: ({ evidenceKeys }) => keysText(evidenceKeys), minWidth: 12, rank: 7 },
+  { title: 'Remediation', value: ({ remediation }) => remediation, minWidth: 12, rank: 7 },
+  { title: 'Validated', value: ({ validatedAt }) => isoTime(validatedAt), minWidth: 11, rank: 7 },
 ]
 
 const CATALOG_COLUMN: Column<ResultRow> = { title: 'Catalog', value: ({ catalog }) => catalog, minWidth: 8 }
 /** After the control. */
 const CATALOG_AT = 3
 
-function keysText(keys: unknown): string {
+/** Evidence keys in one line; what another program wrote in place of a list is shown as JSON. */
+export function keysText(keys: unknown): string {
   if (!Array.isArray(keys)) return JSON.stringify(keys)
   return keys.map((key: unknown) => (typeof key === 'string' ? key : JSON.stringify(key))).join(', ')
 }

@@ -130,9 +130,9 @@ const ATTEMPT_COLUMNS: readonly Column<Attempt>[] = [
   { title: '#', value: ({ attempt }) => attempt, align: 'right' },
   { title: 'Worker', value: ({ worker }) => worker, minWidth: 10 },
   { title: 'Started', value: ({ started_at }) => tableTime(started_at), minWidth: 11 },
-  { title: 'Ended', value: ({ ended_at }) => tableTime(ended_at), showFrom: 80 },
+  { title: 'Ended', value: ({ ended_at }) => tableTime(ended_at), rank: 4 },
   { title: 'Outcome', value: ({ outcome }) => outcome ?? 'running' },
-  { title: 'Error', value: ({ error }) => error, minWidth: 5, showFrom: 50 },
+  { title: 'Error', value: ({ error }) => error, minWidth: 5, rank: 1 },
 ]
 
 const ERROR_COLUMNS: readonly Column<RunSystem>[] = [
@@ -142,10 +142,10 @@ const ERROR_COLUMNS: readonly Column<RunSystem>[] = [
 
 export const SYSTEM_COLUMNS: readonly Column<RunSystem>[] = [
   { title: 'System', value: nameOf, minWidth: 12 },
-  { title: 'State', value: ({ state }) => state, showFrom: 50 },
+  { title: 'State', value: ({ state }) => state, rank: 1 },
   { title: 'Pass', value: ({ pass }) => pass, align: 'right' },
   { title: 'Fail', value: ({ fail }) => fail, align: 'right' },
   { title: 'Insufficient', value: (row) => row.insufficient_evidence, align: 'right' },
   { title: 'Unknown', value: ({ unknown }) => unknown, align: 'right' },
-  { title: 'Results of run', value: ({ results_run_id }) => results_run_id, align: 'right', showFrom: 60 },
+  { title: 'Results of run', value: ({ results_run_id }) => results_run_id, align: 'right', rank: 2 },
 ]

@@ -14,7 +14,7 @@ export function controlColumns(catalogs: boolean): Column<ControlFigures>[] {
     title: 'Catalog',
     value: (row) => row.catalog,
     minWidth: 8,
-    showFrom: 70,
+    rank: 3,
   }
   const name: Column<ControlFigures> = {
     title: 'Control',

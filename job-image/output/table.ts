@@ -8,8 +8,11 @@ export type Column<Row> = {
   readonly align?: 'left' | 'right'
   /** How far its texts may be cut with comfort. Texts of a column without a minimum are never cut. */
   readonly minWidth?: number
-  /** The narrowest terminal that shows this column. Without a terminal all columns are shown. */
-  readonly showFrom?: number
+  /**
+   * The order in which columns are left out where a terminal has no room for all of them: the highest rank goes first.
+   * A column without a rank is always shown.
+   */
+  readonly rank?: number
 }
 
 const PADDING = 2
@@ -19,8 +22,9 @@ const LEAST_WIDTH = 4
 
 /**
  * A box table. Cells are one line each: line breaks and control characters (also terminal escapes that a name in the
- * database may hold) are shown as symbols. With `width` (terminal columns) it is fitted by cutting the columns that may
- * shrink; a number is never cut.
+ * database may hold) are shown as symbols. With `width` (terminal columns) it is fitted: columns with a rank are left
+ * out until the others fit in comfort, texts are cut with an ellipsis, and a number is never cut. A line below the table
+ * names the columns that were left out.
  */
 export function renderTable<Row>(
   allColumns: readonly Column<Row>[],
@@ -29,8 +33,8 @@ export function renderTable<Row>(
 ): string {
   // A terminal of 0 columns is one that does not say how wide it is.
   const width = options.width === 0 ? undefined : options.width
-  const columns = allColumns.filter(({ showFrom = 0 }) => width === undefined || width >= showFrom)
-  const cells = rows.map((row) => columns.map((column) => printable(String(column.value(row) ?? ''))))
+  const columns = width === undefined ? allColumns : columnsThatFit(allColumns, rows, width)
+  const cells = cellsOf(columns, rows)
   const table = new Table({
     head: columns.map(({ title }) => title),
     colAligns: columns.map(({ align }) => align ?? 'left'),
@@ -38,7 +42,43 @@ export function renderTable<Row>(
     ...(width === undefined ? {} : { colWidths: fittedWidths(columns, cells, width) }),
   })
   table.push(...cells)
-  return `${table.toString()}\n`
+  const leftOut = allColumns.filter((column) => !columns.includes(column)).map(({ title }) => title)
+  return `${table.toString()}\n${leftOut.length === 0 ? '' : leftOutNote(leftOut, width)}`
+}
+
+function cellsOf<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[][] {
+  return rows.map((row) => columns.map((column) => printable(String(column.value(row) ?? ''))))
+}
+
+/** All columns, less those of the highest ranks until the rest has room for its texts in comfort. */
+function columnsThatFit<Row>(
+  columns: readonly Column<Row>[],
+  rows: readonly Row[],
+  width: number,
+): readonly Column<Row>[] {
+  const measured = measure(columns, cellsOf(columns, rows))
+  const shown = new Set(columns.keys())
+  const widthNeeded = (): number =>
+    [...shown].reduce((sum, index) => sum + (measured[index]?.withoutHeading ?? 0), 0)
+  const droppable = [...columns.entries()]
+    .filter(([, { rank }]) => rank !== undefined)
+    .sort(([i, a], [j, b]) => (b.rank ?? 0) - (a.rank ?? 0) || j - i)
+  for (const [index] of droppable) {
+    if (widthNeeded() <= roomFor(shown.size, width)) break
+    shown.delete(index)
+  }
+  return columns.filter((_, index) => shown.has(index))
+}
+
+/** What borders and padding leave to the texts of so many columns. */
+function roomFor(columns: number, width: number): number {
+  return width - (columns + 1) - columns * PADDING
+}
+
+/** Kept within the width itself: a line that the terminal wraps would look like part of the table. */
+function leftOutNote(titles: readonly string[], width = Infinity): string {
+  const text = `not shown at this width: ${titles.join(', ')}`
+  return `${displayWidth(text) <= width ? text : `${titles.length} columns are not shown at this width`}\n`
 }
 
 /**
@@ -50,7 +90,28 @@ function fittedWidths<Row>(
   cells: readonly string[][],
   width: number,
 ): number[] {
-  const measured = columns.map(({ title, align, minWidth }, index) => {
+  const measured = measure(columns, cells)
+  const room = roomFor(columns.length, width)
+  const stages = [
+    measured.map(({ comfortable }) => comfortable),
+    measured.map(({ withoutHeading }) => withoutHeading),
+    measured.map(({ withoutHeading, least }) => least ?? withoutHeading),
+  ]
+  const natural = measured.map((each) => each.natural)
+  return stages
+    .reduce((widths, minima) => shrunk(widths, minima, room), natural)
+    .map((each) => each + PADDING)
+}
+
+type Measured = {
+  readonly natural: number
+  readonly comfortable: number
+  readonly withoutHeading: number
+  readonly least: number | undefined
+}
+
+function measure<Row>(columns: readonly Column<Row>[], cells: readonly string[][]): Measured[] {
+  return columns.map(({ title, align, minWidth }, index) => {
     const content = Math.max(0, ...cells.map((row) => displayWidth(row[index] ?? '')))
     const natural = Math.max(displayWidth(title), content)
     const comfortable = Math.min(natural, minWidth ?? natural)
@@ -62,16 +123,6 @@ function fittedWidths<Row>(
       least: number || minWidth === undefined ? undefined : Math.min(comfortable, LEAST_WIDTH),
     }
   })
-  const room = width - (columns.length + 1) - columns.length * PADDING
-  const stages = [
-    measured.map(({ comfortable }) => comfortable),
-    measured.map(({ withoutHeading }) => withoutHeading),
-    measured.map(({ withoutHeading, least }) => least ?? withoutHeading),
-  ]
-  const natural = measured.map((each) => each.natural)
-  return stages
-    .reduce((widths, minima) => shrunk(widths, minima, room), natural)
-    .map((each) => each + PADDING)
 }
 
 /** Takes what is too much from those that have most to spare, until all fit or none can give more. */

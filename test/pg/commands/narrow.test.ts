@@ -50,8 +50,6 @@ beforeAll(async () => {
 const TABLES: readonly (readonly string[])[] = [
   ['scheduler', 'runs'],
   ['runs', 'show', '1'],
-  ['results', '--control', 'AC-2*'],
-  ['results', '--control', 'SC-12'],
   ['catalog', 'list'],
   ['catalog', 'import', '--builtin', 'nist-800-53-rev5', '--name', 'ours', '--dry-run'],
   ['inventory', 'apply', `${folder.path}/inventory.yaml`, '--dry-run'],
@@ -69,10 +67,39 @@ describe.each([40, 60, 80, 100, 160])('on a terminal of %i columns', (columns) =
   })
 })
 
-test("the runs keep RapidRMF's columns from 80 on", async () => {
-  const [, head, , first] = await onTerminal(80, ['runs', 'list'], env)
-  expect(head).toMatch(/^│ ID │ Env +│ Status +│ Started +│ Finished +│ Error +│$/)
-  expect(first).toMatch(/│ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d │ \d{4}-\d\d-\d\d \d\d:\d\d:\d\d │/)
+test('the verdict of a run is shown at every width, and what is left out is named', async () => {
+  for (const columns of [40, 60, 80]) {
+    const [, head] = await onTerminal(columns, ['runs', 'list'], env)
+    expect(head).toMatch(/│ Verdict/)
+  }
+  const lines = await onTerminal(80, ['runs', 'list'], env)
+  expect(lines[1]).toMatch(/^│ ID │ Env +│ Status +│ Started +│ Verdict +│ Error +│$/)
+  expect(lines.at(-1)).toBe('not shown at this width: Finished')
+  const wide = await onTerminal(160, ['runs', 'list'], env)
+  expect(wide[1]).toMatch(/^│ ID │ Env +│ Status +│ Started +│ Finished +│ Verdict +│ Error +│$/)
+  expect(wide.at(-1)).toMatch(/^└/)
+})
+
+describe.each([40, 60, 80])('results on a terminal of %i columns', (columns) => {
+  test('are paragraphs that cut nothing', async () => {
+    const lines = await onTerminal(columns, ['results', '--control', 'SC-12'], env)
+    // A single word is not cut either, because keys and names are copied from here.
+    const broken = lines.filter((line) => displayWidth(line) > columns && line.trim().includes(' '))
+    expect(broken).toEqual([])
+    expect(lines.join('\n')).not.toContain('…')
+    const { out } = await runArgv(['results', '--control', 'SC-12', '--json'], { cwd: folder.path, env })
+    const [first] = JSON.parse(out) as { system: string; message: string; remediation: string }[]
+    const text = lines.join(' ').replaceAll(/\s+/g, ' ')
+    for (const fact of [first?.system, first?.message, first?.remediation]) expect(text).toContain(fact)
+  })
+})
+
+describe.each([100, 160])('results on a terminal of %i columns', (columns) => {
+  test.each(['AC-2*', 'SC-12'])('are a table that fits: %s', async (control) => {
+    const lines = tableLines(await onTerminal(columns, ['results', '--control', control], env))
+    expect(lines.length).toBeGreaterThanOrEqual(5)
+    expect(Math.max(...lines.map((line) => displayWidth(line)))).toBeLessThanOrEqual(columns)
+  })
 })
 
 test('a number is never cut', async () => {
@@ -82,9 +109,9 @@ test('a number is never cut', async () => {
 })
 
 test('results name the catalog where there are several', async () => {
-  const [, several] = await onTerminal(80, ['results', '--control', 'AC-2'], env)
-  expect(several).toMatch(/^│ Run │ System +│ Control │ Catalog +│ Status +│ Message +│$/)
-  const [, one] = await onTerminal(80, ['results', '--control', 'SC-12'], env)
+  const [, several] = await onTerminal(160, ['results', '--control', 'AC-2'], env)
+  expect(several).toMatch(/^│ Run │ System +│ Control │ Catalog +│ Status +│ Message +│/)
+  const [, one] = await onTerminal(160, ['results', '--control', 'SC-12'], env)
   expect(one).not.toContain('Catalog')
   const { out } = await runArgv(['results', '--control', 'SC-12', '--csv'], { cwd: folder.path, env })
   expect(out).toMatch(/,catalog,confirmed_at\r\n(.*,nist-800-53-rev5,[^,]*\r\n)+$/)
