@@ -8,7 +8,7 @@ export const conditions = {
     reasons: {
       Valid: 'True: the API server took the CronJob made from this spec.',
       NeverFires:
-        'True, but the schedule names a date that does not come (`0 0 30 2 *`). Nothing runs; change `schedule`.',
+        'True, but the schedule names a date that does not come (`0 0 30 2 *`). Nothing runs by schedule; change `schedule`.',
       NextRunUnknown:
         'True, but the operator cannot read this time zone, so that `nextScheduleTime` is missing. Runs start all the same.',
       InvalidSpec:
@@ -22,6 +22,8 @@ export const conditions = {
     question: 'Does the CronJob exist, and is it what the spec asks for?',
     reasons: {
       CronJobReady: 'True: it is there and up to date.',
+      NeverFires:
+        'True: it is there and up to date, and starts no run, because the schedule names a date that does not come. Run requests still work.',
       Suspended: 'True: it is there and suspended, as the spec says. Run requests still work.',
       InvalidSpec: 'False: the CronJob, if there is one, is that of an earlier spec. See `Accepted`.',
       Conflict: 'False: a CronJob of this name belongs to somebody else. See `Stalled`.',
@@ -104,6 +106,10 @@ export const events = {
   InvalidSpec: {
     type: 'Warning',
     meaning: 'The spec cannot be used. Correct it; until then the last good CronJob goes on.',
+  },
+  NeverFires: {
+    type: 'Warning',
+    meaning: 'The schedule names a date that does not come: no run will ever start by it. Change `schedule`.',
   },
   Conflict: {
     type: 'Warning',

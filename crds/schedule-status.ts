@@ -157,7 +157,7 @@ export const scheduleStatusSchema = z.object({
   observedGeneration: int64()
     .optional()
     .describe(
-      "The `metadata.generation` that this status is about; while it is older than the object's, wait.",
+      "The `metadata.generation` that this status is about; while it is older than the object's, wait. -1: no operator has looked at the schedule yet.",
     ),
   conditions: z
     .array(conditionSchema)

@@ -125,7 +125,11 @@ export type ValidationScheduleSpecInput = z.input<typeof scheduleSpecSchema>
 
 export const validationScheduleSchema = z.object({
   spec: scheduleSpecSchema.describe('What is wanted.'),
-  status: scheduleStatusSchema.optional().describe('What is; written by the operator.'),
+  // Programs that follow kstatus take an object without a status for ready. With this one they wait for the operator.
+  status: scheduleStatusSchema
+    .optional()
+    .meta({ default: { observedGeneration: -1 } })
+    .describe('What is; written by the operator.'),
 })
 
 /** The part of metav1.ObjectMeta that is used. */

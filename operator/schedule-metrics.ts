@@ -35,6 +35,17 @@ const FAMILIES: readonly Family[] = [
     ],
   },
   {
+    name: 'rapidrmf_schedule_never_fires',
+    help: 'Whether the schedule names a date that does not come, so that no run starts by it.',
+    samples: ({ status }) => [
+      [
+        Number(
+          status.conditions?.some(({ type, reason }) => type === 'Ready' && reason === 'NeverFires') ?? false,
+        ),
+      ],
+    ],
+  },
+  {
     name: 'rapidrmf_schedule_conflicting_writer',
     help: 'Whether somebody else changes the CronJob as often as the operator puts it right, and the field manager.',
     samples: ({ status: { conflictingWriter: writer } }) => [

@@ -95,11 +95,11 @@ function accepted({ cronJob, next }: ConditionFacts): Answer<'Accepted'> {
   }
 }
 
+const NEVER_FIRES =
+  'spec.schedule names a date that does not come: no run will ever start by schedule; change it'
+
 function acceptedSchedule(next: NextSlot): Answer<'Accepted'> {
-  if (next.kind === 'never') {
-    const message = 'spec.schedule names a date that does not come: no run will ever start; change it'
-    return { status: 'True', reason: 'NeverFires', message }
-  }
+  if (next.kind === 'never') return { status: 'True', reason: 'NeverFires', message: NEVER_FIRES }
   if (next.kind === 'unknown') {
     const message = `runs start, but the next one cannot be told: ${next.why}`
     return { status: 'True', reason: 'NextRunUnknown', message }
@@ -116,9 +116,12 @@ function ready({ cronJob, next, conflictingWriter, heldUpBy }: ConditionFacts): 
       if (conflictingWriter !== undefined) {
         return no('ConflictingWriter', `the CronJob ${describeWriter(conflictingWriter)}`)
       }
-      return next.kind === 'suspended'
-        ? { status: 'True', reason: 'Suspended', message: 'suspended: runs start by request only' }
-        : { status: 'True', reason: 'CronJobReady', message: describeReady(heldUpBy) }
+      if (next.kind === 'suspended') {
+        return { status: 'True', reason: 'Suspended', message: 'suspended: runs start by request only' }
+      }
+      // Still True: the CronJob is there, and such a schedule may be kept for run requests alone.
+      if (next.kind === 'never') return { status: 'True', reason: 'NeverFires', message: NEVER_FIRES }
+      return { status: 'True', reason: 'CronJobReady', message: describeReady(heldUpBy) }
     case 'invalid':
     case 'notAllowed':
       return no('InvalidSpec', describeLastGood(cronJob))

@@ -1,6 +1,7 @@
 import { events as vocabulary } from '../../crds/validation-schedule.ts'
 import type {
   ActiveRun,
+  ConditionType,
   EventReason,
   FinishedRun,
   RunVerdict,
@@ -39,6 +40,7 @@ export function transitions(
 ): PlannedEvent[] {
   return [
     ...refusals(before, after, generation),
+    ...neverFires(before, after, generation),
     ...begun(before, after).map((run) => runEvent('RunStarted', run, startNote(run))),
     ...stuck(before, after).map((run) =>
       runEvent('RunStuck', run, `${run.job} does not get on: ${run.reason}: ${run.message}`, run.reason),
@@ -101,8 +103,23 @@ function refusals(
   return [event(reason, 'Validate', `${generation} ${stalled.message}`, stalled.message)]
 }
 
-function stalledOf({ conditions = [] }: ValidationScheduleStatus) {
-  return conditions.find(({ type }) => type === 'Stalled')
+function stalledOf(status: ValidationScheduleStatus) {
+  return conditionOf(status, 'Stalled')
+}
+
+/** Nothing is wrong with such a schedule but that it does not do what a schedule is for, and nothing else says so. */
+function neverFires(
+  before: ValidationScheduleStatus,
+  after: ValidationScheduleStatus,
+  generation: number,
+): PlannedEvent[] {
+  const ready = conditionOf(after, 'Ready')
+  if (ready?.reason !== 'NeverFires' || conditionOf(before, 'Ready')?.reason === 'NeverFires') return []
+  return [event('NeverFires', 'Validate', String(generation), ready.message)]
+}
+
+function conditionOf({ conditions = [] }: ValidationScheduleStatus, wanted: ConditionType) {
+  return conditions.find(({ type }) => type === wanted)
 }
 
 function begun(before: ValidationScheduleStatus, after: ValidationScheduleStatus): readonly ActiveRun[] {

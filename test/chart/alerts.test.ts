@@ -132,6 +132,20 @@ const CASES: readonly (readonly [
     ],
   ],
   [
+    'a schedule that never fires, then one that is suspended',
+    [
+      ['well', 10],
+      ['never fires', 20],
+      ['never fires, suspended', 10],
+    ],
+    [
+      [9, []],
+      [15, []],
+      [25, [{ alert: 'RapidRMFScheduleNeverFires', labels: nightly }]],
+      [31, []],
+    ],
+  ],
+  [
     'a notice that nobody took',
     [
       ['well', 10],

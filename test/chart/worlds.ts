@@ -11,6 +11,7 @@ import {
   input,
   job,
   liveCronJob,
+  remembering,
   schedule,
   summary,
 } from '../unit/operator/fixtures.ts'
@@ -52,7 +53,7 @@ const broken = (): Pick<PlanInput, 'jobs' | 'pods'> => ({
 /** What the leader exposes. */
 async function situation(given: Situation): Promise<Sample[]> {
   const { spec = {}, runs, allowedImages, now = NOW, lostNotices = 0, unreadable } = given
-  const of = schedule(spec)
+  const of = remembering(schedule(spec))
   const { schedule: known, cronJob } = carryOut(
     input({
       schedule: of,
@@ -113,6 +114,8 @@ export const WORLDS = {
   incomplete: () => situation({ runs: run({ verdict: 'Incomplete', reason: 'NotEvaluated' }) }),
   'not allowed': () =>
     situation({ spec: { job: { pod: { image: 'other' } } }, runs: run(), allowedImages: ['none'] }),
+  'never fires': () => situation({ spec: { schedule: '0 0 30 2 *' } }),
+  'never fires, suspended': () => situation({ spec: { schedule: '0 0 30 2 *', suspend: true } }),
   'a namespace refused': () => situation({ runs: run(), unreadable: 'team-b' }),
   'a notice lost': () => situation({ runs: run(), lostNotices: 1 }),
   'nobody leads': () => leading({ now: NOW, leads: false }),

@@ -48,8 +48,9 @@ export class SpecModel {
         return ['Accepted False InvalidSpec', 'Ready False InvalidSpec', 'Stalled True InvalidSpec']
       case undefined: {
         const { suspend, schedule } = this.spec
-        const accepted = schedule === NEVER && suspend !== true ? 'NeverFires' : 'Valid'
-        const ready = suspend === true ? 'Suspended' : 'CronJobReady'
+        const never = schedule === NEVER && suspend !== true ? 'NeverFires' : undefined
+        const accepted = never ?? 'Valid'
+        const ready = never ?? (suspend === true ? 'Suspended' : 'CronJobReady')
         return [`Accepted True ${accepted}`, `Ready True ${ready}`, 'Stalled False NotStalled']
       }
     }

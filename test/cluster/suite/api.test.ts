@@ -61,6 +61,14 @@ describeWithCluster('the ValidationSchedule API on a real API server', () => {
     })
   })
 
+  test('a schedule that no operator has looked at says so, for programs that follow kstatus', async () => {
+    const { metadata, status } = await write('fresh', SMALLEST)
+    expect({ generation: metadata.generation, status }).toEqual({
+      generation: 1,
+      status: { observedGeneration: -1 },
+    })
+  })
+
   test('the largest one is stored as it is: nothing is pruned, nothing is added', async () => {
     expect((await write('largest', LARGEST)).spec).toEqual(LARGEST)
   })

@@ -5,6 +5,7 @@ import { encodeRunSummary } from '../../../crds/run-summary.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
 import { conditionOf, is } from '../schedules.ts'
+import { until } from '../until.ts'
 
 type Case = readonly [what: string, spec: object, said: RegExp]
 
@@ -141,7 +142,12 @@ describeWithCluster('a spec that can be used, and yet', () => {
       reason: 'NeverFires',
       message: expect.stringContaining('a date that does not come') as string,
     })
+    expect(conditionOf(status, 'Ready')).toMatchObject({ reason: 'NeverFires' })
     expect(status).not.toHaveProperty('nextScheduleTime')
+    await until(
+      'the event',
+      async () => (await schedules.eventsOf('never')).includes('NeverFires') || undefined,
+    )
   })
 
   it.each(['Factory', 'posix/Europe/Berlin', 'localtime'])(

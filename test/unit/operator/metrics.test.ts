@@ -19,7 +19,7 @@ describe('the metrics of a schedule', () => {
   it('are all there before its first run', () => {
     const text = [...scheduleMetrics([schedule()], () => 0)].join('')
     const found = values(text)
-    expect(Object.keys(found)).toHaveLength(20)
+    expect(Object.keys(found)).toHaveLength(21)
     expect(new Set(Object.values(found))).toEqual(new Set([0]))
     expect(text).toContain('# TYPE rapidrmf_schedule_suspended gauge')
   })

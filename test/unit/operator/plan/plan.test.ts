@@ -80,8 +80,11 @@ describe('a schedule', () => {
   })
 
   it('that never fires says so', () => {
-    const { settled } = carryOut(input({ schedule: schedule({ schedule: '0 0 30 2 *' }) }))
+    const { settled, events, after } = carryOut(input({ schedule: schedule({ schedule: '0 0 30 2 *' }) }))
     expect(condition(settled?.status, 'Accepted')).toBe('True/NeverFires')
+    expect(condition(settled?.status, 'Ready')).toBe('True/NeverFires')
+    expect(reasons(events)).toEqual(['CronJobCreated', 'NeverFires'])
+    expect(carryOut({ ...after, now: NOW + 60_000 }).events).toEqual([])
   })
 
   it.each(['Factory', 'posix/Europe/Berlin', 'localtime'])(
