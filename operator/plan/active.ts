@@ -11,7 +11,7 @@ export const NO_POD_MS = 10_000
 export const NO_POD_AGAIN_MS = 60_000
 
 export const QUEUED = 'Queued'
-/** The run is over and told, and other containers of its pods keep the Job from ending. */
+/** The run has ended and is in the status, and other containers of its pods keep the Job from ending. */
 export const RUN_ENDED = 'RunEnded'
 
 /** Whether the reason of an active run is trouble with it: a queue is to be waited for, and a run that has ended is well. */
@@ -71,7 +71,7 @@ export function noPodDue({ createdAt, startTime }: CachedJob): number {
   return instant(startTime ?? createdAt) + NO_POD_MS
 }
 
-/** Undefined while the Job tries again, and when all its pods have ended: the CronJob controller counts the Job as active. */
+/** Why a Job goes on whose run has ended; undefined while another try is under way, and while no pod is known. */
 function afterTheEnd(pods: readonly CachedPod[]): Words | undefined {
   if (pods.length === 0 || pods.some(({ terminated }) => terminated === undefined)) return undefined
   const running = [...new Set(pods.flatMap(({ stillRunning }) => stillRunning))].toSorted()

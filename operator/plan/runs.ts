@@ -60,7 +60,7 @@ export function readRuns(input: RunsInput): Runs {
   const active = new Set(status.active?.map(({ jobUID }) => jobUID))
   const jobs = ourJobs(input)
   const fresh = jobs.filter(({ uid }) => !told.has(uid))
-  // Told when its containers had ended, and not done with before its Job has ended as well.
+  // In the status since its containers ended; what it says may be revised until its Job has ended as well.
   const held = jobs.filter(({ uid }) => told.has(uid) && active.has(uid))
   const judged = [
     ...[...newcomers(fresh, status), ...held].map((job) => judge(job, told.get(job.uid), input)),
@@ -119,13 +119,14 @@ function vanished(
   return active.filter(({ jobUID }) => !present.has(jobUID) && !told.has(jobUID))
 }
 
-/** `told`: what the status says already of how the run ended. */
+/** One Job and its run. `told` is what the status already says of the run's end; undefined while it says nothing. */
 function judge(job: CachedJob, told: RecentRun | undefined, input: RunsInput): Judged {
   const { schedule, pods, learned, now } = input
   const before = schedule.status.active?.find(({ jobUID }) => jobUID === job.uid)
   const mine = pods.filter(({ jobUid }) => jobUid === job.uid)
   if (job.end !== undefined) return judgeEnd(job, { told, before }, input)
-  const end = mirrorsEnd(mine, told, job) ? judgeEndedPods(job, mine, { told, before }, input) : {}
+  const isOpen = told === undefined || revisedOutcome(told, job.uid, mine) !== undefined
+  const end = isOpen ? judgeEndedPods(job, mine, { told, before }, input) : {}
   const isTold = told !== undefined || end.finished !== undefined
   const warnings = learned.warnings.get(job.uid)
   const active = activeRun({ job, pods: mine, before, warning: warnings?.at(0), isTold })
@@ -139,15 +140,11 @@ function judge(job: CachedJob, told: RecentRun | undefined, input: RunsInput): J
 
 type Known = { readonly told: RecentRun | undefined; readonly before: ActiveRun | undefined }
 
-/** The Job has ended. The caches have no pods that have, and of several pods each has its say: so all of them are read. */
+/** The Job has ended. The caches hold no pods that have ended, and every pod counts: so all of them are read. */
 function judgeEnd(job: CachedJob, known: Known, { learned, now }: RunsInput): Judged {
   const pods = learned.pods.get(job.uid)
   if (pods === undefined) return { read: { kind: 'podsOfJob', uid: job.uid, name: job.name } }
   return { finished: finishedRun(job, pods, known, now) }
-}
-
-function mirrorsEnd(pods: readonly CachedPod[], told: RecentRun | undefined, { uid }: CachedJob): boolean {
-  return told === undefined || revisedOutcome(told, uid, pods) !== undefined
 }
 
 /** The Job goes on, and the containers of its run may have ended. */
@@ -214,7 +211,7 @@ function finishedRun(
   }
 }
 
-/** What kept the run from getting on. */
+/** The last known reason why the run was not making progress. */
 function lastSeen(before: ActiveRun | undefined): Words | undefined {
   if (before?.reason === undefined || before.reason === RUN_ENDED) return undefined
   return { reason: before.reason, message: before.message ?? '' }
