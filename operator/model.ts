@@ -174,7 +174,7 @@ export function projectPod(object: KubeObject): CachedPod {
     ...identityOf(object),
     scheduleUid: shared(labels[SCHEDULE_UID_LABEL] ?? ''),
     jobUid: uidOf(controllerOf(object), 'batch', 'Job') ?? '',
-    index: annotations[JOB_INDEX_ANNOTATION],
+    index: workerIndex(annotations[JOB_INDEX_ANNOTATION]),
     createdAt: metadata.creationTimestamp ?? '',
     deleting: metadata.deletionTimestamp !== undefined,
     phase: text(status['phase']) ?? '',
@@ -257,6 +257,11 @@ function lastManager(entries: readonly ManagedFields[] = []): string {
 
 function isOwn({ manager }: ManagedFields): boolean {
   return manager === FIELD_MANAGER
+}
+
+/** Decimal digits, as the Job controller writes them: people of the namespace may write anything there. */
+function workerIndex(text: string | undefined): string | undefined {
+  return text !== undefined && /^\d{1,6}$/.test(text) ? text : undefined
 }
 
 /** A time as Kubernetes writes it is never longer. */

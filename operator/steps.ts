@@ -77,6 +77,7 @@ export class Steps {
   forget(key: string): void {
     this.recorded(key)
     this.#repeats.forget(key)
+    this.#pace.forget(key)
   }
 
   /** Another replica may have written since. */
@@ -122,7 +123,7 @@ export class Steps {
     const { client, caches, log } = this.#options
     const { learned, schedule, now } = input
     const { key } = attempt
-    this.#waitForPace(input, step)
+    this.#waitForPace(key, input, step)
     const isNew = now - instant(schedule.createdAt) < NEW_MS
     if (step.kind !== 'create' || step.was === 'deleted' || !isNew) await this.#confirm(schedule)
     const sent = await outcomeOf(() => send(client, step))
@@ -163,9 +164,9 @@ export class Steps {
   }
 
   /** What a person has asked for does not wait; what has to be written only to know what the API server makes of it does. */
-  #waitForPace({ written, now }: PlanInput, step: CronJobWriteStep): void {
+  #waitForPace(key: string, { written, now }: PlanInput, step: CronJobWriteStep): void {
     if (step.kind !== 'replace' || (step.why === 'updated' && written?.sentHash !== undefined)) return
-    const wait = this.#pace.take()
+    const wait = this.#pace.take(key)
     if (wait > 0) throw new Stop({ kind: 'done', requeueAt: now + wait })
   }
 

@@ -137,6 +137,35 @@ describeWithCluster('the CronJob of a schedule', () => {
       )
     })
 
+    it('is written once, and stays as it is, where another answer is known, as after new defaults', async () => {
+      const { schedules } = operated
+      const before = await becomesReady('defaults')
+      const { metadata, status = {} } = await schedules.read('defaults')
+      const { resourceVersion = '' } = metadata
+      const { cronJob } = status
+      if (cronJob === undefined) throw new Error('nothing is known of the CronJob')
+      const position = operated.position()
+      await schedules.client.replaceStatus(RESOURCES.schedules, {
+        apiVersion: 'rapidrmf.io/v1alpha1',
+        kind: 'ValidationSchedule',
+        metadata: { ...metadata, resourceVersion },
+        status: { ...status, cronJob: { ...cronJob, storedHash: 'of-other-defaults' } },
+      })
+      await schedules.status(
+        'defaults',
+        'known again',
+        (found) => found.cronJob?.storedHash === cronJob.storedHash,
+      )
+      expect(await schedules.writes(position, 'defaults')).toEqual([
+        `update cronjobs ${childName('defaults')}`,
+        'update validationschedules status defaults',
+      ])
+      expect((await schedules.cronJobOf('defaults')).metadata.resourceVersion).toBe(
+        before.metadata.resourceVersion,
+      )
+      expect(await schedules.eventsOf('defaults')).toEqual(['CronJobCreated'])
+    })
+
     it('keeps what others say about it, now and after a change of the spec', async () => {
       const { schedules } = operated
       const before = await becomesReady('noted')

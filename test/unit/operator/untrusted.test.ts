@@ -1,6 +1,6 @@
 // Who may edit objects in a namespace may write anything into the labels and annotations of the operator's children.
 import { describe, expect, it } from 'vitest'
-import { FIELD_MANAGER, projectCronJob, projectJob } from '../../../operator/model.ts'
+import { FIELD_MANAGER, projectCronJob, projectJob, projectPod } from '../../../operator/model.ts'
 import { driftOf } from '../../../operator/plan/drift.ts'
 import { cronJob } from '../../../operator/plan/cron-job.ts'
 import { DEFAULTS, at, input, job, liveCronJob, remembering, schedule, writtenFor } from './fixtures.ts'
@@ -43,6 +43,17 @@ describe('the slot of a Job', () => {
     const future = '2099-01-01T00:00:00Z'
     expect(slotOf(future, `nightly-2a3b62b5-${Date.parse(future) / 60_000}`)).toBeUndefined()
   })
+})
+
+it.each([
+  ['0', '0'],
+  ['99', '99'],
+  ['banana', undefined],
+  ['-1', undefined],
+  [BOOK, undefined],
+])('the index of a worker is a number', (text, index) => {
+  const annotations = { 'batch.kubernetes.io/job-completion-index': text }
+  expect(projectPod({ metadata: { name: 'x', annotations } }).index).toBe(index)
 })
 
 describe('a status that was misled before', () => {

@@ -130,15 +130,18 @@ describe('writes that repeat', () => {
 })
 
 describe('a pace', () => {
-  it('lets a second’s worth through at once, and then so many a second', () => {
+  it('lets a second’s worth through at once, and then gives each key a turn of its own', () => {
     let now = 0
     const pace = new Pace({ clock: { now: () => now }, perSecond: 20 })
-    const takes = (count: number) => Array.from({ length: count }, () => pace.take())
-    expect(takes(20)).toEqual(Array.from({ length: 20 }, () => 0))
-    expect(pace.take()).toBe(50)
-    now += 50
-    expect(takes(2)).toEqual([0, 50])
+    const take = (...keys: string[]) => keys.map((key) => pace.take(key))
+    const crowd = Array.from({ length: 20 }, (_, index) => `early-${index}`)
+    expect(take(...crowd)).toEqual(crowd.map(() => 0))
+    expect(take('a', 'b', 'a', 'c')).toEqual([50, 100, 50, 150])
+    now += 100
+    expect(take('a', 'b', 'c')).toEqual([0, 0, 50])
+    expect(take('a')).toEqual([100])
+    pace.forget('c')
     now += 60_000
-    expect(takes(21).filter((wait) => wait > 0)).toEqual([50])
+    expect(take(...crowd, 'c').filter((wait) => wait > 0)).toEqual([50])
   })
 })
