@@ -49,6 +49,10 @@ describeWithCluster('an operator whose requests get no answer', () => {
     return () => met
   }
 
+  /** Where it was done and the answer is lost, the CronJob is written once more, to know what became of it. */
+  const again = (fault: Fault, name: string): string[] =>
+    fault === 'drop' ? [] : [`update cronjobs ${childName(name)}`]
+
   describe.each<[what: string, fault: Fault, prefix: string]>([
     ['the connection breaks before the API server hears of it', 'drop', 'unheard'],
     ['the connection breaks after it was done', 'dropAfter', 'done'],
@@ -63,6 +67,7 @@ describeWithCluster('an operator whose requests get no answer', () => {
       expect(met()).toBe(1)
       expect((await outcomesOf(here, before, name)).done).toEqual([
         `create cronjobs ${childName(name)}`,
+        ...again(fault, name),
         `update validationschedules status ${name}`,
       ])
     })
@@ -76,9 +81,11 @@ describeWithCluster('an operator whose requests get no answer', () => {
       await schedules.patch(name, [{ op: 'replace', path: '/spec/schedule', value: '0 3 * * *' }])
       await schedules.status(name, 'observed', ({ observedGeneration }) => observedGeneration === 2)
       expect(met()).toBe(1)
-      expect((await schedules.cronJobOf(name)).spec['schedule']).toBe('0 3 * * *')
+      const { spec, metadata } = await schedules.cronJobOf(name)
+      expect([spec['schedule'], metadata.generation]).toEqual(['0 3 * * *', 2])
       expect((await outcomesOf(here, before, name)).done).toEqual([
         `update cronjobs ${childName(name)}`,
+        ...again(fault, name),
         `update validationschedules status ${name}`,
       ])
     })
