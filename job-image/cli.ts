@@ -43,10 +43,12 @@ type Chosen = { readonly command: string; readonly value: Chosen | Action }
 export async function runCli(argv: readonly string[], io: Io): Promise<Ending> {
   let stdout: Ending['stdout'] = 'result'
   try {
-    const parsed = await runSafely(app, argv.length === 0 ? ['--help'] : [...argv])
+    const parsed = await runSafely(app, withFlags(argv))
     if (parsed._tag === 'error') {
       const { message, into, exitCode } = parsed.error.config
-      await write(into === 'stdout' ? io.stdout : io.stderr, `${message}\n`)
+      // A usage error quotes the command line, which may hold a database's URL.
+      const text = exitCode === 0 ? message : redactSecrets(message)
+      await write(into === 'stdout' ? io.stdout : io.stderr, `${text}\n`)
       return { code: exitCode === 0 ? EXIT.ok : EXIT.usage, stdout }
     }
     const action = actionOf(parsed.value)
@@ -57,6 +59,13 @@ export async function runCli(argv: readonly string[], io: Io): Promise<Ending> {
     await write(io.stderr, `${redactSecrets(error.message).replaceAll(/^/gm, 'rapidrmf: ')}\n`)
     return { code: exitCodeOf(error), stdout }
   }
+}
+
+/** `rapidrmf help COMMAND…` and `rapidrmf version` are what people try before the flags of these names. */
+function withFlags([first, ...rest]: readonly string[]): string[] {
+  if (first === undefined) return ['--help']
+  if (first === 'help') return [...rest, '--help']
+  return first === 'version' && rest.length === 0 ? ['--version'] : [first, ...rest]
 }
 
 function actionOf(chosen: Chosen | Action): Action {

@@ -57,3 +57,31 @@ describe.each(commands)('rapidrmf $argv --help', ({ argv, text }) => {
     for (const line of options) expect(line).toMatch(/^  \S.* - \S/)
   })
 })
+
+test('help and version are words as well as flags', async () => {
+  const run = (...argv: string[]) => runArgv(argv, { cwd: import.meta.dirname })
+  expect(await run('help')).toEqual(await run('--help'))
+  expect(await run('help', 'runs', 'show')).toEqual(await run('runs', 'show', '--help'))
+  expect(await run('version')).toEqual(await run('--version'))
+})
+
+test.each([
+  [['scheduler', 'once', '--database-url=postgresql://role:CANARYpw@127.0.0.1:1/db', 'extra']],
+  [['scheduler', 'once', '--databse-url=postgresql://role:CANARYpw@127.0.0.1:1/db']],
+  [
+    [
+      'scheduler',
+      'once',
+      '--database-url',
+      'postgresql://role:CANARYpw@h/db',
+      '--database-url',
+      'postgresql://role:CANARYpw@h/db',
+    ],
+  ],
+  [['runs', 'show', 'postgresql://role:CANARYpw@127.0.0.1:1/db']],
+])('a usage error quotes no password: %j', async (argv) => {
+  const { code, out, err } = await runArgv(argv, { cwd: import.meta.dirname })
+  expect(code).toBe(2)
+  expect(err).not.toBe('')
+  expect(out + err).not.toContain('CANARY')
+})
