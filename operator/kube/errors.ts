@@ -68,8 +68,8 @@ export type Failure =
   | { readonly kind: 'transient' }
 
 /**
- * 400: a field that the CRD passes through untyped is not one of Kubernetes', or of another type; 413: larger than etcd
- * takes; 422: validation.
+ * 400: a field that the CRD passes through untyped is not one of Kubernetes', or of another type; 413: larger than the
+ * API server takes; 422: validation.
  */
 const USER_MUST_ACT = new Set([400, 405, 406, 413, 415, 422])
 
@@ -90,9 +90,14 @@ export function failureOf(error: unknown): Failure {
     return { kind: 'namespaceTerminating' }
   }
   if (isDenied(error)) return { kind: 'terminal', message, recheck: FORBIDDEN_RECHECK }
-  if (USER_MUST_ACT.has(status)) return { kind: 'terminal', message }
+  if (USER_MUST_ACT.has(status) || isTooLarge(error)) return { kind: 'terminal', message }
   if (error.retryAfter !== undefined) return { kind: 'wait', after: Math.min(error.retryAfter, LONGEST_WAIT) }
   return { kind: 'transient' }
+}
+
+/** Larger than etcd takes: the API server hands its words on as a 500, like those of an etcd that is away. */
+function isTooLarge({ status, message }: KubeError): boolean {
+  return status === 500 && /etcdserver: request is too large|larger than max \(\d+ vs\. \d+\)/.test(message)
 }
 
 /** By something other than the object itself. A ValidatingAdmissionPolicy answers 422 by default; only validation names fields. */

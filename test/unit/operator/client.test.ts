@@ -228,6 +228,20 @@ describe('what a failure means', () => {
     ['busy for a day', new KubeError(503, {}, 86_400_000), { kind: 'wait', after: 300_000 }],
     ['busy, for no one knows how long', new KubeError(503, {}), { kind: 'transient' }],
     ['broken', new KubeError(500, { reason: 'InternalError' }), { kind: 'transient' }],
+    [
+      'too large for etcd',
+      new KubeError(500, { message: 'etcdserver: request is too large' }),
+      { kind: 'terminal', message: 'etcdserver: request is too large' },
+    ],
+    [
+      'too large for the connection to etcd',
+      new KubeError(500, {
+        message:
+          'rpc error: code = ResourceExhausted desc = trying to send message larger than max (2300000 vs. 2097152)',
+      }),
+      { kind: 'terminal', message: expect.stringContaining('larger than max') as string },
+    ],
+    ['etcd away', new KubeError(500, { message: 'etcdserver: request timed out' }), { kind: 'transient' }],
     ['slow', new KubeError(504, { reason: 'Timeout' }), { kind: 'transient' }],
     ['a token that has just expired', new KubeError(401, { reason: 'Unauthorized' }), { kind: 'transient' }],
   ]
