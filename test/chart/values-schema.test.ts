@@ -36,9 +36,15 @@ describeWithHelm('values.schema.json', () => {
     ['sample.create=true', /a schedule needs a configuration; set config.create=true/],
     ['sample.create=true,config.create=true,namespaces={elsewhere}', /add it to namespaces/],
     ['config.create=true,config.existingConfigMap=x', /keep one of them/],
+    ['serviceAccount.create=false', /name the account that exists already, or set serviceAccount.create/],
+    ['image.tag=1', /image\/tag.*got number, want string/s],
     ['notifications.url=http://hooks.svc', /use https:\/\/, or set notifications.allowPrivateAddresses/],
   ])('refuses %s, which cannot work, and says what to do', async (set, message) => {
     await expect(render('--set', set)).rejects.toThrow(message)
+  })
+
+  it('takes a tag of digits that is a text', async () => {
+    expect(JSON.stringify(await render('--set-string', 'image.tag=1'))).toContain('rapidrmf-operator:1"')
   })
 
   it('knows every value that there is, and each object of ours is closed', () => {

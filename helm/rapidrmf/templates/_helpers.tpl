@@ -14,8 +14,10 @@
 {{- end }}
 
 {{- define "rapidrmf.serviceAccount" -}}
-{{- $default := ternary (include "rapidrmf.operator" .) "default" .Values.serviceAccount.create }}
-{{- .Values.serviceAccount.name | default $default }}
+{{- if not (or .Values.serviceAccount.create .Values.serviceAccount.name) }}
+{{- fail "serviceAccount.name: name the account that exists already, or set serviceAccount.create: the operator's rights are not given to the account default, which every pod of the namespace may use" }}
+{{- end }}
+{{- .Values.serviceAccount.name | default (include "rapidrmf.operator" .) }}
 {{- end }}
 
 {{- define "rapidrmf.selector" -}}
