@@ -1,7 +1,7 @@
 import type { ActiveRun } from '../../crds/validation-schedule.ts'
 import type { CachedJob, CachedPod, Words } from '../model.ts'
 import { plainText } from './plain-text.ts'
-import { instant, utc } from './time.ts'
+import { earliest, instant, utc } from './time.ts'
 
 const MAX_MESSAGE = 512
 
@@ -9,6 +9,9 @@ const MAX_MESSAGE = 512
 export const NO_POD_MS = 10_000
 /** And again after this, as long as they give none. */
 export const NO_POD_AGAIN_MS = 60_000
+
+/** So long a pod may wait for a node that an autoscaler brings, before that is trouble. */
+const NO_NODE_MS = 300_000
 
 export const QUEUED = 'Queued'
 /** The run has ended and is in the status, and other containers of its pods keep the Job from ending. */
@@ -36,6 +39,10 @@ const STUCK: Readonly<Record<string, string>> = {
 export type ActiveInput = {
   readonly job: CachedJob
   readonly pods: readonly CachedPod[]
+  /** For how long a pod may have no node; see `nodeGrace`. */
+  readonly nodeGraceMs: number
+  /** Milliseconds since the epoch. */
+  readonly now: number
   /** What the status says so far. */
   readonly before: ActiveRun | undefined
   /** The newest warning among the Job's events, if they were asked for. */
@@ -45,7 +52,8 @@ export type ActiveInput = {
 }
 
 /** A run that has not ended. Says nothing that changes while all goes well: each change is a write. */
-export function activeRun({ job, pods, before, warning, isTold }: ActiveInput): ActiveRun {
+export function activeRun({ job, before, warning, isTold, ...input }: ActiveInput): ActiveRun {
+  const pods = input.pods.map((pod) => withoutFreshWait(pod, input))
   const slot = utc(job.slot)
   const startTime = before?.startTime ?? (job.suspended ? undefined : utc(job.startTime ?? job.createdAt))
   return {
@@ -69,6 +77,33 @@ export function lacksPod(job: CachedJob, pods: readonly CachedPod[], before: Act
 /** When to ask for the reason, if there is still no pod by then. */
 export function noPodDue({ createdAt, startTime }: CachedJob): number {
   return instant(startTime ?? createdAt) + NO_POD_MS
+}
+
+/** A run with a short deadline says what it waited for before that has passed. */
+export function nodeGrace(activeDeadlineSeconds: number): number {
+  return Math.min(NO_NODE_MS, activeDeadlineSeconds * 500)
+}
+
+/** When the pods that have no node yet will have waited too long for one; undefined where none waits, or all have. */
+export function noNodeDue({
+  pods,
+  nodeGraceMs,
+  now,
+}: Pick<ActiveInput, 'pods' | 'nodeGraceMs' | 'now'>): number | undefined {
+  const waiting = pods.filter(({ unschedulable }) => unschedulable !== undefined)
+  return earliest(...waiting.map((pod) => nodeDue(pod, nodeGraceMs)).filter((due) => due > now))
+}
+
+function nodeDue({ createdAt }: CachedPod, nodeGraceMs: number): number {
+  return instant(createdAt) + nodeGraceMs
+}
+
+/** A pod for which a node may still come has no trouble with nodes. */
+function withoutFreshWait(
+  pod: CachedPod,
+  { nodeGraceMs, now }: Pick<ActiveInput, 'nodeGraceMs' | 'now'>,
+): CachedPod {
+  return nodeDue(pod, nodeGraceMs) > now ? { ...pod, unschedulable: undefined } : pod
 }
 
 /** Why a Job goes on whose run has ended; undefined while another try is under way, and while no pod is known. */

@@ -5,7 +5,7 @@ import type {
   ValidationScheduleStatus,
 } from '../../crds/validation-schedule.ts'
 import type { CachedCronJob, CachedJob, CachedPod, CachedSchedule, Words } from '../model.ts'
-import { NO_POD_AGAIN_MS, RUN_ENDED, activeRun, lacksPod, noPodDue } from './active.ts'
+import { NO_POD_AGAIN_MS, RUN_ENDED, activeRun, lacksPod, noNodeDue, noPodDue, nodeGrace } from './active.ts'
 import { runEndedAt, tellAt } from './held-job.ts'
 import { toldRuns } from './history.ts'
 import { deletedJobOutcome, jobOutcome, revisedOutcome } from './job-outcome.ts'
@@ -43,7 +43,7 @@ type Judged = {
   readonly active?: ActiveRun
   readonly finished?: FinishedRun | undefined
   readonly read?: LiveRead
-  readonly requeueAt?: number
+  readonly requeueAt?: number | undefined
 }
 
 const UNSEEN_AGAIN_MS = 5_000
@@ -129,8 +129,11 @@ function judge(job: CachedJob, told: RecentRun | undefined, input: RunsInput): J
   const end = isOpen ? judgeEndedPods(job, mine, { told, before }, input) : {}
   const isTold = told !== undefined || end.finished !== undefined
   const warnings = learned.warnings.get(job.uid)
-  const active = activeRun({ job, pods: mine, before, warning: warnings?.at(0), isTold })
-  if (!lacksPod(job, mine, before)) return { active, ...end }
+  const waiting = { pods: mine, nodeGraceMs: nodeGrace(schedule.spec.job.activeDeadlineSeconds), now }
+  const active = activeRun({ job, ...waiting, before, warning: warnings?.at(0), isTold })
+  if (!lacksPod(job, mine, before)) {
+    return { active, ...end, requeueAt: earliest(end.requeueAt, noNodeDue(waiting)) }
+  }
   if (warnings !== undefined) return { active, requeueAt: now + NO_POD_AGAIN_MS }
   const due = noPodDue(job)
   return due > now

@@ -554,9 +554,33 @@ describe('a run that does not get on', () => {
     ])
   })
 
+  it('may wait for a node of an autoscaler for five minutes, or half of its deadline, and nothing is said of it', () => {
+    const unschedulable = { reason: 'Unschedulable', message: '0/3 nodes' }
+    const waiting = (seconds: number, activeDeadlineSeconds = 14_400) => {
+      const { schedule: of, ...rest } = world
+      const spec = schedule({ job: { activeDeadlineSeconds } }).spec
+      const pods = [pod('1', { phase: 'Pending', unschedulable, createdAt: at(-seconds) })]
+      const { settled, events } = carryOut({ ...rest, schedule: { ...of, spec }, jobs: [job('1')], pods })
+      return { ...settled, reasons: reasons(events).filter((reason) => reason.startsWith('Run')) }
+    }
+    for (const [early, late, deadline] of [
+      [299, 300, 14_400],
+      [29, 30, 60],
+    ] as const) {
+      const fresh = waiting(early, deadline)
+      expect(fresh.status?.active?.[0]).not.toHaveProperty('reason')
+      expect(fresh).toMatchObject({ reasons: ['RunStarted'], notices: [], requeueAt: NOW + 1000 })
+      expect(waiting(late, deadline)).toMatchObject({
+        status: { active: [{ reason: 'Unschedulable' }] },
+        reasons: ['RunStarted', 'RunStuck'],
+        notices: [{ type: 'run.stuck', reason: 'Unschedulable' }],
+      })
+    }
+  })
+
   it('gets on as long as one of its workers does', () => {
     const unschedulable = { reason: 'Unschedulable', message: '0/3 nodes' }
-    const stuck = pod('1', { index: '1', phase: 'Pending', unschedulable, createdAt: at(-60) })
+    const stuck = pod('1', { index: '1', phase: 'Pending', unschedulable, createdAt: at(-600) })
     const active = (...pods: CachedPod[]) =>
       carryOut({ ...world, jobs: [job('1')], pods }).settled?.status?.active?.[0]
     expect(active(stuck, pod('1', { index: '0' }))).not.toHaveProperty('reason')
@@ -564,7 +588,7 @@ describe('a run that does not get on', () => {
       unschedulable,
     )
     // A pod on its way out is none that works, where another has come in its place.
-    expect(active(stuck, pod('1', { index: '1', createdAt: at(-99) }))).toMatchObject(unschedulable)
+    expect(active(stuck, pod('1', { index: '1', createdAt: at(-999) }))).toMatchObject(unschedulable)
   })
 
   it('is queued while its Job is suspended', () => {
