@@ -103,6 +103,8 @@ export type CachedPod = Identity & {
   readonly waiting: Words | undefined
   /** Why no node takes the pod. */
   readonly unschedulable: Words | undefined
+  /** Why the node refused or ended the pod as a whole: `OutOfcpu`, `Evicted`. Its containers may then have no status. */
+  readonly failure: Words | undefined
   /** How the job's container ended; `message` is what it wrote. */
   readonly terminated:
     (Words & { readonly exitCode: number; readonly finishedAt: string | undefined }) | undefined
@@ -180,6 +182,7 @@ export function projectPod(object: KubeObject): CachedPod {
     phase: text(status['phase']) ?? '',
     waiting: waitingState(status),
     unschedulable: unschedulable(status),
+    failure: podFailure(status),
     terminated: terminatedState(status),
     stillRunning: stillRunning(status),
   }
@@ -222,6 +225,10 @@ function unschedulable(status: Raw): Words | undefined {
     ({ type, status, reason }) => type === 'PodScheduled' && status === 'False' && reason === 'Unschedulable',
   )
   return condition && words(condition)
+}
+
+function podFailure(status: Raw): Words | undefined {
+  return status['phase'] === 'Failed' && text(status['reason']) ? words(status) : undefined
 }
 
 function terminatedState(status: Raw): CachedPod['terminated'] {

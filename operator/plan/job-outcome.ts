@@ -200,17 +200,23 @@ const CHECKS: readonly Check[] = [
   wrongConfiguration,
 ]
 
-function otherFailure({ job, last, lastSeen }: Facts): Outcome {
+function otherFailure({ job, pods, last, lastSeen }: Facts): Outcome {
   const { reason, message } = job.end ?? {
     reason: 'ContainerFailed',
     message: 'the container left no summary',
   }
+  const failure = pods.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))[0]?.failure
   const words = [
     plainText(message, MAX_MESSAGE / 2) || 'the Job failed',
+    failure &&
+      plainText(`the node ended the last pod: ${failure.reason}: ${failure.message}`, MAX_MESSAGE / 4),
     last?.terminated && `the last pod ended with exit code ${last.terminated.exitCode}`,
-    lastSeen && plainText(`${lastSeen.reason}: ${lastSeen.message}`, MAX_MESSAGE / 4),
+    // A pod that a node has ended did not fail for want of a node.
+    failure === undefined &&
+      lastSeen &&
+      plainText(`${lastSeen.reason}: ${lastSeen.message}`, MAX_MESSAGE / 4),
   ]
-  return errored(reasonWord(reason, 'JobFailed'), words.filter((part) => part !== undefined).join('; '))
+  return errored(reasonWord(reason, 'JobFailed'), words.filter((part) => typeof part === 'string').join('; '))
 }
 
 // ── Words ───────────────────────────────────────────────────────────────────────────────────────────────────────

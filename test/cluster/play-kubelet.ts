@@ -39,6 +39,8 @@ export type Kubelet = {
   waiting(pod: V1Pod, reason: string, message: string): Promise<V1Pod>
   /** What the scheduler writes when no node will do. */
   unschedulable(pod: V1Pod, message: string): Promise<V1Pod>
+  /** The node refuses the pod, or evicts it before its containers have a status. */
+  rejected(pod: V1Pod, reason: string, message: string): Promise<V1Pod>
   /** Evicted, preempted or drained: the pod fails with the condition that podFailurePolicy can ignore. */
   disrupted(pod: V1Pod, reason: string): Promise<V1Pod>
   /** Plays a whole run: its pod starts and ends, and the Job controller has concluded. */
@@ -110,6 +112,7 @@ export function playKubelet({ core, batch }: Client, namespace: string): Kubelet
         phase: 'Pending',
         conditions: [{ ...condition('PodScheduled', 'False'), reason: 'Unschedulable', message }],
       }),
+    rejected: (pod, reason, message) => patchStatus(pod, { phase: 'Failed', reason, message }),
     disrupted: (pod, reason) =>
       patchStatus(pod, {
         phase: 'Failed',

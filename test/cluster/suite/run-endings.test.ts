@@ -204,6 +204,14 @@ describeWithCluster('a run that ends', () => {
       expect(lastRun?.message).toContain('it never got on: ImagePullBackOff: no such image: job:none')
     })
 
+    it('its pod was refused by its node, with the reason of the node', async () => {
+      const { job, uid } = await start('rejected', { job: { backoffLimit: 0 } })
+      await here.kubelet.rejected(await here.kubelet.podOf(job), 'OutOfcpu', 'Node has too few CPUs')
+      const { lastRun } = await told('rejected')
+      expect(lastRun).toMatchObject({ jobUID: uid, reason: 'BackoffLimitExceeded' })
+      expect(lastRun?.message).toContain('the node ended the last pod: OutOfcpu: Node has too few CPUs')
+    })
+
     it('its Job was deleted', async () => {
       const { job, uid } = await start('job-deleted')
       await here.kubelet.running(await here.kubelet.podOf(job))

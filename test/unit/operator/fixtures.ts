@@ -114,6 +114,7 @@ export function pod(jobUid: string, change: Partial<CachedPod> = {}): CachedPod 
     phase: 'Running',
     waiting: undefined,
     unschedulable: undefined,
+    failure: undefined,
     terminated: undefined,
     stillRunning: [],
     ...change,

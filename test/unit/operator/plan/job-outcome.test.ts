@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { deletedJobOutcome, jobOutcome } from '../../../../operator/plan/job-outcome.ts'
 import type { Evidence } from '../../../../operator/plan/job-outcome.ts'
 import type { Outcome } from '../../../../operator/plan/outcome.ts'
+import { projectPod } from '../../../../operator/model.ts'
 import type { CachedPod, JobEnd } from '../../../../operator/model.ts'
 import { ALL_PASS } from '../../../support/all-pass.ts'
 import { at, endedPod, pod, summary } from '../fixtures.ts'
@@ -28,6 +29,34 @@ const failure = {
   reason: 'InvalidInput',
   runId: null,
 } as const
+
+describe('a pod that its node refused or evicted', () => {
+  const read = (status: object, createdAt: string): CachedPod =>
+    projectPod({
+      metadata: {
+        name: 'p',
+        creationTimestamp: createdAt,
+        ownerReferences: [{ apiVersion: 'batch/v1', kind: 'Job', name: 'j', uid: 'j', controller: true }],
+      },
+      status,
+    })
+  const lastSeen = { reason: 'Unschedulable', message: '0/3 nodes' }
+  const evicted = { phase: 'Failed', reason: 'Evicted', message: 'The node was low on resource: memory.' }
+
+  it('is told with its reason, and not with that of an earlier wait', () => {
+    const { reason, message } = judge(failed(), [read(evicted, at(-60))], { lastSeen })
+    expect(reason).toBe('BackoffLimitExceeded')
+    expect(message).toContain('the node ended the last pod: Evicted: The node was low on resource: memory.')
+    expect(message).not.toContain('Unschedulable')
+  })
+
+  it('says nothing where a later pod has ended otherwise, or where the pod has not failed', () => {
+    const later = pod('j', { createdAt: at(-30), terminated: endedPod('j', '', 1).terminated })
+    expect(judge(failed(), [read(evicted, at(-60)), later]).message).not.toContain('Evicted')
+    const pending = read({ phase: 'Pending', reason: 'Evicted', message: '' }, at(-60))
+    expect(judge(failed(), [pending], { lastSeen }).message).toContain('Unschedulable: 0/3 nodes')
+  })
+})
 
 describe('how a run ended', () => {
   it.each<[what: string, end: JobEnd, pods: CachedPod[], expected: string, message: RegExp]>([
