@@ -674,6 +674,18 @@ describe('a run request', () => {
     expect(settled?.status?.lastHandledRunRequest).toBe('a')
   })
 
+  it('of an earlier token is one more, unless the Job of that one is kept', () => {
+    const again = (jobs: readonly CachedJob[]) => {
+      const { schedule: of } = world
+      const handled = { ...of, status: { ...of.status, lastHandledRunRequest: 'b' } }
+      const { plans, settled } = carryOut(asking('a', { schedule: handled, jobs }))
+      expect(settled?.status?.lastHandledRunRequest).toBe('a')
+      return plans.map(({ kind }) => kind)
+    }
+    expect(again([])).toEqual(['run', 'settled'])
+    expect(again(carryOut(asking('a')).after.jobs)).toEqual(['settled'])
+  })
+
   it('waits while a run goes on', () => {
     const waiting = carryOut(asking('a', { jobs: [job('1')], pods: [pod('1')] }))
     expect(waiting.plans.map(({ kind }) => kind)).toEqual(['settled'])
