@@ -1,7 +1,7 @@
 import type { CachedCronJob, CachedSchedule } from '../model.ts'
 import type { LastGood } from './conditions.ts'
 import type { Learned } from './live-reads.ts'
-import { ownershipOf } from './ownership.ts'
+import { cleanedUpAt, ownershipOf } from './ownership.ts'
 import { pausedUntil } from './repairs.ts'
 
 export type BrakeInput = {
@@ -13,7 +13,7 @@ export type BrakeInput = {
 
 export type Brake = {
   /** The CronJob that is to be suspended, or resumed. */
-  readonly mustSwitch: CachedCronJob | undefined
+  readonly mustSwitch: { readonly cronJob: CachedCronJob; readonly suspend: boolean } | undefined
   /** Undefined where there is no CronJob of the schedule. */
   readonly lastGood: LastGood | undefined
   /** When to try again what could not be done, or may not be done yet. */
@@ -24,20 +24,29 @@ export type Brake = {
  * A spec that cannot be used leaves the last good CronJob as it is, but for the brake: `suspend` holds in any case, and a
  * person or a limit that says "no runs" must not depend on whether the rest of the spec is valid.
  */
-export function brakeOf({ schedule, cronJob, learned, now }: BrakeInput, suspend: boolean): Brake {
-  if (cronJob === undefined || ownershipOf(cronJob, schedule).kind !== 'ours') {
-    return { mustSwitch: undefined, lastGood: undefined, retryAt: undefined }
+export function brakeOf(input: BrakeInput, suspend: boolean): Brake {
+  const { schedule, cronJob, learned, now } = input
+  if (cronJob === undefined) return NOTHING
+  const { kind } = ownershipOf(cronJob, schedule)
+  if (kind === 'ours') {
+    const { suspend: suspended } = cronJob.slots
+    const failure = suspended === suspend ? undefined : learned.suspension?.message
+    return { ...switching(input, suspend), lastGood: { suspended, failure } }
   }
-  const { suspend: suspended } = cronJob.slots
-  if (suspended === suspend) {
-    return { mustSwitch: undefined, lastGood: { suspended, failure: undefined }, retryAt: undefined }
-  }
-  const failure = learned.suspension
-  const pause = pausedUntil(schedule, now)
-  const canSwitch = failure === undefined && pause === undefined
-  return {
-    mustSwitch: canSwitch ? cronJob : undefined,
-    lastGood: { suspended, failure: failure?.message },
-    retryAt: failure === undefined ? pause : failure.recheckAt,
-  }
+  if (kind !== 'predecessors') return NOTHING
+  // Its schedule does not exist, and it cannot be taken over without a spec: it must not run on.
+  const until = cleanedUpAt(schedule)
+  return now < until ? { ...NOTHING, retryAt: until } : { ...switching(input, true), lastGood: undefined }
+}
+
+const NOTHING: Brake = { mustSwitch: undefined, lastGood: undefined, retryAt: undefined }
+
+function switching(
+  { schedule, cronJob, learned: { suspension }, now }: BrakeInput,
+  suspend: boolean,
+): Pick<Brake, 'mustSwitch' | 'retryAt'> {
+  if (cronJob === undefined || cronJob.slots.suspend === suspend) return NOTHING
+  if (suspension !== undefined) return { mustSwitch: undefined, retryAt: suspension.recheckAt }
+  const retryAt = pausedUntil(schedule, now)
+  return { mustSwitch: retryAt === undefined ? { cronJob, suspend } : undefined, retryAt }
 }

@@ -144,10 +144,15 @@ function ready({ cronJob, next, conflictingWriter, heldUpBy }: ConditionFacts): 
   }
 }
 
+/** Anybody may make more Jobs, and a message has a limit. */
+const MOST_SHOWN = 3
+
 function describeReady(heldUpBy: readonly string[]): string {
   const ready = 'the CronJob is what the spec asks for'
   if (heldUpBy.length === 0) return ready
-  return `${ready}; its next slot waits for ${heldUpBy.join(', ')}, of a deleted schedule of this name`
+  const shown = heldUpBy.slice(0, MOST_SHOWN).join(', ')
+  const more = heldUpBy.length > MOST_SHOWN ? ` and ${heldUpBy.length - MOST_SHOWN} more` : ''
+  return `${ready}; its next slot waits for ${shown}${more}, of a deleted schedule of this name`
 }
 
 function describeLastGood({

@@ -10,20 +10,14 @@ import type { JobDefaults } from './job-defaults.ts'
 import { notAllowed } from './limits.ts'
 import type { Learned, LiveRead } from './live-reads.ts'
 import { childName } from './names.ts'
-import { ownershipOf } from './ownership.ts'
+import { cleanedUpAt, ownershipOf } from './ownership.ts'
 import { pausedUntil } from './repairs.ts'
-import { earliest, instant } from './time.ts'
+import { earliest } from './time.ts'
 
 /** No event tells of a CronJob that goes away and is foreign, or has lost its label: the watch shows ours only. */
 const UNWATCHED_RECHECK_MS = 60_000
 /** Deletions do not take longer, and their events come; this is for the case that one is missed. */
 const LEAVING_RECHECK_MS = 5_000
-/**
- * So long after a schedule was made, garbage collection has removed the CronJob of the schedule that had its name before.
- * It may never do so: an informer that was cut off sees the deletion of one and the creation of the other as an update
- * (kubernetes/kubernetes#133565).
- */
-const CLEANUP_MS = 10_000
 
 /** What to do about the CronJob: ask, write, or go on with its state. */
 export type CronJobStep =
@@ -102,7 +96,7 @@ const foreign: Check = ({ schedule, cronJob, now }) => {
     case 'leaving':
       return settled({ kind: 'leaving', name, finalizers }, now + LEAVING_RECHECK_MS)
     case 'predecessors': {
-      const until = instant(schedule.createdAt) + CLEANUP_MS
+      const until = cleanedUpAt(schedule)
       return now < until ? settled({ kind: 'inherited', name }, until) : undefined
     }
     case 'foreign':
@@ -148,7 +142,7 @@ function unusable(kind: 'invalid' | 'notAllowed', message: string, input: CronJo
   if (missing && learned.cronJob === undefined) return { kind: 'read', read: { kind: 'cronJob', name } }
   const suspend = kind === 'notAllowed' || schedule.spec.suspend
   const { mustSwitch, lastGood, retryAt } = brakeOf(input, suspend)
-  if (mustSwitch !== undefined) return { kind: 'suspend', cronJob: mustSwitch, suspend }
+  if (mustSwitch !== undefined) return { kind: 'suspend', ...mustSwitch }
   const isSeenLiveOnly = cronJob !== undefined && cronJob === learned.cronJob
   const lookAgainAt = isSeenLiveOnly ? now + UNWATCHED_RECHECK_MS : undefined
   return settled({ kind, message, lastGood }, earliest(retryAt, lookAgainAt))

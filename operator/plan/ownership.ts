@@ -8,6 +8,7 @@ import {
 } from '../../crds/validation-schedule.ts'
 import { uidOf } from '../kube/object.ts'
 import type { CachedCronJob, CachedJob, CachedSchedule } from '../model.ts'
+import { instant } from './time.ts'
 
 /** Whose a CronJob of the needed name is. */
 export type Ownership =
@@ -19,6 +20,18 @@ export type Ownership =
   /** Controlled by a schedule of this name with another UID. */
   | { readonly kind: 'predecessors' }
   | { readonly kind: 'foreign'; readonly owner: string }
+
+/**
+ * So long after a schedule was made, garbage collection has removed the CronJob of the schedule that had its name before.
+ * It may never do so: an informer that was cut off sees the deletion of one and the creation of the other as an update
+ * (kubernetes/kubernetes#133565).
+ */
+const CLEANUP_MS = 10_000
+
+/** From when on the CronJob of an earlier schedule of this name is not waited for any more; milliseconds since the epoch. */
+export function cleanedUpAt({ createdAt }: CachedSchedule): number {
+  return instant(createdAt) + CLEANUP_MS
+}
 
 type Check = (cronJob: CachedCronJob, schedule: CachedSchedule) => Ownership | undefined
 

@@ -192,7 +192,7 @@ function writeEvent(step: CronJobWriteStep, { schedule, now, cronJob, learned }:
     }
     case 'suspend': {
       const what = step.suspend ? 'suspended' : 'resumed'
-      const note = `${what} the CronJob ${step.cronJob.name} of the last good spec`
+      const note = `${what} the CronJob ${step.cronJob.name}, as the spec cannot be used`
       return event('CronJobUpdated', 'WriteCronJob', `${generation} ${version}`, note)
     }
     case 'replace': {

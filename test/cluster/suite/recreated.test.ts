@@ -92,6 +92,22 @@ describeWithCluster('a schedule that is deleted', () => {
     expect((await expectTakenOver('stuck', 'staging')).metadata.uid).toBe(old.metadata.uid)
   }, 120_000)
 
+  it('and made again with a spec that is refused does not let the old CronJob run on', async () => {
+    const name = 'refused'
+    await becomesReady(name)
+    cluster.pause('kube-controller-manager')
+    await schedules.remove(name)
+    await schedules.create(name, { timeZone: 'Mars/Base' })
+    await until(
+      'the old CronJob to be suspended',
+      async () => ((await schedules.cronJobOf(name)).spec['suspend'] === true ? true : undefined),
+      LONG,
+    )
+    cluster.resume('kube-controller-manager')
+    await schedules.patch(name, [{ op: 'replace', path: '/spec/timeZone', value: 'Etc/UTC' }])
+    expect((await expectTakenOver(name, 'production')).spec['suspend']).toBe(false)
+  }, 120_000)
+
   it.each([1, 2])(
     'and made again as the API server comes back gets its CronJob (%d)',
     async (round) => {

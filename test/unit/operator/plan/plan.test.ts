@@ -200,6 +200,19 @@ describe('the brake of a spec that cannot be used', () => {
     expect(settled?.requeueAt).toBe(NOW + 60_000)
   })
 
+  it('stops the CronJob of a deleted schedule of this name, which cannot be taken over', () => {
+    const orphan = liveCronJob(schedule({}, { uid: 'older' }))
+    const young = { ...refused({}).schedule, createdAt: at(-4), status: {} }
+    const start = { ...refused({}), schedule: young, cronJob: orphan, written: undefined }
+    const waiting = carryOut(start)
+    expect(waiting.plans).toHaveLength(1)
+    expect(waiting.settled?.requeueAt).toBe(NOW + 6000)
+    const stopped = carryOut({ ...start, now: NOW + 6000 })
+    expect(stopped.plans[0]).toMatchObject({ kind: 'write', step: { kind: 'suspend', suspend: true } })
+    expect(message(stopped.settled?.status)).toBe('there is no CronJob')
+    expect(stopped.settled?.status).not.toHaveProperty('cronJob')
+  })
+
   it('is put on by the operator where its limits do not allow the spec, until they do', () => {
     const limited = { ...world, defaults: { ...DEFAULTS, allowedImages: ['other.example/*'] } }
     const own = { job: { pod: { image: 'registry.example/own:1' } } }
@@ -334,6 +347,9 @@ describe('a CronJob', () => {
     const old = job('1', { scheduleUid: 'older' })
     expect(messageOf([old])).toContain(`waits for ${old.name}, of a deleted schedule`)
     expect(carryOut({ ...world, ofCronJob: [old] }).settled?.status).not.toHaveProperty('active')
+    const many = Array.from({ length: 10_000 }, (_, index) => job(`old-${index}`, { scheduleUid: 'older' }))
+    expect(messageOf(many)).toContain('and 9997 more')
+    expect(messageOf(many)?.length).toBeLessThan(500)
     expect(messageOf([{ ...old, ...ended() }, job('2')])).toBe('the CronJob is what the spec asks for')
   })
 
