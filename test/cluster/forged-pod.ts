@@ -24,6 +24,8 @@ export type Forgery = {
   readonly message: string
 }
 
+const HELD = 'example.com/held'
+
 /** With every label of the Job's own pods. */
 export async function forgePod(
   { name: namespace, admin, kubelet }: TestNamespace,
@@ -34,7 +36,7 @@ export async function forgePod(
     body: {
       metadata: {
         name,
-        ...(held && { finalizers: ['example.com/held'] }),
+        ...(held && { finalizers: [HELD] }),
         labels: {
           'app.kubernetes.io/managed-by': 'rapidrmf-operator',
           'rapidrmf.io/schedule-uid': scheduleUid,
@@ -50,6 +52,13 @@ export async function forgePod(
     },
   })
   return kubelet.ended(pod, { exitCode: 0, message })
+}
+
+/** Keeps a pod and what it said, also when the Job controller deletes it as one pod too many. */
+export async function holdPod({ name: namespace, admin }: TestNamespace, pod: V1Pod): Promise<void> {
+  const name = pod.metadata?.name ?? ''
+  const body = [{ op: 'add', path: '/metadata/finalizers/-', value: HELD }]
+  await admin.core.patchNamespacedPod({ namespace, name, body })
 }
 
 export async function releasePod({ name: namespace, admin }: TestNamespace, pod: V1Pod): Promise<void> {

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { V1Pod } from '@kubernetes/client-node'
 import { RESOURCES } from '../../../operator/kube/object.ts'
 import { childName } from '../../../operator/plan/names.ts'
-import { forgePod, releasePod } from '../forged-pod.ts'
+import { forgePod, holdPod, releasePod } from '../forged-pod.ts'
 import type { Forgery, Owner } from '../forged-pod.ts'
 import { createJobByHand } from '../job-by-hand.ts'
 import { describeWithCluster } from '../namespace.ts'
@@ -69,6 +69,9 @@ describeWithCluster('a run and what others claim of it', () => {
       const run = await start(name)
       const { scheduleUid } = run
       const real = await here.kubelet.running(await here.kubelet.podOf(run.job))
+      // For the Job controller the forged pod may be the one that succeeded first: then it deletes this one.
+      await holdPod(here, real)
+      forged.push(real)
       await forge({
         name: `forged-${name}`,
         job: run,

@@ -222,11 +222,16 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
       expect(made.ownerReferences).toMatchObject([{ uid: metadata.uid, controller: true }])
       expect(status).not.toHaveProperty('active')
       expect(status).not.toHaveProperty('lastRun')
-      expect(await schedules.writes(position, 'again')).toEqual([
+      // Whether garbage collection has got to the old CronJob when it is seen first decides between one status and two:
+      // that it is there, and that it is being deleted.
+      const writes = await schedules.writes(position, 'again')
+      const withoutRepetitions = writes.filter((write, index) => write !== writes[index - 1])
+      expect(withoutRepetitions).toEqual([
         'update validationschedules status again',
         `create cronjobs ${childName('again')}`,
         'update validationschedules status again',
       ])
+      expect(writes.length).toBeLessThanOrEqual(4)
     }, 120_000)
 
     it('and its children spared, is made again and takes over the CronJob, but not the old run', async () => {
