@@ -59,10 +59,13 @@ export function schedulesIn(here: TestNamespace): Schedules {
   const at = (name: string) => ({ namespace: here.name, name })
   const read = (name: string) => client.get<Schedule>(RESOURCES.schedules, at(name))
   const find = <T extends KubeObject>(resource: Resource, name: string): Promise<T | undefined> =>
-    client.get<T>(resource, at(name)).catch((error: unknown) => {
-      if (failureOf(error).kind !== 'notFound') throw error
-      return undefined
-    })
+    // A namespace is in no namespace: below one there is nothing of this kind, and everything would seem to be gone.
+    client
+      .get<T>(resource, resource === RESOURCES.namespaces ? { name } : at(name))
+      .catch((error: unknown) => {
+        if (failureOf(error).kind !== 'notFound') throw error
+        return undefined
+      })
   const list = async (resource: Resource, query: Record<string, string>): Promise<KubeObject[]> =>
     (await client.list(resource, { namespace: here.name, query })).items as KubeObject[]
   const uidOf = async (name: string): Promise<string> => (await read(name)).metadata.uid ?? ''
