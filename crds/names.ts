@@ -20,7 +20,7 @@ export const MANAGED_BY = 'rapidrmf-operator'
 export const SCHEDULE_UID_LABEL = `${GROUP}/schedule-uid`
 /** The schedule's full name, for people. */
 export const SCHEDULE_NAME_ANNOTATION = `${GROUP}/schedule`
-/** On the CronJobs of earlier releases. What they said is in the status now, where nobody else writes. */
+/** Annotations that earlier releases put on CronJobs. The status holds these facts now, where only the operator writes. */
 export const RETIRED_ANNOTATIONS: readonly string[] = [`${GROUP}/slots-since`, `${GROUP}/spec-hash`]
 /** On a Job that a run request made: the request's token, of which the Job's name has the hash only. */
 export const RUN_REQUEST_TOKEN_ANNOTATION = `${GROUP}/run-request`

@@ -49,7 +49,7 @@ export class Coverage {
     return `no namespace can be read: ${this.#refusal(this.namespaces[0] ?? ALL)}`
   }
 
-  /** To be called whenever the access to some objects has changed. */
+  /** Must be called whenever the access to some objects has changed. */
   update(): void {
     const { log, onReadable } = this.#options
     for (const namespace of this.namespaces) {

@@ -6,7 +6,7 @@ type Written = { readonly content: string; readonly times: readonly number[] }
 export class RepeatedWrites {
   readonly #written = new Map<string, Written>()
 
-  /** To be called after each write; 0 when this process has not written the same before. `now`: milliseconds. */
+  /** Must be called after each write; 0 when this process has not written the same before. `now`: milliseconds. */
   note(key: string, content: string, now: number): number {
     const last = this.#written.get(key)
     const times =

@@ -145,7 +145,7 @@ function apply(stage: Stage, objects: readonly object[]): Promise<string> {
   return run(stage, 'kubectl', ['apply', '--filename=-'], JSON.stringify(list))
 }
 
-/** In a database of the user's the samples have an environment of their own. */
+/** The environment of the samples in a database that is not the quickstart's own. */
 async function samplePlace(): Promise<SamplePlace> {
   const { databaseUrl: url, yes } = options
   if (url === undefined) return { environment: 'production', config: 'config.yaml', hasControls: false }

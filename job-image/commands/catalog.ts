@@ -298,7 +298,7 @@ function reportJson({ removedIds, removesMany, ...report }: ImportReport): Recor
   return { ...report, removed_ids: removedIds, needs_confirmation: removesMany }
 }
 
-/** As it is stored, and what it was recognised as where that says more: "NIST (nist-800-53-rev5)". */
+/** The framework as it is stored, and what it was recognised as where that says more: "NIST (nist-800-53-rev5)". */
 function frameworkText({ framework, identifiedAs }: CatalogSummary): string {
   return identifiedAs === framework ? framework : `${framework} (${identifiedAs ?? 'not known'})`
 }

@@ -13,7 +13,7 @@ export type CatalogIdentity = {
   readonly text: string
   readonly baseline: string | null
   readonly oscal_path: string | null
-  /** As `frameworkName` spells it; undefined when it is not known. */
+  /** The framework as `frameworkName` spells it; undefined when it is not known. */
   readonly framework: string | undefined
   /** Whether the configuration says so. */
   readonly configured: boolean

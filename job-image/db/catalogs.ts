@@ -16,7 +16,7 @@ export type CatalogSummary = {
   readonly name: string
   readonly title: string
   readonly version: string | null
-  /** As it is stored. */
+  /** The text as it is stored. */
   readonly framework: string
   /** The framework whose rules apply; null when it is not known. */
   readonly identifiedAs: string | null

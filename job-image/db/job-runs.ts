@@ -175,7 +175,7 @@ export async function previousComparable(client: Client, run: JobRun): Promise<J
   }
 }
 
-/** By the selection that was asked for, and by what a baseline came to, where both runs got as far as that. */
+/** Compares the selection that was asked for and, where both runs were planned, what a baseline came to. */
 function isSameScope(a: JobRun, b: JobRun): boolean {
   if (textIn(a, 'digests', 'scope') !== textIn(b, 'digests', 'scope')) return false
   if (a.planned_at === null || b.planned_at === null) return true

@@ -16,7 +16,7 @@ import { nistIndex } from './nist-index.ts'
 export type TitledControl = { readonly id: string; readonly title: string }
 
 export type Identity = {
-  /** As `frameworkName` spells it. */
+  /** The framework as `frameworkName` spells it. */
   readonly framework: string
   /** Whether this is the complete catalog of NIST SP 800-53, not a baseline or a tailoring of it. */
   readonly whole: boolean

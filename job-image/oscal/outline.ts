@@ -2,7 +2,7 @@
 export type Control = {
   /** As the document spells it; globs match this. */
   readonly id: string
-  /** As we know it in its framework (see rules/control-id.ts). */
+  /** The canonical id within its framework (see rules/control-id.ts). */
   readonly canonical: string
   /** That of its own catalog. */
   readonly framework: string

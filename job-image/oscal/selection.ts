@@ -77,7 +77,7 @@ function chosenBy(
   return chosen
 }
 
-/** Of an import, an id that names nothing is an error in both directions: a misspelt exclusion would have no effect. */
+/** An id of an import that names nothing is an error in both directions: a misspelt exclusion would have no effect. */
 function nodesOf(
   id: string,
   byId: ReadonlyMap<string, ControlNode[]>,

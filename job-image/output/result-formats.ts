@@ -109,7 +109,7 @@ export function* parts(rows: readonly ResultRow[]): Generator<readonly ResultRow
 /** A box table must have all its rows to know its widths: long lists become several tables of this many rows. */
 const TABLE_ROWS = 100
 
-/** On a narrower terminal a table would cut why a control has not passed: each result is a paragraph there. */
+/** A table on a narrower terminal would cut why a control has not passed: each result is a paragraph there. */
 const NARROWEST_TABLE = 100
 
 async function terminalWriter(output: Output, catalogs: boolean): Promise<ResultWriter> {

@@ -6,7 +6,7 @@ import type { FrameworkRules, RuleSet } from './rule-set.ts'
 /** One line of `rules list`: what a family or a control of a framework needs. */
 export type ListedRule = Omit<Explanation, 'control' | 'why' | 'also_in'> & { readonly applies_to: string }
 
-/** By framework: families, then controls, with those that have only prerequisites and take their family's rule. */
+/** The rules of each framework: families, then controls, with those that have only prerequisites and take their family's rule. */
 export function listRules(rules: RuleSet): ListedRule[] {
   return [...rules.frameworks].flatMap(([framework, own]) => listFramework(rules, framework, own))
 }

@@ -44,7 +44,7 @@ export type RulePack = {
 /** The rules of one framework, from all packs that are for it. */
 export type FrameworkRules = {
   readonly families: ReadonlyMap<string, Rule>
-  /** By canonical id. */
+  /** The key is the canonical id. */
   readonly controls: ReadonlyMap<string, Rule>
   /** Ordered by control, then by what it requires: the order in which blockers are named. */
   readonly prerequisites: readonly Prerequisite[]
@@ -55,7 +55,7 @@ export type FrameworkRules = {
 /** All packs of a run, merged: plain data. */
 export type RuleSet = {
   readonly packs: readonly string[]
-  /** By each framework that a pack names, in the order of the packs. */
+  /** The key is the framework, in the order in which the packs name them. */
   readonly frameworks: ReadonlyMap<string, FrameworkRules>
   /** SHA-256 (hex) of whatever decides a status or is stored with it. Titles and pack names are not. */
   readonly digest: string

@@ -8,7 +8,7 @@ import type { RunRequest } from './request.ts'
 import { Session } from './session.ts'
 import { summaryOf } from './summary.ts'
 
-/** For a server that says nothing more, in ms; longer than the farewell waits for a lock. */
+/** The limit for a server that does not answer, in ms; longer than the farewell waits for a lock. */
 const ANSWER_TIMEOUT = 8_000
 
 /** How long a connection is tried to be had, in ms. */

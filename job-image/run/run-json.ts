@@ -10,7 +10,7 @@ export type RunJson = {
   readonly started_at: string
   readonly finished_at: string | null
   readonly error: string | null
-  /** Of another program's run anything. */
+  /** A run of another program may have anything here. */
   readonly metrics: unknown
   readonly attributes: unknown
   readonly job_type: string

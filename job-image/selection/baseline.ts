@@ -14,7 +14,7 @@ export type Baseline = {
 /** A control as far as it may be a member. */
 export type CatalogControl = {
   readonly catalogId: number
-  /** As stored, in any spelling. */
+  /** The stored id, in any spelling. */
   readonly controlId: string
   /** That of its catalog; undefined when it is not known. */
   readonly framework: string | undefined

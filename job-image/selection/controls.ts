@@ -7,7 +7,7 @@ import type { Chosen } from './systems.ts'
 /** A control as a selector sees it. */
 export type SelectableControl = {
   readonly id: number
-  /** As stored, in any spelling. */
+  /** The stored id, in any spelling. */
   readonly controlId: string
   /** That of its catalog; undefined when it is not known. */
   readonly framework: string | undefined

@@ -9,7 +9,7 @@ export type Requirement = { readonly requiredAll: readonly string[]; readonly re
 export type ControlRow = {
   readonly id: number
   readonly catalogId: number
-  /** As stored, in any spelling. */
+  /** The stored id, in any spelling. */
   readonly controlId: string
   /** The framework of its catalog (see rules/framework.ts); undefined when it is not known. */
   readonly framework: string | undefined

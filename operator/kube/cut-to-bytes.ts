@@ -1,4 +1,4 @@
-/** At most this many bytes of UTF-8, never ending within a character. */
+/** The text cut to at most this many bytes of UTF-8, never within a character. */
 export function cutToBytes(text: string, bytes: number): string {
   // A lone surrogate would become three bytes on the wire.
   const whole = text.toWellFormed()

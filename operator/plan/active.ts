@@ -39,7 +39,7 @@ const STUCK: Readonly<Record<string, string>> = {
 export type ActiveInput = {
   readonly job: CachedJob
   readonly pods: readonly CachedPod[]
-  /** For how long a pod may have no node; see `nodeGrace`. */
+  /** How long a pod may have no node; see `nodeGrace`. */
   readonly nodeGraceMs: number
   /** Milliseconds since the epoch. */
   readonly now: number

@@ -28,7 +28,7 @@ export type Ownership =
  */
 const CLEANUP_MS = 10_000
 
-/** From when on the CronJob of an earlier schedule of this name is not waited for any more; milliseconds since the epoch. */
+/** The end of the wait for the CronJob of an earlier schedule of this name; milliseconds since the epoch. */
 export function cleanedUpAt({ createdAt }: CachedSchedule): number {
   return instant(createdAt) + CLEANUP_MS
 }

@@ -59,7 +59,7 @@ export function conflictAfter(
   return { fieldManager, repairs, lastRepairTime: isoTime(now) }
 }
 
-/** With whom the operator is in conflict, for people. */
+/** Names the writer that the operator is in conflict with, for people. */
 export function describeWriter({ fieldManager }: ConflictingWriter): string {
   if (fieldManager === '') return 'is deleted again and again'
   if (fieldManager === FIELD_MANAGER) {

@@ -17,7 +17,7 @@ import { CLOCK_SKEW_MS, earliest, instant, isoTime, newest, utc } from './time.t
 
 export type RunsInput = {
   readonly schedule: CachedSchedule
-  /** As the cache has it; a live answer is in `learned`. */
+  /** The object in the cache; a live answer is in `learned`. */
   readonly cronJob: CachedCronJob | undefined
   readonly jobs: readonly CachedJob[]
   readonly pods: readonly CachedPod[]

@@ -30,7 +30,7 @@ export type SkippedSlots = {
   readonly decidedAt: number | undefined
 }
 
-/** Of each of the two searches below: some twenty to forty slots, and more are in nobody's event. */
+/** The limit of each of the two searches below: some twenty to forty slots, more than one event names. */
 const MOST_STEPS = 45
 
 /**
