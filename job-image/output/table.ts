@@ -33,8 +33,10 @@ export function renderTable<Row>(
 ): string {
   // A terminal of 0 columns is one that does not say how wide it is.
   const width = options.width === 0 ? undefined : options.width
-  const columns = width === undefined ? allColumns : columnsThatFit(allColumns, rows, width)
-  const cells = cellsOf(columns, rows)
+  const allCells = rows.map((row) => allColumns.map(({ value }) => printable(String(value(row) ?? ''))))
+  const isShown = width === undefined ? () => true : shownAt(allColumns, allCells, width)
+  const columns = allColumns.filter((_, index) => isShown(index))
+  const cells = allCells.map((row) => row.filter((_, index) => isShown(index)))
   const table = new Table({
     head: columns.map(({ title }) => title),
     colAligns: columns.map(({ align }) => align ?? 'left'),
@@ -42,21 +44,17 @@ export function renderTable<Row>(
     ...(width === undefined ? {} : { colWidths: fittedWidths(columns, cells, width) }),
   })
   table.push(...cells)
-  const leftOut = allColumns.filter((column) => !columns.includes(column)).map(({ title }) => title)
+  const leftOut = allColumns.filter((_, index) => !isShown(index)).map(({ title }) => title)
   return `${table.toString()}\n${leftOut.length === 0 ? '' : leftOutNote(leftOut, width)}`
 }
 
-function cellsOf<Row>(columns: readonly Column<Row>[], rows: readonly Row[]): string[][] {
-  return rows.map((row) => columns.map((column) => printable(String(column.value(row) ?? ''))))
-}
-
-/** All columns, less those of the highest ranks until the rest has room for its texts in comfort. */
-function columnsThatFit<Row>(
+/** Tells which columns are shown: all, less those of the highest ranks until the rest has room for its texts in comfort. */
+function shownAt<Row>(
   columns: readonly Column<Row>[],
-  rows: readonly Row[],
+  cells: readonly string[][],
   width: number,
-): readonly Column<Row>[] {
-  const measured = measure(columns, cellsOf(columns, rows))
+): (index: number) => boolean {
+  const measured = measure(columns, cells)
   const shown = new Set(columns.keys())
   const widthNeeded = (): number =>
     [...shown].reduce((sum, index) => sum + (measured[index]?.withoutHeading ?? 0), 0)
@@ -67,7 +65,7 @@ function columnsThatFit<Row>(
     if (widthNeeded() <= roomFor(shown.size, width)) break
     shown.delete(index)
   }
-  return columns.filter((_, index) => shown.has(index))
+  return (index) => shown.has(index)
 }
 
 /** What borders and padding leave to the texts of so many columns. */

@@ -26,7 +26,7 @@ export type Forgery = {
 
 const HELD = 'example.com/held'
 
-/** With every label of the Job's own pods. */
+/** Makes a pod with every label of the Job's own pods. */
 export async function forgePod(
   { name: namespace, admin, kubelet }: TestNamespace,
   { name, job, scheduleUid, held = false, controller, message }: Forgery,

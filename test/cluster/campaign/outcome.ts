@@ -60,9 +60,9 @@ const UID = /[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}/g
 const TIME = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?Z/g
 /** The Job of a run request is named after the schedule's UID, which is in the CronJob's spec as well. */
 const REQUESTED = /-m[0-9a-f]{10}\b/g
-/** Of a CronJob's spec, which has the schedule's UID in it. */
+/** The spec of a CronJob, which has the schedule's UID in it. */
 const SPEC_HASH = /(?<="(?:sent|stored)Hash": ")[0-9a-f]{32}/g
-/** Of a pod, whose name the API server makes up. */
+/** A pod, whose name the API server generates. */
 const POD = /(?<=-mHASH)-[a-z0-9]{5}\b/g
 /** The Job of a slot is named after its minute. */
 const SLOT_MINUTE = /(?<=-[0-9a-f]{8})-\d{8}\b/g

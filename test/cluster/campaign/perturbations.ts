@@ -12,13 +12,13 @@ export type Perturbation =
   | { readonly kind: 'stale'; readonly seen: number; readonly restarted: number }
   /** Of these objects it sees the first event at once, and of what follows only where it leads. */
   | { readonly kind: 'hidden'; readonly resources: readonly Watched[] }
-  /** From the moment at which the schedule is there and all is at rest, these watches stand still for some seconds. */
+  /** These watches stand still for some seconds, once the schedule is there and all is at rest. */
   | { readonly kind: 'frozen'; readonly resources: readonly Watched[] }
   /** A second operator looks after the same schedules under another Lease, and leads as well. */
   | { readonly kind: 'two leaders' }
   /** Its n-th write is on its way for so long that another one takes over; then it arrives, and both go on. */
   | { readonly kind: 'late write'; readonly write: number }
-  /** At each moment of rest a person of the namespace claims Jobs and pods for the schedule. */
+  /** Whether a person of the namespace claims Jobs and pods for the schedule at each moment of rest. */
   | { readonly kind: 'tenant' }
 
 export function nameOf(perturbation: Perturbation): string {
