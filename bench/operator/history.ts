@@ -13,11 +13,11 @@ import {
   projectJob,
   projectPod,
   projectSchedule,
-} from '../../operator/model.ts'
-import { NOTHING_LEARNED } from '../../operator/plan/live-reads.ts'
-import { childName } from '../../operator/plan/names.ts'
+} from '../../operator/cache/projections.ts'
+import { NOTHING_LEARNED } from '../../operator/plan/inputs/live-reads.ts'
+import { childName } from '../../operator/plan/cron-job/names.ts'
 import { plan } from '../../operator/plan/plan.ts'
-import { isoTime } from '../../operator/plan/time.ts'
+import { isoTime } from '../../operator/plan/inputs/time.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { inParallel } from './parallel.ts'
 import { IMAGE } from './process.ts'

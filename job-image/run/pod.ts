@@ -4,7 +4,7 @@ import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
 
 /*
- * What the operator tells a run by its pod's environment (operator/plan/pod.ts). Nobody else sets these variables, so
+ * What the operator tells a run by its pod's environment (operator/plan/cron-job/pod.ts). Nobody else sets these variables, so
  * that without them all of this is silent.
  */
 

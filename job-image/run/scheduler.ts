@@ -1,5 +1,5 @@
-import { CronError, TimeZoneError, isTimeZone, nextRun, parseCron } from '../../crds/cron.ts'
-import type { CronSchedule } from '../../crds/cron.ts'
+import { CronError, TimeZoneError, isTimeZone, nextRun, parseCron } from '../../common/cron/cron.ts'
+import type { CronSchedule } from '../../common/cron/cron.ts'
 import type { RunSummary } from '../../crds/run-summary.ts'
 import { incrementalFor } from '../config/incremental.ts'
 import type { IncrementalOptions } from '../config/incremental.ts'

@@ -1,7 +1,7 @@
-import { clockChanges, describeClockChange } from '../../crds/clock-changes.ts'
-import { CronError, TimeZoneError, nextRuns, parseCron } from '../../crds/cron.ts'
-import type { CronSchedule } from '../../crds/cron.ts'
-import { zoneClock } from '../../crds/time-zone.ts'
+import { clockChanges, describeClockChange } from '../../common/cron/clock-changes.ts'
+import { CronError, TimeZoneError, nextRuns, parseCron } from '../../common/cron/cron.ts'
+import type { CronSchedule } from '../../common/cron/cron.ts'
+import { zoneClock } from '../../common/cron/time-zone.ts'
 import { InputError } from '../errors.ts'
 
 export type PreviewedRun = {

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
-import { sleep } from '../clock.ts'
-import type { Clock } from '../clock.ts'
+import { sleep } from '../clock/clock.ts'
+import type { Clock } from '../clock/clock.ts'
 import type { KubeClient } from './client.ts'
 import { failureOf, NotLeaderError, wordsOf } from './errors.ts'
 import { microTime } from './micro-time.ts'

@@ -2,7 +2,7 @@ import type { Change, ReflectorOptions } from './reflector.ts'
 import { Reflector } from './reflector.ts'
 import { splitKey } from './object.ts'
 import type { Cached, Store } from './store.ts'
-import { WriteEcho } from './write-echo.ts'
+import { WriteEcho } from './expectations.ts'
 
 export type ResourceCacheOptions<T extends Cached, Index extends string> = Omit<
   ReflectorOptions<T>,

@@ -1,10 +1,10 @@
 // What the operator exposes at /metrics in a world that a test describes, by the operator's own code.
 import { text } from 'node:stream/consumers'
 import { pino } from 'pino'
-import { createCaches } from '../../operator/caches.ts'
+import { createCaches } from '../../operator/cache/caches.ts'
 import type { KubeClient } from '../../operator/kube/client.ts'
-import { Metrics } from '../../operator/metrics.ts'
-import type { CachedCronJob, CachedSchedule } from '../../operator/model.ts'
+import { Metrics } from '../../operator/metrics/metrics.ts'
+import type { CachedCronJob, CachedSchedule } from '../../operator/cache/projections.ts'
 import { fakeClock } from '../unit/operator/fake-clock.ts'
 
 export type Sample = {

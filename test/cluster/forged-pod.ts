@@ -1,7 +1,7 @@
 // What a person of the namespace can do who may create pods: claim to be a pod of a Job.
 import type { V1Pod } from '@kubernetes/client-node'
 import { JOB_NAME_LABEL, JOB_UID_LABEL } from '../../crds/names.ts'
-import { JOB_CONTAINER } from '../../operator/model.ts'
+import { JOB_CONTAINER } from '../../operator/cache/projections.ts'
 import type { TestNamespace } from './namespace.ts'
 
 export type Owner = {

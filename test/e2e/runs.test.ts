@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from 'vitest'
-import { childName } from '../../operator/plan/names.ts'
+import { childName } from '../../operator/plan/cron-job/names.ts'
 import { describeWithCluster } from '../cluster/namespace.ts'
 import { is } from '../cluster/schedules.ts'
 import { until } from '../cluster/until.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { RESOURCES } from '../../../operator/kube/object.ts'
-import { childName } from '../../../operator/plan/names.ts'
+import { childName } from '../../../operator/plan/cron-job/names.ts'
 import { auditPosition } from '../audit-log.ts'
 import { installCrd } from '../crd.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { RESOURCES } from '../../../operator/kube/object.ts'
-import { childName } from '../../../operator/plan/names.ts'
+import { childName } from '../../../operator/plan/cron-job/names.ts'
 import { createNamespace, OPERATOR } from '../access.ts'
 import { auditedWrites } from '../audit-log.ts'
 import { connect } from '../client.ts'

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { RESOURCES } from '../../../operator/kube/object.ts'
-import { childName } from '../../../operator/plan/names.ts'
+import { childName } from '../../../operator/plan/cron-job/names.ts'
 import { OPERATOR } from '../access.ts'
 import { connect } from '../client.ts'
 import { startCluster } from '../cluster.ts'

@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { RESOURCES } from '../../../operator/kube/object.ts'
-import { childName } from '../../../operator/plan/names.ts'
+import { childName } from '../../../operator/plan/cron-job/names.ts'
 import { createNamespace } from '../access.ts'
 import { freePorts } from '../ports.ts'
 import { describeWithCluster } from '../namespace.ts'

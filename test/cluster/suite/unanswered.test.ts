@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { childName } from '../../../operator/plan/names.ts'
+import { childName } from '../../../operator/plan/cron-job/names.ts'
 import { auditPosition } from '../audit-log.ts'
 import { installCrd } from '../crd.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'

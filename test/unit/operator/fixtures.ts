@@ -5,13 +5,19 @@ import type {
 } from '../../../crds/validation-schedule.ts'
 import { encodeRunSummary } from '../../../crds/run-summary.ts'
 import type { RunSummary } from '../../../crds/run-summary.ts'
-import { projectCronJob, projectJob } from '../../../operator/model.ts'
-import type { CachedCronJob, CachedJob, CachedPod, CachedSchedule, JobEnd } from '../../../operator/model.ts'
-import { cronJob } from '../../../operator/plan/cron-job.ts'
-import { cronJobStatus } from '../../../operator/plan/cron-job-status.ts'
-import type { Written } from '../../../operator/plan/drift.ts'
-import { NOTHING_LEARNED } from '../../../operator/plan/live-reads.ts'
-import { childName } from '../../../operator/plan/names.ts'
+import { projectCronJob, projectJob } from '../../../operator/cache/projections.ts'
+import type {
+  CachedCronJob,
+  CachedJob,
+  CachedPod,
+  CachedSchedule,
+  JobEnd,
+} from '../../../operator/cache/projections.ts'
+import { cronJob } from '../../../operator/plan/cron-job/cron-job.ts'
+import { cronJobStatus } from '../../../operator/plan/cron-job/cron-job-status.ts'
+import type { Written } from '../../../operator/plan/cron-job/drift.ts'
+import { NOTHING_LEARNED } from '../../../operator/plan/inputs/live-reads.ts'
+import { childName } from '../../../operator/plan/cron-job/names.ts'
 import type { PlanInput } from '../../../operator/plan/plan.ts'
 
 /** A Tuesday, an hour after the last slot of `nightly`. */

@@ -1,8 +1,8 @@
-import { digestOf } from '../../../operator/digest.ts'
-import { projectCronJob, projectJob } from '../../../operator/model.ts'
+import { digestOf } from '../../../operator/plan/inputs/digest.ts'
+import { projectCronJob, projectJob } from '../../../operator/cache/projections.ts'
 import type { KubeObject } from '../../../operator/kube/object.ts'
-import type { Learned } from '../../../operator/plan/live-reads.ts'
-import type { PlannedEvent } from '../../../operator/plan/events.ts'
+import type { Learned } from '../../../operator/plan/inputs/live-reads.ts'
+import type { PlannedEvent } from '../../../operator/plan/status/events.ts'
 import { plan } from '../../../operator/plan/plan.ts'
 import type { Plan, PlanInput, Settled } from '../../../operator/plan/plan.ts'
 

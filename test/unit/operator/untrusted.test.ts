@@ -1,8 +1,8 @@
 // Who may edit objects in a namespace may write anything into the labels and annotations of the operator's children.
 import { describe, expect, it } from 'vitest'
-import { FIELD_MANAGER, projectCronJob, projectJob, projectPod } from '../../../operator/model.ts'
-import { driftOf } from '../../../operator/plan/drift.ts'
-import { cronJob } from '../../../operator/plan/cron-job.ts'
+import { FIELD_MANAGER, projectCronJob, projectJob, projectPod } from '../../../operator/cache/projections.ts'
+import { driftOf } from '../../../operator/plan/cron-job/drift.ts'
+import { cronJob } from '../../../operator/plan/cron-job/cron-job.ts'
 import { DEFAULTS, at, input, job, liveCronJob, remembering, schedule, writtenFor } from './fixtures.ts'
 import { carryOut } from './simulation.ts'
 

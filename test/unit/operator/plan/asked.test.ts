@@ -3,7 +3,7 @@ import type { ValidationScheduleSpecInput } from '../../../../crds/validation-sc
 import { parseConfig } from '../../../../job-image/config/config.ts'
 import { incrementalFor } from '../../../../job-image/config/incremental.ts'
 import { selectionFor } from '../../../../job-image/selection/sources.ts'
-import { podTemplate } from '../../../../operator/plan/pod.ts'
+import { podTemplate } from '../../../../operator/plan/cron-job/pod.ts'
 import { LARGEST } from '../../../cluster/suite/api-cases.ts'
 import { DEFAULTS, schedule } from '../fixtures.ts'
 import type { Raw } from '../fixtures.ts'

@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
 import type { ValidationScheduleStatus } from '../../../../crds/validation-schedule.ts'
-import { projectJob } from '../../../../operator/model.ts'
-import type { CachedJob, CachedPod } from '../../../../operator/model.ts'
-import { NOTHING_LEARNED } from '../../../../operator/plan/live-reads.ts'
-import { runNowName } from '../../../../operator/plan/names.ts'
+import { projectJob } from '../../../../operator/cache/projections.ts'
+import type { CachedJob, CachedPod } from '../../../../operator/cache/projections.ts'
+import { NOTHING_LEARNED } from '../../../../operator/plan/inputs/live-reads.ts'
+import { runNowName } from '../../../../operator/plan/cron-job/names.ts'
 import { plan } from '../../../../operator/plan/plan.ts'
 import type { PlanInput } from '../../../../operator/plan/plan.ts'
 import {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { scheduleStatusSchema } from '../../../../crds/schedule-status.ts'
-import type { CachedJob, CachedPod } from '../../../../operator/model.ts'
+import type { CachedJob, CachedPod } from '../../../../operator/cache/projections.ts'
 import {
   DEFAULTS,
   NOW,

@@ -1,0 +1,115 @@
+import type { Logger } from 'pino'
+import { MANAGED_BY, MANAGED_BY_LABEL, SCHEDULE_UID_LABEL } from '../../crds/validation-schedule.ts'
+import type { Clock } from '../clock/clock.ts'
+import type { KubeClient } from '../kube/client.ts'
+import { RESOURCES, keyOf } from '../kube/object.ts'
+import type { Change } from '../kube/reflector.ts'
+import { ResourceCache } from '../kube/resource-cache.ts'
+import { Store } from '../kube/store.ts'
+import { projectCronJob, projectJob, projectPod, projectSchedule } from './projections.ts'
+import type { CachedCronJob, CachedJob, CachedPod, CachedSchedule } from './projections.ts'
+import { childName } from '../plan/cron-job/names.ts'
+
+export type Caches = {
+  readonly schedules: ResourceCache<CachedSchedule, 'uid' | 'child'>
+  readonly cronJobs: ResourceCache<CachedCronJob>
+  readonly jobs: ResourceCache<CachedJob, 'schedule' | 'owner'>
+  readonly pods: ResourceCache<CachedPod, 'schedule'>
+}
+
+export type CachesOptions = {
+  readonly client: KubeClient
+  /** Undefined: all. */
+  readonly namespaces: readonly string[] | undefined
+  readonly clock: Clock
+  readonly log: Logger
+  /** Some objects can be read now, or not any more. */
+  readonly onAccess?: () => void
+  /** Something about this schedule has changed. */
+  readonly onChange: (scheduleKey: string) => void
+}
+
+/**
+ * A pod that has ended says only what its run's end is judged by, once, and that is read when the Job has ended. Most
+ * pods there are have ended: kept, they were a third of the operator's memory and of its start.
+ */
+const UNFINISHED = 'status.phase!=Succeeded,status.phase!=Failed'
+
+/** Schedules, and what carries their mark. kubectl-made Jobs have it from the template. */
+const OURS = `${MANAGED_BY_LABEL}=${MANAGED_BY},${SCHEDULE_UID_LABEL}`
+
+export function createCaches({ onChange, ...options }: CachesOptions): Caches {
+  const schedules = new Store<CachedSchedule, 'uid' | 'child'>({
+    uid: (schedule) => [uidKey(schedule)],
+    child: ({ namespace, name }) => [keyOf({ namespace, name: childName(name) })],
+  })
+  const jobs = new Store<CachedJob, 'schedule' | 'owner'>({
+    schedule: (job) => [labelKey(job)],
+    owner: ({ namespace, controller }) =>
+      controller === undefined ? [] : [uidKey({ namespace, uid: controller.uid })],
+  })
+  const pods = new Store<CachedPod, 'schedule'>({ schedule: (pod) => [labelKey(pod)] })
+  const byLabel = ({ before, after }: Change<Labelled>): void => {
+    for (const key of new Set([before, after].map((object) => object && labelKey(object)))) {
+      for (const schedule of key === undefined ? [] : schedules.by('uid', key)) onChange(keyOf(schedule))
+    }
+  }
+  // A Job may be of an earlier schedule, whose CronJob this one has taken over: its end lets the next slot run.
+  const byCronJob = ({ before, after }: Change<CachedJob>): void => {
+    const job = after ?? before
+    const { namespace = '', controller, scheduleUid } = job ?? {}
+    for (const schedule of schedules.by('child', keyOf({ namespace, name: controller?.name ?? '' }))) {
+      if (schedule.uid !== scheduleUid) onChange(keyOf(schedule))
+    }
+  }
+  const ours = { ...options, labelSelector: OURS }
+  return {
+    schedules: new ResourceCache({
+      ...options,
+      resource: RESOURCES.schedules,
+      store: schedules,
+      project: projectSchedule,
+      onChange: ({ key }) => onChange(key),
+    }),
+    cronJobs: new ResourceCache({
+      ...ours,
+      resource: RESOURCES.cronJobs,
+      store: new Store<CachedCronJob>(),
+      project: projectCronJob,
+      // By the CronJob's name, which is the one thing about it that nobody can edit, and not by owner or label: it may
+      // still be that of an earlier schedule of this name.
+      onChange: ({ key }) => {
+        for (const schedule of schedules.by('child', key)) onChange(keyOf(schedule))
+      },
+    }),
+    jobs: new ResourceCache({
+      ...ours,
+      resource: RESOURCES.jobs,
+      store: jobs,
+      project: projectJob,
+      onChange: (change) => {
+        byLabel(change)
+        byCronJob(change)
+      },
+    }),
+    pods: new ResourceCache({
+      ...ours,
+      fieldSelector: UNFINISHED,
+      resource: RESOURCES.pods,
+      store: pods,
+      project: projectPod,
+      onChange: byLabel,
+    }),
+  }
+}
+
+/** Where Jobs and pods of a schedule are found in the caches: in its namespace only, because a label can name any UID. */
+export function uidKey({ namespace, uid }: Pick<CachedSchedule, 'namespace' | 'uid'>): string {
+  return keyOf({ namespace, name: uid })
+}
+
+type Labelled = { readonly namespace: string; readonly scheduleUid: string }
+
+function labelKey({ namespace, scheduleUid }: Labelled): string {
+  return uidKey({ namespace, uid: scheduleUid })
+}

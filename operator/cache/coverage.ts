@@ -1,0 +1,96 @@
+import type { Logger } from 'pino'
+import type { Caches } from './caches.ts'
+import type { Access } from '../kube/reflector.ts'
+
+/** How the one watch of all namespaces is called; no namespace can have this name. */
+const ALL = '*'
+
+export type CoverageOptions = {
+  readonly caches: Caches
+  /** Undefined: all. */
+  readonly namespaces: readonly string[] | undefined
+  readonly log: Logger
+  /** All kinds of objects of this namespace can be read, for the first time or again. */
+  readonly onReadable: (namespace: string) => void
+}
+
+/**
+ * Which namespaces the operator can read. One that is deleted takes its Role with it, and its objects are refused from then
+ * on: it must not keep the operator from the others, nor may anything be concluded from objects that are not shown.
+ */
+export class Coverage {
+  /** Every namespace has been read or refused, and one at least can be read. */
+  readonly settled: Promise<void>
+  readonly #options: CoverageOptions
+  readonly #known = new Map<string, Access>()
+  #settle!: () => void
+
+  constructor(options: CoverageOptions) {
+    this.#options = options
+    this.settled = new Promise((resolve) => (this.#settle = resolve))
+    for (const namespace of this.namespaces) this.#known.set(namespace, 'pending')
+  }
+
+  /** Those of the configuration; `*` stands for all. */
+  get namespaces(): readonly string[] {
+    return this.#options.namespaces ?? [ALL]
+  }
+
+  /** Whether every kind of objects of this namespace has been read, and may still be read. */
+  isReadable(namespace: string): boolean {
+    return this.#accessTo(namespace) === 'granted'
+  }
+
+  /** Why the operator cannot do its work, if it cannot. */
+  problem(): string | undefined {
+    const pending = this.namespaces.filter((namespace) => this.#accessTo(namespace) === 'pending')
+    if (pending.length > 0) return `still reading ${this.#missing(pending).join(', ')}`
+    if (this.namespaces.some((namespace) => this.isReadable(namespace))) return undefined
+    return `no namespace can be read: ${this.#refusal(this.namespaces[0] ?? ALL)}`
+  }
+
+  /** Must be called whenever the access to some objects has changed. */
+  update(): void {
+    const { log, onReadable } = this.#options
+    for (const namespace of this.namespaces) {
+      const access = this.#accessTo(namespace)
+      const before = this.#known.get(namespace)
+      if (access === before) continue
+      this.#known.set(namespace, access)
+      if (access === 'refused') {
+        const reason = this.#refusal(namespace)
+        log.warn({ namespace, reason }, 'cannot read the namespace; its schedules are left alone, retrying')
+      } else if (access === 'granted') {
+        if (before === 'refused') log.info({ namespace }, 'the namespace can be read again')
+        onReadable(namespace)
+      }
+    }
+    if (this.problem() === undefined) this.#settle()
+  }
+
+  #accessTo(namespace: string): Access {
+    const all = this.#reflectors(namespace).map(({ reflector }) => reflector?.access ?? 'granted')
+    if (all.includes('refused')) return 'refused'
+    return all.includes('pending') ? 'pending' : 'granted'
+  }
+
+  /** What the API server said. */
+  #refusal(namespace: string): string {
+    const refused = this.#reflectors(namespace).find(({ reflector }) => reflector?.access === 'refused')
+    return refused?.reflector?.trouble ?? 'refused'
+  }
+
+  #missing(namespaces: readonly string[]): string[] {
+    const missing = namespaces
+      .flatMap((namespace) => this.#reflectors(namespace))
+      .filter(({ reflector }) => reflector?.access === 'pending')
+    return [...new Set(missing.map(({ kind }) => kind))]
+  }
+
+  #reflectors(namespace: string) {
+    return Object.entries(this.#options.caches).map(([kind, cache]) => ({
+      kind,
+      reflector: cache.reflectorOf(namespace),
+    }))
+  }
+}

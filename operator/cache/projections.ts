@@ -1,0 +1,293 @@
+import {
+  JOB_INDEX_ANNOTATION,
+  RUN_REQUEST_ANNOTATION,
+  SCHEDULE_UID_LABEL,
+  SLOT_ANNOTATION,
+} from '../../crds/names.ts'
+import type { ValidationScheduleSpec, ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
+import { digestOf } from '../plan/inputs/digest.ts'
+import { controllerOf, uidOf } from '../kube/object.ts'
+import type { KubeObject, ManagedFields, ObjectMeta, OwnerReference } from '../kube/object.ts'
+import { CLOCK_SKEW_MS } from '../plan/inputs/time.ts'
+import { list, number, record, text } from './untyped-json.ts'
+import type { Raw } from './untyped-json.ts'
+import { shareWithin, shared } from './intern.ts'
+
+/*
+ * What the operator remembers of each object: the fields that a decision looks at and nothing else, because thousands
+ * of them are held at once. Built from the API server's JSON; whatever is missing there is undefined here.
+ */
+
+/** By which name the operator writes; how managedFields tell its fields from those of others. */
+export const FIELD_MANAGER = 'rapidrmf-operator'
+
+type Identity = {
+  readonly namespace: string
+  readonly name: string
+  readonly uid: string
+  readonly resourceVersion: string
+}
+
+export type CachedSchedule = Identity & {
+  readonly generation: number
+  readonly deleting: boolean
+  readonly createdAt: string
+  /** The token of a run request; '' is none. */
+  readonly runRequest: string
+  readonly spec: ValidationScheduleSpec
+  readonly status: ValidationScheduleStatus
+}
+
+export type CachedCronJob = Identity & {
+  readonly controller: OwnerReference | undefined
+  readonly deleting: boolean
+  /** What a full update must hand back unchanged. */
+  readonly labels: Readonly<Record<string, string>>
+  readonly annotations: Readonly<Record<string, string>>
+  readonly ownerReferences: readonly OwnerReference[]
+  readonly finalizers: readonly string[]
+  /** Digest of `spec` as the API server gives it, with all that it has filled in. */
+  readonly specHash: string
+  /** The field manager that wrote to the object last; '' where nobody is recorded. */
+  readonly lastManager: string
+  readonly slots: Slots
+}
+
+/** When a CronJob fires. */
+export type Slots = {
+  readonly schedule: string
+  readonly timeZone: string
+  readonly suspend: boolean
+  readonly startingDeadlineSeconds: number
+}
+
+export type JobEnd = {
+  readonly type: 'Complete' | 'Failed'
+  readonly reason: string
+  readonly message: string
+  readonly at: string
+}
+
+export type CachedJob = Identity & {
+  readonly scheduleUid: string
+  readonly controller: OwnerReference | undefined
+  readonly deleting: boolean
+  readonly createdAt: string
+  readonly suspended: boolean
+  /** The slot as the CronJob controller wrote it; absent on manual Jobs. */
+  readonly slot: string | undefined
+  readonly startTime: string | undefined
+  /** Complete or Failed; FailureTarget and SuccessCriteriaMet come before the end. */
+  readonly end: JobEnd | undefined
+  /** Pods that are there and have not ended. */
+  readonly activePods: number
+  /** Pods that the Job controller has seen end, those included that it has not counted as failed or succeeded yet. */
+  readonly endedPods: number
+  /** The Job controller has decided how the Job ends, and only removes its pods: nothing keeps the run waiting any more. */
+  readonly ending: boolean
+}
+
+/** A reason and a message as Kubernetes gives them; both may be ''. */
+export type Words = { readonly reason: string; readonly message: string }
+
+export type CachedPod = Identity & {
+  readonly scheduleUid: string
+  /** UID of the Job that controls the pod; '' without one. Labels are no proof: everyone may write them. */
+  readonly jobUid: string
+  /** Which worker of an Indexed Job; undefined where a Job has one. */
+  readonly index: string | undefined
+  readonly createdAt: string
+  readonly deleting: boolean
+  readonly phase: string
+  /** Why a container is not running. */
+  readonly waiting: Words | undefined
+  /** Why no node takes the pod. */
+  readonly unschedulable: Words | undefined
+  /** Why the node refused or ended the pod as a whole: `OutOfcpu`, `Evicted`. Its containers may then have no status. */
+  readonly failure: Words | undefined
+  /** How the job's container ended; `message` is what it wrote. */
+  readonly terminated:
+    (Words & { readonly exitCode: number; readonly finishedAt: string | undefined }) | undefined
+  /** Names of the containers that go on although the job's has ended: sidecars, those among the init containers too. */
+  readonly stillRunning: readonly string[]
+}
+
+export function projectSchedule(object: KubeObject): CachedSchedule {
+  const { metadata } = object
+  return {
+    ...identityOf(object),
+    generation: metadata.generation ?? 0,
+    deleting: metadata.deletionTimestamp !== undefined,
+    createdAt: metadata.creationTimestamp ?? '',
+    runRequest: metadata.annotations?.[RUN_REQUEST_ANNOTATION] ?? '',
+    // The API server has filled in the defaults and checked the shape.
+    spec: shareWithin(object['spec'] as ValidationScheduleSpec),
+    status: shareWithin(object['status'] ?? {}),
+  }
+}
+
+export function projectCronJob(object: KubeObject): CachedCronJob {
+  const { metadata } = object
+  const spec = record(object['spec'])
+  return {
+    ...identityOf(object),
+    controller: controllerOf(object),
+    deleting: metadata.deletionTimestamp !== undefined,
+    labels: metadata.labels ?? {},
+    annotations: metadata.annotations ?? {},
+    ownerReferences: metadata.ownerReferences ?? [],
+    finalizers: metadata.finalizers ?? [],
+    specHash: digestOf(spec),
+    lastManager: lastManager(metadata.managedFields),
+    slots: {
+      schedule: text(spec['schedule']) ?? '',
+      timeZone: text(spec['timeZone']) ?? '',
+      suspend: spec['suspend'] === true,
+      startingDeadlineSeconds: number(spec['startingDeadlineSeconds']),
+    },
+  }
+}
+
+export function projectJob(object: KubeObject): CachedJob {
+  const { metadata } = object
+  const spec = record(object['spec'])
+  const status = record(object['status'])
+  return {
+    ...identityOf(object),
+    scheduleUid: shared(metadata.labels?.[SCHEDULE_UID_LABEL] ?? ''),
+    controller: shareWithin(controllerOf(object)),
+    deleting: metadata.deletionTimestamp !== undefined,
+    createdAt: metadata.creationTimestamp ?? '',
+    suspended: spec['suspend'] === true,
+    slot: slotOf(metadata),
+    startTime: text(status['startTime']),
+    end: jobEnd(status),
+    activePods: number(status['active']),
+    endedPods: number(status['failed']) + number(status['succeeded']) + uncountedPods(status),
+    ending: conditionHolds(status, ['FailureTarget', 'SuccessCriteriaMet']),
+  }
+}
+
+export function projectPod(object: KubeObject): CachedPod {
+  const { metadata } = object
+  const { labels = {}, annotations = {} } = metadata
+  const status = record(object['status'])
+  return {
+    ...identityOf(object),
+    scheduleUid: shared(labels[SCHEDULE_UID_LABEL] ?? ''),
+    jobUid: uidOf(controllerOf(object), 'batch', 'Job') ?? '',
+    index: workerIndex(annotations[JOB_INDEX_ANNOTATION]),
+    createdAt: metadata.creationTimestamp ?? '',
+    deleting: metadata.deletionTimestamp !== undefined,
+    phase: text(status['phase']) ?? '',
+    waiting: waitingState(status),
+    unschedulable: unschedulable(status),
+    failure: podFailure(status),
+    terminated: terminatedState(status),
+    stillRunning: stillRunning(status),
+  }
+}
+
+/** The job's container among those that others may inject. */
+export const JOB_CONTAINER = 'rapidrmf'
+
+function jobEnd(status: Raw): JobEnd | undefined {
+  const condition = list(status['conditions']).find(
+    ({ type, status }) => (type === 'Complete' || type === 'Failed') && status === 'True',
+  )
+  if (condition === undefined) return undefined
+  return {
+    type: condition['type'] as JobEnd['type'],
+    ...words(condition),
+    at: text(status['completionTime']) ?? text(condition['lastTransitionTime']) ?? '',
+  }
+}
+
+function conditionHolds(status: Raw, types: readonly unknown[]): boolean {
+  return list(status['conditions']).some(({ type, status }) => types.includes(type) && status === 'True')
+}
+
+/** Seen to have ended, and not in `failed` or `succeeded` yet: the controller counts a pod after removing its finalizer. */
+function uncountedPods(status: Raw): number {
+  const { succeeded, failed } = record(status['uncountedTerminatedPods'])
+  return [succeeded, failed].reduce<number>((sum, uids) => sum + (Array.isArray(uids) ? uids.length : 0), 0)
+}
+
+/** Of any container: those that are injected can hold the pod up as well. */
+function waitingState(status: Raw): Words | undefined {
+  const states = [...list(status['initContainerStatuses']), ...list(status['containerStatuses'])]
+  const waiting = states.map(({ state }) => record(state)['waiting']).find((state) => state !== undefined)
+  return waiting === undefined ? undefined : words(record(waiting))
+}
+
+function unschedulable(status: Raw): Words | undefined {
+  const condition = list(status['conditions']).find(
+    ({ type, status, reason }) => type === 'PodScheduled' && status === 'False' && reason === 'Unschedulable',
+  )
+  return condition && words(condition)
+}
+
+function podFailure(status: Raw): Words | undefined {
+  return status['phase'] === 'Failed' && text(status['reason']) ? words(status) : undefined
+}
+
+function terminatedState(status: Raw): CachedPod['terminated'] {
+  const container = list(status['containerStatuses']).find(({ name }) => name === JOB_CONTAINER)
+  const terminated = record(container?.['state'])['terminated']
+  if (terminated === undefined) return undefined
+  const state = record(terminated)
+  return { ...words(state), exitCode: number(state['exitCode']), finishedAt: text(state['finishedAt']) }
+}
+
+const NONE: readonly string[] = []
+
+function stillRunning(status: Raw): readonly string[] {
+  if (terminatedState(status) === undefined) return NONE
+  const others = [...list(status['initContainerStatuses']), ...list(status['containerStatuses'])]
+    .filter(({ name, state }) => name !== JOB_CONTAINER && record(state)['terminated'] === undefined)
+    .map(({ name }) => shared(text(name) ?? ''))
+  return others.length === 0 ? NONE : others
+}
+
+function identityOf({ metadata }: KubeObject): Identity {
+  const { namespace = '', name, uid = '', resourceVersion = '' } = metadata
+  return { namespace: shared(namespace), name, uid, resourceVersion }
+}
+
+/** Times are whole seconds: of two writes within one, another's is named rather than the operator's own. */
+function lastManager(entries: readonly ManagedFields[] = []): string {
+  const [last] = entries
+    .filter(({ subresource = '' }) => subresource === '')
+    .toSorted((a, b) => (b.time ?? '').localeCompare(a.time ?? '') || Number(isOwn(a)) - Number(isOwn(b)))
+  return last?.manager ?? ''
+}
+
+function isOwn({ manager }: ManagedFields): boolean {
+  return manager === FIELD_MANAGER
+}
+
+/** Decimal digits, as the Job controller writes them: people of the namespace may write anything there. */
+function workerIndex(text: string | undefined): string | undefined {
+  return text !== undefined && /^\d{1,6}$/.test(text) ? text : undefined
+}
+
+/** A time as Kubernetes writes it is never longer. */
+const LONGEST_TIME = 40
+
+/**
+ * The slot of a Job, by its annotation. People of the namespace may edit that, so it counts only if it agrees with what
+ * they cannot: the CronJob controller ends the Job's name in the minutes of the slot since the epoch, and makes no Job
+ * before its slot.
+ */
+function slotOf({ name, annotations, creationTimestamp = '' }: ObjectMeta): string | undefined {
+  const text = annotations?.[SLOT_ANNOTATION] ?? ''
+  if (text.length > LONGEST_TIME) return undefined
+  const slot = Date.parse(text)
+  const agrees =
+    name.endsWith(`-${Math.floor(slot / 60_000)}`) && slot <= Date.parse(creationTimestamp) + CLOCK_SKEW_MS
+  return agrees ? text : undefined
+}
+
+function words(value: Raw): Words {
+  return { reason: shared(text(value['reason']) ?? ''), message: shared(text(value['message']) ?? '') }
+}

@@ -1,0 +1,49 @@
+import { createHash } from 'node:crypto'
+import { cloudEvent } from '../../job-image/notify/cloud-event.ts'
+import type { CloudEvent } from '../../job-image/notify/cloud-event.ts'
+import type { CachedSchedule } from '../cache/projections.ts'
+import type { Notice } from '../plan/status/notices.ts'
+
+type Of = Pick<CachedSchedule, 'namespace' | 'name' | 'uid' | 'spec'>
+
+/** The same for the same thing that happened, whoever sends it and however often. */
+export function noticeId({ uid }: Pick<Of, 'uid'>, { type, occasion }: Notice): string {
+  return createHash('sha256')
+    .update(JSON.stringify([uid, type, occasion]))
+    .digest('hex')
+    .slice(0, 32)
+}
+
+/** `run` has the names that the notices of runs have, as far as there is something to say. */
+export function noticeEvent(schedule: Of, notice: Notice): CloudEvent {
+  const { namespace, name, uid, spec } = schedule
+  const { type, subject, reason, message, since, run } = notice
+  return cloudEvent({
+    source: ['namespaces', namespace, 'schedules', name],
+    id: noticeId(schedule, notice),
+    type,
+    subject,
+    time: since,
+    data: {
+      reason,
+      message,
+      schedule: { namespace, name, uid, environment: spec.environment },
+      run:
+        run === undefined
+          ? null
+          : {
+              runId: null,
+              runKey: run.jobUID,
+              job: run.job,
+              environment: spec.environment,
+              verdict: run.verdict ?? null,
+              reason,
+              message,
+              startedAt: run.startTime ?? null,
+              finishedAt: run.completionTime ?? null,
+              schedule: name,
+              slotAt: run.scheduledTime ?? null,
+            },
+    },
+  })
+}

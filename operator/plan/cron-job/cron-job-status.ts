@@ -1,0 +1,32 @@
+import type { CronJobStatus, ValidationScheduleStatus } from '../../../crds/validation-schedule.ts'
+import { digestOf } from '../inputs/digest.ts'
+import type { CachedCronJob, Slots } from '../../cache/projections.ts'
+import type { Written } from './drift.ts'
+import { CLOCK_SKEW_MS, instant, isoTime } from '../inputs/time.ts'
+
+/** What the status remembers of the schedule's own CronJob. */
+export function cronJobStatus(
+  { uid, slots }: CachedCronJob,
+  written: Written | undefined,
+  { cronJob: before }: ValidationScheduleStatus,
+  now: number,
+): CronJobStatus {
+  const slotsHash = hashOfSlots(slots)
+  return {
+    uid,
+    suspended: slots.suspend,
+    ...(written?.sentHash === undefined ? {} : { sentHash: written.sentHash }),
+    ...(written?.storedHash === undefined ? {} : { storedHash: written.storedHash }),
+    slotsHash,
+    slotsSince: before?.slotsHash === slotsHash && isPast(before, now) ? before.slotsSince : isoTime(now),
+  }
+}
+
+/** Another image changes no slots, and a slot that was missed stays missed. */
+function hashOfSlots({ schedule, timeZone, suspend }: Slots): string {
+  return digestOf([schedule, timeZone, suspend])
+}
+
+function isPast({ slotsSince }: CronJobStatus, now: number): boolean {
+  return instant(slotsSince) <= now + CLOCK_SKEW_MS
+}

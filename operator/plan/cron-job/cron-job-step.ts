@@ -1,0 +1,179 @@
+import { RETIRED_ANNOTATIONS } from '../../../crds/names.ts'
+import type { KubeObject } from '../../kube/object.ts'
+import type { CachedCronJob, CachedSchedule } from '../../cache/projections.ts'
+import { brakeOf } from './brake.ts'
+import type { CronJobState } from '../status/conditions.ts'
+import { cronJob as desiredCronJob } from './cron-job.ts'
+import { driftOf } from './drift.ts'
+import type { Drift, Written } from './drift.ts'
+import type { JobDefaults } from '../inputs/job-defaults.ts'
+import { notAllowed } from './allow-list.ts'
+import type { Learned, LiveRead } from '../inputs/live-reads.ts'
+import { childName } from './names.ts'
+import { cleanedUpAt, ownershipOf } from './ownership.ts'
+import { pausedUntil } from './repairs.ts'
+import { earliest } from '../inputs/time.ts'
+
+/** No event tells of a CronJob that goes away and is foreign, or has lost its label: the watch shows ours only. */
+const UNWATCHED_RECHECK_MS = 60_000
+/** Deletions do not take longer, and their events come; this is for the case that one is missed. */
+const LEAVING_RECHECK_MS = 5_000
+
+/** What to do about the CronJob: ask, write, or go on with its state. */
+export type CronJobStep =
+  | { readonly kind: 'read'; readonly read: LiveRead }
+  | { readonly kind: 'create'; readonly body: KubeObject; readonly was: 'absent' | 'deleted' }
+  | ({ readonly kind: 'replace'; readonly body: KubeObject } & Drift)
+  /** Only this one field: the rest of the spec is not, or not yet, to be used. */
+  | { readonly kind: 'suspend'; readonly cronJob: CachedCronJob; readonly suspend: boolean }
+  | { readonly kind: 'settled'; readonly state: CronJobState; readonly requeueAt?: number }
+
+export type CronJobInput = {
+  readonly schedule: CachedSchedule
+  readonly cronJob: CachedCronJob | undefined
+  /** What is known of the last write of the CronJob. */
+  readonly written: Written | undefined
+  readonly learned: Learned
+  readonly defaults: JobDefaults
+  readonly now: number
+}
+
+type Check = (input: CronJobInput) => CronJobStep | undefined
+
+/** A write of this reconcile has the last word. */
+const written: Check = (input) => {
+  const { write } = input.learned
+  switch (write?.kind) {
+    case undefined:
+      return undefined
+    case 'done':
+      return settled({ kind: 'ready' })
+    case 'refused':
+      return unusable('invalid', write.message, input)
+    case 'forbidden':
+      return settled({ kind: 'forbidden', message: write.message }, Math.max(write.recheckAt, input.now))
+    case 'failing':
+      return settled({ kind: 'failing', message: write.message })
+    case 'namespaceTerminating':
+      return settled({ kind: 'terminating' })
+  }
+}
+
+const limited: Check = (input) => {
+  const message = notAllowed(input.schedule, input.defaults)
+  return message === undefined ? undefined : unusable('notAllowed', message, input)
+}
+
+/** What the API server refused, it will refuse again. */
+const refusedBefore: Check = (input) => {
+  const { status, generation } = input.schedule
+  const accepted = status.conditions?.find(({ type }) => type === 'Accepted')
+  if (accepted?.status !== 'False' || accepted.reason !== 'InvalidSpec') return undefined
+  if (accepted.observedGeneration !== generation) return undefined
+  return unusable('invalid', accepted.message, input)
+}
+
+const absent: Check = (input) => {
+  const { schedule, cronJob, learned, defaults } = input
+  if (cronJob !== undefined) return undefined
+  const desired = desiredCronJob(schedule, defaults)
+  const { name } = desired.metadata
+  if (learned.cronJob === undefined && conflictBefore(schedule)) {
+    return { kind: 'read', read: { kind: 'cronJob', name } }
+  }
+  const was = schedule.status.cronJobName === name ? 'deleted' : 'absent'
+  return unlessPaused(input, { kind: 'create', body: desired, was })
+}
+
+const foreign: Check = ({ schedule, cronJob, now }) => {
+  if (cronJob === undefined) return undefined
+  const ownership = ownershipOf(cronJob, schedule)
+  const { name, finalizers } = cronJob
+  switch (ownership.kind) {
+    case 'ours':
+    case 'orphaned':
+      return undefined
+    case 'leaving':
+      return settled({ kind: 'leaving', name, finalizers }, now + LEAVING_RECHECK_MS)
+    case 'predecessors': {
+      const until = cleanedUpAt(schedule)
+      return now < until ? settled({ kind: 'inherited', name }, until) : undefined
+    }
+    case 'foreign':
+      return settled({ kind: 'conflict', name, owner: ownership.owner }, now + UNWATCHED_RECHECK_MS)
+  }
+}
+
+const different: Check = (input) => {
+  const { schedule, cronJob, defaults } = input
+  if (cronJob === undefined) return undefined
+  const desired = desiredCronJob(schedule, defaults)
+  const drift = driftOf(desired, cronJob, schedule, input.written)
+  if (drift === undefined) return undefined
+  return unlessPaused(input, { kind: 'replace', body: replacement(desired, cronJob), ...drift })
+}
+
+const CHECKS: readonly Check[] = [written, limited, refusedBefore, absent, foreign, different]
+
+export function cronJobStep(input: CronJobInput): CronJobStep {
+  // A live answer is newer than the cache, which does not show what has lost its label.
+  const known = { ...input, cronJob: input.learned.cronJob ?? input.cronJob }
+  for (const check of CHECKS) {
+    const step = check(known)
+    if (step !== undefined) return step
+  }
+  return settled({ kind: 'ready' })
+}
+
+function settled(state: CronJobState, requeueAt?: number): CronJobStep {
+  return { kind: 'settled', state, ...(requeueAt === undefined ? {} : { requeueAt }) }
+}
+
+function unlessPaused({ schedule, now }: CronJobInput, step: CronJobStep): CronJobStep {
+  const until = pausedUntil(schedule, now)
+  return until === undefined ? step : settled({ kind: 'ready' }, until)
+}
+
+/** The last good CronJob may be there although the cache does not show it: without its label. */
+function unusable(kind: 'invalid' | 'notAllowed', message: string, input: CronJobInput): CronJobStep {
+  const { schedule, cronJob, learned, now } = input
+  const name = childName(schedule.name)
+  const missing = cronJob === undefined && schedule.status.cronJobName === name
+  if (missing && learned.cronJob === undefined) return { kind: 'read', read: { kind: 'cronJob', name } }
+  const suspend = kind === 'notAllowed' || schedule.spec.suspend
+  const { mustSwitch, lastGood, retryAt } = brakeOf(input, suspend)
+  if (mustSwitch !== undefined) return { kind: 'suspend', ...mustSwitch }
+  const isSeenLiveOnly = cronJob !== undefined && cronJob === learned.cronJob
+  const lookAgainAt = isSeenLiveOnly ? now + UNWATCHED_RECHECK_MS : undefined
+  return settled({ kind, message, lastGood }, earliest(retryAt, lookAgainAt))
+}
+
+function conflictBefore({ status }: CachedSchedule): boolean {
+  const stalled = status.conditions?.find(({ type }) => type === 'Stalled')
+  return stalled?.status === 'True' && stalled.reason === 'Conflict'
+}
+
+/** A full update: the spec as it should be, our metadata, and what others keep on the object. */
+function replacement(desired: KubeObject, live: CachedCronJob): KubeObject {
+  const { metadata } = desired
+  const others = live.ownerReferences.filter(
+    ({ uid, controller }) =>
+      controller !== true && !metadata.ownerReferences?.some((owner) => owner.uid === uid),
+  )
+  return {
+    ...desired,
+    metadata: {
+      ...metadata,
+      uid: live.uid,
+      resourceVersion: live.resourceVersion,
+      labels: { ...live.labels, ...metadata.labels },
+      annotations: { ...withoutRetired(live.annotations), ...metadata.annotations },
+      ownerReferences: [...(metadata.ownerReferences ?? []), ...others],
+      ...(live.finalizers.length === 0 ? {} : { finalizers: live.finalizers }),
+    },
+  }
+}
+
+function withoutRetired(annotations: CachedCronJob['annotations']): CachedCronJob['annotations'] {
+  return Object.fromEntries(Object.entries(annotations).filter(([key]) => !RETIRED_ANNOTATIONS.includes(key)))
+}

@@ -1,0 +1,26 @@
+import type { CachedJob, CachedSchedule, JobEnd } from '../../cache/projections.ts'
+
+/**
+ * Jobs of run requests that are beyond the history limits, counted among themselves: the CronJob controller prunes its
+ * own. Only what has ended and is told in the status may go, as its pod goes with it.
+ */
+export function jobsToPrune(
+  { uid, spec }: CachedSchedule,
+  jobs: readonly CachedJob[],
+  untold: ReadonlySet<string>,
+): readonly CachedJob[] {
+  const limits: Record<JobEnd['type'], number> = {
+    Complete: spec.successfulJobsHistoryLimit,
+    Failed: spec.failedJobsHistoryLimit,
+  }
+  const requested = jobs.filter(
+    (job) => job.controller?.uid === uid && !job.deleting && job.end !== undefined,
+  )
+  return (['Complete', 'Failed'] as const).flatMap((type) =>
+    requested
+      .filter(({ end }) => end?.type === type)
+      .toSorted((a, b) => (b.end?.at ?? '').localeCompare(a.end?.at ?? '') || b.name.localeCompare(a.name))
+      .slice(limits[type])
+      .filter((job) => !untold.has(job.uid)),
+  )
+}

@@ -1,0 +1,44 @@
+import type { FinishedRun, RecentRun, ValidationScheduleStatus } from '../../../crds/validation-schedule.ts'
+import { compactRun, mergeRuns } from './recent-runs.ts'
+import { newest } from '../inputs/time.ts'
+
+type History = Pick<
+  ValidationScheduleStatus,
+  'lastRun' | 'lastCompletedTime' | 'lastPassedTime' | 'recentRuns'
+>
+
+/**
+ * The history with the runs that have ended since. One that is in it already takes the place of what was said of it; of
+ * other older runs the messages are not kept.
+ */
+export function historyOf(before: ValidationScheduleStatus, finished: readonly FinishedRun[]): History {
+  const revised = new Set(finished.map(({ jobUID }) => jobUID))
+  const isKept = ({ jobUID }: Pick<RecentRun, 'jobUID'>): boolean => !revised.has(jobUID)
+  const kept = (before.recentRuns ?? []).filter(isKept)
+  const lastRun = before.lastRun !== undefined && isKept(before.lastRun) ? before.lastRun : undefined
+  const known = lastRun === undefined ? finished : [lastRun, ...finished]
+  const recentRuns = mergeRuns(kept, known.map(compactRun))
+  const latest = (time: string | undefined, verdicts: readonly string[]): string | undefined => {
+    const ends = (runs: readonly RecentRun[]) =>
+      runs.filter(({ verdict }) => verdicts.includes(verdict)).map(({ completionTime }) => completionTime)
+    const isWithdrawn = ends((before.recentRuns ?? []).filter((run) => !isKept(run))).some(
+      (end) => end === time,
+    )
+    return newest(isWithdrawn ? undefined : time, ...ends(kept), ...ends(finished.map(compactRun)))
+  }
+  return {
+    lastRun: known.find(({ jobUID }) => jobUID === recentRuns[0]?.jobUID) ?? lastRun,
+    lastCompletedTime: latest(before.lastCompletedTime, ['Passed', 'Findings']),
+    lastPassedTime: latest(before.lastPassedTime, ['Passed']),
+    recentRuns: recentRuns.length === 0 ? undefined : recentRuns,
+  }
+}
+
+/** What the status says of runs that have ended, by the UID of the Job. */
+export function toldRuns({
+  recentRuns = [],
+  lastRun,
+}: ValidationScheduleStatus): ReadonlyMap<string, RecentRun> {
+  const runs = lastRun === undefined ? recentRuns : [...recentRuns, compactRun(lastRun)]
+  return new Map(runs.map((run) => [run.jobUID, run]))
+}

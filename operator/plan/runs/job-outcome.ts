@@ -1,0 +1,247 @@
+import { decodeRunSummary } from '../../../crds/run-summary.ts'
+import type { RunSummary } from '../../../crds/run-summary.ts'
+import type { RecentRun } from '../../../crds/validation-schedule.ts'
+import type { CachedJob, CachedPod, Words } from '../../cache/projections.ts'
+import { CONTRADICTED, MAX_MESSAGE, contradicted, errored, fromSummary } from './outcome.ts'
+import type { Claim, Outcome } from './outcome.ts'
+import { plainText, reasonWord } from '../inputs/plain-text.ts'
+import { contradiction, finalSummaries, isSuccess, summaryOf } from './summaries.ts'
+import type { PodSummary } from './summaries.ts'
+
+/** What there is to judge the run of a Job by. */
+export type Evidence = {
+  /** Without an `end`, the containers of the run have ended and others in its pods keep the Job going. */
+  readonly job: Pick<CachedJob, 'uid' | 'end'>
+  /** The Job's pods. */
+  readonly pods: readonly CachedPod[]
+  /** What kept the run from getting on, when it was last seen: the deadline deletes the pod together with its reason. */
+  readonly lastSeen?: Words | undefined
+}
+
+/** How the run of a Job ended: by what its pods left, and by the Job's end if there is one. */
+export function jobOutcome(evidence: Evidence): Outcome {
+  const facts = factsOf(evidence)
+  for (const check of CHECKS) {
+    const outcome = check(facts)
+    if (outcome !== undefined) return outcome
+  }
+  return otherFailure(facts)
+}
+
+/** How an active run ended whose Job does not exist any more. */
+export function deletedJobOutcome(jobUid: string, pods: readonly CachedPod[]): Outcome {
+  const finals = finalSummaries(pods, jobUid)
+  const final = finals.find(isSuccess) ?? finals[0]
+  const untrue = contradictedRun(finals, jobUid)
+  if (untrue !== undefined) return untrue
+  return final === undefined
+    ? errored(
+        'JobDeleted',
+        'the Job was deleted before its end was seen: by concurrencyPolicy Replace, or by somebody. ' +
+          'The next run starts by the schedule, or now with a run request',
+      )
+    : fromSummary(final.summary)
+}
+
+/**
+ * What becomes of a run that is in the status already while its Job goes on; undefined: it stays as it is. A success is
+ * final, so that only a summary which contradicts it counts; after a failure the Job may try again, and succeed.
+ */
+export function revisedOutcome(
+  told: RecentRun,
+  jobUid: string,
+  pods: readonly CachedPod[],
+): Outcome | undefined {
+  if (told.reason === CONTRADICTED) return undefined
+  const finals = finalSummaries(pods, jobUid)
+  const success = finals.find(isSuccess)
+  const untrue = contradictedRun(finals, jobUid)
+  if (untrue !== undefined || success === undefined) return untrue
+  const [before, now] = [{ ...told, by: 'the status' }, claimOf(success)]
+  if (sameClaim(before, now)) return undefined
+  return told.verdict === 'Errored' ? fromSummary(success.summary) : contradicted(jobUid, [before, now])
+}
+
+// ── Facts ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+type Facts = Evidence & {
+  /** Summaries that say how the run was closed; one that was closed as failed may have been opened again. */
+  readonly finals: readonly PodSummary[]
+  /** The try that ended last; where there are several workers, the one that was not merely told to stop. */
+  readonly last: CachedPod | undefined
+  /** What was said last, by the one that closed the run if there is one. */
+  readonly lastSummary: RunSummary | undefined
+}
+
+function factsOf(evidence: Evidence): Facts {
+  const ended = evidence.pods
+    .filter(({ terminated }) => terminated !== undefined)
+    .toSorted((a, b) => endOf(b).localeCompare(endOf(a)))
+  const told = (pod: CachedPod): RunSummary | undefined => summaryOf(pod, evidence.job.uid)
+  const tries = lastTries(ended)
+  const last = tries.find(({ terminated }) => terminated?.exitCode !== INTERRUPTED) ?? tries[0]
+  return {
+    ...evidence,
+    finals: finalSummaries(ended, evidence.job.uid),
+    last,
+    lastSummary: tries.map(told).find((summary) => summary?.final === true) ?? (last && told(last)),
+  }
+}
+
+/** How a process ends that was told to: those of the other workers, when one of them has failed the Job. */
+const INTERRUPTED = 143
+
+/** Of each worker the newest, in the order that they came in. */
+function lastTries(newestFirst: readonly CachedPod[]): CachedPod[] {
+  const seen = new Set<string | undefined>()
+  return newestFirst.filter(({ index }) => {
+    if (seen.has(index)) return false
+    seen.add(index)
+    return true
+  })
+}
+
+function endOf({ terminated, createdAt }: CachedPod): string {
+  return terminated?.finishedAt ?? createdAt
+}
+
+// ── Checks, in order ────────────────────────────────────────────────────────────────────────────────────────────
+
+type Check = (facts: Facts) => Outcome | undefined
+
+const untrue: Check = ({ finals, job }) => contradictedRun(finals, job.uid)
+
+/** The run did its work, whatever became of its process. */
+const finishedRun: Check = ({ finals }) => {
+  const success = finals.find(isSuccess)
+  return success && fromSummary(success.summary)
+}
+
+const withoutRecord: Check = ({ job, pods, last }) => {
+  const what = job.end === undefined ? 'container' : 'Job'
+  const succeeded = job.end === undefined ? last?.terminated?.exitCode === 0 : job.end.type === 'Complete'
+  if (!succeeded || pods.length === 0) return undefined
+  return errored(
+    'NoRunRecord',
+    `the ${what} succeeded, but its pod left ${whatInstead(last, job.uid)}; nobody can say that there are results. ` +
+      'Check that the image is the one of this release, and look at the log of the pod',
+  )
+}
+
+const summaryLost: Check = ({ job }) => {
+  if (job.end?.type !== 'Complete') return undefined
+  return {
+    verdict: 'Unknown',
+    reason: 'SummaryLost',
+    message: `the Job succeeded, but its pod is gone, and with it what the run said; "rapidrmf runs list" has the outcome (run key ${job.uid})`,
+  }
+}
+
+const outOfTime: Check = ({ job, lastSeen }) => {
+  if (job.end?.reason !== 'DeadlineExceeded') return undefined
+  const stuck =
+    lastSeen === undefined
+      ? 'raise spec.job.activeDeadlineSeconds if the run needs longer'
+      : plainText(`it never got on: ${lastSeen.reason}: ${lastSeen.message}`, MAX_MESSAGE / 2)
+  return errored('DeadlineExceeded', `the Job ran into its deadline; ${stuck}`)
+}
+
+const MORE_MEMORY = 'raise spec.job.pod.resources.limits.memory'
+
+const outOfMemory: Check = ({ last }) =>
+  last?.terminated?.reason === 'OOMKilled'
+    ? errored('OutOfMemory', `the container went out of memory and was killed; ${MORE_MEMORY}`)
+    : undefined
+
+/** V8 aborts (134) or crashes (139) when its heap is full, and Kubernetes calls that Error. */
+const HEAP_EXHAUSTED = new Set([134, 139])
+
+const outOfHeap: Check = ({ last }) => {
+  const code = last?.terminated?.exitCode ?? 0
+  if (!HEAP_EXHAUSTED.has(code)) return undefined
+  return errored('OutOfMemory', `the process went out of memory (exit code ${code}); ${MORE_MEMORY}`)
+}
+
+const KILLED = 137
+
+const killed: Check = ({ last }) =>
+  last?.terminated?.exitCode === KILLED
+    ? errored(
+        'Killed',
+        `the container was killed (exit code ${KILLED}), most likely because its node went out of memory or the pod ` +
+          `did not stop in time; ${MORE_MEMORY} if it happens again`,
+      )
+    : undefined
+
+/** The last try could still say why. */
+const toldFailure: Check = ({ lastSummary }) =>
+  lastSummary === undefined || lastSummary.verdict !== 'Errored' ? undefined : fromSummary(lastSummary)
+
+const USAGE = 2
+
+const wrongConfiguration: Check = ({ job, last }) =>
+  last?.terminated?.exitCode === USAGE || (last === undefined && job.end?.reason === 'PodFailurePolicy')
+    ? errored(
+        'InvalidInput',
+        'the job refused its configuration (exit code 2) and could not say why; look at the log of the pod',
+      )
+    : undefined
+
+const CHECKS: readonly Check[] = [
+  untrue,
+  finishedRun,
+  withoutRecord,
+  summaryLost,
+  outOfTime,
+  outOfMemory,
+  outOfHeap,
+  killed,
+  toldFailure,
+  wrongConfiguration,
+]
+
+function otherFailure({ job, pods, last, lastSeen }: Facts): Outcome {
+  const { reason, message } = job.end ?? {
+    reason: 'ContainerFailed',
+    message: 'the container left no summary',
+  }
+  const failure = pods.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))[0]?.failure
+  const words = [
+    plainText(message, MAX_MESSAGE / 2) || 'the Job failed',
+    failure &&
+      plainText(`the node ended the last pod: ${failure.reason}: ${failure.message}`, MAX_MESSAGE / 4),
+    last?.terminated && `the last pod ended with exit code ${last.terminated.exitCode}`,
+    // A pod that a node has ended did not fail for want of a node.
+    failure === undefined &&
+      lastSeen &&
+      plainText(`${lastSeen.reason}: ${lastSeen.message}`, MAX_MESSAGE / 4),
+  ]
+  return errored(reasonWord(reason, 'JobFailed'), words.filter((part) => typeof part === 'string').join('; '))
+}
+
+// ── Words ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+function contradictedRun(finals: readonly PodSummary[], jobUid: string): Outcome | undefined {
+  const pair = contradiction(finals)
+  return pair && contradicted(jobUid, pair.map(claimOf))
+}
+
+function claimOf({ pod, summary: { verdict, runId, counts } }: PodSummary): Claim {
+  return { by: pod, verdict, runId, pass: counts.pass, notPass: counts.notPass }
+}
+
+function sameClaim(a: Claim, b: Claim): boolean {
+  const [left, right] = [a, b].map(({ verdict, runId, pass, notPass }) =>
+    JSON.stringify([verdict, String(runId ?? ''), pass, notPass]),
+  )
+  return left === right
+}
+
+/** A message without a usable summary, in a few words; none of its own, which may be anything. */
+function whatInstead(pod: CachedPod | undefined, jobUid: string): string {
+  const text = pod?.terminated?.message ?? ''
+  if (text === '') return 'no summary'
+  const summary = decodeRunSummary(text)
+  if (summary === undefined) return 'a text that is not a summary'
+  return summary.runKey === jobUid ? 'the summary of an unfinished run' : 'the summary of another run'
+}

@@ -1,0 +1,60 @@
+import type { RunCounts, RunScope, RunSummary } from '../../../crds/run-summary.ts'
+import type { RunVerdict } from '../../../crds/validation-schedule.ts'
+import { plainText, reasonWord } from '../inputs/plain-text.ts'
+
+/** How a run ended. */
+export type Outcome = {
+  readonly verdict: RunVerdict
+  readonly reason: string
+  readonly message: string
+  readonly runId?: string
+  readonly counts?: RunCounts
+  readonly scope?: RunScope
+}
+
+/** Longer than any summary's, and short enough for ten thousand statuses. */
+export const MAX_MESSAGE = 1024
+/** sha256 in hexadecimal. */
+const MAX_DIGEST = 64
+
+export function errored(reason: string, message: string): Outcome {
+  return { verdict: 'Errored', reason, message }
+}
+
+export function fromSummary({ verdict, reason, message, runId, counts, final, scope }: RunSummary): Outcome {
+  return {
+    verdict,
+    reason: reasonWord(reason, 'RunReported'),
+    message: plainText(message, MAX_MESSAGE),
+    ...(runId === null ? {} : { runId: String(runId) }),
+    // Before the end they are those of a moment.
+    ...(final ? { counts } : {}),
+    ...(scope === undefined
+      ? {}
+      : { scope: { digest: plainText(scope.digest, MAX_DIGEST), text: plainText(scope.text, MAX_MESSAGE) } }),
+  }
+}
+
+export const CONTRADICTED = 'SummariesContradict'
+
+/** What is said of a run, and by which pod, or where. */
+export type Claim = {
+  readonly by: string
+  readonly verdict: string
+  readonly runId?: string | number | null | undefined
+  readonly pass?: number | undefined
+  readonly notPass?: number | undefined
+}
+
+/** A pod that a person made under the Job can leave a summary as well as the run's own: of two that differ, neither counts. */
+export function contradicted(jobUid: string, claims: readonly Claim[]): Outcome {
+  const words = claims.map(
+    ({ by, verdict, runId, pass = 0, notPass = 0 }) =>
+      `${by} says ${verdict}, run ${runId ?? 'without a number'}, ${pass} pass and ${notPass} not pass`,
+  )
+  return errored(
+    CONTRADICTED,
+    `final summaries of this run contradict each other: ${words.join('; ')}. Neither counts: find out who made these ` +
+      `pods; "rapidrmf runs list" has the outcome (run key ${jobUid})`,
+  )
+}

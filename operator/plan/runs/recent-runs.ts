@@ -1,0 +1,48 @@
+import { shortDigest } from '../../../crds/run-summary.ts'
+import { MAX_RECENT_RUNS } from '../../../crds/validation-schedule.ts'
+import type { FinishedRun, RecentRun } from '../../../crds/validation-schedule.ts'
+
+type Ended = Pick<RecentRun, 'jobUID' | 'startTime' | 'completionTime'>
+
+/**
+ * Two histories as one: newest first, each run once (what is told already stays as it is), at most ten. A run that ended
+ * before all of ten told ones is not told any more, so that the Jobs which are kept longer do not come back. Times are
+ * whole seconds: of two runs within one, the later is the one that was not told yet.
+ */
+export function mergeRuns<Told extends Ended, New extends Ended>(
+  told: readonly Told[],
+  fresh: readonly New[],
+): (Told | New)[] {
+  const known = new Set(told.map(({ jobUID }) => jobUID))
+  const untold = fresh.filter(({ jobUID }) => !known.has(jobUID)).toSorted(byUid)
+  return [...untold, ...told].toSorted(newestFirst).slice(0, MAX_RECENT_RUNS)
+}
+
+/** A finished run without its words. */
+export function compactRun(run: FinishedRun): RecentRun {
+  const { jobUID, job, trigger, scheduledTime, runId, startTime, completionTime, verdict, reason } = run
+  return {
+    jobUID,
+    job,
+    trigger,
+    ...(scheduledTime === undefined ? {} : { scheduledTime }),
+    ...(runId === undefined ? {} : { runId }),
+    ...(startTime === undefined ? {} : { startTime }),
+    completionTime,
+    verdict,
+    reason,
+    ...(run.late ? { late: true } : {}),
+    ...(run.counts === undefined ? {} : { pass: run.counts.pass, notPass: run.counts.notPass }),
+    ...(run.scope === undefined ? {} : { scope: shortDigest(run.scope.digest) }),
+  }
+}
+
+function newestFirst(a: Ended, b: Ended): number {
+  return (
+    b.completionTime.localeCompare(a.completionTime) || (b.startTime ?? '').localeCompare(a.startTime ?? '')
+  )
+}
+
+function byUid(a: Ended, b: Ended): number {
+  return b.jobUID.localeCompare(a.jobUID)
+}

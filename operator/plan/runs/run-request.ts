@@ -1,0 +1,58 @@
+import type { KubeObject } from '../../kube/object.ts'
+import type { CachedJob, CachedSchedule } from '../../cache/projections.ts'
+import type { JobDefaults } from '../inputs/job-defaults.ts'
+import type { Refusal } from '../inputs/live-reads.ts'
+import { runNowJob } from '../cron-job/requested-job.ts'
+import { runNowName } from '../cron-job/names.ts'
+
+export type RunRequestInput = {
+  readonly schedule: CachedSchedule
+  /** Runs of this schedule. */
+  readonly jobs: readonly CachedJob[]
+  readonly accepted: boolean
+  readonly busy: boolean
+  /** Why it could not be made just now. */
+  readonly refusal: Refusal | undefined
+  readonly defaults: JobDefaults
+}
+
+/** What to do about "run now". Suspending a schedule does not stop requests. */
+export type RunRequest =
+  | { readonly kind: 'none' }
+  /** Stays open: a spec that cannot be used makes no Job. */
+  | { readonly kind: 'refused' }
+  /** Stays open, and is tried again. */
+  | { readonly kind: 'failed'; readonly token: string; readonly message: string }
+  /** Forbid does not see Jobs made by hand, so that runs would overlap. */
+  | { readonly kind: 'waiting' }
+  | { readonly kind: 'create'; readonly job: KubeObject }
+  | { readonly kind: 'handled'; readonly token: string }
+
+type Check = (input: RunRequestInput) => RunRequest | undefined
+
+const notAsked: Check = ({ schedule: { runRequest, status } }) =>
+  runRequest === '' || runRequest === status.lastHandledRunRequest ? { kind: 'none' } : undefined
+
+/** The Job is there: only the acknowledgement was lost. */
+const alreadyMade: Check = ({ schedule, jobs }) => {
+  const name = runNowName(schedule, schedule.runRequest)
+  const made = jobs.some((job) => job.name === name && job.controller?.uid === schedule.uid)
+  return made ? { kind: 'handled', token: schedule.runRequest } : undefined
+}
+
+const notAccepted: Check = ({ accepted }) => (accepted ? undefined : { kind: 'refused' })
+
+const occupied: Check = ({ busy }) => (busy ? { kind: 'waiting' } : undefined)
+
+const notMade: Check = ({ schedule, refusal }) =>
+  refusal && { kind: 'failed', token: schedule.runRequest, message: refusal.message }
+
+const CHECKS: readonly Check[] = [notAsked, alreadyMade, notAccepted, occupied, notMade]
+
+export function runRequest(input: RunRequestInput): RunRequest {
+  for (const check of CHECKS) {
+    const decision = check(input)
+    if (decision !== undefined) return decision
+  }
+  return { kind: 'create', job: runNowJob(input.schedule, input.defaults) }
+}

@@ -1,0 +1,140 @@
+import type { FinishedRun, RecentRun, ValidationScheduleStatus } from '../../../crds/validation-schedule.ts'
+import { isStuck } from '../runs/active.ts'
+import { failedRequestEvent, skippedEvent } from './events.ts'
+import { plainText } from '../inputs/plain-text.ts'
+import type { RunRequest } from '../runs/run-request.ts'
+import type { SkippedSlots } from '../slots/slot-skipped.ts'
+import { isoTime } from '../inputs/time.ts'
+
+/**
+ * What somebody has to hear of and no run can tell: a run without a record in the database tells nobody of its end, and
+ * one that has not begun of nothing at all.
+ */
+export type Notice = {
+  readonly type: 'run.errored' | 'run.unknown' | 'run.stuck' | 'slot.skipped' | 'schedule.stalled'
+  /** What it happened to: of one type there is one notice for each. */
+  readonly occasion: string
+  /** `jobs/NAME`, `slots/TIME`, `requests/TOKEN`, `generations/NUMBER`. */
+  readonly subject: string
+  readonly reason: string
+  readonly message: string
+  /** Since when it is so, as `isoTime`: of a run its end, or its beginning where it is stuck. */
+  readonly since: string
+  readonly run?: NoticedRun
+}
+
+type NoticedRun = Pick<RecentRun, 'jobUID' | 'job' | 'scheduledTime' | 'startTime'> &
+  Partial<Pick<RecentRun, 'completionTime' | 'verdict'>>
+
+/** An annotation may hold a book. */
+const MAX_TOKEN = 100
+
+export type NoticesInput = {
+  /** The schedule's after this reconcile. */
+  readonly status: ValidationScheduleStatus
+  /** Those that this reconcile has seen end: of an older one the status keeps no words. */
+  readonly finished: readonly FinishedRun[]
+  readonly slots: SkippedSlots
+  readonly request: RunRequest
+  readonly now: number
+}
+
+/** All that there is to be told now, whether or not it was told before. */
+export function noticesOf({ status, finished, slots, request, now }: NoticesInput): Notice[] {
+  return [
+    ...standingNotices(status, finished),
+    ...skippedEvent(slots).map(({ occasion, note }) => ({
+      type: 'slot.skipped' as const,
+      occasion,
+      subject: `slots/${occasion}`,
+      reason: 'SlotSkipped',
+      message: note,
+      since: isoTime(now),
+    })),
+    ...failedRequestEvent(request).map(({ note }) => refusedRequest(request, note, now)),
+  ]
+}
+
+/** What a status by itself says, so that whoever leads next finds it there. */
+export function standingNotices(
+  status: ValidationScheduleStatus,
+  finished: readonly FinishedRun[] = [],
+): Notice[] {
+  return [...unrecorded(status, finished), ...stuck(status), ...stalled(status)]
+}
+
+/** Ended, and without a number in the database. What has one has told its end itself. */
+function unrecorded(
+  { recentRuns = [], lastRun }: ValidationScheduleStatus,
+  finished: readonly FinishedRun[],
+): Notice[] {
+  const messages = new Map([...finished, ...(lastRun === undefined ? [] : [lastRun])].map(wordsOf))
+  return recentRuns.flatMap((run) => {
+    const { jobUID, job, verdict, reason, runId } = run
+    if (runId !== undefined || (verdict !== 'Errored' && verdict !== 'Unknown')) return []
+    return [
+      {
+        type: verdict === 'Errored' ? 'run.errored' : 'run.unknown',
+        occasion: jobUID,
+        subject: `jobs/${job}`,
+        reason,
+        message: messages.get(jobUID) ?? `${job}: ${verdict}: ${reason}`,
+        since: run.completionTime,
+        run: noticedRun(run),
+      } satisfies Notice,
+    ]
+  })
+}
+
+function stuck({ active = [] }: ValidationScheduleStatus): Notice[] {
+  return active.filter(isStuck).flatMap((run) => {
+    const { jobUID, job, reason = '', message = '', startTime = '' } = run
+    const occasion = `${jobUID} ${reason}`
+    const subject = `jobs/${job}`
+    return [{ type: 'run.stuck', occasion, subject, reason, message, since: startTime, run: noticedRun(run) }]
+  })
+}
+
+/**
+ * A person must act. The words are no part of the occasion: those of a quota change with each try. The time is: what was
+ * mended and comes back is new.
+ */
+function stalled({ conditions = [] }: ValidationScheduleStatus): Notice[] {
+  const found = conditions.find(({ type }) => type === 'Stalled')
+  if (found?.status !== 'True') return []
+  const { reason, message, lastTransitionTime: since, observedGeneration: generation = 0 } = found
+  // Whether an earlier CronJob goes on; of other reasons it repeats the same.
+  const ready = conditions.find(({ type, reason }) => type === 'Ready' && reason === 'InvalidSpec')
+  const words = ready === undefined ? message : `${message}; ${ready.message}`
+  const occasion = `${generation} ${reason} ${since}`
+  const subject = `generations/${generation}`
+  return [{ type: 'schedule.stalled', occasion, subject, reason, message: words, since }]
+}
+
+function refusedRequest(request: RunRequest, message: string, now: number): Notice {
+  const token = request.kind === 'failed' ? request.token : ''
+  return {
+    type: 'run.stuck',
+    occasion: `request ${token}`,
+    subject: `requests/${plainText(token, MAX_TOKEN)}`,
+    reason: 'RequestRefused',
+    message,
+    since: isoTime(now),
+  }
+}
+
+function wordsOf({ jobUID, message }: FinishedRun): readonly [string, string] {
+  return [jobUID, message]
+}
+
+function noticedRun(run: NoticedRun): NoticedRun {
+  const { jobUID, job, scheduledTime, startTime, completionTime, verdict } = run
+  return {
+    jobUID,
+    job,
+    ...(scheduledTime === undefined ? {} : { scheduledTime }),
+    ...(startTime === undefined ? {} : { startTime }),
+    ...(completionTime === undefined ? {} : { completionTime }),
+    ...(verdict === undefined ? {} : { verdict }),
+  }
+}

@@ -1,0 +1,185 @@
+import { backoffDelay } from '../../job-image/backoff.ts'
+import type { Backoff } from '../../job-image/backoff.ts'
+import { systemClock } from '../clock/clock.ts'
+import type { Clock } from '../clock/clock.ts'
+import { Rush } from './write-burst.ts'
+
+export type WorkQueueOptions = {
+  readonly workers: number
+  /** The work for one key. What it throws is a bug: it is reported and the key tried again later. */
+  readonly handle: (key: string, work: Work) => Promise<void>
+  readonly onError: (key: string, error: unknown) => void
+  readonly clock?: Clock
+  /** While it is on, what was put off goes on at a few keys a second. */
+  readonly rush?: Pick<Rush, 'isOn'>
+  readonly random?: () => number
+  readonly backoff?: Backoff
+}
+
+/** 0.1 s after the first failure, 51 s after the tenth, then a minute. */
+const BACKOFF: Backoff = { first: 100, longest: 60_000 }
+
+export type Work = {
+  /** How often in a row this key has failed. */
+  readonly failures: number
+  /** Put off before: now it is its turn, however much else there is to do. */
+  readonly wasPutOff: boolean
+}
+
+type Later = { readonly at: number; readonly cancel: () => void }
+
+/**
+ * Keys to be worked on. A key that waits is not added twice; a key that is being worked on is worked on once more when that
+ * ends, however often it was added: never by two workers at a time, and never is a change missed.
+ */
+export class WorkQueue {
+  readonly #options: WorkQueueOptions
+  readonly #clock: Clock
+  readonly #waiting = new Set<string>()
+  readonly #running = new Set<string>()
+  /** What can wait until a rush is over; a few of them each second go on even so. */
+  readonly #putOff = new Set<string>()
+  /** When the last of them was begun. */
+  #putOffBegun = Number.NEGATIVE_INFINITY
+  #wakeAfterRush: (() => void) | undefined
+  readonly #again = new Set<string>()
+  readonly #later = new Map<string, Later>()
+  readonly #failures = new Map<string, number>()
+  /** Until when the server wants to hear nothing more of a key, whatever happens to it. */
+  readonly #heldUntil = new Map<string, number>()
+  #started = false
+  #drained: (() => void) | undefined
+  #stopped = false
+
+  constructor(options: WorkQueueOptions) {
+    this.#options = options
+    this.#clock = options.clock ?? systemClock
+  }
+
+  /** Keys that wait for a worker, those with a time to come not counted. */
+  get depth(): number {
+    return this.#waiting.size + this.#putOff.size
+  }
+
+  get running(): number {
+    return this.#running.size
+  }
+
+  /** Keys whose last attempt failed. */
+  get failing(): number {
+    return this.#failures.size
+  }
+
+  /** Keys added before are kept until now: nothing may be decided before the caches are synced. */
+  start(): void {
+    this.#started = true
+    this.#pump()
+  }
+
+  add(key: string): void {
+    if (this.#stopped) return
+    const held = (this.#heldUntil.get(key) ?? 0) - this.#clock.now()
+    if (held > 0) this.addAfter(key, held)
+    else if (this.#running.has(key)) this.#again.add(key)
+    // Its turn comes, and then it is looked at anew: the echo of its own write is not worth a look of its own.
+    else if (!this.#isRushed || !this.#putOff.has(key)) this.#waiting.add(key)
+    this.#pump()
+  }
+
+  /** Behind all others: for work that has been looked at and can wait. */
+  putOff(key: string): void {
+    if (this.#stopped) return
+    this.#putOff.add(key)
+    this.#pump()
+  }
+
+  /** If the key has a time already, the earlier one counts. */
+  addAfter(key: string, milliseconds: number): void {
+    if (this.#stopped) return
+    if (milliseconds <= 0) {
+      this.add(key)
+      return
+    }
+    const at = this.#clock.now() + milliseconds
+    const known = this.#later.get(key)
+    if (known !== undefined && known.at <= at) return
+    known?.cancel()
+    const cancel = this.#clock.after(milliseconds, () => {
+      this.#later.delete(key)
+      this.add(key)
+    })
+    this.#later.set(key, { at, cancel })
+  }
+
+  /** Tries a failed key again, later each time until `forget`; not before `atLeast` (a server's Retry-After), however often it is added. */
+  retry(key: string, atLeast = 0): void {
+    const earlier = this.#failures.get(key) ?? 0
+    this.#failures.set(key, earlier + 1)
+    if (atLeast > 0) this.#heldUntil.set(key, this.#clock.now() + atLeast)
+    const { backoff = BACKOFF, random } = this.#options
+    this.addAfter(key, Math.max(backoffDelay(backoff, earlier, random), atLeast))
+  }
+
+  /** The key has succeeded: its next failure is a first one. */
+  forget(key: string): void {
+    this.#failures.delete(key)
+    this.#heldUntil.delete(key)
+  }
+
+  /** Drops what waits, takes nothing more, and resolves when the work at hand is done. */
+  async drain(): Promise<void> {
+    this.#stopped = true
+    for (const { cancel } of this.#later.values()) cancel()
+    this.#later.clear()
+    this.#wakeAfterRush?.()
+    this.#waiting.clear()
+    this.#putOff.clear()
+    this.#again.clear()
+    if (this.#running.size === 0) return
+    await new Promise<void>((resolve) => (this.#drained = resolve))
+  }
+
+  #pump(): void {
+    if (!this.#started || this.#stopped) return
+    for (const key of this.#waiting) {
+      if (this.#running.size >= this.#options.workers) return
+      this.#waiting.delete(key)
+      void this.#work(key, false)
+    }
+    for (const key of this.#putOff) {
+      if (this.#running.size >= this.#options.workers) return
+      if (this.#isRushed && this.#clock.now() - this.#putOffBegun < Rush.LASTS) {
+        this.#wakeAfterRush ??= this.#clock.after(Rush.LASTS, () => {
+          this.#wakeAfterRush = undefined
+          this.#pump()
+        })
+        return
+      }
+      if (this.#running.has(key)) continue
+      this.#putOff.delete(key)
+      this.#putOffBegun = this.#clock.now()
+      void this.#work(key, true)
+    }
+  }
+
+  get #isRushed(): boolean {
+    return this.#options.rush?.isOn ?? false
+  }
+
+  async #work(key: string, wasPutOff: boolean): Promise<void> {
+    this.#running.add(key)
+    try {
+      // Not within `add`: a watch must not wait for what a reconcile does first, nor fail with it.
+      await Promise.resolve()
+      await this.#options.handle(key, { failures: this.#failures.get(key) ?? 0, wasPutOff })
+    } catch (error) {
+      this.#options.onError(key, error)
+      this.retry(key)
+    } finally {
+      this.#running.delete(key)
+      if (this.#again.delete(key)) this.add(key)
+      if (this.#running.size === 0) this.#drained?.()
+      this.#pump()
+    }
+  }
+}

@@ -1,0 +1,35 @@
+import type { Work } from '../queue/queue.ts'
+import type { Consequence } from './on-write-error.ts'
+
+/** One reconcile of one key. */
+export type Attempt = Work & { readonly key: string }
+
+/** What to do with the key when the reconcile is over. */
+export type Result =
+  | { readonly kind: 'done'; readonly requeueAt?: number | undefined }
+  /** Only words are left to be written, and others have more urgent work. */
+  | { readonly kind: 'putOff' }
+  | Extract<Consequence, { kind: 'stale' | 'backOff' | 'drop' }>
+
+/** `gone`: the API server has no such schedule, though the cache does. */
+export type Ending = Result | { readonly kind: 'gone' }
+
+/** Thrown out of a step to end the reconcile so. */
+export class Stop extends Error {
+  readonly result: Ending
+  constructor(result: Ending) {
+    super(result.kind)
+    this.result = result
+  }
+}
+
+/** A write, and what became of it: some failures are answers. */
+export async function outcomeOf<T>(
+  write: () => Promise<T>,
+): Promise<{ readonly value: T } | { readonly error: unknown }> {
+  try {
+    return { value: await write() }
+  } catch (error) {
+    return { error }
+  }
+}

@@ -1,0 +1,69 @@
+import { JOB_UID_LABEL } from '../../crds/validation-schedule.ts'
+import type { KubeClient } from '../kube/client.ts'
+import { failureOf } from '../kube/errors.ts'
+import { RESOURCES } from '../kube/object.ts'
+import type { KubeObject, Location, Resource } from '../kube/object.ts'
+import { projectCronJob, projectJob, projectPod } from '../cache/projections.ts'
+import type { Words } from '../cache/projections.ts'
+import type { Learned, LiveRead } from '../plan/inputs/live-reads.ts'
+import { record, text } from '../cache/untyped-json.ts'
+
+/** Past the caches: the API server itself is asked. These are all such reads that a plan asks for. */
+export async function readLive(
+  client: Pick<KubeClient, 'get' | 'list'>,
+  namespace: string,
+  read: LiveRead,
+  known: Learned,
+): Promise<Learned> {
+  switch (read.kind) {
+    case 'cronJob': {
+      const found = await find(client, RESOURCES.cronJobs, { namespace, name: read.name })
+      return { ...known, cronJob: found === undefined ? null : projectCronJob(found) }
+    }
+    case 'podsOfJob': {
+      const query = { labelSelector: `${JOB_UID_LABEL}=${read.uid}` }
+      const { items } = await client.list(RESOURCES.pods, { namespace, query })
+      // The label only narrows the answer: a pod belongs to the Job that controls it.
+      const pods = items.map(projectPod).filter(({ jobUid }) => jobUid === read.uid)
+      return { ...known, pods: new Map([...known.pods, [read.uid, pods]]) }
+    }
+    case 'job': {
+      const found = await find(client, RESOURCES.jobs, { namespace, name: read.name })
+      // Another Job of this name is not the one that was asked for.
+      const job = found?.metadata.uid === read.uid ? projectJob(found) : undefined
+      return { ...known, jobs: new Map([...known.jobs, [read.uid, job]]) }
+    }
+    case 'warningsOfJob': {
+      const query = { fieldSelector: `regarding.uid=${read.uid},type=Warning`, limit: 50 }
+      const { items } = await client.list(RESOURCES.events, { namespace, query })
+      return { ...known, warnings: new Map([...known.warnings, [read.uid, warningsIn(items)]]) }
+    }
+  }
+}
+
+/** The object as it is now; undefined: there is none of this name. */
+export async function find(
+  client: Pick<KubeClient, 'get'>,
+  resource: Resource,
+  at: Location,
+): Promise<KubeObject | undefined> {
+  try {
+    return await client.get(resource, at)
+  } catch (error) {
+    if (failureOf(error).kind === 'notFound') return undefined
+    throw error
+  }
+}
+
+/** The newest first. */
+function warningsIn(events: readonly KubeObject[]): Words[] {
+  return events
+    .toSorted((a, b) => timeOf(b).localeCompare(timeOf(a)))
+    .map(({ reason, note }) => ({ reason: text(reason) ?? '', message: text(note) ?? '' }))
+}
+
+function timeOf(event: KubeObject): string {
+  const { series, deprecatedLastTimestamp, eventTime, metadata } = event
+  const times = [record(series)['lastObservedTime'], deprecatedLastTimestamp, eventTime]
+  return times.map(text).find((time) => time !== undefined) ?? metadata.creationTimestamp ?? ''
+}
