@@ -18,12 +18,13 @@ import type { Action, Io } from '../io.ts'
 import type { ImportReport } from '../oscal/import.ts'
 import type { Prepared } from '../oscal/prepare.ts'
 import type { FileReader } from '../oscal/reference.ts'
+import { tableWidth } from '../output/table-width.ts'
 import { renderTable } from '../output/table.ts'
 import type { Column } from '../output/table.ts'
 import type { Config } from '../config/config.ts'
 import { plural } from '../words.ts'
 import { withDatabase } from './connection.ts'
-import { configOption, databaseEnvOption, databaseUrlOption, jsonFlag } from './options.ts'
+import { configOption, databaseEnvOption, databaseUrlOption, formatArgs } from './options.ts'
 
 const PURPOSE = { name: 'catalog', currentSchema: true }
 
@@ -63,7 +64,7 @@ const importCommand = command({
     config: configOption,
     env: databaseEnvOption,
     databaseUrl: databaseUrlOption,
-    json: jsonFlag,
+    ...formatArgs,
   },
   examples: [
     {
@@ -105,7 +106,7 @@ const importCommand = command({
         return 0
       }
       for (const warning of warnings) await write(io.stderr, `warning: ${warning}\n`)
-      await write(io.stdout, renderTable(REPORT_COLUMNS, reports, width(io)))
+      await write(io.stdout, renderTable(REPORT_COLUMNS, reports, { width: tableWidth(io.stdout, args) }))
       if (args.dryRun) await write(io.stdout, 'Dry run: nothing was changed.\n')
       return 0
     },
@@ -114,7 +115,7 @@ const importCommand = command({
 const listCommand = command({
   name: 'list',
   description: 'List the catalogs and baselines of the database',
-  args: { config: configOption, env: databaseEnvOption, databaseUrl: databaseUrlOption, json: jsonFlag },
+  args: { config: configOption, env: databaseEnvOption, databaseUrl: databaseUrlOption, ...formatArgs },
   examples: [
     { description: 'What production is judged by', command: 'rapidrmf catalog list --env production' },
     { description: 'For a script', command: 'rapidrmf catalog list --json' },
@@ -137,9 +138,10 @@ const listCommand = command({
         await writeJson(io.stdout, json)
         return 0
       }
+      const width = tableWidth(io.stdout, args)
       if (catalogs.length === 0) await write(io.stdout, NO_CATALOGS)
-      else await write(io.stdout, renderTable(CATALOG_COLUMNS, catalogs, width(io)))
-      if (baselines.length > 0) await write(io.stdout, renderTable(BASELINE_COLUMNS, baselines, width(io)))
+      else await write(io.stdout, renderTable(CATALOG_COLUMNS, catalogs, { width }))
+      if (baselines.length > 0) await write(io.stdout, renderTable(BASELINE_COLUMNS, baselines, { width }))
       return 0
     },
 })
@@ -255,10 +257,6 @@ function removalWarning({ name, kind, removedIds, removesMany }: ImportReport): 
 
 function firstOf(ids: readonly string[]): string {
   return ids.slice(0, 5).join(', ') + (ids.length > 5 ? ', …' : '')
-}
-
-function width({ stdout }: Io): { width: number | undefined } {
-  return { width: stdout.isTTY ? stdout.columns : undefined }
 }
 
 const REPORT_COLUMNS: readonly Column<ImportReport>[] = [

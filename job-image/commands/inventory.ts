@@ -3,10 +3,11 @@ import type { ApplyOptions, SystemChange } from '../db/inventory.ts'
 import type { InventoryDatabaseOptions } from '../inventory/database.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
+import { tableWidth } from '../output/table-width.ts'
 import type { Column } from '../output/table.ts'
 import { withDatabase } from './connection.ts'
 import { requireEnvironment } from './environment.ts'
-import { configOption, databaseUrlOption, jsonFlag } from './options.ts'
+import { configOption, databaseUrlOption, formatArgs } from './options.ts'
 
 const environmentOption = option({
   long: 'env',
@@ -23,7 +24,7 @@ const applyCommand = command({
     dryRun: flag({ long: 'dry-run', description: 'Report what would change, and change nothing' }),
     prune: flag({ long: 'prune', description: 'Remove evidence of the listed systems that the file omits' }),
     move: flag({ long: 'move', description: 'Let systems change their environment' }),
-    json: jsonFlag,
+    ...formatArgs,
     config: configOption,
     env: environmentOption,
     databaseUrl: databaseUrlOption,
@@ -36,12 +37,16 @@ const applyCommand = command({
     },
   ],
   handler:
-    ({ file, json, dryRun, ...options }): Action =>
+    ({ file, json, wide, dryRun, ...options }): Action =>
     async (io) => {
       const changes = await apply(file, { ...options, dryRun }, io)
       const totals = totalsOf(changes)
       if (json) await writeJson(io.stdout, { dry_run: dryRun, totals, systems: changes })
-      else await write(io.stdout, await report(changes, totals, { dryRun, ...widthOf(io) }))
+      else
+        await write(
+          io.stdout,
+          await report(changes, totals, { dryRun, width: tableWidth(io.stdout, { wide }) }),
+        )
       return 0
     },
 })
@@ -102,14 +107,10 @@ const COLUMNS: readonly Column<SystemChange>[] = [
   { title: 'Removed', value: ({ removed }) => removed, align: 'right' },
 ]
 
-function widthOf({ stdout }: Io): { readonly width?: number | undefined } {
-  return stdout.isTTY === true ? { width: stdout.columns } : {}
-}
-
 async function report(
   changes: readonly SystemChange[],
   { systems, evidence }: Totals,
-  { dryRun, width }: { readonly dryRun: boolean; readonly width?: number | undefined },
+  { dryRun, width }: { readonly dryRun: boolean; readonly width: number | undefined },
 ): Promise<string> {
   const { renderTable } = await import('../output/table.ts')
   const lines = [

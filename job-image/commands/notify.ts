@@ -2,15 +2,16 @@ import { command, flag, oneOf, option, optional, positional, string, subcommands
 import type { Config } from '../config/config.ts'
 import { EXIT, InputError, asError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
-import type { Action, Io, Output } from '../io.ts'
+import type { Action, Io } from '../io.ts'
 import type { ListedNotice } from '../db/notices.ts'
 import type { Delivery } from '../notify/deliver.ts'
 import type { Sink } from '../notify/sink.ts'
+import { tableWidth } from '../output/table-width.ts'
 import type { Column } from '../output/table.ts'
 import { targets, withDatabase } from './connection.ts'
 import { withDatabases } from './databases.ts'
 import { positiveInteger } from './numbers.ts'
-import { anyEnvOption, configOption, databaseUrlOption, jsonFlag } from './reading-options.ts'
+import { anyEnvOption, configOption, databaseUrlOption, formatArgs } from './reading-options.ts'
 
 const where = { config: configOption, env: anyEnvOption, databaseUrl: databaseUrlOption }
 
@@ -25,19 +26,19 @@ const testCommand = command({
     }),
     config: configOption,
     env: anyEnvOption,
-    json: jsonFlag,
+    ...formatArgs,
   },
   examples: [
     { description: 'All sinks', command: 'rapidrmf notify test' },
     { description: 'One of them, for a script', command: 'rapidrmf notify test ops --json' },
   ],
   handler:
-    ({ name, json, ...which }): Action =>
+    ({ name, json, wide, ...which }): Action =>
     async (io) => {
       const { config, sinks } = await configuredSinks(which, io)
       const trials = await Promise.all((await chosen(sinks, name, config)).map((sink) => tryOut(sink, io)))
       if (json) await writeJson(io.stdout, trials)
-      else await write(io.stdout, await table(TRIAL_COLUMNS, trials, io.stdout))
+      else await write(io.stdout, await table(TRIAL_COLUMNS, trials, tableWidth(io.stdout, { wide })))
       return trials.every(({ outcome }) => outcome === 'sent') ? EXIT.ok : EXIT.failed
     },
 })
@@ -51,19 +52,19 @@ const flushCommand = command({
       long: 'now',
       description: 'Also those that wait after a failed try, and those that were given up',
     }),
-    json: jsonFlag,
+    ...formatArgs,
   },
   examples: [
     { description: 'From a job every few minutes', command: 'rapidrmf notify flush --env production' },
     { description: 'After the receiver was mended', command: 'rapidrmf notify flush --now' },
   ],
   handler:
-    ({ now, json, ...which }): Action =>
+    ({ now, json, wide, ...which }): Action =>
     async (io) => {
       const deliveries = await flush(which, now, io)
       if (json) await writeJson(io.stdout, deliveries.map(deliveryJson))
       else if (deliveries.length === 0) await write(io.stderr, 'nothing is due\n')
-      else await write(io.stdout, await table(DELIVERY_COLUMNS, deliveries, io.stdout))
+      else await write(io.stdout, await table(DELIVERY_COLUMNS, deliveries, tableWidth(io.stdout, { wide })))
       return deliveries.every(({ outcome }) => outcome === 'sent') ? EXIT.ok : EXIT.failed
     },
 })
@@ -86,14 +87,14 @@ const listCommand = command({
       defaultValueIsSerializable: true,
       description: 'How many at most, of each database',
     }),
-    json: jsonFlag,
+    ...formatArgs,
   },
   examples: [
     { description: 'What did not go out', command: 'rapidrmf notify list --state failed --sink ops' },
     { description: 'For a script', command: 'rapidrmf notify list --env production --json' },
   ],
   handler:
-    ({ state, sink, limit, json, ...which }): Action =>
+    ({ state, sink, limit, json, wide, ...which }): Action =>
     async (io) => {
       const { listNotices } = await import('../db/notices.ts')
       const filter = {
@@ -108,7 +109,7 @@ const listCommand = command({
         ).flat(),
       )
       if (json) return writeJson(io.stdout, await noticesJson(notices)).then(() => EXIT.ok)
-      await write(io.stdout, await table(NOTICE_COLUMNS, notices, io.stdout))
+      await write(io.stdout, await table(NOTICE_COLUMNS, notices, tableWidth(io.stdout, { wide })))
       if (notices.length === 0) await write(io.stderr, 'no notices\n')
       return EXIT.ok
     },
@@ -250,8 +251,8 @@ const NOTICE_COLUMNS: readonly Column<ListedNotice>[] = [
 async function table<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
-  { isTTY, columns: width }: Output,
+  width: number | undefined,
 ): Promise<string> {
   const { renderTable } = await import('../output/table.ts')
-  return renderTable(columns, rows, { width: isTTY === true ? width : undefined })
+  return renderTable(columns, rows, { width })
 }

@@ -1,10 +1,15 @@
 import { flag, option, optional, string } from 'cmd-ts'
+import type { Type } from 'cmd-ts'
+
+const DEFAULT_CONFIG = 'config.yaml'
 
 /** Options that several commands share, so that they are named and explained once. */
 export const configOption = option({
   long: 'config',
-  type: string,
-  defaultValue: () => 'config.yaml',
+  env: 'RAPIDRMF_CONFIG',
+  // An empty variable is none, as with the other variables.
+  type: { ...string, displayName: 'file', from: async (text: string) => text || DEFAULT_CONFIG },
+  defaultValue: () => DEFAULT_CONFIG,
   defaultValueIsSerializable: true,
   description: 'Configuration file (YAML)',
 })
@@ -32,6 +37,27 @@ export const databaseUrlOption = option({
 })
 
 export const jsonFlag = flag({ long: 'json', description: 'Print JSON' })
+
+/** The one value of `--output`, as in kubectl; JSON and CSV have flags of their own. */
+const wide: Type<string, boolean> = {
+  displayName: 'wide',
+  from: async (text) => {
+    if (text === 'wide') return true
+    throw new Error(`expected wide, found ${JSON.stringify(text)}; --json prints JSON`)
+  },
+}
+
+/** The options of commands that print a table. */
+export const formatArgs = {
+  json: jsonFlag,
+  wide: option({
+    long: 'output',
+    short: 'o',
+    type: wide,
+    defaultValue: () => false,
+    description: 'wide: all columns and whole texts, whatever the width of the terminal',
+  }),
+}
 
 export const migrateFlag = flag({
   long: 'migrate',

@@ -1,6 +1,6 @@
 import { option, optional, string } from 'cmd-ts'
 
-export { configOption, databaseUrlOption, jsonFlag } from './options.ts'
+export { configOption, databaseUrlOption, formatArgs } from './options.ts'
 
 /** Unlike the commands that act on one environment, those that only read look at all of them by default. */
 export const anyEnvOption = option({

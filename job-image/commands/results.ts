@@ -9,20 +9,22 @@ import { suggestId } from '../rules/control-id.ts'
 import type { Status } from '../validation/model.ts'
 import { withDatabases } from './databases.ts'
 import type { OpenDatabase, WhereOptions } from './databases.ts'
-import { findRun } from './find-run.ts'
+import { findRun, runChoice } from './find-run.ts'
+import type { FoundRun, RunChoice } from './find-run.ts'
 import { positiveInteger } from './numbers.ts'
-import { anyEnvOption, configOption, databaseUrlOption, jsonFlag } from './reading-options.ts'
+import { anyEnvOption, configOption, databaseUrlOption, formatArgs } from './reading-options.ts'
 
 const STATUSES = ['pass', 'fail', 'insufficient_evidence', 'unknown'] as const satisfies Status[]
 
 type ResultsOptions = WhereOptions & {
-  readonly run: number | undefined
+  readonly run: RunChoice | undefined
   readonly system: string | undefined
   readonly control: string | undefined
   readonly status: Status | undefined
   readonly limit: number | undefined
   readonly json: boolean
   readonly csv: boolean
+  readonly wide: boolean
 }
 
 /** `rapidrmf results` */
@@ -35,8 +37,9 @@ export const resultsCommand = command({
     databaseUrl: databaseUrlOption,
     run: option({
       long: 'run',
-      type: optional(positiveInteger('id')),
-      description: 'The results of this run. Default: the latest of each system and control',
+      type: optional(runChoice),
+      description:
+        'The results of this run; latest is the newest one of --env. Default: the latest of each system and control',
     }),
     system: option({
       long: 'system',
@@ -58,13 +61,17 @@ export const resultsCommand = command({
       type: optional(positiveInteger('count')),
       description: 'How many results at most',
     }),
-    json: jsonFlag,
+    ...formatArgs,
     csv: flag({ long: 'csv', description: 'Print CSV, safe to open in a spreadsheet' }),
   },
   examples: [
     {
       description: 'What is not met now',
       command: 'rapidrmf results --env production --status insufficient_evidence',
+    },
+    {
+      description: 'Whole texts, whatever the width of the terminal',
+      command: 'rapidrmf results --run latest --env production -o wide',
     },
     { description: 'One family of one run', command: 'rapidrmf results --run 12 --control "AC-*" --csv' },
   ],
@@ -77,9 +84,13 @@ export const resultsCommand = command({
 async function results(options: ResultsOptions, io: Io): Promise<number> {
   if (options.json && options.csv) throw new InputError('--json and --csv exclude each other: choose one')
   const { resultWriter } = await import('../output/result-formats.ts')
+  const { wide } = options
   return withDatabases(options, io, async (databases) => {
     const sources = await sourcesOf(databases, options, io)
-    const writer = await resultWriter(formatOf(options), io.stdout, { catalogs: manyCatalogs(sources) })
+    const writer = await resultWriter(formatOf(options), io.stdout, {
+      catalogs: manyCatalogs(sources),
+      wide,
+    })
     let written = 0
     for (const source of sources) {
       for await (const page of pages(source, options.limit, written)) {
@@ -131,7 +142,8 @@ async function sourcesOf(
   io: Io,
 ): Promise<Source[]> {
   const { env, run, status } = options
-  const found = run === undefined ? databases : [await databaseOfRun(databases, run, io)]
+  const chosen = run === undefined ? undefined : await runOf(databases, run, env, io)
+  const found = chosen === undefined ? databases : [chosen.database]
   // A run is of one environment: there `--env` only says which database.
   const environment = run === undefined ? env : undefined
   const where = found.map(({ name }) => name).join(' or ')
@@ -141,20 +153,26 @@ async function sourcesOf(
     throw unknownControl(options.control ?? '', controls, where)
   }
   return controls.map(({ database, ids: controlIds, names }) => {
-    const filter = { environment, system: options.system, runId: run, controlIds, status }
+    const filter = { environment, system: options.system, runId: chosen?.run.id, controlIds, status }
     return { database, filter, names }
   })
 }
 
 /** What is missing from a run's results is not to be taken for all that it found. */
-async function databaseOfRun(databases: readonly OpenDatabase[], id: number, io: Io): Promise<OpenDatabase> {
-  const { run, database } = await findRun(databases, id)
+async function runOf(
+  databases: readonly OpenDatabase[],
+  choice: RunChoice,
+  env: string | undefined,
+  io: Io,
+): Promise<FoundRun> {
+  const found = await findRun(databases, choice, env)
+  const { run } = found
   const pruned = run.attributes?.['pruned_at']
   if (typeof pruned === 'string') {
-    await write(io.stderr, `run ${id} was pruned at ${pruned}: only what is still referred to is left\n`)
+    await write(io.stderr, `run ${run.id} was pruned at ${pruned}: only what is still referred to is left\n`)
   }
-  if (run.status === 'running') await write(io.stderr, `run ${id} is still going on\n`)
-  return database
+  if (run.status === 'running') await write(io.stderr, `run ${run.id} is still in progress\n`)
+  return found
 }
 
 async function wantedControls(database: OpenDatabase, control: string | undefined) {

@@ -13,11 +13,12 @@ import { resolve } from 'node:path'
 import { EXIT, InputError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
+import { tableWidth } from '../output/table-width.ts'
 import type { Column } from '../output/table.ts'
 import type { Explanation } from '../rules/explain.ts'
 import type { ListedRule } from '../rules/list.ts'
 import type { RulePack, RuleSet } from '../rules/rule-set.ts'
-import { configOption, jsonFlag } from './options.ts'
+import { configOption, formatArgs, jsonFlag } from './options.ts'
 
 const rulesOption = multioption({
   long: 'rules',
@@ -26,18 +27,18 @@ const rulesOption = multioption({
 })
 
 /** Unlike elsewhere it may be missing, if it is the default one: then there is the built-in pack alone. */
-const packOptions = { config: configOption, rules: rulesOption, json: jsonFlag }
+const packOptions = { config: configOption, rules: rulesOption }
 
 const list = command({
   name: 'list',
   description: 'List the rules in force',
-  args: packOptions,
+  args: { ...packOptions, ...formatArgs },
   examples: [
     { description: 'With the packs of config.yaml', command: 'rapidrmf rules list' },
     { description: 'With a pack of your own besides', command: 'rapidrmf rules list --rules ours.yaml' },
   ],
   handler:
-    ({ json, ...options }): Action =>
+    ({ json, wide, ...options }): Action =>
     async (io) => {
       const { stdout } = io
       const { listRules } = await import('../rules/list.ts')
@@ -48,7 +49,7 @@ const list = command({
         return 0
       }
       const { renderTable } = await import('../output/table.ts')
-      await write(stdout, renderTable(COLUMNS, rows, { width: stdout.isTTY ? stdout.columns : undefined }))
+      await write(stdout, renderTable(COLUMNS, rows, { width: tableWidth(stdout, { wide }) }))
       await write(stdout, `Packs in force, later ones win: ${packsText}\n`)
       return 0
     },
@@ -65,6 +66,7 @@ const explain = command({
       description: 'The framework of the control (default: the first of the packs that has a rule for it)',
     }),
     ...packOptions,
+    json: jsonFlag,
   },
   examples: [
     {

@@ -3,19 +3,21 @@ import type { Client } from 'pg'
 import type { JobRun } from '../db/job-runs.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
+import { tableWidth } from '../output/table-width.ts'
 import type { Column } from '../output/table.ts'
 import { CONTROL_ORDERS, SYSTEM_ORDERS } from '../run/run-figures.ts'
 import { withDatabases } from './databases.ts'
 import type { WhereOptions } from './databases.ts'
-import { findRun } from './find-run.ts'
+import { findRun, runChoice } from './find-run.ts'
+import type { RunChoice } from './find-run.ts'
 import { positiveInteger } from './numbers.ts'
-import { anyEnvOption, configOption, databaseUrlOption, jsonFlag } from './reading-options.ts'
+import { anyEnvOption, configOption, databaseUrlOption, formatArgs } from './reading-options.ts'
 
 /** Rows of a table that a person reads; the JSON has them all. */
 const DEFAULT_LIMIT = 20
 
 const figuresArgs = {
-  id: positional({ displayName: 'id', type: positiveInteger('id'), description: 'Id of the run' }),
+  id: positional({ displayName: 'id', type: runChoice }),
   config: configOption,
   env: anyEnvOption,
   databaseUrl: databaseUrlOption,
@@ -24,7 +26,7 @@ const figuresArgs = {
     type: optional(positiveInteger('count')),
     description: `How many at most. Default: ${DEFAULT_LIMIT}, with --json all`,
   }),
-  json: jsonFlag,
+  ...formatArgs,
 }
 
 const sortOption = <Order extends string>(orders: readonly [Order, ...Order[]], description: string) =>
@@ -48,7 +50,7 @@ export const controlsCommand = command({
     ),
   },
   examples: [
-    { description: 'What takes longest', command: 'rapidrmf runs controls 12 --limit 10' },
+    { description: 'What takes longest', command: 'rapidrmf runs controls latest --limit 10' },
     { description: 'What is met least', command: 'rapidrmf runs controls 12 --sort failing --json' },
   ],
   handler:
@@ -77,7 +79,7 @@ export const systemsCommand = command({
     sort: sortOption(SYSTEM_ORDERS, 'failing (most results that are not pass), system (by name) or latest'),
   },
   examples: [
-    { description: 'The worst ten', command: 'rapidrmf runs systems 12 --limit 10' },
+    { description: 'The worst ten', command: 'rapidrmf runs systems latest --limit 10' },
     { description: 'All of them, for a script', command: 'rapidrmf runs systems 12 --sort system --json' },
   ],
   handler:
@@ -98,9 +100,10 @@ export const systemsCommand = command({
 })
 
 type FiguresOptions = WhereOptions & {
-  readonly id: number
+  readonly id: RunChoice
   readonly limit: number | undefined
   readonly json: boolean
+  readonly wide: boolean
 }
 
 async function readRun<Row>(
@@ -109,7 +112,7 @@ async function readRun<Row>(
   read: (client: Client, run: JobRun) => Promise<Row[]>,
 ): Promise<{ readonly run: JobRun; readonly rows: Row[] }> {
   return withDatabases(where, io, async (databases) => {
-    const { run, database } = await findRun(databases, id)
+    const { run, database } = await findRun(databases, id, where.env)
     return { run, rows: await database.read((client) => read(client, run)) }
   })
 }
@@ -123,7 +126,7 @@ type Printed<Row> = {
 }
 
 async function print<Row>(
-  { limit, json }: FiguresOptions,
+  { limit, json, wide }: FiguresOptions,
   { stdout, stderr }: Io,
   printed: Printed<Row>,
 ): Promise<number> {
@@ -136,8 +139,7 @@ async function print<Row>(
   if (rows.length === 0) return 0
   const { renderTable } = await import('../output/table.ts')
   const shown = rows.slice(0, limit ?? DEFAULT_LIMIT)
-  const width = stdout.isTTY === true ? stdout.columns : undefined
-  await write(stdout, renderTable(columns, shown, { width }))
+  await write(stdout, renderTable(columns, shown, { width: tableWidth(stdout, { wide }) }))
   const more = rows.length - shown.length
   if (more > 0 && limit === undefined) await write(stdout, `… and ${more} more; --limit shows them\n`)
   return 0

@@ -1,13 +1,14 @@
 import { command, oneOf, option, optional, positional, subcommands } from 'cmd-ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { write, writeJson } from '../io.ts'
-import type { Action, Io, Output } from '../io.ts'
+import type { Action, Io } from '../io.ts'
+import { tableWidth } from '../output/table-width.ts'
 import type { Column } from '../output/table.ts'
 import { withDatabases } from './databases.ts'
 import type { WhereOptions } from './databases.ts'
-import { findRun } from './find-run.ts'
+import { findRun, newestRuns, runChoice } from './find-run.ts'
 import { positiveInteger } from './numbers.ts'
-import { anyEnvOption, configOption, databaseUrlOption, jsonFlag } from './reading-options.ts'
+import { anyEnvOption, configOption, databaseUrlOption, formatArgs } from './reading-options.ts'
 import { controlsCommand, systemsCommand } from './run-figures.ts'
 
 const DEFAULT_LIMIT = 20
@@ -28,7 +29,7 @@ const listArgs = {
     defaultValueIsSerializable: true,
     description: 'How many runs at most, the newest first',
   }),
-  json: jsonFlag,
+  ...formatArgs,
 }
 
 /** The one command under both of its names. */
@@ -42,6 +43,7 @@ const listCommand = (group: string, name: string) =>
         description: 'What failed lately',
         command: `rapidrmf ${group} ${name} --status failed --limit 10`,
       },
+      { description: 'With whole error texts', command: `rapidrmf ${group} ${name} -o wide` },
       { description: 'For a script', command: `rapidrmf ${group} ${name} --env production --json` },
     ],
     handler:
@@ -57,13 +59,17 @@ const showCommand = command({
   name: 'show',
   description: 'Show one run: its verdict, digests, counts, attempts and systems',
   args: {
-    id: positional({ displayName: 'id', type: positiveInteger('id'), description: 'Id of the run' }),
+    id: positional({ displayName: 'id', type: runChoice }),
     config: configOption,
     env: anyEnvOption,
     databaseUrl: databaseUrlOption,
-    json: jsonFlag,
+    ...formatArgs,
   },
   examples: [
+    {
+      description: 'How the newest run of production went',
+      command: 'rapidrmf runs show latest --env production',
+    },
     { description: 'Why a run failed', command: 'rapidrmf runs show 12' },
     {
       description: 'Every database counts its runs from 1: say which',
@@ -71,16 +77,16 @@ const showCommand = command({
     },
   ],
   handler:
-    ({ id, json, ...where }): Action =>
+    ({ id, json, wide, ...where }): Action =>
     async (io) => {
       const { runDetail, runDetailJson } = await import('../run/run-detail.ts')
       const { runDetailText } = await import('../output/run-detail.ts')
       const detail = await withDatabases(where, io, async (databases) => {
-        const { run, database } = await findRun(databases, id)
+        const { run, database } = await findRun(databases, id, where.env)
         return database.read((client) => runDetail(client, run))
       })
       if (json) await writeJson(io.stdout, runDetailJson(detail))
-      else await write(io.stdout, runDetailText(detail, widthOf(io.stdout)))
+      else await write(io.stdout, runDetailText(detail, tableWidth(io.stdout, { wide })))
       return 0
     },
 })
@@ -101,42 +107,22 @@ type ListOptions = WhereOptions & {
   readonly status: string | undefined
   readonly limit: number
   readonly json: boolean
+  readonly wide: boolean
 }
 
-async function list({ json, ...options }: ListOptions, io: Io): Promise<number> {
-  const runs = await recentRuns(options, io)
+async function list({ json, wide, status, limit, ...where }: ListOptions, io: Io): Promise<number> {
+  const found = await withDatabases(where, io, (databases) =>
+    newestRuns(databases, { env: where.env, status, limit }),
+  )
+  const runs = found.map(({ run }) => run)
   if (json) {
     const { runJson } = await import('../run/run-json.ts')
     await writeJson(io.stdout, runs.map(runJson))
     return 0
   }
-  await write(io.stdout, await runTable(runs, widthOf(io.stdout)))
+  await write(io.stdout, await runTable(runs, tableWidth(io.stdout, { wide })))
   if (runs.length === 0) await write(io.stderr, 'no runs\n')
   return 0
-}
-
-/** Each database gives as many as may be asked for, so that the newest of all of them are among these. */
-async function recentRuns({ status, limit, ...where }: Omit<ListOptions, 'json'>, io: Io): Promise<JobRun[]> {
-  const { getRecentJobRuns } = await import('../db/job-runs.ts')
-  const { parseTimestamp } = await import('../time.ts')
-  const filter = {
-    limit,
-    ...(where.env === undefined ? {} : { environment: where.env }),
-    ...(status === undefined ? {} : { status }),
-  }
-  const perDatabase = await withDatabases(where, io, (databases) =>
-    Promise.all(databases.map(({ read }) => read((client) => getRecentJobRuns(client, filter)))),
-  )
-  if (perDatabase.length === 1) return perDatabase.flat()
-  // Not a difference: of two infinite times it would not be a number. The sort is stable, so ids stay in order.
-  const newestFirst = (a: { at: number }, b: { at: number }): number =>
-    a.at === b.at ? 0 : b.at > a.at ? 1 : -1
-  return perDatabase
-    .flat()
-    .map((run) => ({ run, at: parseTimestamp(run.started_at) }))
-    .sort(newestFirst)
-    .slice(0, limit)
-    .map(({ run }) => run)
 }
 
 async function runTable(runs: readonly JobRun[], width: number | undefined): Promise<string> {
@@ -161,8 +147,4 @@ async function scopeColumn(runs: readonly JobRun[]): Promise<Column<JobRun>[]> {
   const value = ({ attributes }: JobRun): string => storedScope(attributes)?.text ?? ''
   if (runs.every((run) => value(run) === '')) return []
   return [{ title: 'Scope', value, minWidth: 8, rank: 1 }]
-}
-
-function widthOf({ isTTY, columns }: Output): number | undefined {
-  return isTTY === true ? columns : undefined
 }

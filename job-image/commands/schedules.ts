@@ -2,10 +2,11 @@ import { command, option, optional, positional, string, subcommands } from 'cmd-
 import { InputError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action } from '../io.ts'
+import { tableWidth } from '../output/table-width.ts'
 import type { Column } from '../output/table.ts'
 import type { PreviewedRun } from '../schedules/preview.ts'
 import { positiveInteger } from './numbers.ts'
-import { jsonFlag } from './options.ts'
+import { formatArgs } from './options.ts'
 
 const MAX_COUNT = 1000
 
@@ -37,7 +38,7 @@ const preview = command({
       defaultValueIsSerializable: true,
       description: 'How many runs',
     }),
-    json: jsonFlag,
+    ...formatArgs,
   },
   examples: [
     { description: 'Every night at two, UTC', command: 'rapidrmf schedules preview "0 2 * * *"' },
@@ -47,7 +48,7 @@ const preview = command({
     },
   ],
   handler:
-    ({ cron, timezone: timeZone, from, count, json }): Action =>
+    ({ cron, timezone: timeZone, from, count, json, wide }): Action =>
     async ({ stdout }) => {
       const { previewSchedule } = await import('../schedules/preview.ts')
       const start = from === undefined ? new Date() : await instantOf(from)
@@ -58,7 +59,7 @@ const preview = command({
       }
       if (runs.length > 0) {
         const { renderTable } = await import('../output/table.ts')
-        const width = stdout.isTTY ? stdout.columns : undefined
+        const width = tableWidth(stdout, { wide })
         await write(stdout, renderTable(columnsFor(timeZone), runs, { width }))
       }
       for (const note of notes) await write(stdout, `note: ${note}\n`)

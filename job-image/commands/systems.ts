@@ -4,13 +4,14 @@ import type { RemovedSystem } from '../db/system-removal.ts'
 import { EXIT, InputError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
+import { tableWidth } from '../output/table-width.ts'
 import type { Column } from '../output/table.ts'
 import { plural } from '../words.ts'
 import { withDatabase } from './connection.ts'
 import type { DatabaseOptions } from './connection.ts'
 import { withDatabases } from './databases.ts'
 import type { WhereOptions } from './databases.ts'
-import { configOption, databaseEnvOption, databaseUrlOption, jsonFlag } from './options.ts'
+import { configOption, databaseEnvOption, databaseUrlOption, formatArgs } from './options.ts'
 import { anyEnvOption } from './reading-options.ts'
 
 const listCommand = command({
@@ -25,7 +26,7 @@ const listCommand = command({
       type: optional(string),
       description: 'Only this system; * and ? match any characters and any one',
     }),
-    json: jsonFlag,
+    ...formatArgs,
   },
   examples: [
     { description: 'Of one environment', command: 'rapidrmf systems list --env production' },
@@ -37,7 +38,11 @@ const listCommand = command({
       list(options, io),
 })
 
-type ListOptions = WhereOptions & { readonly system: string | undefined; readonly json: boolean }
+type ListOptions = WhereOptions & {
+  readonly system: string | undefined
+  readonly json: boolean
+  readonly wide: boolean
+}
 
 const LIST_COLUMNS: readonly Column<ListedSystem>[] = [
   { title: 'System', value: ({ system }) => system, minWidth: 12 },
@@ -53,7 +58,7 @@ const LIST_COLUMNS: readonly Column<ListedSystem>[] = [
   },
 ]
 
-async function list({ json, system, ...where }: ListOptions, io: Io): Promise<number> {
+async function list({ json, wide, system, ...where }: ListOptions, io: Io): Promise<number> {
   const { listSystems } = await import('../db/system-list.ts')
   const filter = { environment: where.env, system }
   const systems = await withDatabases(where, io, (databases) =>
@@ -68,7 +73,7 @@ async function list({ json, system, ...where }: ListOptions, io: Io): Promise<nu
     )
     return EXIT.ok
   }
-  await write(io.stdout, await table(LIST_COLUMNS, rows, io))
+  await write(io.stdout, await table(LIST_COLUMNS, rows, tableWidth(io.stdout, { wide })))
   if (rows.length === 0) await write(io.stderr, 'no systems\n')
   return EXIT.ok
 }
@@ -99,7 +104,7 @@ const removeCommand = command({
     results: flag({ long: 'results', description: 'Remove the results of these systems, too' }),
     dryRun: flag({ long: 'dry-run', description: 'Report what would be removed, and remove nothing' }),
     yes: flag({ long: 'yes', description: 'Remove: without this flag nothing is removed' }),
-    json: jsonFlag,
+    ...formatArgs,
   },
   examples: [
     {
@@ -123,6 +128,7 @@ type RemoveOptions = DatabaseOptions & {
   readonly dryRun: boolean
   readonly yes: boolean
   readonly json: boolean
+  readonly wide: boolean
 }
 
 const REMOVED_COLUMNS: readonly Column<RemovedSystem>[] = [
@@ -136,7 +142,7 @@ const REMOVED_COLUMNS: readonly Column<RemovedSystem>[] = [
 
 /** A removal without --yes is a trial that fails: a script that forgot the flag must not take it for done. */
 async function remove(
-  { names, results, dryRun, yes, json, ...where }: RemoveOptions,
+  { names, results, dryRun, yes, json, wide, ...where }: RemoveOptions,
   io: Io,
 ): Promise<number> {
   const { isPattern, removeSystems } = await import('../db/system-removal.ts')
@@ -155,7 +161,8 @@ async function remove(
   if (json) await writeJson(io.stdout, { removed: !trial, systems })
   else {
     const outcome = `${plural(systems.length, 'system')} ${trial ? 'would be removed' : 'removed'}\n`
-    await write(io.stdout, `${await table(REMOVED_COLUMNS, systems, io)}${outcome}`)
+    const removed = await table(REMOVED_COLUMNS, systems, tableWidth(io.stdout, { wide }))
+    await write(io.stdout, removed + outcome)
   }
   if (dryRun || yes) return EXIT.ok
   throw new InputError('nothing was removed: add --yes to remove these systems')
@@ -164,10 +171,10 @@ async function remove(
 async function table<Row>(
   columns: readonly Column<Row>[],
   rows: readonly Row[],
-  { stdout }: Io,
+  width: number | undefined,
 ): Promise<string> {
   const { renderTable } = await import('../output/table.ts')
-  return renderTable(columns, rows, { width: stdout.isTTY === true ? stdout.columns : undefined })
+  return renderTable(columns, rows, { width })
 }
 
 /** `rapidrmf systems` */

@@ -8,6 +8,9 @@ import type { RunRef } from './run-ref.ts'
 /** All times of a run are the database's: no worker's clock decides anything. */
 export const UTC_NOW = `(clock_timestamp() AT TIME ZONE 'UTC')`
 
+/** The type of the runs that are validations; RapidRMF has others. */
+export const JOB_TYPE = 'validation'
+
 export type RunStatus = 'running' | 'success' | 'failed'
 
 /** A row of `job_runs`. Timestamps are PostgreSQL's text, UTC. What is null in rows of other programs is nullable. */

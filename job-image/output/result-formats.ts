@@ -2,6 +2,7 @@ import type { ResultRow } from '../db/result-reads.ts'
 import { write } from '../io.ts'
 import type { Output } from '../io.ts'
 import { isoTime } from '../run/summary.ts'
+import { tableWidth } from './table-width.ts'
 import type { Column } from './table.ts'
 
 /** Takes results as they come; nothing is kept for longer than a table needs to find its widths. */
@@ -13,14 +14,20 @@ export type ResultWriter = {
 
 export type ResultFormat = 'table' | 'json' | 'csv'
 
-/** `catalogs`: whether a table needs them to tell controls apart; JSON and CSV always have them. */
+export type TableOptions = {
+  /** Whether a table needs them to tell controls apart; JSON and CSV always have them. */
+  readonly catalogs: boolean
+  /** A table with all columns and whole texts also on a terminal. */
+  readonly wide: boolean
+}
+
 export async function resultWriter(
   format: ResultFormat,
   output: Output,
-  { catalogs }: { readonly catalogs: boolean },
+  options: TableOptions,
 ): Promise<ResultWriter> {
   if (format === 'json') return jsonWriter(output)
-  return format === 'csv' ? csvWriter(output) : terminalWriter(output, catalogs)
+  return format === 'csv' ? csvWriter(output) : terminalWriter(output, options)
 }
 
 /** A result as scripts see it, in the order of the columns. */
@@ -112,8 +119,8 @@ const TABLE_ROWS = 100
 /** A table on a narrower terminal would cut why a control has not passed: each result is a paragraph there. */
 const NARROWEST_TABLE = 100
 
-async function terminalWriter(output: Output, catalogs: boolean): Promise<ResultWriter> {
-  const width = output.isTTY === true && output.columns !== 0 ? output.columns : undefined
+async function terminalWriter(output: Output, { catalogs, wide }: TableOptions): Promise<ResultWriter> {
+  const width = tableWidth(output, { wide })
   if (width === undefined || width >= NARROWEST_TABLE) return tableWriter(output, catalogs, width)
   const { paragraphWriter } = await import('./result-paragraphs.ts')
   return paragraphWriter(output, catalogs, width)

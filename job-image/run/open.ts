@@ -4,6 +4,7 @@ import { beginAttempt, evictSilentAttempts, findAbandonedRuns, findSilentRuns } 
 import { inTransaction, interruptibleSleep } from '../db/client.ts'
 import { LOCK_NOT_AVAILABLE, constraintOf, sqlState } from '../db/errors.ts'
 import {
+  JOB_TYPE,
   findJobRunByKey,
   findScheduleRun,
   lockJobRunByKey,
@@ -102,7 +103,7 @@ async function resume(client: Client, run: JobRun, request: RunRequest): Promise
 async function insertRun(client: Client, request: RunRequest): Promise<JobRun> {
   const scope = scopeOfSelection(request.selection)
   return startJobRun(client, {
-    jobType: 'validation',
+    jobType: JOB_TYPE,
     environment: request.environment,
     attributes: {
       triggered_by: request.triggeredBy,

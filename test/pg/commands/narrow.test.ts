@@ -116,3 +116,33 @@ test('results name the catalog where there are several', async () => {
   const { out } = await runArgv(['results', '--control', 'SC-12', '--csv'], { cwd: folder.path, env })
   expect(out).toMatch(/,catalog,confirmed_at\r\n(.*,nist-800-53-rev5,[^,]*\r\n)+$/)
 })
+
+describe('-o wide', () => {
+  test.each([
+    ...TABLES,
+    ['runs', 'list'],
+    ['runs', 'controls', 'latest'],
+    ['runs', 'systems', 'latest'],
+    ['systems', 'list'],
+    ['notify', 'list'],
+    ['results'],
+  ])('%s %s shows on a terminal what it prints without one', async (...argv) => {
+    const { out } = await runArgv(argv, { cwd: folder.path, env })
+    const piped = tableLines(out.split('\n'))
+    expect(piped.length).toBeGreaterThan(2)
+    expect(tableLines(await onTerminal(40, [...argv, '-o', 'wide'], env))).toEqual(piped)
+  })
+
+  test('hides no column and cuts no text', async () => {
+    const lines = await onTerminal(60, ['scheduler', 'runs', '--output', 'wide'], env)
+    expect(lines[1]).toMatch(/│ Started +│ Finished +│ Verdict +│ Error +│$/)
+    expect(lines.join('\n')).toContain('the database was away for longer than a run waits')
+    expect(lines.join('\n')).not.toMatch(/…|not shown/)
+  })
+
+  test('any other format is refused, with the flag for JSON', async () => {
+    const { code, err } = await runArgv(['runs', 'list', '-o', 'json'], { cwd: folder.path, env })
+    expect(code).toBe(2)
+    expect(err).toContain('expected wide, found "json"; --json prints JSON')
+  })
+})

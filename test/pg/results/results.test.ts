@@ -139,7 +139,7 @@ describe('results', () => {
   })
 
   it.each([
-    [['--run', '7'], /no run 7 in .*"rapidrmf scheduler runs" lists/],
+    [['--run', '7'], /no run 7 in .*"rapidrmf runs list" lists/],
     [['--run', '0'], /whole number/],
     [['--system', 'nobody'], /no system in .* is called "nobody"/],
     [['--system', 'nobody*'], /no system in .* is called "nobody\*"/],

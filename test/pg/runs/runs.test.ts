@@ -253,3 +253,54 @@ describe('runs show', () => {
     expect(await cli('runs', 'show', '99')).toMatchObject({ code: 2 })
   })
 })
+
+describe('latest', () => {
+  beforeEach(async () => {
+    await insert(client, { startedAt: '2026-01-01' })
+    await insert(client, { startedAt: '2026-01-02', environment: 'test' })
+    await insert(second.client, { startedAt: '2026-01-03', environment: 'staging' })
+    // Another program's run that is no validation.
+    await client.query(
+      `INSERT INTO job_runs (job_type, environment, status, started_at, metrics, attributes)
+       VALUES ('collection', 'production', 'success', '2026-01-09', '{}', '{}')`,
+    )
+  })
+
+  it.each([
+    [['--env', 'production'], { id: 1, environment: 'production' }],
+    [['--env', 'test'], { id: 2, environment: 'test' }],
+    [['--env', 'staging'], { id: 1, environment: 'staging' }],
+    [[], { id: 1, environment: 'staging' }],
+  ])('is the newest validation of the environment, else of all databases: %j', async (argv, run) => {
+    const { out, err } = await cli('runs', 'show', 'latest', '--json', ...argv)
+    expect(err).toBe('')
+    expect(JSON.parse(out)).toMatchObject(run)
+  })
+
+  it('is a run wherever the id of one is taken', async () => {
+    const { runId } = await executeRun(runRequest(url))
+    const env = ['--env', 'production'] as const
+    const byId = String(runId)
+    for (const command of ['show', 'controls', 'systems']) {
+      const latest = await cli('runs', command, 'latest', '--json', ...env)
+      expect(latest).toMatchObject({ code: 0, err: '' })
+      expect(latest).toEqual(await cli('runs', command, byId, '--json', ...env))
+    }
+    const results = await cli('results', '--run', 'latest', '--json', ...env)
+    expect(JSON.parse(results.out)).toHaveLength(6)
+    expect(results).toEqual(await cli('results', '--run', byId, '--json', ...env))
+  })
+
+  it('says where there is none', async () => {
+    await clearHistory(client)
+    const { code, err } = await cli('results', '--run', 'latest', '--env', 'production')
+    expect(code).toBe(2)
+    expect(err).toMatch(/there is no run of environment "production" in .* yet; "rapidrmf scheduler once"/)
+  })
+
+  it.each(['lates', '0', '1.5'])('no other word is a run: %s', async (text) => {
+    const { code, err } = await cli('runs', 'show', text)
+    expect(code).toBe(2)
+    expect(err).toContain('or latest')
+  })
+})

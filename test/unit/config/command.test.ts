@@ -2,6 +2,7 @@ import { parse as parseYaml } from 'yaml'
 import { describe, expect, test } from 'vitest'
 import { configCommand } from '../../../job-image/commands/config.ts'
 import { redact, redactDatabaseUrl } from '../../../job-image/config/redact.ts'
+import { runCli } from '../../support/cli.ts'
 import { createFolder, runCommand } from '../../support/run-command.ts'
 import type { Ran } from '../../support/run-command.ts'
 
@@ -182,5 +183,34 @@ describe('redact', () => {
       'postgresql://:***@h/d?password=***&host=%2Frun',
     )
     expect(redactDatabaseUrl('postgresql://h/d')).toBe('postgresql://h/d')
+  })
+})
+
+describe('RAPIDRMF_CONFIG', () => {
+  folder.write('other/named.yaml', 'environments: { elsewhere: { database_url: postgresql://h/d } }\n')
+  const check = (variable: string, ...argv: string[]) =>
+    runCli(['config', 'check', ...argv], {
+      cwd: folder.path,
+      env: { ...env, STAGING_URL: 'postgresql://h/d', RAPIDRMF_CONFIG: variable },
+    })
+
+  test('names the configuration', async () => {
+    expect(await check('other/named.yaml')).toMatchObject({ code: 0, stdout: 'other/named.yaml: OK\n' })
+    const missing = await check('missing.yaml')
+    expect(missing.code).toBe(2)
+    expect(missing.stderr).toContain('missing.yaml')
+  })
+
+  test('gives way to --config', async () => {
+    const { stdout } = await check('missing.yaml', '--config', 'other/named.yaml')
+    expect(stdout).toBe('other/named.yaml: OK\n')
+  })
+
+  test('is as good as none when it is empty', async () => {
+    expect(await check('')).toEqual(await check('config.yaml'))
+  })
+
+  test('is named by the help', async () => {
+    expect((await runCli(['config', 'check', '--help'])).stdout).toContain('env: RAPIDRMF_CONFIG')
   })
 })
