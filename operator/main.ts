@@ -1,56 +1,14 @@
 #!/usr/bin/env node
-import { randomUUID } from 'node:crypto'
-import { hostname } from 'node:os'
 import { setFlagsFromString } from 'node:v8'
-import { EXIT } from '../common/exit-codes.ts'
 import { runProgram } from '../common/program.ts'
-import type { Ending, Surroundings } from '../common/program.ts'
-import { createLogger } from '../logging/logger.ts'
-import { systemClock } from './clock/clock.ts'
-import { ConfigError, helpText, readConfig } from './config.ts'
-import type { Config } from './config.ts'
-import { loadConfig } from './kube/connection.ts'
-import { runOperator } from './operator.ts'
 
 // What a reconcile or a watch event makes is dead when it ends, so the nursery need not grow.
 setFlagsFromString('--semi-space-growth-factor=1')
 // Most of the heap are the caches, which stay: left alone, V8 lets as much again pile up at each scrape and each bulk.
 setFlagsFromString('--heap-growing-percent=20')
 
-runProgram(process, 'rapidrmf-operator', main)
-
-async function main(io: Surroundings, argv: readonly string[]): Promise<Ending> {
-  try {
-    const config = readConfig(argv, io.env)
-    if (config === 'help') {
-      io.stdout.write(helpText())
-      return { code: EXIT.ok, stdout: 'result' }
-    }
-    await run(config, io)
-    return { code: EXIT.ok, stdout: 'record' }
-  } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
-    io.stderr.write(`rapidrmf-operator: ${message}\n`)
-    return { code: error instanceof ConfigError ? EXIT.usage : EXIT.failed, stdout: 'record' }
-  }
-}
-
-function run(config: Readonly<Config>, { stdout, signal }: Surroundings): Promise<void> {
-  const { kubeconfig, context } = config
-  const kube = loadConfig({
-    ...(kubeconfig === undefined ? {} : { kubeconfig }),
-    ...(context === undefined ? {} : { context }),
-  })
-  return runOperator({
-    config,
-    kube,
-    // A pod's name stays when its container restarts, and the new process must not take itself for the old one.
-    identity: `${config.identity ?? hostname()}_${randomUUID().slice(0, 8)}`,
-    clock: systemClock,
-    log: createLogger(stdout, {
-      level: config['log-level'],
-      format: stdout.isTTY ? 'text' : 'json',
-    }),
-    signal,
-  })
-}
+// The signal handlers are set before anything else is loaded: a SIGTERM in the first second ends the operator in order.
+runProgram(process, 'rapidrmf-operator', async (io, argv) => {
+  const { start } = await import('./start.ts')
+  return start(io, argv)
+})

@@ -16,8 +16,9 @@ const HEAVY = [
   'zod',
 ]
 
-it('evaluates no heavy package before a command is chosen', async () => {
-  const imports = await importsOf('job-image/main.ts')
+/** The files and packages that are evaluated before `entry` itself runs. */
+async function evaluatedFirst(entry: string): Promise<string[]> {
+  const imports = await importsOf(entry)
   const evaluated = new Set<string>()
   const visit = (path: string): void => {
     if (evaluated.has(path)) return
@@ -26,7 +27,18 @@ it('evaluates no heavy package before a command is chosen', async () => {
       if (each.kind !== 'dynamic-import') visit(each.path)
     }
   }
-  visit('job-image/main.ts')
-  expect(HEAVY.filter((name) => evaluated.has(name))).toEqual([])
+  visit(entry)
+  return [...evaluated]
+}
+
+it('evaluates no heavy package before a command is chosen', async () => {
+  const evaluated = await evaluatedFirst('job-image/main.ts')
+  expect(HEAVY.filter((name) => evaluated.includes(name))).toEqual([])
   expect(evaluated).toContain('cmd-ts')
+})
+
+it('evaluates nothing of the operator before its signal handlers are set', async () => {
+  const evaluated = await evaluatedFirst('operator/main.ts')
+  const elsewhere = evaluated.filter((path) => !/^(node:|common\/|operator\/main\.ts$)/.test(path))
+  expect(elsewhere).toEqual([])
 })

@@ -4,6 +4,7 @@ import { openSync } from 'node:fs'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { join } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { afterAll, expect, it } from 'vitest'
 import { freePort } from '../../../scripts/local-postgres.ts'
 import { createFolder } from '../../support/run-command.ts'
@@ -76,4 +77,31 @@ it('its help fails on a full disk', async () => {
     stdio: ['ignore', openSync('/dev/full', 'w'), 'ignore'],
   })
   expect((await once(child, 'exit'))[0]).toBe(1)
+})
+
+it('ends well on a SIGTERM that comes before it is loaded', async () => {
+  // The preload sends the signal as soon as the operator listens for it.
+  const preload = `const { on } = process
+    process.on = function (event, listener) {
+      if (event === 'SIGTERM') setImmediate(() => process.kill(process.pid, 'SIGTERM'))
+      return on.call(process, event, listener)
+    }`
+  const args = [
+    '--image',
+    'example/job:1',
+    '--kubeconfig',
+    'kubeconfig',
+    '--host',
+    '127.0.0.1',
+    '--port',
+    '0',
+  ]
+  const child = spawn(
+    process.execPath,
+    ['--import', `data:text/javascript,${encodeURIComponent(preload)}`, MAIN, ...args],
+    { cwd: folder.path, env: { PATH: process.env['PATH'] }, stdio: ['ignore', 'pipe', 'inherit'] },
+  )
+  const log = text(child.stdout)
+  expect(await once(child, 'exit')).toEqual([0, null])
+  expect(await log).not.toContain('caches synced')
 })
