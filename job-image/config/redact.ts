@@ -10,14 +10,7 @@ const SECRET_KEY =
 const PLAIN_REFERENCE = /^\$\{[A-Za-z_][A-Za-z0-9_]*\}$/
 
 /** Parameters of a database URL that say nothing that could be secret. */
-const OPEN_PARAMETERS = new Set([
-  'application_name',
-  'channel_binding',
-  'connect_timeout',
-  'host',
-  'port',
-  'sslmode',
-])
+const OPEN_PARAMETERS = new Set(['host', 'port', 'sslmode'])
 /** Set by `parseDatabaseUrl` for the driver's sake; it is nothing that the user wrote. */
 const OWN_PARAMETER = 'uselibpqcompat'
 

@@ -1,12 +1,13 @@
 import type { Duplex } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
-import type { QueryResult } from 'pg'
 import { redactSecrets } from '../../logging/redact.ts'
 import { backoffDelay } from '../backoff.ts'
 import { InputError, InterruptedError, asError } from '../errors.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import { ConnectionLost, UnreachableError, isTransient, namingDatabase } from './errors.ts'
+import { configureSession } from './session-settings.ts'
+import type { ServerSession } from './session-settings.ts'
 import { TYPE_PARSERS } from './type-parsers.ts'
 import { describeDatabase } from './url.ts'
 
@@ -33,21 +34,6 @@ const RETRY = { first: 100, longest: 2_000 }
 const KEEPALIVE_IDLE_MS = 10_000
 /** A farewell that a half-open connection never answers must not hold up the end. */
 const FAREWELL_MS = 2_000
-
-/**
- * Every session reads and writes the same text whatever the server's or the machine's settings are, and gives up its
- * locks when its client is gone: tcp_* end a session whose peer vanished within about 30 s, the idle limit one whose
- * client hangs inside a transaction. The order of a run's locks is thought out for READ COMMITTED. Limits that a role has
- * by default are meant for people's queries: a batch may wait for a lock. With row_security off a policy that would leave
- * rows out is an error.
- */
-const SESSION = `
-  SET datestyle TO 'ISO, YMD'; SET timezone TO 'UTC'; SET intervalstyle TO 'iso_8601'; SET bytea_output TO 'hex';
-  SET default_transaction_isolation TO 'read committed'; SET lock_timeout TO 0; SET statement_timeout TO 0;
-  SET idle_in_transaction_session_timeout TO '60s';
-  SET tcp_keepalives_idle TO 10; SET tcp_keepalives_interval TO 5; SET tcp_keepalives_count TO 4;
-  SET tcp_user_timeout TO '30s'; SET row_security TO off;
-  SELECT pg_backend_pid() AS pid`
 
 /** A connected, configured session. Retries while the server is away; what a person must mend throws at once. */
 export async function connect(target: Target): Promise<Client> {
@@ -85,11 +71,7 @@ async function connectOnce(target: Target): Promise<Client> {
   client.on('error', () => {})
   try {
     await client.connect()
-    // Of several statements pg returns a list of results, whatever its types say.
-    const answers = (await client.query<{ pid: number }>(SESSION)) as unknown as QueryResult<{
-      pid: number
-    }>[]
-    backendPids.set(client, answers.at(-1)!.rows[0]!.pid)
+    serverSessions.set(client, await configureSession(client, applicationNameOf(target)))
     target.tracing?.watch(client, target.url)
     return client
   } catch (thrown) {
@@ -98,11 +80,17 @@ async function connectOnce(target: Target): Promise<Client> {
   }
 }
 
-function newClient({ url, applicationName = 'rapidrmf', queryTimeout }: Target): Client {
+function applicationNameOf({ applicationName = 'rapidrmf' }: Target): string {
+  return applicationName
+}
+
+function newClient(target: Target): Client {
+  const { url, queryTimeout } = target
   try {
     const client = new Client({
+      // pg lets what it finds in the URL win over what is given beside it.
       connectionString: url,
-      application_name: applicationName,
+      application_name: applicationNameOf(target),
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
       keepAlive: true,
       keepAliveInitialDelayMillis: KEEPALIVE_IDLE_MS,
@@ -150,12 +138,11 @@ export async function interruptibleSleep(ms: number, signal: AbortSignal | undef
   }
 }
 
-/** Asked by SQL: what the protocol names at connect is the pooler's own invention behind pgbouncer. */
-const backendPids = new WeakMap<Client, number>()
+const serverSessions = new WeakMap<Client, ServerSession>()
 
-/** The server's process that answered when the session was opened. */
-export function backendPid(client: Client): number | undefined {
-  return backendPids.get(client)
+/** The server's side of a session that `connect` opened. */
+export function serverSession(client: Client): ServerSession | undefined {
+  return serverSessions.get(client)
 }
 
 /** Connects, works, disconnects; also after an error. */

@@ -16,6 +16,7 @@ const TRANSIENT_CODES = new Set([
   '25006', // read-only transaction: a standby answered in the middle of a failover
   '25P02', // the transaction was already aborted: the first error is the one that counts, and it rolled back
   '25P03', // idle_in_transaction_session_timeout
+  '25P04', // transaction_timeout
 ])
 /** A cancelled statement is transient for the server, but here somebody asked for it. */
 const FINAL_CODES = new Set(['57014'])

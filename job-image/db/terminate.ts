@@ -1,5 +1,5 @@
 import type { Client } from 'pg'
-import { backendPid, connect, cutConnection, disconnect } from './client.ts'
+import { connect, cutConnection, disconnect, serverSession } from './client.ts'
 import type { Target } from './client.ts'
 
 /** How long the server is given to end a session, in ms. */
@@ -11,7 +11,7 @@ const PATIENCE = 2_000
  * the transaction has locked for as long as that takes. So the server is asked by a second session first.
  */
 export async function terminateSession({ url }: Target, client: Client): Promise<void> {
-  const asked = askServer(url, backendPid(client)).catch(() => {})
+  const asked = askServer(url, serverSession(client)?.pid).catch(() => {})
   let timer: NodeJS.Timeout | undefined
   await Promise.race([asked, new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)))])
   clearTimeout(timer)

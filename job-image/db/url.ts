@@ -1,8 +1,23 @@
 import { InputError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
 
-/** Parameters of SQLAlchemy's asyncpg dialect that mean nothing to PostgreSQL itself. */
-const ASYNCPG_ONLY = ['prepared_statement_cache_size', 'prepared_statement_name_func', 'async_fallback']
+/**
+ * The parameters that say where and how to connect. All others are dropped: they belong to other drivers
+ * (`prepared_statement_cache_size`), or would change what the program needs its sessions to be (`application_name`,
+ * `statement_timeout`, `query_timeout`), because pg lets them override its own configuration.
+ */
+const PARAMETERS = new Set([
+  'host',
+  'port',
+  'user',
+  'password',
+  'options',
+  'sslmode',
+  'sslcert',
+  'sslkey',
+  'sslrootcert',
+  'sslnegotiation',
+])
 
 /**
  * A database URL as pg understands it: SQLAlchemy's `postgresql+asyncpg://` is accepted, and its `ssl=MODE` means
@@ -20,8 +35,9 @@ export function parseDatabaseUrl(text: string, source: string | ((message: strin
     url.searchParams.delete('ssl')
     url.searchParams.set('sslmode', SSL_MODES[ssl] ?? ssl)
   }
+  const known = [...url.searchParams].filter(([name]) => PARAMETERS.has(name))
+  url.search = new URLSearchParams(known).toString()
   if (url.searchParams.has('sslmode')) url.searchParams.set('uselibpqcompat', 'true')
-  for (const name of ASYNCPG_ONLY) url.searchParams.delete(name)
   return url.toString()
 }
 

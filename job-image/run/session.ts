@@ -2,12 +2,12 @@ import type { Client } from 'pg'
 import { escapeLiteral } from 'pg'
 import { backoffDelay } from '../backoff.ts'
 import {
-  backendPid,
   connect,
   cutConnection,
   disconnect,
   interruptibleSleep,
   lostConnection,
+  serverSession,
 } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
 import { UnreachableError, isTransient, withRemedy } from '../db/errors.ts'
@@ -131,7 +131,7 @@ export class Session {
 
   /** The server's process behind the open connection. */
   get backendPid(): number | undefined {
-    return this.#client === undefined ? undefined : backendPid(this.#client)
+    return this.#client === undefined ? undefined : serverSession(this.#client)?.pid
   }
 
   /**
