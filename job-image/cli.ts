@@ -1,9 +1,11 @@
-import { runSafely, subcommands } from 'cmd-ts'
+import { runSafely } from 'cmd-ts'
 import type { Ending } from '../common/program.ts'
 import { redactSecrets } from '../logging/redact.ts'
 import { catalogCommand } from './commands/catalog.ts'
+import { completionCommand } from './commands/completion.ts'
 import { configCommand } from './commands/config.ts'
 import { dbCommand } from './commands/db.ts'
+import { group } from './commands/group.ts'
 import { inventoryCommand } from './commands/inventory.ts'
 import { notifyCommand } from './commands/notify.ts'
 import { resultsCommand } from './commands/results.ts'
@@ -12,12 +14,13 @@ import { runsGroup } from './commands/runs.ts'
 import { schedulerCommand } from './commands/scheduler.ts'
 import { schedulesCommand } from './commands/schedules.ts'
 import { systemsGroup } from './commands/systems.ts'
+import type { CommandNode } from './completion/command-tree.ts'
 import { EXIT, asError, exitCodeOf } from './errors.ts'
 import { write } from './io.ts'
 import type { Action, Io } from './io.ts'
 import { VERSION } from './version.ts'
 
-const app = subcommands({
+const app = group({
   name: 'rapidrmf',
   version: VERSION,
   description: 'Scheduled validation of NIST SP 800-53 controls against the evidence in PostgreSQL',
@@ -33,6 +36,7 @@ const app = subcommands({
     notify: notifyCommand,
     config: configCommand,
     db: dbCommand,
+    completion: completionCommand((): CommandNode => app),
   },
 })
 

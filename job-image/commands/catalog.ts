@@ -1,14 +1,4 @@
-import {
-  array,
-  command,
-  flag,
-  multioption,
-  option,
-  optional,
-  restPositionals,
-  string,
-  subcommands,
-} from 'cmd-ts'
+import { array, command, flag, multioption, option, optional, restPositionals, string } from 'cmd-ts'
 import { existsSync } from 'node:fs'
 import type { BaselineSummary } from '../db/baselines.ts'
 import type { CatalogSummary } from '../db/catalogs.ts'
@@ -24,7 +14,9 @@ import type { Column } from '../output/table.ts'
 import type { Config } from '../config/config.ts'
 import { plural } from '../words.ts'
 import { withDatabase } from './connection.ts'
+import { group } from './group.ts'
 import { configOption, databaseEnvOption, databaseUrlOption, formatArgs } from './options.ts'
+import { text } from './values.ts'
 
 const PURPOSE = { name: 'catalog', currentSchema: true }
 
@@ -33,26 +25,26 @@ const importCommand = command({
   description:
     'Import OSCAL catalogs and profiles (JSON or YAML); without a file, all catalogs of the configuration',
   args: {
-    files: restPositionals({ displayName: 'file', type: string, description: 'OSCAL catalog or profile' }),
+    files: restPositionals({ displayName: 'FILE', type: string, description: 'OSCAL catalog or profile' }),
     builtin: option({
       long: 'builtin',
-      type: optional(string),
+      type: optional({ ...string, displayName: 'nist-800-53-rev5' }),
       description: 'Import the built-in catalog and its baselines: nist-800-53-rev5',
     }),
     map: multioption({
       long: 'map',
-      type: array(string),
+      type: array(text('UUID_OR_HREF=FILE')),
       description:
         'UUID_OR_HREF=FILE: the file that a profile means; FILE may be builtin:nist-800-53-rev5; repeatable',
     }),
     name: option({
       long: 'name',
-      type: optional(string),
+      type: optional(text('NAME')),
       description: 'Name to store it under (default: from the title or the file name)',
     }),
     framework: option({
       long: 'framework',
-      type: optional(string),
+      type: optional(text('NAME')),
       description:
         'The framework it belongs to (default: from its title and controls), which decides on the rules',
     }),
@@ -146,7 +138,7 @@ const listCommand = command({
     },
 })
 
-export const catalogCommand = subcommands({
+export const catalogCommand = group({
   name: 'catalog',
   description: 'Import and list catalogs of controls and their baselines',
   cmds: { import: importCommand, list: listCommand },

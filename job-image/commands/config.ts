@@ -1,14 +1,16 @@
-import { command, option, optional, string, subcommands } from 'cmd-ts'
+import { command, option, optional } from 'cmd-ts'
 import { EXIT, InputError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action } from '../io.ts'
+import { group } from './group.ts'
 import { configOption, databaseUrlOption, jsonFlag } from './options.ts'
+import { text } from './values.ts'
 
 /** Other commands take one environment; these look at all of them unless one is named. */
 const oneEnvironment = option({
   long: 'env',
-  type: optional(string),
+  type: optional(text('NAME')),
   description: 'Only this environment (all of them otherwise)',
 })
 
@@ -81,7 +83,7 @@ function reportOf(work: () => Report): Report {
   }
 }
 
-export const configCommand = subcommands({
+export const configCommand = group({
   name: 'config',
   description: 'Show and check the configuration',
   cmds: { show, check },

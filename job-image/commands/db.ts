@@ -1,10 +1,11 @@
-import { command, flag, subcommands } from 'cmd-ts'
+import { command, flag } from 'cmd-ts'
 import type { IdSpace } from '../db/id-space.ts'
 import type { DatabaseStatus } from '../db/status.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action } from '../io.ts'
 import { plural } from '../words.ts'
 import { withDatabase } from './connection.ts'
+import { group } from './group.ts'
 import { configOption, databaseEnvOption, databaseUrlOption, jsonFlag } from './options.ts'
 import { pruneCommand } from './prune.ts'
 
@@ -108,7 +109,7 @@ function percentUsed({ used }: IdSpace): string {
   return `${(100 * used).toFixed(1)} %`
 }
 
-export const dbCommand = subcommands({
+export const dbCommand = group({
   name: 'db',
   description: 'Look after the database',
   cmds: { migrate: migrateCommand, status: statusCommand, 'widen-ids': widenIds, prune: pruneCommand },

@@ -7,10 +7,10 @@ import { positiveInteger } from './numbers.ts'
 /** A run as a command line names it: by its id, or the newest one. */
 export type RunChoice = number | 'latest'
 
-const id = positiveInteger('id')
+const id = positiveInteger('ID')
 
 export const runChoice: Type<string, RunChoice> = {
-  displayName: 'id',
+  displayName: 'ID|latest',
   description: 'Id of the run, or latest: the newest one of --env',
   async from(text) {
     if (text === 'latest') return text

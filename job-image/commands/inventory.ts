@@ -1,4 +1,4 @@
-import { command, flag, option, optional, positional, string, subcommands } from 'cmd-ts'
+import { command, flag, option, optional, positional, string } from 'cmd-ts'
 import type { ApplyOptions, SystemChange } from '../db/inventory.ts'
 import type { InventoryDatabaseOptions } from '../inventory/database.ts'
 import { write, writeJson } from '../io.ts'
@@ -7,11 +7,13 @@ import { tableWidth } from '../output/table-width.ts'
 import type { Column } from '../output/table.ts'
 import { withDatabase } from './connection.ts'
 import { requireEnvironment } from './environment.ts'
+import { group } from './group.ts'
 import { configOption, databaseUrlOption, formatArgs } from './options.ts'
+import { text } from './values.ts'
 
 const environmentOption = option({
   long: 'env',
-  type: optional(string),
+  type: optional(text('NAME')),
   description:
     'Environment whose database to use (default: the one that the file names), and of systems for which the file names none',
 })
@@ -20,7 +22,7 @@ const applyCommand = command({
   name: 'apply',
   description: 'Make systems and their evidence in the database what a file says',
   args: {
-    file: positional({ displayName: 'file', type: string, description: 'Inventory (YAML)' }),
+    file: positional({ displayName: 'FILE', type: string, description: 'Inventory (YAML)' }),
     dryRun: flag({ long: 'dry-run', description: 'Report what would change, and change nothing' }),
     prune: flag({ long: 'prune', description: 'Remove evidence of the listed systems that the file omits' }),
     move: flag({ long: 'move', description: 'Let systems change their environment' }),
@@ -51,7 +53,7 @@ const applyCommand = command({
     },
 })
 
-export const inventoryCommand = subcommands({
+export const inventoryCommand = group({
   name: 'inventory',
   description: 'Keep systems and evidence from a file, where no other program feeds the tables',
   cmds: { apply: applyCommand },

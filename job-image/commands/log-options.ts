@@ -1,8 +1,9 @@
-import { oneOf, option, optional } from 'cmd-ts'
+import { option, optional } from 'cmd-ts'
 import { LOG_LEVELS } from '../../logging/levels.ts'
 import type { LogLevel } from '../../logging/levels.ts'
 import { InputError } from '../errors.ts'
 import type { Io, Output } from '../io.ts'
+import { choice } from './values.ts'
 
 const FORMATS = ['auto', 'json', 'text'] as const
 type Format = (typeof FORMATS)[number]
@@ -11,12 +12,12 @@ type Format = (typeof FORMATS)[number]
 export const logArgs = {
   logLevel: option({
     long: 'log-level',
-    type: optional(oneOf(LOG_LEVELS)),
+    type: optional(choice(LOG_LEVELS)),
     description: 'The least that is told: debug, info, warn or error. Default: LOG_LEVEL, or info',
   }),
   logFormat: option({
     long: 'log-format',
-    type: optional(oneOf(FORMATS)),
+    type: optional(choice(FORMATS)),
     description: 'json: lines on stdout; text: for people, on stderr; auto. Default: LOG_FORMAT, or auto',
   }),
 }

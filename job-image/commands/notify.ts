@@ -1,4 +1,4 @@
-import { command, flag, oneOf, option, optional, positional, string, subcommands } from 'cmd-ts'
+import { command, flag, option, optional, positional, string } from 'cmd-ts'
 import type { Config } from '../config/config.ts'
 import { EXIT, InputError, asError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
@@ -10,8 +10,10 @@ import { tableWidth } from '../output/table-width.ts'
 import type { Column } from '../output/table.ts'
 import { targets, withDatabase } from './connection.ts'
 import { withDatabases } from './databases.ts'
+import { group } from './group.ts'
 import { positiveInteger } from './numbers.ts'
 import { anyEnvOption, configOption, databaseUrlOption, formatArgs } from './reading-options.ts'
+import { choice, text } from './values.ts'
 
 const where = { config: configOption, env: anyEnvOption, databaseUrl: databaseUrlOption }
 
@@ -20,7 +22,7 @@ const testCommand = command({
   description: 'Send a test notice to each sink now, or to one; exit 1 if any did not take it',
   args: {
     name: positional({
-      displayName: 'name',
+      displayName: 'NAME',
       type: optional(string),
       description: 'Only this sink of the configuration',
     }),
@@ -76,13 +78,13 @@ const listCommand = command({
     ...where,
     state: option({
       long: 'state',
-      type: optional(oneOf(['pending', 'sent', 'failed', 'cancelled'])),
+      type: optional(choice(['pending', 'sent', 'failed', 'cancelled'])),
       description: 'Only these: pending, sent, failed (given up) or cancelled (a retry opened the run again)',
     }),
-    sink: option({ long: 'sink', type: optional(string), description: 'Only those for this sink' }),
+    sink: option({ long: 'sink', type: optional(text('NAME')), description: 'Only those for this sink' }),
     limit: option({
       long: 'limit',
-      type: positiveInteger('count'),
+      type: positiveInteger('COUNT'),
       defaultValue: () => 20,
       defaultValueIsSerializable: true,
       description: 'How many at most, of each database',
@@ -116,7 +118,7 @@ const listCommand = command({
 })
 
 /** `rapidrmf notify` */
-export const notifyCommand = subcommands({
+export const notifyCommand = group({
   name: 'notify',
   description: 'Try, send and list the notices about the ends of runs',
   cmds: { test: testCommand, flush: flushCommand, list: listCommand },

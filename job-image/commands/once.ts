@@ -1,4 +1,4 @@
-import { command, oneOf, option, optional, string } from 'cmd-ts'
+import { command, option, optional } from 'cmd-ts'
 import { constants, open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import type { RunSummary } from '../../crds/run-summary.ts'
@@ -20,39 +20,40 @@ import type { SelectionOptions } from './run-options.ts'
 import type { RunReport } from './run-report.ts'
 import { openTracing } from '../tracing/open.ts'
 import type { Tracing } from '../tracing/tracing.ts'
+import { choice, text } from './values.ts'
 
 const runKeyOption = option({
   long: 'run-key',
   env: 'RUN_KEY',
-  type: optional(string),
+  type: optional(text('KEY')),
   description:
     'Identity of the run: the same key again resumes it, or prints its summary when it succeeded. Default: random',
 })
 const summaryFileOption = option({
   long: 'summary-file',
-  type: optional(string),
+  type: optional(text('FILE')),
   description: 'Write the summary (JSON of at most 4 KiB) to this file, also after a failure',
 })
 const failOnOption = option({
   long: 'fail-on',
-  type: optional(oneOf(['findings'])),
+  type: optional(choice(['findings'])),
   description: 'Exit 3 unless everything passed',
 })
 const scheduleUidOption = option({
   long: 'schedule-uid',
   env: 'SCHEDULE_UID',
-  type: optional(string),
+  type: optional(text('UID')),
   description: 'Identity of the schedule that the run belongs to: it has at most one running run',
 })
 const scheduleOption = option({
   long: 'schedule',
   env: 'SCHEDULE_NAME',
-  type: optional(string),
+  type: optional(text('NAME')),
   description: "The schedule's name, for people",
 })
 const slotOption = option({
   long: 'slot',
-  type: optional(string),
+  type: optional(text('TIME')),
   description: 'Nominal time of the run (ISO-8601): a schedule runs each slot once. Needs --schedule-uid',
 })
 

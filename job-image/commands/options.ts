@@ -1,5 +1,6 @@
-import { flag, option, optional, string } from 'cmd-ts'
+import { flag, option, optional } from 'cmd-ts'
 import type { Type } from 'cmd-ts'
+import { text } from './values.ts'
 
 const DEFAULT_CONFIG = 'config.yaml'
 
@@ -8,7 +9,7 @@ export const configOption = option({
   long: 'config',
   env: 'RAPIDRMF_CONFIG',
   // An empty variable is none, as with the other variables.
-  type: { ...string, displayName: 'file', from: async (text: string) => text || DEFAULT_CONFIG },
+  type: { ...text('FILE'), from: async (path) => (path === '' ? DEFAULT_CONFIG : path) },
   defaultValue: () => DEFAULT_CONFIG,
   defaultValueIsSerializable: true,
   description: 'Configuration file (YAML)',
@@ -16,7 +17,7 @@ export const configOption = option({
 
 export const envOption = option({
   long: 'env',
-  type: string,
+  type: text('NAME'),
   defaultValue: () => 'production',
   defaultValueIsSerializable: true,
   description: 'Environment: a key of `environments` in the configuration',
@@ -25,14 +26,14 @@ export const envOption = option({
 /** The option of commands that work on a whole database, which an environment only helps to find. */
 export const databaseEnvOption = option({
   long: 'env',
-  type: optional(string),
+  type: optional(text('NAME')),
   description: 'The environment whose database to use. Default: production, where no URL is given',
 })
 
 /** `DATABASE_URL` is read with the configuration, so that the flag, the variable and the file have one order. */
 export const databaseUrlOption = option({
   long: 'database-url',
-  type: optional(string),
+  type: optional(text('URL')),
   description: "Overrides DATABASE_URL, which overrides the environment's database_url",
 })
 

@@ -35,7 +35,7 @@ export function parseAge(text: string): Age {
   return { interval: `${Number(digits)} ${unit.word}`, short: hours < 24 }
 }
 
-const ageType: Type<string, Age> = { displayName: 'age', from: async (text) => parseAge(text) }
+const ageType: Type<string, Age> = { displayName: 'AGE', from: async (text) => parseAge(text) }
 
 /** `rapidrmf db prune` */
 export const pruneCommand = command({
@@ -55,7 +55,7 @@ export const pruneCommand = command({
     yes: flag({ long: 'yes', description: 'Allow an age of less than a day' }),
     batchSize: option({
       long: 'batch-size',
-      type: positiveInteger('rows', 1_000_000),
+      type: positiveInteger('ROWS', 1_000_000),
       defaultValue: () => 10_000,
       defaultValueIsSerializable: true,
       description: 'Results per transaction, about',

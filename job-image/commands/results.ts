@@ -1,4 +1,4 @@
-import { command, flag, oneOf, option, optional, string } from 'cmd-ts'
+import { command, flag, option, optional } from 'cmd-ts'
 import type { ControlName } from '../db/control-names.ts'
 import type { ResultFilter } from '../db/result-reads.ts'
 import { InputError, InterruptedError } from '../errors.ts'
@@ -13,6 +13,7 @@ import { findRun, runChoice } from './find-run.ts'
 import type { FoundRun, RunChoice } from './find-run.ts'
 import { positiveInteger } from './numbers.ts'
 import { anyEnvOption, configOption, databaseUrlOption, formatArgs } from './reading-options.ts'
+import { choice, text } from './values.ts'
 
 const STATUSES = ['pass', 'fail', 'insufficient_evidence', 'unknown'] as const satisfies Status[]
 
@@ -43,22 +44,22 @@ export const resultsCommand = command({
     }),
     system: option({
       long: 'system',
-      type: optional(string),
+      type: optional(text('NAME')),
       description: 'Only this system; * and ? match any characters and any one',
     }),
     control: option({
       long: 'control',
-      type: optional(string),
+      type: optional(text('ID')),
       description: 'Only this control, in any spelling; * and ? as above, as in AC-*',
     }),
     status: option({
       long: 'status',
-      type: optional(oneOf(STATUSES)),
+      type: optional(choice(STATUSES)),
       description: `Only results with this status: ${STATUSES.join(', ')}`,
     }),
     limit: option({
       long: 'limit',
-      type: optional(positiveInteger('count')),
+      type: optional(positiveInteger('COUNT')),
       description: 'How many results at most',
     }),
     ...formatArgs,

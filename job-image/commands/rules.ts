@@ -1,14 +1,4 @@
-import {
-  array,
-  command,
-  multioption,
-  option,
-  optional,
-  positional,
-  restPositionals,
-  string,
-  subcommands,
-} from 'cmd-ts'
+import { array, command, multioption, option, optional, positional, restPositionals, string } from 'cmd-ts'
 import { resolve } from 'node:path'
 import { EXIT, InputError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
@@ -18,11 +8,13 @@ import type { Column } from '../output/table.ts'
 import type { Explanation } from '../rules/explain.ts'
 import type { ListedRule } from '../rules/list.ts'
 import type { RulePack, RuleSet } from '../rules/rule-set.ts'
+import { group } from './group.ts'
 import { configOption, formatArgs, jsonFlag } from './options.ts'
+import { text } from './values.ts'
 
 const rulesOption = multioption({
   long: 'rules',
-  type: array(string),
+  type: array(text('FILE')),
   description: 'Rule pack (YAML) to merge over those of the configuration; repeatable, later ones win',
 })
 
@@ -59,10 +51,10 @@ const explain = command({
   name: 'explain',
   description: 'Say which rule a control takes, and what it needs',
   args: {
-    control: positional({ displayName: 'control', type: string, description: 'Such as AC-2 or AC-2(1)' }),
+    control: positional({ displayName: 'CONTROL', type: string, description: 'Such as AC-2 or AC-2(1)' }),
     framework: option({
       long: 'framework',
-      type: optional(string),
+      type: optional(text('NAME')),
       description: 'The framework of the control (default: the first of the packs that has a rule for it)',
     }),
     ...packOptions,
@@ -95,7 +87,7 @@ const lint = command({
   name: 'lint',
   description: 'Check rule packs, together and over the built-in one',
   args: {
-    files: restPositionals({ displayName: 'file', type: string, description: 'Rule pack (YAML)' }),
+    files: restPositionals({ displayName: 'FILE', type: string, description: 'Rule pack (YAML)' }),
     json: jsonFlag,
   },
   examples: [
@@ -121,7 +113,7 @@ const lint = command({
     },
 })
 
-export const rulesCommand = subcommands({
+export const rulesCommand = group({
   name: 'rules',
   description: 'Show, explain and check the rules that decide',
   cmds: { list, explain, lint },

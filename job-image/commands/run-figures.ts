@@ -1,4 +1,4 @@
-import { command, oneOf, option, optional, positional } from 'cmd-ts'
+import { command, option, optional, positional } from 'cmd-ts'
 import type { Client } from 'pg'
 import type { JobRun } from '../db/job-runs.ts'
 import { write, writeJson } from '../io.ts'
@@ -12,18 +12,19 @@ import { findRun, runChoice } from './find-run.ts'
 import type { RunChoice } from './find-run.ts'
 import { positiveInteger } from './numbers.ts'
 import { anyEnvOption, configOption, databaseUrlOption, formatArgs } from './reading-options.ts'
+import { choice } from './values.ts'
 
 /** Rows of a table that a person reads; the JSON has them all. */
 const DEFAULT_LIMIT = 20
 
 const figuresArgs = {
-  id: positional({ displayName: 'id', type: runChoice }),
+  id: positional({ type: runChoice }),
   config: configOption,
   env: anyEnvOption,
   databaseUrl: databaseUrlOption,
   limit: option({
     long: 'limit',
-    type: optional(positiveInteger('count')),
+    type: optional(positiveInteger('COUNT')),
     description: `How many at most. Default: ${DEFAULT_LIMIT}, with --json all`,
   }),
   ...formatArgs,
@@ -32,7 +33,7 @@ const figuresArgs = {
 const sortOption = <Order extends string>(orders: readonly [Order, ...Order[]], description: string) =>
   option({
     long: 'sort',
-    type: oneOf(orders),
+    type: choice(orders),
     defaultValue: () => orders[0],
     defaultValueIsSerializable: true,
     description,

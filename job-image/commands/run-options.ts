@@ -1,25 +1,26 @@
-import { array, flag, multioption, option, optional, string } from 'cmd-ts'
+import { array, flag, multioption, option, optional } from 'cmd-ts'
 import type { Selection } from '../../crds/selection.ts'
 import type { IncrementalOptions } from '../config/incremental.ts'
 import { InputError } from '../errors.ts'
 import { MAX_CONCURRENCY } from '../run/request.ts'
 import { positiveInteger } from './numbers.ts'
+import { text } from './values.ts'
 
-const many = (long: string, displayName: string, description: string) =>
-  multioption({ long, type: { ...array(string), displayName }, description })
+const many = (long: string, displayName: Uppercase<string>, description: string) =>
+  multioption({ long, type: array(text(displayName)), description })
 
 /** What a run is restricted to; the same for all commands that start runs. Each may be repeated. */
 export const selectionArgs = {
-  system: many('system', 'names', 'Only these systems: names, or patterns with * and ?, separated by commas'),
-  excludeSystem: many('exclude-system', 'names', 'Not these systems'),
-  systemLabel: many('system-label', 'key=value', 'Only systems with this attribute'),
-  control: many('control', 'ids', 'Only these controls: ids such as AC-2(1), or patterns such as "AC-*"'),
-  excludeControl: many('exclude-control', 'ids', 'Not these controls'),
-  family: many('family', 'families', 'Only these families, in addition to those of --control'),
-  baseline: many('baseline', 'name', 'Of these controls, only members of the baseline, such as moderate'),
+  system: many('system', 'NAMES', 'Only these systems: names, or patterns with * and ?, separated by commas'),
+  excludeSystem: many('exclude-system', 'NAMES', 'Not these systems'),
+  systemLabel: many('system-label', 'KEY=VALUE', 'Only systems with this attribute'),
+  control: many('control', 'IDS', 'Only these controls: ids such as AC-2(1), or patterns such as "AC-*"'),
+  excludeControl: many('exclude-control', 'IDS', 'Not these controls'),
+  family: many('family', 'FAMILIES', 'Only these families, in addition to those of --control'),
+  baseline: many('baseline', 'NAME', 'Of these controls, only members of the baseline, such as moderate'),
   framework: many(
     'framework',
-    'name',
+    'NAME',
     'Of these controls, only those of this framework, such as nist-800-53-rev5',
   ),
   allowEmpty: flag({
@@ -104,7 +105,7 @@ export const incrementalArgs = {
   full: flag({ long: 'full', description: 'Decide everything, whatever the configuration says' }),
   fullEvery: option({
     long: 'full-every',
-    type: optional(string),
+    type: optional(text('AGE')),
     description:
       'With --incremental: decide everything once decisions are this old (90m, 24h, 7d). Default: 7d',
   }),
@@ -123,6 +124,6 @@ export function incrementalFrom(options: {
 export const concurrencyOption = option({
   long: 'concurrency',
   env: 'RAPIDRMF_CONCURRENCY',
-  type: optional(positiveInteger('count', MAX_CONCURRENCY)),
+  type: optional(positiveInteger('COUNT', MAX_CONCURRENCY)),
   description: 'Batches in flight in this process, each with a database session of its own. Default: 2',
 })

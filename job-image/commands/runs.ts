@@ -1,4 +1,4 @@
-import { command, oneOf, option, optional, positional, subcommands } from 'cmd-ts'
+import { command, option, optional, positional } from 'cmd-ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
@@ -7,9 +7,11 @@ import type { Column } from '../output/table.ts'
 import { withDatabases } from './databases.ts'
 import type { WhereOptions } from './databases.ts'
 import { findRun, newestRuns, runChoice } from './find-run.ts'
+import { group } from './group.ts'
 import { positiveInteger } from './numbers.ts'
 import { anyEnvOption, configOption, databaseUrlOption, formatArgs } from './reading-options.ts'
 import { controlsCommand, systemsCommand } from './run-figures.ts'
+import { choice } from './values.ts'
 
 const DEFAULT_LIMIT = 20
 
@@ -19,12 +21,12 @@ const listArgs = {
   databaseUrl: databaseUrlOption,
   status: option({
     long: 'status',
-    type: optional(oneOf(['running', 'success', 'failed'])),
+    type: optional(choice(['running', 'success', 'failed'])),
     description: 'Only runs with this status: running, success or failed',
   }),
   limit: option({
     long: 'limit',
-    type: positiveInteger('count'),
+    type: positiveInteger('COUNT'),
     defaultValue: () => DEFAULT_LIMIT,
     defaultValueIsSerializable: true,
     description: 'How many runs at most, the newest first',
@@ -59,7 +61,7 @@ const showCommand = command({
   name: 'show',
   description: 'Show one run: its verdict, digests, counts, attempts and systems',
   args: {
-    id: positional({ displayName: 'id', type: runChoice }),
+    id: positional({ type: runChoice }),
     config: configOption,
     env: anyEnvOption,
     databaseUrl: databaseUrlOption,
@@ -92,7 +94,7 @@ const showCommand = command({
 })
 
 /** `rapidrmf runs` */
-export const runsGroup = subcommands({
+export const runsGroup = group({
   name: 'runs',
   description: 'List the runs, or show one and its figures',
   cmds: {

@@ -1,9 +1,9 @@
-import { subcommands } from 'cmd-ts'
+import { group } from './group.ts'
 import { onceCommand } from './once.ts'
 import { runsCommand } from './runs.ts'
 import { startCommand } from './start.ts'
 
-export const schedulerCommand = subcommands({
+export const schedulerCommand = group({
   name: 'scheduler',
   description: 'Run validations, now or by a schedule, and list the runs',
   cmds: { start: startCommand, once: onceCommand, runs: runsCommand },

@@ -1,12 +1,14 @@
-import { command, option, optional, positional, string, subcommands } from 'cmd-ts'
+import { command, option, optional, positional, string } from 'cmd-ts'
 import { InputError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action } from '../io.ts'
 import { tableWidth } from '../output/table-width.ts'
 import type { Column } from '../output/table.ts'
 import type { PreviewedRun } from '../schedules/preview.ts'
+import { group } from './group.ts'
 import { positiveInteger } from './numbers.ts'
 import { formatArgs } from './options.ts'
+import { text } from './values.ts'
 
 const MAX_COUNT = 1000
 
@@ -21,19 +23,19 @@ const preview = command({
     }),
     timezone: option({
       long: 'timezone',
-      type: string,
+      type: text('ZONE'),
       defaultValue: () => 'Etc/UTC',
       defaultValueIsSerializable: true,
       description: 'Time zone of the schedule (IANA name)',
     }),
     from: option({
       long: 'from',
-      type: optional(string),
+      type: optional(text('TIME')),
       description: 'Runs after this time (ISO-8601; UTC unless it says otherwise). Default: now',
     }),
     count: option({
       long: 'count',
-      type: positiveInteger('count', MAX_COUNT),
+      type: positiveInteger('COUNT', MAX_COUNT),
       defaultValue: () => 5,
       defaultValueIsSerializable: true,
       description: 'How many runs',
@@ -67,7 +69,7 @@ const preview = command({
     },
 })
 
-export const schedulesCommand = subcommands({
+export const schedulesCommand = group({
   name: 'schedules',
   description: 'Show what a schedule means',
   cmds: { preview },

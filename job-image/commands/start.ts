@@ -1,4 +1,4 @@
-import { command, number, option, optional, string } from 'cmd-ts'
+import { command, number, option, optional } from 'cmd-ts'
 import type { Logger } from '../../logging/logger.ts'
 import { InputError, asError } from '../errors.ts'
 import { runAction } from '../io.ts'
@@ -17,24 +17,25 @@ import {
   selectionArgs,
   selectionFrom,
 } from './run-options.ts'
+import { text } from './values.ts'
 
 const cronOption = option({
   long: 'cron',
-  type: string,
+  type: text('CRON'),
   defaultValue: () => '0 2 * * *',
   defaultValueIsSerializable: true,
   description: 'When to run: minute hour day-of-month month day-of-week, as a Kubernetes CronJob reads them',
 })
 const timezoneOption = option({
   long: 'timezone',
-  type: string,
+  type: text('ZONE'),
   defaultValue: () => 'Etc/UTC',
   defaultValueIsSerializable: true,
   description: 'Time zone of the schedule (IANA name)',
 })
 const deadlineOption = option({
   long: 'starting-deadline',
-  type: number,
+  type: { ...number, displayName: 'SECONDS' },
   defaultValue: () => 300,
   defaultValueIsSerializable: true,
   description: 'How late, in seconds, a slot may still be run; later ones are skipped with a message',
@@ -42,7 +43,7 @@ const deadlineOption = option({
 
 const scheduleOption = option({
   long: 'schedule',
-  type: optional(string),
+  type: optional(text('NAME')),
   description:
     'Name of the schedule: all instances of one schedule together run each slot once. ' +
     'Default: environment, cron, time zone and selection distinguish schedules',

@@ -1,4 +1,4 @@
-import { command, flag, option, optional, restPositionals, string, subcommands } from 'cmd-ts'
+import { command, flag, option, optional, restPositionals, string } from 'cmd-ts'
 import type { ListedSystem } from '../db/system-list.ts'
 import type { RemovedSystem } from '../db/system-removal.ts'
 import { EXIT, InputError } from '../errors.ts'
@@ -11,8 +11,10 @@ import { withDatabase } from './connection.ts'
 import type { DatabaseOptions } from './connection.ts'
 import { withDatabases } from './databases.ts'
 import type { WhereOptions } from './databases.ts'
+import { group } from './group.ts'
 import { configOption, databaseEnvOption, databaseUrlOption, formatArgs } from './options.ts'
 import { anyEnvOption } from './reading-options.ts'
+import { text } from './values.ts'
 
 const listCommand = command({
   name: 'list',
@@ -23,7 +25,7 @@ const listCommand = command({
     databaseUrl: databaseUrlOption,
     system: option({
       long: 'system',
-      type: optional(string),
+      type: optional(text('NAME')),
       description: 'Only this system; * and ? match any characters and any one',
     }),
     ...formatArgs,
@@ -94,7 +96,7 @@ const removeCommand = command({
     'Remove systems with their evidence and, with --results, their results. Runs keep their counts. Rows of other programs that refer to a system are never removed: they are listed, and nothing is done',
   args: {
     names: restPositionals({
-      displayName: 'name',
+      displayName: 'NAME',
       type: string,
       description: 'Names of systems; with --env also patterns with * and ?',
     }),
@@ -178,7 +180,7 @@ async function table<Row>(
 }
 
 /** `rapidrmf systems` */
-export const systemsGroup = subcommands({
+export const systemsGroup = group({
   name: 'systems',
   description: 'List the systems, or remove some',
   cmds: { list: listCommand, remove: removeCommand },

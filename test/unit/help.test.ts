@@ -1,26 +1,8 @@
 import { describe, expect, test } from 'vitest'
+import { helpOfEveryCommand } from '../support/help.ts'
 import { runArgv } from '../support/run-command.ts'
 
-type Help = { readonly argv: readonly string[]; readonly text: string }
-
-/** cmd-ts: `- name - description`, where a group lists its subcommands. */
-const SUBCOMMAND = /^- (\S+) - (\S.*)$/gm
-
-/** Every command of the program, as its own help tells of it. */
-async function commandsUnder(argv: readonly string[]): Promise<Help[]> {
-  const { code, out, err } = await runArgv([...argv, '--help'], { cwd: import.meta.dirname })
-  expect({ argv, code, err }).toEqual({ argv, code: 0, err: '' })
-  const text = out.replaceAll(ESCAPES, '')
-  if (!text.includes('where <subcommand> can be one of:')) return [{ argv, text }]
-  const names = [...text.matchAll(SUBCOMMAND)].map(([, name = '']) => name)
-  expect(names).not.toEqual([])
-  return (await Promise.all(names.map((name) => commandsUnder([...argv, name])))).flat()
-}
-
-// oxlint-disable-next-line no-control-regex -- a terminal's colours begin so
-const ESCAPES = /\u001B\[[0-9;]*m/g
-
-const commands = await commandsUnder([])
+const commands = await helpOfEveryCommand()
 
 test('the walk finds the commands', () => {
   expect(commands.map(({ argv }) => argv.join(' '))).toEqual(
@@ -43,7 +25,7 @@ describe.each(commands)('rapidrmf $argv --help', ({ argv, text }) => {
     const lines = (text.split('EXAMPLES:\n')[1] ?? '').split('\n').filter((line) => line.trim() !== '')
     const commandLines = lines.filter((line) => line.includes('rapidrmf '))
     expect(commandLines).not.toEqual([])
-    for (const line of commandLines) expect(line).toMatch(/^\s*\$? ?rapidrmf /)
+    for (const line of commandLines) expect(line).toMatch(/^\s*\$ (rapidrmf |source <\(rapidrmf )/)
     expect(commandLines.some((line) => line.includes(`rapidrmf ${argv.join(' ')}`))).toBe(true)
   })
 
