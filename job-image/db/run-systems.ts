@@ -1,7 +1,9 @@
 import type { Client } from 'pg'
 import type { RunCounts } from '../../crds/run-summary.ts'
+import { formatTimestamp } from '../time.ts'
+import type { Micros } from '../time.ts'
 import type { EvidenceRow } from '../validation/model.ts'
-import { EVIDENCE_COLUMNS, toEvidence } from './evidence.ts'
+import { EVIDENCE_COLUMNS, decisiveEvidence, toEvidence, typesParameter } from './evidence.ts'
 import type { EvidenceTuple } from './evidence.ts'
 import { droppedRows } from './dropped-rows.ts'
 import { inputDigest } from './input-digest.ts'
@@ -11,8 +13,9 @@ import type { RunRef } from './run-ref.ts'
 /** A system that this transaction has locked in the run's queue, with all that is needed to decide it. */
 export type ClaimedSystem = {
   readonly systemId: number
+  /** What `decisiveEvidence` leaves of it. */
   readonly evidence: readonly EvidenceRow[]
-  /** Of the plan and this very evidence; hexadecimal. */
+  /** Of the plan and all evidence of the system; hexadecimal. */
   readonly inputDigest: string
   /** Why the system cannot be decided, if it cannot. */
   readonly problem?: string
@@ -38,22 +41,38 @@ const CLAIM = `
     FROM claimed c
     LEFT JOIN systems s ON s.id = c.system_id
    CROSS JOIN LATERAL (SELECT ${inputDigest('$6::bytea', 'c.system_id')} AS digest OFFSET 0) d
-    LEFT JOIN LATERAL (SELECT ${EVIDENCE_COLUMNS} FROM evidence e WHERE e.system_id = c.system_id OFFSET 0) e ON true
+    LEFT JOIN LATERAL (${decisiveEvidence('c.system_id', '$7::bytea[]', '$8::timestamp')}) e ON true
    ORDER BY c.system_id, e.id`
 
+export type ClaimRequest = {
+  readonly run: RunRef
+  /** Its `types` are those that some rule asks for. */
+  readonly plan: { readonly types: readonly string[] }
+  readonly planDigest: Buffer
+  /** The moment at which evidence must be valid. */
+  readonly referenceTime: Micros
+}
+
 /**
- * Locks up to `limit` pending systems (only those in `only`, if given) until the transaction ends, and reads their
- * evidence, with its digest under the plan's. Systems that another worker has locked are passed over. Undefined: nothing to claim.
+ * Locks up to `limit` pending systems (only those in `only`, if given) until the transaction ends, and reads the evidence
+ * that decides them, with the digest of all of it under the plan's. Systems that another worker has locked are passed over. Undefined: nothing to claim.
  */
 export async function claimSystems(
   client: Client,
-  { run, planDigest }: { readonly run: RunRef; readonly planDigest: Buffer },
+  { run, plan, planDigest, referenceTime }: ClaimRequest,
   limit: number,
   only: readonly number[] | null,
 ): Promise<Claim | undefined> {
   const { rows } = await client.query<ClaimTuple>({
     text: CLAIM,
-    values: [...runParameters(run), limit, only, planDigest],
+    values: [
+      ...runParameters(run),
+      limit,
+      only,
+      planDigest,
+      typesParameter(plan.types),
+      formatTimestamp(referenceTime),
+    ],
     rowMode: 'array',
   })
   const [first] = rows

@@ -38,10 +38,13 @@ export function isValid({ expiresAt }: EvidenceRow, referenceTime: Micros): bool
   return expiresAt === null || expiresAt > referenceTime
 }
 
-/** Collected later; between rows of one moment the lower key, then the lower id: one answer for any order of rows. */
+/**
+ * Collected later; between rows of one moment the lower key, then the lower id: one answer for any order of rows. Keys
+ * compare as UTF-8, by code point, as `decisiveEvidence` has the database compare them.
+ */
 function isNewer(row: EvidenceRow, other: EvidenceRow): boolean {
   if (row.collectedAt !== other.collectedAt) return row.collectedAt > other.collectedAt
-  if (row.key !== other.key) return row.key < other.key
+  if (row.key !== other.key) return Buffer.compare(Buffer.from(row.key), Buffer.from(other.key)) < 0
   return row.id < other.id
 }
 

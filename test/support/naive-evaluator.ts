@@ -159,8 +159,15 @@ function newest({ evidence, referenceTime }: World, type: string): EvidenceRow |
     .filter(({ expiresAt }) => expiresAt === null || expiresAt > referenceTime)
   const latest = Math.max(...valid.map(({ collectedAt }) => collectedAt))
   const ofThatMoment = valid.filter(({ collectedAt }) => collectedAt === latest)
-  const firstKey = ofThatMoment.map(({ key }) => key).sort()[0]
+  const firstKey = ofThatMoment.map(({ key }) => key).sort(byCodePoint)[0]
   return ofThatMoment.find(({ key }) => key === firstKey)
+}
+
+function byCodePoint(a: string, b: string): number {
+  const points = Array.from(a, (each) => each.codePointAt(0)!)
+  const others = Array.from(b, (each) => each.codePointAt(0)!)
+  const index = points.findIndex((point, at) => point !== others[at])
+  return index < 0 ? points.length - others.length : points[index]! - (others[index] ?? -1)
 }
 
 function unknown(attributes: Record<string, unknown>): NaiveDecision {

@@ -112,16 +112,23 @@ function withoutProblem(row: ControlRow): ControlRow {
 
 const nearby = fc.integer({ min: -3, max: 3 }).map((offset) => REFERENCE_TIME + offset)
 
-export const evidenceRows: fc.Arbitrary<EvidenceRow[]> = fc.uniqueArray(
-  fc.record({
-    id: fc.nat(1000),
-    type: fc.constantFrom(...TYPES, 'type-of-no-rule'),
-    key: fc.constantFrom('a.json', 'b.json', 'c.json'),
-    collectedAt: fc.oneof(nearby, fc.constantFrom(-Infinity, Infinity)),
-    expiresAt: fc.oneof(nearby, fc.constantFrom(null, null, -Infinity, Infinity)),
-  }),
-  { maxLength: 14, selector: ({ id }) => id },
-)
+/** Two of the keys have another order by UTF-16 than by code point. */
+const KEYS = ['a.json', 'b.json', 'c.json', 'B.json', '\u{ff01}.json', '\u{1f600}.json']
+
+/** Up to `maxLength` rows of one system. */
+export const evidenceHistories = (maxLength: number): fc.Arbitrary<EvidenceRow[]> =>
+  fc.uniqueArray(
+    fc.record({
+      id: fc.nat(1000),
+      type: fc.constantFrom(...TYPES, 'type-of-no-rule'),
+      key: fc.constantFrom(...KEYS),
+      collectedAt: fc.oneof(nearby, fc.constantFrom(-Infinity, Infinity)),
+      expiresAt: fc.oneof(nearby, fc.constantFrom(null, null, -Infinity, Infinity)),
+    }),
+    { maxLength, selector: ({ id }) => id },
+  )
+
+export const evidenceRows = evidenceHistories(14)
 
 export const worlds: fc.Arbitrary<World & { rules: RuleSet }> = fc.record({
   rules: ruleSets,

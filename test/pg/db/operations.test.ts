@@ -35,7 +35,7 @@ import {
   runTotals,
   settleSystems,
 } from '../../../job-image/db/run-systems.ts'
-import type { SystemOutcome } from '../../../job-image/db/run-systems.ts'
+import type { ClaimRequest, SystemOutcome } from '../../../job-image/db/run-systems.ts'
 import { closeAbandonedRun, leaveRun } from '../../../job-image/run/close.ts'
 import { createDatabase } from '../../support/database.ts'
 import { seedWorld } from '../../support/world.ts'
@@ -71,6 +71,13 @@ async function plannedRun(): Promise<JobRun> {
   await markPlanned(client, run, NOTHING_FOUND)
   return run
 }
+
+const claimOf = (run: RunRef): ClaimRequest => ({
+  run,
+  plan: { types: [] },
+  planDigest: Buffer.alloc(32),
+  referenceTime: 0,
+})
 
 const done = (systemId: number): SystemOutcome => ({
   systemId,
@@ -208,7 +215,7 @@ it('nothing that is done to a run reaches another one with its number', async ()
   })
   const before = await everything()
   for (const lost of lostRuns(run)) {
-    expect(await claimSystems(client, { run: lost, planDigest: Buffer.alloc(32) }, 2, null)).toBeUndefined()
+    expect(await claimSystems(client, claimOf(lost), 2, null)).toBeUndefined()
     expect(await claimableSystems(client, lost, 2)).toEqual([])
     expect(await settleSystems(client, lost, systems.map(done))).toBe(false)
     expect(await runTotals(client, lost)).toMatchObject({ systems: 0 })
@@ -267,7 +274,7 @@ describe('settling a batch', () => {
 it('a claim passes over what a peer has claimed, without waiting', async () => {
   const run = await plannedRun()
   const claim = async (session: Client): Promise<number[]> => {
-    const claimed = await claimSystems(session, { run, planDigest: Buffer.alloc(32) }, 2, null)
+    const claimed = await claimSystems(session, claimOf(run), 2, null)
     return claimed?.systems.map(({ systemId }) => systemId) ?? []
   }
   await peer.query(`SET lock_timeout TO '1s'`)

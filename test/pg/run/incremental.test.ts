@@ -222,10 +222,10 @@ describe('an incremental run', () => {
 
   it('evidence that expires between two runs is seen although no row has changed', async () => {
     await client.query(`DELETE FROM evidence WHERE system_id = $1 AND evidence_type = 'audit-log'`, [at(0)])
-    await addEvidence(at(0), 'audit-log', '700 ms')
+    await addEvidence(at(0), 'audit-log', '4 s')
     const first = await incremental()
     expect(await incremental()).toMatchObject({ carried: SYSTEMS })
-    await sleep(800)
+    await sleep(4_100)
     const third = await incremental()
     expect(third.carried).toBe(SYSTEMS - 1)
     await expectAsFull(third)
@@ -233,9 +233,9 @@ describe('an incremental run', () => {
   })
 
   it('evidence from the future changes its words when its time has come', async () => {
-    await addEvidence(at(3), 'audit-log', null, '600 ms')
+    await addEvidence(at(3), 'audit-log', null, '3 s')
     await incremental()
-    await sleep(700)
+    await sleep(3_100)
     const second = await incremental()
     expect(second.carried).toBe(SYSTEMS - 1)
     await expectAsFull(second)
