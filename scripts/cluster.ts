@@ -3,9 +3,9 @@ import { command, flag, option, string } from 'cmd-ts'
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-import { CONTROL_PLANE, findBinaries } from '../test/cluster/binaries.ts'
-import { connect } from '../test/cluster/client.ts'
-import { startCluster } from '../test/cluster/cluster.ts'
+import { CONTROL_PLANE, findBinaries } from './control-plane/binaries.ts'
+import { connect } from './control-plane/client.ts'
+import { startCluster } from './control-plane/cluster.ts'
 import { readCommandLine } from './command-line.ts'
 
 const parser = command({

@@ -1,7 +1,7 @@
 import type { TestProject } from 'vitest/node'
-import { findDebianProgram, LUA, PROMTOOL } from './debian-program.ts'
-import type { Program } from './debian-program.ts'
-import { findHelm } from './helm.ts'
+import { findDebianProgram, LUA, PROMTOOL } from '../../scripts/programs/debian-program.ts'
+import type { Program } from '../../scripts/programs/debian-program.ts'
+import { findHelm } from '../../scripts/programs/helm.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {

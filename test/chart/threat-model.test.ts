@@ -6,7 +6,7 @@ import type { ValidationScheduleSpecInput } from '../../crds/validation-schedule
 import { RESOURCES } from '../../operator/kube/object.ts'
 import { cronJob } from '../../operator/plan/cron-job/cron-job.ts'
 import { podTemplate } from '../../operator/plan/cron-job/pod.ts'
-import { installCrd } from '../cluster/crd.ts'
+import { installCrd } from '../../scripts/control-plane/crd.ts'
 import { describeWithCluster, useNamespace } from '../cluster/namespace.ts'
 import { startOperator } from '../cluster/run-operator.ts'
 import { schedulesIn } from '../cluster/schedules.ts'

@@ -1,11 +1,11 @@
 import type { TestProject } from 'vitest/node'
-import type { ClusterAccess } from './access.ts'
-import { auditedRequests } from './audit-log.ts'
-import { CONTROL_PLANE, findBinaries } from './binaries.ts'
-import { connect } from './client.ts'
-import { startCluster } from './cluster.ts'
-import { installCrd } from './crd.ts'
-import { judgeRole } from './operator-role.ts'
+import type { ClusterAccess } from '../../scripts/control-plane/access.ts'
+import { auditedRequests } from '../../scripts/control-plane/audit-log.ts'
+import { CONTROL_PLANE, findBinaries } from '../../scripts/control-plane/binaries.ts'
+import { connect } from '../../scripts/control-plane/client.ts'
+import { startCluster } from '../../scripts/control-plane/cluster.ts'
+import { installCrd } from '../../scripts/control-plane/crd.ts'
+import { judgeRole } from '../../scripts/control-plane/operator-role.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {

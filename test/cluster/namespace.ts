@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, describe, inject } from 'vitest'
-import { createNamespace, kubeconfig } from './access.ts'
-import type { ClusterAccess } from './access.ts'
-import { connect } from './client.ts'
-import type { Client } from './client.ts'
+import { createNamespace, kubeconfig } from '../../scripts/control-plane/access.ts'
+import type { ClusterAccess } from '../../scripts/control-plane/access.ts'
+import { connect } from '../../scripts/control-plane/client.ts'
+import type { Client } from '../../scripts/control-plane/client.ts'
 import { playKubelet } from './play-kubelet.ts'
 import type { Kubelet } from './play-kubelet.ts'
 

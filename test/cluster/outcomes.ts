@@ -1,8 +1,8 @@
 // What became of the operator's writes, by the API server's own record.
 import type { KubeClient } from '../../operator/kube/client.ts'
 import { RESOURCES } from '../../operator/kube/object.ts'
-import { OPERATOR } from './access.ts'
-import { auditedWrites } from './audit-log.ts'
+import { OPERATOR } from '../../scripts/control-plane/access.ts'
+import { auditedWrites } from '../../scripts/control-plane/audit-log.ts'
 import type { TestNamespace } from './namespace.ts'
 
 export type Outcomes = {

@@ -9,9 +9,9 @@ import type {
   V1Pod,
   V1PodStatus,
 } from '@kubernetes/client-node'
-import { hasCode } from './client.ts'
-import type { Client } from './client.ts'
-import { until } from './until.ts'
+import { hasCode } from '../../scripts/control-plane/client.ts'
+import type { Client } from '../../scripts/control-plane/client.ts'
+import { until } from '../../scripts/control-plane/until.ts'
 
 export type Ending = {
   readonly exitCode: number

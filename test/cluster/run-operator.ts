@@ -10,9 +10,9 @@ import type { Clock } from '../../operator/clock/clock.ts'
 import { readConfig } from '../../operator/config.ts'
 import { loadConfig } from '../../operator/kube/connection.ts'
 import { runOperator } from '../../operator/operator.ts'
-import { kubeconfig, operatorKubeconfig } from './access.ts'
-import type { ClusterAccess, User } from './access.ts'
-import { freePorts } from './ports.ts'
+import { kubeconfig, operatorKubeconfig } from '../../scripts/control-plane/access.ts'
+import type { ClusterAccess, User } from '../../scripts/control-plane/access.ts'
+import { freePorts } from '../../scripts/control-plane/ports.ts'
 
 export const IMAGE = 'registry.example/rapidrmf:test'
 

@@ -8,13 +8,13 @@ import { RESOURCES } from '../../operator/kube/object.ts'
 import type { KubeObject, Resource } from '../../operator/kube/object.ts'
 import { childName } from '../../operator/plan/cron-job/names.ts'
 import { ALL_PASS } from '../support/all-pass.ts'
-import { kubeconfig, OPERATOR } from './access.ts'
-import { auditedWrites } from './audit-log.ts'
-import type { AuditedWrite } from './audit-log.ts'
+import { kubeconfig, OPERATOR } from '../../scripts/control-plane/access.ts'
+import { auditedWrites } from '../../scripts/control-plane/audit-log.ts'
+import type { AuditedWrite } from '../../scripts/control-plane/audit-log.ts'
 import { kubeClient } from './kube-client.ts'
 import type { TestNamespace } from './namespace.ts'
-import { until } from './until.ts'
-import type { UntilOptions } from './until.ts'
+import { until } from '../../scripts/control-plane/until.ts'
+import type { UntilOptions } from '../../scripts/control-plane/until.ts'
 
 export type Schedule = KubeObject & {
   readonly spec: Record<string, unknown>

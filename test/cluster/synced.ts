@@ -1,5 +1,5 @@
 import type { Reflector } from '../../operator/kube/reflector.ts'
-import { until } from './until.ts'
+import { until } from '../../scripts/control-plane/until.ts'
 
 /** Waits until each of them has listed its objects. */
 export async function synced({

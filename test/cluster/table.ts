@@ -1,5 +1,5 @@
 import { Agent, fetch } from 'undici'
-import type { ClusterAccess } from './access.ts'
+import type { ClusterAccess } from '../../scripts/control-plane/access.ts'
 
 /** What `kubectl get` prints: it asks the API server for a table, and shows the columns of priority 0. */
 export type Table = { readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }

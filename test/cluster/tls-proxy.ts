@@ -5,8 +5,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { createInterface } from 'node:readline'
 import { afterAll } from 'vitest'
-import type { ClusterAccess } from './access.ts'
-import { issueCertificate } from './certificates.ts'
+import type { ClusterAccess } from '../../scripts/control-plane/access.ts'
+import { issueCertificate } from '../../scripts/control-plane/certificates.ts'
 
 export type ProxiedRequest = {
   readonly method: string

@@ -1,6 +1,6 @@
 import { beforeAll, expect, it } from 'vitest'
 import { describeWithCluster } from '../cluster/namespace.ts'
-import { until } from '../cluster/until.ts'
+import { until } from '../../scripts/control-plane/until.ts'
 import { expectExactlyOnce } from '../support/run-check.ts'
 import { seedWorld } from '../support/world.ts'
 import { attemptsOf, CONTROLS, DATABASE, finished, inDatabase, PATIENCE, podsOf, runToEnd } from './runs.ts'

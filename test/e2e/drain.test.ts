@@ -1,6 +1,6 @@
 import { afterEach, beforeAll, expect, it } from 'vitest'
 import { describeWithCluster } from '../cluster/namespace.ts'
-import { until } from '../cluster/until.ts'
+import { until } from '../../scripts/control-plane/until.ts'
 import { expectExactlyOnce, runSessions } from '../support/run-check.ts'
 import { seedWorld } from '../support/world.ts'
 import { attemptsOf, CONTROLS, DATABASE, finished, holdRuns, inDatabase, PATIENCE } from './runs.ts'

@@ -1,10 +1,10 @@
 import type { TestProject } from 'vitest/node'
-import { installCrd } from '../cluster/crd.ts'
-import { connect } from '../cluster/client.ts'
-import { kubeconfig } from '../cluster/access.ts'
+import { installCrd } from '../../scripts/control-plane/crd.ts'
+import { connect } from '../../scripts/control-plane/client.ts'
+import { kubeconfig } from '../../scripts/control-plane/access.ts'
 import { addTemplate } from '../support/global-setup.ts'
-import { startE2eCluster } from './cluster.ts'
-import type { Tools } from './cluster.ts'
+import { startE2eCluster } from '../../scripts/node/cluster.ts'
+import type { Tools } from '../../scripts/node/cluster.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {

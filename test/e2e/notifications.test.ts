@@ -1,7 +1,7 @@
 import { createHmac } from 'node:crypto'
 import { beforeAll, expect, inject, it } from 'vitest'
 import { describeWithCluster } from '../cluster/namespace.ts'
-import { until } from '../cluster/until.ts'
+import { until } from '../../scripts/control-plane/until.ts'
 import { HANG, OK, startReceiver } from '../support/receiver.ts'
 import type { Receiver } from '../support/receiver.ts'
 import { expectExactlyOnce } from '../support/run-check.ts'

@@ -1,7 +1,7 @@
 import { beforeAll, expect, it } from 'vitest'
 import { describeWithCluster } from '../cluster/namespace.ts'
 import { is } from '../cluster/schedules.ts'
-import { until } from '../cluster/until.ts'
+import { until } from '../../scripts/control-plane/until.ts'
 import { expectExactlyOnce } from '../support/run-check.ts'
 import { seedWorld } from '../support/world.ts'
 import { DATABASE, finished, holdRuns, inDatabase, PATIENCE, runToEnd } from './runs.ts'

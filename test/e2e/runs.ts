@@ -7,7 +7,7 @@ import { inject } from 'vitest'
 import { decodeRunSummary } from '../../crds/run-summary.ts'
 import type { RunSummary } from '../../crds/run-summary.ts'
 import type { ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
-import { until } from '../cluster/until.ts'
+import { until } from '../../scripts/control-plane/until.ts'
 import type { TestDatabase } from '../support/database.ts'
 import type { Release } from './release.ts'
 

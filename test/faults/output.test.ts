@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { createDatabase } from '../support/database.ts'
 import { createFolder } from '../support/run-command.ts'
 import { expectExactlyOnce } from '../support/run-check.ts'
-import { until } from '../cluster/until.ts'
+import { until } from '../../scripts/control-plane/until.ts'
 import { seedWorld } from '../support/world.ts'
 
 const MAIN = join(import.meta.dirname, '../../job-image/main.ts')

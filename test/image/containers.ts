@@ -1,8 +1,8 @@
 // What a person does with the images and `docker run`.
 import { randomBytes } from 'node:crypto'
 import { afterAll, describe, inject } from 'vitest'
-import { connectDocker } from './engine.ts'
-import type { Docker, Output } from './engine.ts'
+import { connectDocker } from '../../scripts/containers/engine.ts'
+import type { Docker, Output } from '../../scripts/containers/engine.ts'
 import type { BuiltImages } from './global-setup.ts'
 
 export type Containers = Docker & {

@@ -6,8 +6,8 @@ import { describe, expect, it } from 'vitest'
 import { MALLOC } from '../../bench/operator/process.ts'
 import { describeImages } from './containers.ts'
 import type { Containers } from './containers.ts'
-import { buildImage, VERSION } from './images.ts'
-import type { Target } from './images.ts'
+import { buildImage, VERSION } from '../../scripts/containers/images.ts'
+import type { Target } from '../../scripts/containers/images.ts'
 
 const MIB = 1024 * 1024
 const TARGETS: readonly Target[] = ['job', 'operator']

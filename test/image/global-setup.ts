@@ -1,7 +1,7 @@
 import type { TestProject } from 'vitest/node'
-import { startEngine } from './engine.ts'
-import { buildImages } from './images.ts'
-import type { Images } from './images.ts'
+import { startEngine } from '../../scripts/containers/engine.ts'
+import { buildImages } from '../../scripts/containers/images.ts'
+import type { Images } from '../../scripts/containers/images.ts'
 
 export type BuiltImages = Images & {
   /** Of the engine that has built them. */

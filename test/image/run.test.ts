@@ -1,11 +1,11 @@
 import { expect, it } from 'vitest'
 import { describeImages } from './containers.ts'
-import { VERSION } from './images.ts'
+import { VERSION } from '../../scripts/containers/images.ts'
 import { createDatabase } from '../support/database.ts'
 import { createFolder } from '../support/run-command.ts'
 import { expectExactlyOnce, runSessions, storedRun } from '../support/run-check.ts'
 import { seedWorld } from '../support/world.ts'
-import { until } from '../cluster/until.ts'
+import { until } from '../../scripts/control-plane/until.ts'
 
 /** The active ones of NIST SP 800-53 rev5. */
 const CONTROLS = 1_007

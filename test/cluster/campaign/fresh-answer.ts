@@ -8,7 +8,7 @@ import { childName } from '../../../operator/plan/cron-job/names.ts'
 import type { TestNamespace } from '../namespace.ts'
 import { IMAGE, startOperator } from '../run-operator.ts'
 import type { CronJob, Schedule, Schedules } from '../schedules.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 import { LIMIT_FLAGS } from './spec-model.ts'
 import type { Spec } from './spec-model.ts'
 

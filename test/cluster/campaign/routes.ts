@@ -1,5 +1,5 @@
 // One TLS proxy for many stages at a time: what it does to a request depends on the namespace that the request is about.
-import type { ClusterAccess } from '../access.ts'
+import type { ClusterAccess } from '../../../scripts/control-plane/access.ts'
 import { startTlsProxy } from '../tls-proxy.ts'
 import type { EventFilter, Fault, ProxiedRequest } from '../tls-proxy.ts'
 

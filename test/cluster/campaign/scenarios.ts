@@ -7,7 +7,7 @@ import type { TestNamespace } from '../namespace.ts'
 import type { Kubelet } from '../play-kubelet.ts'
 import { is, summaryText } from '../schedules.ts'
 import type { Schedules } from '../schedules.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 import { QUIET } from './quiet-schedule.ts'
 
 export type Stage = {

@@ -3,10 +3,10 @@ import { expect, it } from 'vitest'
 import { childName } from '../../../operator/plan/cron-job/names.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
-import { freePorts } from '../ports.ts'
+import { freePorts } from '../../../scripts/control-plane/ports.ts'
 import { conditionOf, is } from '../schedules.ts'
 import { getAsTable } from '../table.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 
 describeWithCluster('the brake of a schedule', () => {
   let port = 0

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest'
 import type { V1CronJob, V1Job } from '@kubernetes/client-node'
-import { kubeconfig } from '../access.ts'
-import { auditedWrites, auditPosition } from '../audit-log.ts'
-import { connect } from '../client.ts'
+import { kubeconfig } from '../../../scripts/control-plane/access.ts'
+import { auditedWrites, auditPosition } from '../../../scripts/control-plane/audit-log.ts'
+import { connect } from '../../../scripts/control-plane/client.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 
 const podTemplate = {
   spec: { restartPolicy: 'Never', containers: [{ name: 'job', image: 'example.com/job:1' }] },

@@ -4,9 +4,9 @@ import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { connect } from '../client.ts'
+import { connect } from '../../../scripts/control-plane/client.ts'
 import { describeWithCluster } from '../namespace.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 
 const SCRIPT = join(import.meta.dirname, '../../../scripts/cluster.ts')
 

@@ -8,7 +8,7 @@ import { createJobByHand } from '../job-by-hand.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
 import { is, summaryText } from '../schedules.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 
 type Run = { readonly job: string; readonly uid: string }
 

@@ -5,7 +5,7 @@ import { encodeRunSummary } from '../../../crds/run-summary.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
 import { conditionOf, is } from '../schedules.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 
 type Case = readonly [what: string, spec: object, said: RegExp]
 

@@ -1,7 +1,7 @@
 import { beforeAll, expect, it } from 'vitest'
 import { childName } from '../../../operator/plan/cron-job/names.ts'
-import { auditPosition } from '../audit-log.ts'
-import { installCrd } from '../crd.ts'
+import { auditPosition } from '../../../scripts/control-plane/audit-log.ts'
+import { installCrd } from '../../../scripts/control-plane/crd.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'
 import { outcomesOf, toldBy } from '../outcomes.ts'
 import { call } from '../requests.ts'
@@ -10,7 +10,7 @@ import { is, schedulesIn } from '../schedules.ts'
 import type { Schedules } from '../schedules.ts'
 import { startTlsProxy } from '../tls-proxy.ts'
 import type { Fault, TlsProxy } from '../tls-proxy.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 
 /** What the operator was killed at, by schedule. */
 const LAST_CALLS: Readonly<Record<string, readonly [method: string, resource: string, fault: Fault]>> = {

@@ -4,13 +4,13 @@ import type { KubeClient } from '../../../operator/kube/client.ts'
 import type { Lease } from '../../../operator/kube/leader.ts'
 import { RESOURCES } from '../../../operator/kube/object.ts'
 import { childName } from '../../../operator/plan/cron-job/names.ts'
-import { auditPosition } from '../audit-log.ts'
-import { installCrd } from '../crd.ts'
+import { auditPosition } from '../../../scripts/control-plane/audit-log.ts'
+import { installCrd } from '../../../scripts/control-plane/crd.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'
 import { IMAGE, startOperator, startOperatorProcess } from '../run-operator.ts'
 import { is, schedulesIn, summaryText } from '../schedules.ts'
 import type { Schedules } from '../schedules.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 
 describeWithCluster('the operator', () => {
   const here = useNamespace('operator')

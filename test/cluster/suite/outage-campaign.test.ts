@@ -7,10 +7,10 @@ import { cronJob as desiredCronJob } from '../../../operator/plan/cron-job/cron-
 import { childName } from '../../../operator/plan/cron-job/names.ts'
 import { campaignSeed, isLong, told } from '../campaign/seed.ts'
 import { QUIET } from '../campaign/quiet-schedule.ts'
-import { connect } from '../client.ts'
-import { startCluster } from '../cluster.ts'
-import type { Cluster } from '../cluster.ts'
-import { installCrd } from '../crd.ts'
+import { connect } from '../../../scripts/control-plane/client.ts'
+import { startCluster } from '../../../scripts/control-plane/cluster.ts'
+import type { Cluster } from '../../../scripts/control-plane/cluster.ts'
+import { installCrd } from '../../../scripts/control-plane/crd.ts'
 import { hurried } from '../hurried-clock.ts'
 import { describeWithCluster } from '../namespace.ts'
 import type { TestNamespace } from '../namespace.ts'
@@ -18,7 +18,7 @@ import { playKubelet } from '../play-kubelet.ts'
 import { IMAGE, startOperator } from '../run-operator.ts'
 import { is, schedulesIn } from '../schedules.ts'
 import type { CronJob, Schedules } from '../schedules.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 
 const CRASHES = isLong ? 4 : 1
 const NAMES = ['alpha', 'beta', 'gamma', 'delta'] as const

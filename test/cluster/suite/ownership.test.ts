@@ -9,7 +9,7 @@ import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
 import { conditionOf, is } from '../schedules.ts'
 import type { CronJob } from '../schedules.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 
 describeWithCluster('the CronJob of a schedule', () => {
   const operated = useOperator('ownership', { clock: hurried })

@@ -11,9 +11,9 @@ import type { Routes } from '../campaign/routes.ts'
 import { SCENARIOS } from '../campaign/scenarios.ts'
 import type { Scenario } from '../campaign/scenarios.ts'
 import { campaignSeed, isLong, told } from '../campaign/seed.ts'
-import { installCrd } from '../crd.ts'
+import { installCrd } from '../../../scripts/control-plane/crd.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 
 /** One alone, by its name: `RAPIDRMF_CASE='crash after write 2'`. */
 const only = process.env['RAPIDRMF_CASE']

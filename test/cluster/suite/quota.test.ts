@@ -4,7 +4,7 @@ import { hurried } from '../hurried-clock.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
 import { conditionOf, is, summaryText } from '../schedules.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 
 const QUOTAS = { group: '', version: 'v1', plural: 'resourcequotas' }
 

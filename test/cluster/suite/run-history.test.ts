@@ -4,7 +4,7 @@ import { createJobByHand } from '../job-by-hand.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
 import { is, summaryText } from '../schedules.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 
 describeWithCluster('the history of runs', () => {
   const operated = useOperator('history')

@@ -1,12 +1,12 @@
 import { beforeAll, expect, it } from 'vitest'
-import { createNamespace } from '../access.ts'
-import { installCrd } from '../crd.ts'
+import { createNamespace } from '../../../scripts/control-plane/access.ts'
+import { installCrd } from '../../../scripts/control-plane/crd.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'
 import { call } from '../requests.ts'
 import { startOperatorProcess } from '../run-operator.ts'
 import { is, schedulesIn } from '../schedules.ts'
 import { startTlsProxy } from '../tls-proxy.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 
 /** The kubelet kills after this. */
 const KUBELET_KILLS = 30_000

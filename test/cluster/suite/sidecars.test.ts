@@ -6,7 +6,7 @@ import { createJobByHand } from '../job-by-hand.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
 import { is, summaryText } from '../schedules.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 
 const PROXY = { name: 'istio-proxy', image: 'registry.example/proxy' }
 const NATIVE = { name: 'vault-agent', image: 'registry.example/vault', restartPolicy: 'Always' }

@@ -3,13 +3,13 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { RESOURCES } from '../../../operator/kube/object.ts'
 import { childName } from '../../../operator/plan/cron-job/names.ts'
-import { createNamespace } from '../access.ts'
-import { freePorts } from '../ports.ts'
+import { createNamespace } from '../../../scripts/control-plane/access.ts'
+import { freePorts } from '../../../scripts/control-plane/ports.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
 import { startOperator } from '../run-operator.ts'
 import { conditionOf, is } from '../schedules.ts'
-import { until } from '../until.ts'
+import { until } from '../../../scripts/control-plane/until.ts'
 
 /** A conflict is over when it has been quiet for three pauses, the first of which lasts five seconds. */
 const QUIET = { timeoutMs: 90_000 }

@@ -4,7 +4,7 @@ import { getCACertificates, setDefaultCACertificates } from 'node:tls'
 import { afterAll, describe, expect, it } from 'vitest'
 import { post, requireTaken } from '../../../job-image/notify/http.ts'
 import type { Post } from '../../../job-image/notify/http.ts'
-import { createAuthority, issueCertificate } from '../../cluster/certificates.ts'
+import { createAuthority, issueCertificate } from '../../../scripts/control-plane/certificates.ts'
 import { HANG, OK, startReceiver, status } from '../../support/receiver.ts'
 
 const send = (url: string, changes: Partial<Post> = {}) =>

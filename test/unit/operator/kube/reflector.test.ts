@@ -10,7 +10,7 @@ import type { Change, ReflectorOptions } from '../../../../operator/kube/reflect
 import { Store } from '../../../../operator/kube/store.ts'
 import type { Cached } from '../../../../operator/kube/store.ts'
 import { synced } from '../../../cluster/synced.ts'
-import { until } from '../../../cluster/until.ts'
+import { until } from '../../../../scripts/control-plane/until.ts'
 import {
   added,
   bookmark,

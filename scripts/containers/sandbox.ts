@@ -5,7 +5,7 @@ import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
-import { until } from '../cluster/until.ts'
+import { until } from '../control-plane/until.ts'
 
 export type Sandbox = {
   /** Removed at the end; the programs see it as well, and the machine's other files but for /run, /var/lib and /var/log. */

@@ -2,8 +2,8 @@
 import { spawn } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { until } from '../cluster/until.ts'
-import { installPackages } from './debian.ts'
+import { until } from '../control-plane/until.ts'
+import { installPackages } from '../programs/debian.ts'
 import { openSandbox, sandboxRefusal } from './sandbox.ts'
 
 /** The newer client that some machines have insists on a plug-in to build with. */

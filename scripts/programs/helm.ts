@@ -1,8 +1,8 @@
 // Helm: of the machine, or built with Go from the module in helm/, once.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
-import { findPrograms } from '../cluster/binaries.ts'
-import type { GoModule } from '../cluster/binaries.ts'
+import { findPrograms } from '../control-plane/binaries.ts'
+import type { GoModule } from '../control-plane/binaries.ts'
 import type { Program } from './debian-program.ts'
 
 const MODULE: GoModule<'helm'> = {

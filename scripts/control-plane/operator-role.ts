@@ -8,7 +8,7 @@ import type { AuditedRequest } from './audit-log.ts'
 import type { Client } from './client.ts'
 
 /** `helm template` of the default values; a test of the chart compares. */
-const RENDERED = join(import.meta.dirname, '../chart/golden/default.yaml')
+const RENDERED = join(import.meta.dirname, '../../test/chart/golden/default.yaml')
 
 type Rule = {
   readonly apiGroups: string[]

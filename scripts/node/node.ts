@@ -6,12 +6,12 @@ import { networkInterfaces } from 'node:os'
 import { join } from 'node:path'
 import { CoreV1Api } from '@kubernetes/client-node'
 import { stringify } from 'yaml'
-import { kubeconfig } from '../cluster/access.ts'
-import type { ClusterAccess } from '../cluster/access.ts'
-import { PooledKubeConfig } from '../cluster/client.ts'
-import { until } from '../cluster/until.ts'
-import { openSandbox } from '../image/sandbox.ts'
-import type { Sandbox } from '../image/sandbox.ts'
+import { kubeconfig } from '../control-plane/access.ts'
+import type { ClusterAccess } from '../control-plane/access.ts'
+import { PooledKubeConfig } from '../control-plane/client.ts'
+import { until } from '../control-plane/until.ts'
+import { openSandbox } from '../containers/sandbox.ts'
+import type { Sandbox } from '../containers/sandbox.ts'
 
 /** Beside those of the engine. */
 export const NODE_PACKAGES = {
