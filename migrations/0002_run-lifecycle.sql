@@ -1,6 +1,7 @@
 -- Up Migration
 -- What makes a run a run: its identity, its queue of systems, its attempts. Columns added to shared tables are
--- nullable: rows of other programs leave them null and are never touched.
+-- nullable: rows of other programs leave them null and are never touched. Indexes on shared tables are built apart from
+-- the migrations (job-image/db/shared-indexes.ts).
 
 ALTER TABLE job_runs
   ADD COLUMN run_key text,
@@ -11,19 +12,9 @@ ALTER TABLE job_runs
   ADD COLUMN reference_time timestamp,
   ADD COLUMN planned_at timestamp;
 
--- Partial, so that building them reads no row of another program.
-CREATE UNIQUE INDEX ux_job_runs_run_key ON job_runs (run_key) WHERE run_key IS NOT NULL;
-CREATE UNIQUE INDEX ux_job_runs_slot ON job_runs (schedule_uid, slot_at)
-  WHERE schedule_uid IS NOT NULL AND slot_at IS NOT NULL;
-CREATE UNIQUE INDEX ux_job_runs_running ON job_runs (schedule_uid)
-  WHERE schedule_uid IS NOT NULL AND status = 'running';
-
+-- No foreign key: it costs a quarter of the write time, and a run's rows outlive nothing that prune does not remove
+-- together.
 ALTER TABLE validation_results ADD COLUMN job_run_id integer;
-
--- Exactly once by the database, and the order in which a run's results are read. No foreign key: it costs a quarter
--- of the write time, and a run's rows outlive nothing that prune does not remove together.
-CREATE UNIQUE INDEX ux_validation_results_run ON validation_results (job_run_id, system_id, control_id)
-  WHERE job_run_id IS NOT NULL;
 
 -- The work queue, the progress and the per-system outcome of a run. A claim is a row lock inside the batch's own
 -- transaction, so there is nothing to release when a worker dies. No foreign key to systems: another program may
@@ -76,7 +67,6 @@ CREATE TABLE baseline_controls (
 -- Down Migration
 -- Only what is this project's own; columns that hold a run's identity go with their indexes.
 DROP TABLE baseline_controls, baselines, job_run_attempts, job_run_systems;
-DROP INDEX ux_validation_results_run, ux_job_runs_running, ux_job_runs_slot, ux_job_runs_run_key;
 ALTER TABLE validation_results DROP COLUMN job_run_id;
 ALTER TABLE job_runs
   DROP COLUMN planned_at, DROP COLUMN reference_time, DROP COLUMN verdict,

@@ -23,12 +23,8 @@ CREATE TABLE job_run_controls (
   PRIMARY KEY (job_run_id, control_id)
 );
 
--- "Has another program judged this system since?" for every system of an incremental run. Rows of runs are not in it,
--- so it costs them nothing.
-CREATE INDEX ix_validation_results_others ON validation_results (system_id, validated_at) WHERE job_run_id IS NULL;
-
 -- Down Migration
-DROP INDEX ix_validation_results_others;
+DROP INDEX IF EXISTS ix_validation_results_others;
 DROP TABLE job_run_controls;
 ALTER TABLE job_run_systems DROP COLUMN valid_until, DROP COLUMN input_digest;
 ALTER TABLE job_runs DROP COLUMN control_scope;

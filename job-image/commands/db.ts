@@ -25,7 +25,7 @@ const migrateCommand = command({
     async (io) => {
       const { migrate } = await import('../db/schema.ts')
       const applied = await withDatabase(options, PURPOSE, io, (client) =>
-        migrate(client, { onWait: (message) => io.stderr.write(`${message}\n`) }),
+        migrate(client, { onProgress: (message) => io.stderr.write(`${message}\n`) }),
       )
       if (json) await writeJson(io.stdout, { applied })
       else await write(io.stdout, applied.length === 0 ? 'up to date\n' : `applied: ${applied.join(', ')}\n`)
@@ -36,7 +36,7 @@ const migrateCommand = command({
 const statusCommand = command({
   name: 'status',
   description:
-    'Show the schema in use, the migrations applied, how shared tables differ from what is needed, and how far the ids of results are used up; exit 2 if anything has to be done',
+    'Show the schema in use, the migrations applied, how shared tables differ from what is needed, which indexes are missing, and how far the ids of results are used up; exit 2 if anything has to be done',
   args: { ...target, json: jsonFlag },
   examples: [
     { description: 'Before a new version goes live', command: 'rapidrmf db status --env production' },
@@ -57,7 +57,7 @@ async function statusText(status: DatabaseStatus): Promise<string> {
   const { problemText } = await import('../db/table-shapes.ts')
   const { schema, schema_problem: problem, hidden, applied, pending, unknown } = status
   const list = (names: readonly string[]): string => (names.length === 0 ? 'none' : names.join(', '))
-  const { table_problems: problems, result_ids: ids } = status
+  const { table_problems: problems, index_problems: indexes, result_ids: ids } = status
   return [
     `schema: ${schema ?? `unclear: ${problem}`}`,
     ...(hidden.length === 0 ? [] : [`hidden by it: ${hidden.join(', ')}`]),
@@ -66,6 +66,8 @@ async function statusText(status: DatabaseStatus): Promise<string> {
     `from a newer version: ${list(unknown)}`,
     `shared tables: ${problems.length === 0 ? 'as needed' : plural(problems.length, 'difference')}`,
     ...problems.map((each) => `  ${problemText(each)} (affects: ${each.affects})`),
+    `indexes: ${indexes.length === 0 ? 'as needed' : `${indexes.length} to be built by "rapidrmf db migrate"`}`,
+    ...indexes.map(({ index, table, state }) => `  ${index} on ${table}: ${state}`),
     `ids of results: ${ids === null ? 'bigint' : `integer, ${percentUsed(ids)} used`}\n`,
   ].join('\n')
 }

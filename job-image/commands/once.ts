@@ -210,7 +210,7 @@ export async function migrateFirst(url: string, io: Io, tell: (message: string) 
   const { migrate } = await import('../db/schema.ts')
   const { withDatabase } = await import('./connection.ts')
   const applied = await withDatabase({ url }, { name: 'migrate' }, io, (client) =>
-    migrate(client, { onWait: tell }),
+    migrate(client, { onProgress: tell }),
   )
   if (applied.length > 0) tell(`migrated: ${applied.join(', ')}`)
 }

@@ -1,17 +1,19 @@
 import { readdirSync } from 'node:fs'
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 import { migrationsDirectory } from '../assets.ts'
-import { InputError, RunError, asError } from '../errors.ts'
-import { LOCK_NOT_AVAILABLE, sqlState } from './errors.ts'
+import { InputError } from '../errors.ts'
+import { sqlState } from './errors.ts'
 import { elsewhereProblem, installationsElsewhere, schemaOf, surroundings } from './installation.ts'
 import type { Surroundings } from './installation.ts'
-import { MIGRATIONS_TABLE } from './shared-tables.ts'
+import { inLockTurns } from './lock-turns.ts'
+import type { LockTurns } from './lock-turns.ts'
+import { withMigrationLock } from './migration-lock.ts'
+import { refusal } from './migration-refusal.ts'
+import { buildIndexes, indexProblems } from './shared-indexes.ts'
+import { MIGRATIONS_TABLE, SHARED_TABLES } from './shared-tables.ts'
 import { foundTables, refuseShapes, shapeProblems } from './table-shapes.ts'
 
-/** An ALTER TABLE that waits holds up every later query of the table, so it waits briefly and comes back. */
-const LOCK_TIMEOUT_MS = 2_000
-const LOCK_RETRY_PAUSE_MS = 500
+const LOCK_WAIT_MS = 5 * 60_000
 const UNDEFINED_TABLE = '42P01'
 
 /** Which migrations the database has had; names as the files are called, without `.sql`. */
@@ -25,8 +27,8 @@ export type SchemaStatus = {
 export type MigrateOptions = {
   /** How long to go on trying to get the locks, in ms. Default 5 minutes. */
   readonly lockWait?: number
-  /** Told, about every 2.5 s, which sessions are in the way. */
-  readonly onWait?: (message: string) => void
+  /** Called while it waits, with the sessions that are in the way, and before an index is built that takes long. */
+  readonly onProgress?: (message: string) => void
 }
 
 export async function schemaStatus(client: Client): Promise<SchemaStatus> {
@@ -59,9 +61,14 @@ export async function requireCurrentSchema(client: Client): Promise<void> {
   const status = await schemaStatus(client)
   refuseNewer(status)
   if (status.applied.length === 0) await refuseUnseenInstallation(client)
-  if (status.pending.length > 0) {
+  const missing = [...status.pending]
+  if (missing.length === 0) {
+    const problems = await indexProblems(client)
+    missing.push(...problems.filter(({ required }) => required).map(({ index }) => `index ${index}`))
+  }
+  if (missing.length > 0) {
     throw new InputError(
-      `the database is not migrated (missing: ${status.pending.join(', ')}); run "rapidrmf db migrate" first; "scheduler once" and "scheduler start" do it themselves with --migrate`,
+      `the database is not migrated (missing: ${missing.join(', ')}); run "rapidrmf db migrate" first; "scheduler once" and "scheduler start" do it themselves with --migrate`,
     )
   }
 }
@@ -82,43 +89,44 @@ function refuseNewer({ unknown }: SchemaStatus): void {
 }
 
 /**
- * Applies what is missing and returns the names applied, in the schema where the tables are that this session's names
- * mean. Safe to run from several processes at once (one works, the others wait), on an empty database and on one that
- * another program made. Does nothing, and so needs no right to create anything, where nothing is missing. Throws an
- * InputError, before anything is changed, where the schema is ambiguous or a shared table has another shape.
+ * Applies what is missing and returns the names of the migrations applied and of the indexes built, in the schema where
+ * the tables are that this session's names mean. Safe to run from several processes at once (one works, the others
+ * wait), on an empty database and on one that another program made. Does nothing, and so needs no right to create
+ * anything, where nothing is missing. Throws an InputError, before anything is changed, where the schema is ambiguous or
+ * a shared table has another shape.
  */
 export async function migrate(client: Client, options: MigrateOptions = {}): Promise<string[]> {
   const status = await schemaStatus(client)
   refuseNewer(status)
-  if (status.pending.length === 0) return []
+  if (status.pending.length === 0 && (await indexProblems(client)).length === 0) return []
   const found = await surroundings(client)
   const path = await pathToMigrate(client, found)
   refuseShapes(shapeProblems(await foundTables(client)))
-  const deadline = Date.now() + (options.lockWait ?? 5 * 60_000)
-  await client.query(`SET lock_timeout TO ${LOCK_TIMEOUT_MS}`)
-  try {
-    let applied: string[] | undefined
-    while (applied === undefined) {
-      applied = await migrateUnlessLocked(client, path)
-      if (applied === undefined) await waitForLocks(client, deadline, options)
-    }
-    return applied
-  } finally {
-    await client
-      .query(`SELECT set_config('search_path', $1, false), set_config('lock_timeout', '0', false)`, [
-        found.searchPath,
-      ])
-      .catch(() => undefined)
-  }
+  const { lockWait = LOCK_WAIT_MS, onProgress } = options
+  return withMigrationLock(client, onProgress, async () => {
+    const waiting = { lockWait, deadline: Date.now() + lockWait, onProgress }
+    const applied = await applyMigrations(client, path, waiting)
+    return [...applied, ...(await buildIndexes(client, waiting))]
+  })
 }
 
-/** Undefined: another session holds a lock that a migration needs. */
-async function migrateUnlessLocked(client: Client, path: readonly string[]): Promise<string[] | undefined> {
+/** Leaves the session's search_path as it was. */
+async function applyMigrations(
+  client: Client,
+  path: readonly string[],
+  waiting: Omit<LockTurns, 'tables'>,
+): Promise<string[]> {
+  const { rows } = await client.query<{ before: string }>(`SELECT current_setting('search_path') AS before`)
   try {
-    return await runMigrations(client, path)
+    return await inLockTurns(client, { ...waiting, tables: Object.keys(SHARED_TABLES) }, () =>
+      runMigrations(client, path),
+    )
   } catch (error) {
-    if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw refusedMigration(error)
-    return undefined
+    throw refusal(error, 'the database refuses the migration', '; nothing was changed')
+  } finally {
+    await client
+      .query(`SELECT set_config('search_path', $1, false)`, [rows[0]?.before])
+      .catch(() => undefined)
   }
 }
 
@@ -162,47 +170,4 @@ async function requireCreate(client: Client, schema: string): Promise<void> {
   throw new InputError(
     `role "${role}" may not create tables in schema "${schema}", which "rapidrmf db migrate" needs; run it as the owner of the database, or grant CREATE on the schema`,
   )
-}
-
-const INSUFFICIENT_PRIVILEGE = '42501'
-/** SQLSTATE classes of a database that is not as a migration needs it: trying again does not help. */
-const REFUSING_CLASSES = new Set(['0A', '22', '23', '2B', '42'])
-
-/** The database's refusal of a migration, with what to do. */
-function refusedMigration(thrown: unknown): unknown {
-  const state = sqlState(thrown) ?? ''
-  if (!REFUSING_CLASSES.has(state.slice(0, 2))) return thrown
-  const remedy =
-    state === INSUFFICIENT_PRIVILEGE
-      ? 'run "rapidrmf db migrate" as the owner of the tables'
-      : 'the tables are not as rapidrmf needs them (docs/tables.md): change them, or give rapidrmf a schema of its own'
-  return new InputError(
-    `the database refuses the migration: ${asError(thrown).message}; ${remedy}; nothing was changed`,
-    {
-      cause: thrown,
-    },
-  )
-}
-
-async function waitForLocks(client: Client, deadline: number, { onWait }: MigrateOptions): Promise<void> {
-  const holders = await lockHolders(client)
-  if (Date.now() > deadline) {
-    throw new RunError(`the migration could not lock its tables in time; in the way: ${holders}`)
-  }
-  onWait?.(`waiting for table locks; in the way: ${holders}`)
-  await sleep(LOCK_RETRY_PAUSE_MS)
-}
-
-/** Sessions that hold a lock on a table that the migrations change, oldest transaction first. */
-async function lockHolders(client: Client): Promise<string> {
-  const { rows } = await client.query<{ holder: string }>(`
-    SELECT format('pid %s (%s, in a transaction since %s)', a.pid, coalesce(nullif(a.application_name, ''), 'no name'),
-                  to_char(a.xact_start, 'HH24:MI:SS "UTC"')) AS holder
-      FROM pg_stat_activity a
-     WHERE a.pid <> pg_backend_pid()
-       AND EXISTS (SELECT FROM pg_locks l
-                    WHERE l.pid = a.pid AND l.granted
-                      AND l.relation IN (to_regclass('job_runs'), to_regclass('validation_results')))
-     ORDER BY a.xact_start LIMIT 5`)
-  return rows.length === 0 ? 'another migration' : rows.map(({ holder }) => holder).join('; ')
 }

@@ -4,13 +4,15 @@ import { idSpace } from './id-space.ts'
 import type { IdSpace } from './id-space.ts'
 import { hiddenTables, schemaOf, surroundings } from './installation.ts'
 import { schemaStatus } from './schema.ts'
+import { indexProblems } from './shared-indexes.ts'
+import type { IndexProblem } from './shared-indexes.ts'
 import type { SchemaStatus } from './schema.ts'
 import { foundTables, shapeProblems } from './table-shapes.ts'
 import type { ShapeProblem } from './table-shapes.ts'
 
 /** What `rapidrmf db status` shows; the keys are those of its JSON. */
 export type DatabaseStatus = SchemaStatus & {
-  /** Nothing has to be done before a run. */
+  /** Nothing has to be done. */
   readonly ready: boolean
   /** Where the tables are, or would be made. Null: `schema_problem` says why none can be chosen. */
   readonly schema: string | null
@@ -18,6 +20,8 @@ export type DatabaseStatus = SchemaStatus & {
   /** `schema.table`: tables of other installations that this session cannot see for tables of the same names. */
   readonly hidden: readonly string[]
   readonly table_problems: readonly ShapeProblem[]
+  /** What "db migrate" builds in a database that has had every migration. */
+  readonly index_problems: readonly IndexProblem[]
   /** Null: bigint. */
   readonly result_ids: IdSpace | null
 }
@@ -26,14 +30,17 @@ export async function databaseStatus(client: Client): Promise<DatabaseStatus> {
   const status = await schemaStatus(client)
   const found = await surroundings(client)
   const problems = shapeProblems(await foundTables(client))
+  const indexes = status.pending.length === 0 ? await indexProblems(client) : []
   const place = placeOf(() => schemaOf(found))
   const fits = problems.every(({ affects }) => affects !== 'run')
   return {
     ...status,
-    ready: status.pending.length + status.unknown.length === 0 && place.schema !== null && fits,
+    ready:
+      status.pending.length + status.unknown.length + indexes.length === 0 && place.schema !== null && fits,
     ...place,
     hidden: hiddenTables(found).map(({ schema, name }) => `${schema}.${name}`),
     table_problems: problems,
+    index_problems: indexes,
     result_ids: (await idSpace(client)) ?? null,
   }
 }

@@ -111,7 +111,7 @@ describe('a long reader in the way of a migration', () => {
     expect(timeout.rows[0]?.lock_timeout).toBe('0')
 
     const told: string[] = []
-    const migration = migrate(client, { onWait: (message) => told.push(message) })
+    const migration = migrate(client, { onProgress: (message) => told.push(message) })
     const other = await connect({ url })
     let longest = 0
     while (told.length < 2) {

@@ -1,0 +1,35 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import type { Client } from 'pg'
+
+/** An advisory lock is a database's own; the number is any that nobody else uses. */
+const MIGRATION_LOCK = '7241865325823965'
+const POLL_MS = 200
+const POLLS_PER_MESSAGE = 50
+
+/**
+ * Lets one session of the database migrate at a time, for as long as `work` takes; the server frees the lock of a session
+ * that ended. Sessions that wait ask again and again and hold nothing meanwhile: one that waited inside of a statement
+ * would have a snapshot, for whose end an index that is built concurrently waits, which is a deadlock.
+ */
+export async function withMigrationLock<T>(
+  client: Client,
+  onProgress: ((message: string) => void) | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  for (let poll = 0; !(await tryLock(client)); poll += 1) {
+    if (poll % POLLS_PER_MESSAGE === 0) onProgress?.('waiting for another migration of this database')
+    await sleep(POLL_MS * (1 + Math.random()))
+  }
+  try {
+    return await work()
+  } finally {
+    await client.query(`SELECT pg_advisory_unlock(${MIGRATION_LOCK})`).catch(() => undefined)
+  }
+}
+
+async function tryLock(client: Client): Promise<boolean> {
+  const { rows } = await client.query<{ taken: boolean }>(
+    `SELECT pg_try_advisory_lock(${MIGRATION_LOCK}) AS taken`,
+  )
+  return rows[0]?.taken === true
+}
