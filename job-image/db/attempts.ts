@@ -111,12 +111,31 @@ export async function endAttempt(
   )
 }
 
+/**
+ * SQL condition: the last sign of life of a row of `job_run_attempts` is not older than `limit`, a number of ms. One that
+ * lies further ahead than that is none: the clock of the database was wrong when it was written, and nobody could say
+ * for how long the process behind it has been dead.
+ */
+function heardOf(limit: string): string {
+  const span = `${limit} * interval '1 ms'`
+  return `heartbeat_at > ${UTC_NOW} - ${span} AND heartbeat_at <= ${UTC_NOW} + ${span}`
+}
+
+/** SQL condition: an attempt works on its run, as far as anybody can know. */
+function isAlive(limit: string): string {
+  return `ended_at IS NULL AND ${heardOf(limit)}`
+}
+
+/** SQL condition: an attempt has no end, and shows no life any more. */
+function isSilent(limit: string): string {
+  return `ended_at IS NULL AND NOT (${heardOf(limit)})`
+}
+
 /** True if any attempt of the run has neither ended nor gone silent for `abandonAfter` ms. */
 export async function hasLiveAttempt(client: Client, run: RunRef, abandonAfter: number): Promise<boolean> {
   const { rows } = await client.query<{ alive: boolean }>(
     `SELECT EXISTS (SELECT FROM job_run_attempts
-                     WHERE ${OF_RUN} AND ended_at IS NULL
-                       AND heartbeat_at > ${UTC_NOW} - $4 * interval '1 ms') AS alive`,
+                     WHERE ${OF_RUN} AND ${isAlive('$4')}) AS alive`,
     [...runParameters(run), abandonAfter],
   )
   return rows[0]?.alive === true
@@ -131,7 +150,7 @@ export async function evictSilentAttempts(
   run: RunRef,
   abandonAfter: number,
 ): Promise<number> {
-  const silent = `${OF_RUN} AND ended_at IS NULL AND heartbeat_at <= ${UTC_NOW} - $4 * interval '1 ms'`
+  const silent = `${OF_RUN} AND ${isSilent('$4')}`
   const { rows } = await client.query<{ attempt: number; worker: string }>(
     `SELECT attempt, worker FROM job_run_attempts WHERE ${silent}`,
     [...runParameters(run), abandonAfter],
@@ -145,7 +164,10 @@ export async function evictSilentAttempts(
   )
   const { rowCount } = await client.query(
     `UPDATE job_run_attempts
-        SET ended_at = ${UTC_NOW}, outcome = 'abandoned', error = 'no sign of life since ' || heartbeat_at || ' UTC'
+        SET ended_at = ${UTC_NOW}, outcome = 'abandoned',
+            error = CASE WHEN heartbeat_at <= ${UTC_NOW} THEN 'no sign of life since ' || heartbeat_at || ' UTC'
+                         ELSE 'its last sign of life, ' || heartbeat_at || ' UTC, lies ahead of the clock of the database'
+                    END
       WHERE ${silent}`,
     [...runParameters(run), abandonAfter],
   )
@@ -165,8 +187,7 @@ export async function findSilentRuns(
     `SELECT r.id, r.run_key, r.reference_time FROM job_runs r
       WHERE (r.environment = $1 OR r.schedule_uid = $2)
         AND EXISTS (SELECT FROM job_run_attempts a
-                     WHERE a.job_run_id = r.id AND a.ended_at IS NULL
-                       AND a.heartbeat_at <= ${UTC_NOW} - $3 * interval '1 ms')
+                     WHERE a.job_run_id = r.id AND ${isSilent('$3')})
       ORDER BY r.id`,
     [environment, scheduleUid, abandonAfter],
   )
@@ -185,8 +206,7 @@ export async function findAbandonedRuns(
       WHERE (r.environment = $1 OR r.schedule_uid = $2)
         AND r.status = 'running' AND r.run_key IS NOT NULL AND r.run_key <> $3
         AND NOT EXISTS (SELECT FROM job_run_attempts a
-                         WHERE a.job_run_id = r.id AND a.ended_at IS NULL
-                           AND a.heartbeat_at > ${UTC_NOW} - $4 * interval '1 ms')
+                         WHERE a.job_run_id = r.id AND ${isAlive('$4')})
       ORDER BY r.id`,
     [environment, scheduleUid, exceptKey, abandonAfter],
   )

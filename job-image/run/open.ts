@@ -43,6 +43,9 @@ const SLOT_TAKEN = 'ux_job_runs_slot'
 const SCHEDULE_BUSY = 'ux_job_runs_running'
 const UNIQUE_VIOLATION = '23505'
 
+/** Another run of the schedule is under way. */
+class ScheduleBusy extends Error {}
+
 /** How long the row of a run may be held by a batch before its holder is looked at, in ms. */
 const ROW_LOCK_TIMEOUT = 5_000
 
@@ -66,7 +69,7 @@ export async function openRun(session: Session, request: RunRequest, worker: str
 async function standAside(session: Session, request: RunRequest, error: unknown): Promise<void> {
   const constraint = sqlState(error) === UNIQUE_VIOLATION ? constraintOf(error) : undefined
   if (constraint === SLOT_TAKEN) throw await session.run((client) => slotTaken(client, request))
-  if (constraint === SCHEDULE_BUSY) await waitForSchedule(session, request)
+  if (constraint === SCHEDULE_BUSY || error instanceof ScheduleBusy) await waitForSchedule(session, request)
   else if (sqlState(error) === LOCK_NOT_AVAILABLE) await waitForBatch(session, request)
   // A peer inserted the same key between our look and our insert: the next look finds it.
   else if (constraint !== KEY_TAKEN) throw error
@@ -101,6 +104,8 @@ async function resume(client: Client, run: JobRun, request: RunRequest): Promise
 }
 
 async function insertRun(client: Client, request: RunRequest): Promise<JobRun> {
+  const { schedule } = request
+  await refuseTaken(client, request)
   const scope = scopeOfSelection(request.selection)
   return startJobRun(client, {
     jobType: JOB_TYPE,
@@ -113,10 +118,23 @@ async function insertRun(client: Client, request: RunRequest): Promise<JobRun> {
       ...(scope && { scope }),
     },
     runKey: request.runKey,
-    scheduleUid: request.schedule?.uid ?? null,
-    schedule: request.schedule?.name ?? null,
-    slotAt: request.schedule?.slotAt ?? null,
+    scheduleUid: schedule?.uid ?? null,
+    schedule: schedule?.name ?? null,
+    slotAt: schedule?.slotAt ?? null,
   })
+}
+
+/**
+ * What the unique indexes refuse as well, without the id that a refused insert uses up: a run that waits for its schedule
+ * tries again and again, and would leave a gap in the numbers of the runs.
+ */
+async function refuseTaken(client: Client, request: RunRequest): Promise<void> {
+  const { schedule } = request
+  if (schedule === undefined) return
+  const { uid, slotAt } = schedule
+  if (slotAt !== undefined && (await findScheduleRun(client, uid, { slotAt })) !== undefined)
+    throw await slotTaken(client, request)
+  if ((await findScheduleRun(client, uid, 'running')) !== undefined) throw new ScheduleBusy()
 }
 
 export function digestsOf({ ruleSet, configurationDigest, selection }: RunRequest): RunDigests {

@@ -28,6 +28,7 @@ const CONTROLS = ['AC-1', 'AC-2', 'AU-2']
 const RESULTS = SYSTEMS * CONTROLS.length
 await seedWorld(client, { systems: SYSTEMS, controls: CONTROLS })
 /** Nobody is taken for dead but by the test itself, however slow the machine. */
+const HOUR = 3_600_000
 const TIMING = { heartbeat: 50, abandonAfter: 60_000, outage: 5_000, poll: 50 }
 
 /** Does `meanwhile` while the first batch of a run, its systems claimed, waits to store its rows. */
@@ -169,8 +170,11 @@ it('a run whose plan is lost, as by a failover, is planned again', async () => {
   await disconnect(peer)
 })
 
-it('systems that a worker froze with are freed once it has been silent for long enough', async () => {
-  const runKey = 'frozen'
+it.each([
+  ['has been silent for long enough', '-2 hours', /^no sign of life since /],
+  ['was last heard of in the future', '2 hours', /lies ahead of the clock of the database$/],
+])('systems that a worker froze with are freed once it %s', async (_, offset, error) => {
+  const runKey = `frozen ${offset}`
   const id = await plannedRun(runKey)
   const frozen = await connect({ url, applicationName: await attemptSession(client, id, 1) })
   await frozen.query('BEGIN')
@@ -181,15 +185,19 @@ it('systems that a worker froze with are freed once it has been silent for long 
         WHERE job_run_id = $1 AND attempt = 1`,
       [id, offset],
     )
-  await lastSeen('1 hour')
+  await lastSeen('0')
   const { events, observer, saw } = watchRun()
-  const run = executeRun(runRequest(url, { runKey, observer, timing: TIMING }))
+  const timing = { ...TIMING, abandonAfter: HOUR }
+  const run = executeRun(runRequest(url, { runKey, observer, timing }))
   await Promise.race([saw('waiting'), run])
   expect(events).toContainEqual({ type: 'waiting', reason: 'other workers have the remaining systems' })
-  await lastSeen('-1 hour')
+  await lastSeen(offset)
   await run
   await expectExactlyOnce(client, runKey, RESULTS)
-  expect(await attemptsOf(runKey)).toMatchObject([{ outcome: 'abandoned' }, { outcome: 'success' }])
+  expect(await attemptsOf(runKey)).toMatchObject([
+    { outcome: 'abandoned', error: expect.stringMatching(error) as string },
+    { outcome: 'success' },
+  ])
   await disconnect(frozen)
 })
 

@@ -68,6 +68,9 @@ function listener(): { readonly events: RunEvent[]; readonly observer: (event: R
   return { events, observer: (event) => void events.push(event) }
 }
 
+/** The times of a run that takes nobody for dead while a test lasts. */
+const patient = (): RunRequest['timing'] => ({ ...request().timing, abandonAfter: 3_600_000 })
+
 async function withSession<T>(name: string, work: (session: Client) => Promise<T>): Promise<T> {
   const session = await connect({ url, applicationName: name })
   try {
@@ -140,14 +143,11 @@ describe('a run that is told to stop', () => {
 
   it('stays open while another attempt is alive', async () => {
     const { id, runKey } = await dieAfterPlanning({}, '0')
-    const keepAlive = `UPDATE job_run_attempts SET heartbeat_at = (clock_timestamp() AT TIME ZONE 'UTC') + interval '1 hour'
-                        WHERE job_run_id = $1 AND ended_at IS NULL`
-    await client.query(keepAlive, [id])
     const stop = new AbortController()
     const observer = (event: RunEvent): void => {
       if (event.type === 'planned') stop.abort()
     }
-    const stopped = executeRun(request({ runKey, signal: stop.signal, observer }))
+    const stopped = executeRun(request({ runKey, signal: stop.signal, observer, timing: patient() }))
     await expect(stopped).rejects.toThrow(InterruptedError)
     expect(await storedRun(client, runKey)).toMatchObject({ status: 'running', finished: false })
     await executeRun(request({ runKey }))
@@ -162,6 +162,15 @@ describe('what dead processes leave', () => {
     await executeRun(request())
     expect(await storedRun(client, runKey)).toMatchObject({ status: 'failed', finished: true })
     expect(await attemptsOf(runKey)).toMatchObject([{ outcome: 'abandoned' }])
+  })
+
+  it('a run whose process was last heard of in the future is closed too', async () => {
+    const { runKey } = await dieAfterPlanning({ schedule: schedule('ahead') }, '-1 hour')
+    await executeRun(request({ schedule: schedule('ahead') }))
+    expect(await storedRun(client, runKey)).toMatchObject({ status: 'failed', finished: true })
+    expect(await attemptsOf(runKey)).toMatchObject([
+      { outcome: 'abandoned', error: expect.stringMatching(/lies ahead of the clock/) as string },
+    ])
   })
 
   it('a run of the same schedule is closed although its environment was another one', async () => {
@@ -224,24 +233,24 @@ describe('a schedule', () => {
     expect(other.status).toBe('success')
   })
 
-  it('runs one at a time: the second waits for the end of the first', async () => {
+  it('runs one at a time: the second waits for the end of the first, and takes the next number', async () => {
     const first = listener()
     const second = listener()
-    const order: string[] = []
+    const order: (number | null)[] = []
     // Holds the first one up in its first batch.
     await client.query('BEGIN')
     await client.query('LOCK TABLE validation_results IN EXCLUSIVE MODE')
-    const one = executeRun(request({ schedule: schedule('busy'), observer: first.observer })).then(() =>
-      order.push('first'),
+    const one = executeRun(request({ schedule: schedule('busy'), observer: first.observer })).then(
+      ({ runId }) => order.push(runId),
     )
     await expect.poll(() => first.events.some(({ type }) => type === 'planned')).toBe(true)
-    const two = executeRun(request({ schedule: schedule('busy'), observer: second.observer })).then(() =>
-      order.push('second'),
+    const two = executeRun(request({ schedule: schedule('busy'), observer: second.observer })).then(
+      ({ runId }) => order.push(runId),
     )
     await expect.poll(() => second.events.some(({ type }) => type === 'waiting')).toBe(true)
     await client.query('COMMIT')
     await Promise.all([one, two])
-    expect(order).toEqual(['first', 'second'])
+    expect(order).toEqual([order[0], order[0]! + 1])
   })
 
   it('waits out the abandon limit of a process that just died, and closes its run', async () => {
@@ -263,7 +272,7 @@ describe('a schedule', () => {
   })
 
   it('a waiting run that is told to stop leaves no row', async () => {
-    await dieAfterPlanning({ schedule: schedule('stopped') }, '-1 hour')
+    await dieAfterPlanning({ schedule: schedule('stopped') }, '0')
     const stop = new AbortController()
     const runKey = newKey()
     const waiting = executeRun(
@@ -271,6 +280,7 @@ describe('a schedule', () => {
         runKey,
         schedule: schedule('stopped'),
         signal: stop.signal,
+        timing: patient(),
         observer: ({ type }) => {
           if (type === 'waiting') stop.abort()
         },
