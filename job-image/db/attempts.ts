@@ -3,6 +3,7 @@ import { droppedRows } from './dropped-rows.ts'
 import { UTC_NOW } from './job-runs.ts'
 import { OF_RUN, RUN_EXISTS, runParameters } from './run-ref.ts'
 import type { RunRef } from './run-ref.ts'
+import { IDLE_LIMIT } from './session-settings.ts'
 
 const ATTEMPTS = 'job_run_attempts'
 
@@ -63,8 +64,10 @@ function attemptParameters({ run, attempt, worker }: AttemptRef): (number | stri
 }
 
 /**
- * A sign of life. Tells which of the worker's sessions (`backendPids`) the server has no process of any more;
- * undefined: the attempt goes on no longer, because a peer has declared it abandoned or the database has lost it.
+ * A sign of life. Of the worker's sessions that wait for an answer (`backendPids`), tells which will get none: the server
+ * has no process of it any more, or one that has itself been waiting for its client for longer than the idle limit,
+ * which does not reach a COPY. undefined: the attempt goes on no longer, because a peer has declared it abandoned or the
+ * database has lost it.
  */
 export async function beat(
   client: Client,
@@ -75,7 +78,10 @@ export async function beat(
     `UPDATE job_run_attempts SET heartbeat_at = ${UTC_NOW}
       WHERE ${IS_ATTEMPT} AND ended_at IS NULL
       RETURNING ARRAY(SELECT mine FROM unnest($6::int[]) mine
-                       WHERE NOT EXISTS (SELECT FROM pg_stat_activity WHERE pid = mine)) AS gone`,
+                       WHERE NOT EXISTS (SELECT FROM pg_stat_activity
+                                          WHERE pid = mine
+                                            AND (wait_event IS DISTINCT FROM 'ClientRead'
+                                                 OR state_change > clock_timestamp() - interval '${IDLE_LIMIT}'))) AS gone`,
     [...attemptParameters(attempt), backendPids],
   )
   const [row] = rows

@@ -80,7 +80,8 @@ async function connectOnce(target: Target): Promise<Client> {
   }
 }
 
-function applicationNameOf({ applicationName = 'rapidrmf' }: Target): string {
+/** The name of a target's sessions in pg_stat_activity. */
+export function applicationNameOf({ applicationName = 'rapidrmf' }: Target): string {
   return applicationName
 }
 

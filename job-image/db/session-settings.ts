@@ -1,6 +1,9 @@
 import { escapeLiteral } from 'pg'
 import type { Client, QueryResult } from 'pg'
 
+/** How long the server waits for a client inside a transaction before it ends the session; a PostgreSQL interval. */
+export const IDLE_LIMIT = '60s'
+
 /**
  * What every session sets, whatever the server, the database, the role or the URL say. A setting that a server's version
  * does not have is left out. Limits come first: they could end the statements that follow.
@@ -13,7 +16,7 @@ const SETTINGS: readonly (readonly [name: string, value: string])[] = [
   ['idle_session_timeout', '0'],
   // Locks are given up when the client is gone: a peer that vanished is noticed within about 30 s, and a client that
   // hangs inside a transaction after the idle limit.
-  ['idle_in_transaction_session_timeout', '60s'],
+  ['idle_in_transaction_session_timeout', IDLE_LIMIT],
   ['tcp_keepalives_idle', '10'],
   ['tcp_keepalives_interval', '5'],
   ['tcp_keepalives_count', '4'],

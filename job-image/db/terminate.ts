@@ -1,6 +1,7 @@
 import type { Client } from 'pg'
-import { connect, cutConnection, disconnect, serverSession } from './client.ts'
+import { connect, cutConnection, disconnect } from './client.ts'
 import type { Target } from './client.ts'
+import { LostSessions } from './lost-sessions.ts'
 
 /** How long the server is given to end a session, in ms. */
 const PATIENCE = 2_000
@@ -10,16 +11,17 @@ const PATIENCE = 2_000
  * To cut the connection is not enough: a server that waits for a lock does not look at its client, and would keep what
  * the transaction has locked for as long as that takes. So the server is asked by a second session first.
  */
-export async function terminateSession({ url }: Target, client: Client): Promise<void> {
-  const asked = askServer(url, serverSession(client)?.pid).catch(() => {})
+export async function terminateSession(target: Target, client: Client): Promise<void> {
+  const lost = new LostSessions()
+  lost.add(client, target)
+  const asked = askServer(target.url, lost).catch(() => {})
   let timer: NodeJS.Timeout | undefined
   await Promise.race([asked, new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)))])
   clearTimeout(timer)
   cutConnection(client)
 }
 
-async function askServer(url: string, pid: number | undefined): Promise<void> {
-  if (pid === undefined) return
+async function askServer(url: string, lost: LostSessions): Promise<void> {
   const client = await connect({
     url,
     applicationName: 'rapidrmf stop',
@@ -27,7 +29,7 @@ async function askServer(url: string, pid: number | undefined): Promise<void> {
     queryTimeout: PATIENCE,
   })
   try {
-    await client.query('SELECT pg_terminate_backend($1::int, $2::bigint)', [pid, PATIENCE])
+    await lost.end(client)
   } finally {
     await disconnect(client)
   }

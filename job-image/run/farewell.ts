@@ -36,7 +36,7 @@ export async function leaveAttempt(
     applicationName: sessionName(attempt),
     queryTimeout: ANSWER_TIMEOUT,
   }
-  const session = new Session(target, Math.min(timing.outage, PATIENCE))
+  const session = new Session(target, Math.min(timing.outage, PATIENCE), workers[0]?.lost)
   const lender = workers.find(({ backendPid }) => backendPid !== undefined)
   const lent = lender?.backendPid ?? 0
   // What was opened for work waits for an answer without end.

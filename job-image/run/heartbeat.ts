@@ -4,6 +4,7 @@ import type { AttemptRef } from '../db/attempts.ts'
 import { connect, disconnect } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
 import { sqlState } from '../db/errors.ts'
+import type { LostSessions } from '../db/lost-sessions.ts'
 import { asError } from '../errors.ts'
 import type { Session } from './session.ts'
 
@@ -26,6 +27,8 @@ export type HeartbeatOptions = {
   readonly patience: number
   /** The sessions that do the work; one of which the server has none any more is severed. */
   readonly workers: readonly Session[]
+  /** What the attempt has lost: its own connection too, when it breaks. */
+  readonly lost: LostSessions
   readonly onError: (error: Error) => void
 }
 
@@ -34,8 +37,8 @@ export type HeartbeatOptions = {
  * somebody else's lock holds it up. A beat that fails is repeated at the next one: the limit allows for twelve.
  *
  * It also looks after the workers' sessions: a connection whose packets vanish (a firewall that forgot it) never
- * reports an error to a client that waits for an answer. The server notices by its own timeouts and ends it; two
- * beats that find the server's process gone are proof enough. So is a server that has answered nothing, here neither,
+ * reports an error to a client that waits for an answer. The server notices by its own timeouts and ends it, except in
+ * a COPY; two beats that find the server's process gone, or waiting for us as we wait for it, are proof enough. So is a server that has answered nothing, here neither,
  * for as long as an outage may last: what waits there would wait without end.
  */
 export function startHeartbeat({
@@ -44,6 +47,7 @@ export function startHeartbeat({
   interval,
   patience,
   workers,
+  lost,
   onError,
 }: HeartbeatOptions): Heartbeat {
   let abandoned = false
@@ -60,7 +64,10 @@ export function startHeartbeat({
   }
   const failed = (error: unknown, pids: readonly number[]): void => {
     refused = client === undefined
-    if (client !== undefined) void disconnect(client)
+    if (client !== undefined) {
+      if (sqlState(error) === undefined) lost.add(client, target)
+      void disconnect(client)
+    }
     client = undefined
     // A refusal (too many connections) is an answer; `connect` keeps the server's as the cause.
     const refusal = sqlState(error) ?? sqlState(asError(error).cause)
@@ -68,7 +75,7 @@ export function startHeartbeat({
     if (performance.now() - answered > patience) sever(pids)
     if (!stopped) onError(asError(error))
   }
-  const workerPids = (): number[] => workers.flatMap(({ backendPid }) => backendPid ?? [])
+  const workerPids = (): number[] => workers.flatMap(({ workingPid }) => workingPid ?? [])
   const beatOn = async (session: Client): Promise<void> => {
     const gone = await beat(session, attempt, workerPids())
     answered = beaten = performance.now()

@@ -8,6 +8,7 @@ import type { Target } from '../db/client.ts'
 import { refuseExhaustedIds } from '../db/id-space.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { isShortOfConnections } from '../db/errors.ts'
+import { LostSessions } from '../db/lost-sessions.ts'
 import { refuseSharedSessions } from '../db/pooling.ts'
 import { refuseRowSecurity } from '../db/row-security.ts'
 import { addControlTimes } from '../db/run-controls.ts'
@@ -125,14 +126,15 @@ class AttemptAtRun {
     this.#run = attempt.run
     this.#attempt = attempt
     const name = sessionName(attempt)
-    this.#session = new Session(targetOf(request, name), request.timing.outage)
+    const lost = new LostSessions()
+    this.#session = new Session(targetOf(request, name), request.timing.outage, lost)
     const onRetry = (error: Error): void => {
       if (isShortOfConnections(error)) this.#missLane(error)
       else request.observer?.({ type: 'retrying', error: error.message })
     }
     const others = Array.from(
       { length: request.concurrency - 1 },
-      () => new Session({ ...targetOf(request, name), onRetry }, request.timing.outage),
+      () => new Session({ ...targetOf(request, name), onRetry }, request.timing.outage, lost),
     )
     this.#workers = [this.#session, ...others]
     this.#heartbeat = startHeartbeat({
@@ -141,6 +143,7 @@ class AttemptAtRun {
       interval: request.timing.heartbeat,
       patience: request.timing.outage,
       workers: this.#workers,
+      lost,
       onError: (error) => request.observer?.({ type: 'warning', message: `no heartbeat: ${error.message}` }),
     })
   }

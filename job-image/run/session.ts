@@ -10,7 +10,8 @@ import {
   serverSession,
 } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
-import { UnreachableError, isTransient, withRemedy } from '../db/errors.ts'
+import { UnreachableError, isTransient, sqlState, withRemedy } from '../db/errors.ts'
+import { LostSessions } from '../db/lost-sessions.ts'
 import { terminateSession } from '../db/terminate.ts'
 import { describeDatabase } from '../db/url.ts'
 import { InterruptedError, asError } from '../errors.ts'
@@ -31,13 +32,18 @@ export const RETRY = { first: 50, longest: 2_000 }
  * transaction, or a statement that may run twice.
  */
 export class Session {
+  /** What it has lost, and the sessions that it shares this with. */
+  readonly lost: LostSessions
   #client: Client | undefined
   readonly #target: Target
   readonly #outage: number
+  #isWorking = false
 
-  constructor(target: Target, outage: number) {
+  /** `lost` is shared by sessions that wait for each other's locks. */
+  constructor(target: Target, outage: number, lost = new LostSessions()) {
     this.#target = target
     this.#outage = outage
+    this.lost = lost
   }
 
   /**
@@ -51,9 +57,17 @@ export class Session {
         this.#client ??= await this.#waiting(unwanted, (signal) =>
           connect({ ...this.#target, retryFor: this.#remaining(deadline), ...(signal && { signal }) }),
         )
-        return await this.#withinGrace(this.#client, work)
+        return await this.#withinGrace(this.#client, async (client) => {
+          this.#isWorking = true
+          await this.lost.end(client)
+          return work(client)
+        })
       } catch (thrown) {
         const error = lostConnection(thrown)
+        // An error of the server is an answer: its session has ended, or is here to be closed.
+        if (this.#client !== undefined && sqlState(error) === undefined && isTransient(error)) {
+          this.lost.add(this.#client, this.#target)
+        }
         if (!isTransient(error)) throw withRemedy(error, `database ${describeDatabase(this.#target.url)}`)
         // A lost connection and a refused statement look alike from here; a new session is right for both.
         await this.close()
@@ -61,6 +75,8 @@ export class Session {
         if (Date.now() >= deadline) throw error
         this.#target.onRetry?.(asError(error))
         await this.#waiting(unwanted, (signal) => interruptibleSleep(backoffDelay(RETRY, attempt), signal))
+      } finally {
+        this.#isWorking = false
       }
     }
   }
@@ -134,9 +150,14 @@ export class Session {
     return this.#client === undefined ? undefined : serverSession(this.#client)?.pid
   }
 
+  /** The same, only while work is under way on it. */
+  get workingPid(): number | undefined {
+    return this.#isWorking ? this.backendPid : undefined
+  }
+
   /**
-   * Breaks the connection to `backendPid`, if it is still the open one: the server has ended it, and the network
-   * never told us. The work under way fails as on any lost connection, and is done again.
+   * Breaks the connection to `backendPid`, if it is still the open one: the server has ended it, or would wait for this
+   * client without end, and the network never told us. The work under way fails as on any lost connection, and is done again.
    */
   sever(backendPid: number): void {
     if (this.#client !== undefined && this.backendPid === backendPid) cutConnection(this.#client)

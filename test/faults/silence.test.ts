@@ -1,13 +1,15 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { executeRun } from '../../job-image/run/job.ts'
 import { createDatabase } from '../support/database.ts'
 import { startProxy } from '../support/proxy.ts'
 import { runRequest } from '../support/request.ts'
+import { expectExactlyOnce, runSessions } from '../support/run-check.ts'
 import { watchRun } from '../support/watch-run.ts'
 import { seedWorld } from '../support/world.ts'
 
 const { client, url } = await createDatabase()
-await seedWorld(client, { systems: 20 })
+const SYSTEMS = 20
+await seedWorld(client, { systems: SYSTEMS })
 
 it('a server that goes silent for good: the run breaks instead of waiting without end', async () => {
   const proxy = await startProxy(Number(new URL(url).port))
@@ -18,4 +20,45 @@ it('a server that goes silent for good: the run breaks instead of waiting withou
   await saw('progress')
   proxy.freeze()
   await expect(run).rejects.toThrow(/cannot be reached|Connection terminated/)
+  proxy.drop()
 }, 60_000)
+
+describe('a connection that stalls in the middle of a COPY while others are served', () => {
+  it.each([1, 2])('of %i lanes: the run ends its own session and goes on', async (concurrency) => {
+    const runKey = `stalled ${concurrency}`
+    let stalled = false
+    const proxy = await startProxy(Number(new URL(url).port), (total) => {
+      if (stalled || total < 400_000) return
+      stalled = true
+      proxy.freeze('existing')
+    })
+    const { events, observer } = watchRun()
+    const request = runRequest(proxy.through(url), { runKey, concurrency, observer })
+    const timing = { ...request.timing, outage: 120_000, abandonAfter: 600_000 }
+    expect(await executeRun({ ...request, timing })).toMatchObject({ status: 'success' })
+    expect(events).toContainEqual(expect.objectContaining({ type: 'retrying' }))
+    await expectExactlyOnce(client, runKey, SYSTEMS * 1007)
+    proxy.drop()
+  })
+})
+
+describe('a connection that ends on the side of the client only, in the middle of a COPY', () => {
+  it.each([1, 2])('of %i lanes: the run ends its own old session and goes on', async (concurrency) => {
+    const runKey = `forsaken ${concurrency}`
+    let forsaken = false
+    const proxy = await startProxy(Number(new URL(url).port), (total) => {
+      // Far into the results of a batch; what comes before it are a few statements.
+      if (forsaken || total < 400_000) return
+      forsaken = true
+      proxy.forsake()
+    })
+    const { events, observer } = watchRun()
+    const request = runRequest(proxy.through(url), { runKey, concurrency, observer })
+    // Peers would not take over for longer than this test lasts.
+    const timing = { ...request.timing, abandonAfter: 600_000 }
+    expect(await executeRun({ ...request, timing })).toMatchObject({ status: 'success' })
+    expect(events).toContainEqual(expect.objectContaining({ type: 'retrying' }))
+    await expectExactlyOnce(client, runKey, SYSTEMS * 1007)
+    await expect.poll(() => runSessions(client), { timeout: 5_000 }).toBe(0)
+  })
+})

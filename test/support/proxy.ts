@@ -13,6 +13,8 @@ export type Proxy = {
   cut(): void
   /** Ends every connection; new ones are served. */
   drop(): void
+  /** Ends the clients' side of every connection and keeps the server's open; new ones are served. */
+  forsake(): void
   /** Half-open: nothing is passed on any more, nobody is told. `new`: later connections are served. */
   freeze(scope?: 'all' | 'existing'): void
   /** Undoes `cut` and `freeze`. */
@@ -92,6 +94,10 @@ export async function startProxy(target: number, onSent?: (total: number) => voi
       drop()
     },
     drop,
+    forsake: () => {
+      setFrozen(true)
+      for (const { client } of pairs) client.resetAndDestroy()
+    },
     freeze: (scope = 'all') => {
       if (scope === 'all') mode = 'frozen'
       setFrozen(true)

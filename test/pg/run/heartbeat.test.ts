@@ -24,6 +24,7 @@ const heartbeat = (worker: Session, target: string, options: Partial<HeartbeatOp
     interval: 20,
     patience: 200,
     workers: [worker],
+    lost: worker.lost,
     onError: () => {},
     ...options,
   })
