@@ -37,9 +37,9 @@ const FAREWELL_MS = 2_000
 
 /** A connected, configured session. Retries while the server is away; what a person must mend throws at once. */
 export async function connect(target: Target): Promise<Client> {
-  const deadline = Date.now() + (target.retryFor ?? DEFAULT_RETRY_MS)
+  const deadline = performance.now() + (target.retryFor ?? DEFAULT_RETRY_MS)
   for (let attempt = 0; ; attempt += 1) {
-    const began = Date.now()
+    const began = performance.now()
     try {
       return await connectOnce(target)
     } catch (thrown) {
@@ -47,8 +47,8 @@ export async function connect(target: Target): Promise<Client> {
       const delay = backoffDelay(RETRY, attempt)
       if (!isTransient(thrown)) throw namingDatabase(thrown, where)
       // A process that was stopped in the middle of a try has not tried for all that time.
-      const wasStopped = Date.now() - began > CONNECT_TIMEOUT_MS + 1_000
-      if (Date.now() + delay > deadline && !wasStopped) {
+      const wasStopped = performance.now() - began > CONNECT_TIMEOUT_MS + 1_000
+      if (performance.now() + delay > deadline && !wasStopped) {
         throw new UnreachableError(`${where} cannot be reached: ${reason(thrown)}`, { cause: thrown })
       }
       target.onRetry?.(asError(thrown))

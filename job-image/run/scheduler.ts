@@ -93,8 +93,13 @@ async function watch(
     // The schedule was checked: it ends only after years, and then there is nothing more to watch.
     if (first === undefined) break
     observer.next(slotText(first))
-    await sleepUntil(first, clock, signal)
+    const before = await sleepUntil(first, clock, signal, after)
     if (signal.aborted) break
+    if (before !== undefined) {
+      observer.warned(wentBack(after, before))
+      after = before
+      continue
+    }
     const due = dueSlots(schedule, timezone, first, clock.now())
     after = due.newest
     if (due.superseded.length > 0) observer.skipped(due.superseded, 'a later slot was due as well')
@@ -168,12 +173,29 @@ function dueSlots(
   }
 }
 
-async function sleepUntil(slot: Date, clock: Clock, signal: AbortSignal): Promise<void> {
+/**
+ * Waits for a moment that was counted from `since`. Resolves early with the time it is, if that lies before `since`: the
+ * clock went back, and what was counted from its earlier time may be years ahead.
+ */
+async function sleepUntil(
+  moment: Date,
+  clock: Clock,
+  signal: AbortSignal,
+  since: Date,
+): Promise<Date | undefined> {
   while (!signal.aborted) {
-    const left = slot.getTime() - clock.now().getTime()
-    if (left <= 0) return
+    const now = clock.now()
+    if (now < since) return now
+    const left = moment.getTime() - now.getTime()
+    if (left <= 0) return undefined
     await clock.sleep(Math.min(left, LONGEST_SLEEP_MS), signal)
   }
+  return undefined
+}
+
+/** A slot that has run already is found by its key, and only reported again. */
+function wentBack(from: Date, to: Date): string {
+  return `the clock went back from ${slotText(from)} or later to ${slotText(to)}; the next slot is the one after that`
 }
 
 type Slot = { readonly at: Date; readonly next: Date | undefined }
@@ -193,14 +215,16 @@ async function runSlot(options: SchedulerOptions, io: Pick<Io, 'env' | 'cwd'>, s
       return
     }
     const pause = ended instanceof InputError ? undefined : pauseIfAny(options, io, failures)
-    const again = new Date(clock.now().getTime() + (pause ?? 0) * 1000)
+    const failedAt = clock.now()
+    const again = new Date(failedAt.getTime() + (pause ?? 0) * 1000)
     const tooLate = slot.next !== undefined && again >= slot.next
     if (pause === undefined || tooLate) {
       observer.failed(name, ended, pause === undefined ? undefined : NEXT_SLOT)
       return
     }
     observer.retrying(name, ended, { retry: failures, pause })
-    await sleepUntil(again, clock, signal)
+    // Where the clock went back the pause ends at once: nobody knows how much of it has passed.
+    await sleepUntil(again, clock, signal, failedAt)
     if (signal.aborted) throw new InterruptedError(`stopped before slot ${name} was tried again`)
   }
 }

@@ -71,8 +71,8 @@ export class Session {
         if (!isTransient(error)) throw withRemedy(error, `database ${describeDatabase(this.#target.url)}`)
         // A lost connection and a refused statement look alike from here; a new session is right for both.
         await this.close()
-        deadline ??= Date.now() + this.#outage
-        if (Date.now() >= deadline) throw error
+        deadline ??= performance.now() + this.#outage
+        if (performance.now() >= deadline) throw error
         this.#target.onRetry?.(asError(error))
         await this.#waiting(unwanted, (signal) => interruptibleSleep(backoffDelay(RETRY, attempt), signal))
       } finally {
@@ -129,7 +129,7 @@ export class Session {
   }
 
   #remaining(deadline: number | undefined): number {
-    return deadline === undefined ? this.#outage : Math.max(0, deadline - Date.now())
+    return deadline === undefined ? this.#outage : Math.max(0, deadline - performance.now())
   }
 
   /**

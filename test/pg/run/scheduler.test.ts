@@ -203,15 +203,41 @@ describe('a clock that jumps', () => {
 
   it('backward: no slot is run twice', async () => {
     const clock = new FakeClock()
-    const told = await watchUntil('finished', 3, { clock, timezone: 'Africa/Banjul' }, ([what, slot]) => {
-      if (what === 'finished' && slot?.startsWith('2026-11-23T03') === true) clock.turn(-3 * 60 * MINUTE)
+    let turned = false
+    const told = await watchUntil('finished', 5, { clock, timezone: 'Africa/Banjul' }, ([what, slot]) => {
+      if (turned || what !== 'finished' || slot?.startsWith('2026-11-23T03') !== true) return
+      turned = true
+      clock.turn(-3 * 60 * MINUTE)
     })
-    expect(slotsOf(told, 'started')).toEqual([
-      '2026-11-23T02:00:00Z',
-      '2026-11-23T03:00:00Z',
-      '2026-11-23T04:00:00Z',
-    ])
+    const slots = ['02', '03', '01', '02', '03'].map((hour) => `2026-11-23T${hour}:00:00Z`)
+    expect(slotsOf(told, 'next')).toEqual([...slots.slice(0, 2), '2026-11-23T04:00:00Z', ...slots.slice(2)])
+    expect(slotsOf(told, 'finished')).toEqual(slots)
     expect((await runsOf('Africa/Banjul')).map(({ results }) => results)).toEqual([6, 6, 6])
+  })
+
+  it('years ahead for one look: the next slot is the one after the time it is, and the jump is reported', async () => {
+    const clock = new FakeClock()
+    const years = 3 * 365 * DAY + 20_000
+    let looks = 0
+    const told = await watchUntil('finished', 2, { clock, timezone: 'Africa/Bamako' }, ([what]) => {
+      if (what === 'next' && (looks += 1) === 1) clock.turn(years)
+      if (what === 'finished' && looks === 1) clock.turn(-years)
+    })
+    expect(slotsOf(told, 'finished')).toEqual(['2029-11-22T02:00:00Z', '2026-11-23T02:00:00Z'])
+    expect(slotsOf(told, 'warned')).toEqual([
+      'the clock went back from 2029-11-22T02:00:00Z or later to 2026-11-23T01:59:50Z; the next slot is the one after that',
+    ])
+  })
+
+  it('backward while it waits for a slot: what it waits for is counted anew', async () => {
+    const clock = new FakeClock()
+    let turned = false
+    const told = await watchUntil('finished', 1, { clock, timezone: 'Africa/Conakry' }, ([what]) => {
+      if (what === 'next' && !turned) clock.turn(-30 * DAY)
+      turned = true
+    })
+    expect(slotsOf(told, 'next')).toEqual(['2026-11-23T02:00:00Z', '2026-10-24T02:00:00Z'])
+    expect(slotsOf(told, 'finished')).toEqual(['2026-10-24T02:00:00Z'])
   })
 })
 
