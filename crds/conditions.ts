@@ -65,7 +65,8 @@ export const conditions = {
     question: 'Did everything pass in the last run?',
     reasons: {
       AllControlsPassed: 'True.',
-      ControlsNotPassed: 'False: at least one result is not pass. `rapidrmf results --run ID` lists them.',
+      ControlsNotPassed:
+        'False: at least one result is not pass. `rapidrmf results --run ID --status insufficient_evidence` (or `fail`, `unknown`) lists them.',
       RunIncomplete: 'False: not everything could be judged, so that nobody can say that everything passed.',
       RunErrored: 'Unknown: the run broke.',
       RunUnknown: 'Unknown: the outcome of the run is not known.',

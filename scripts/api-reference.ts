@@ -60,9 +60,10 @@ export function apiReference(schema: StructuralSchema, columns: readonly Column[
     ),
     '## Labels and annotations',
     table(
-      ['Name', 'On', 'Meaning'],
+      ['Name', 'Kind', 'On', 'Meaning'],
       NAMES.map(([name, ...rest]) => [code(name), ...rest]),
     ),
+    SELECTING_PODS,
     '## Events',
     table(
       ['Reason', 'Type', 'Meaning'],
@@ -101,21 +102,32 @@ writes the CronJob: its words are then the message of the condition \`Accepted\`
 const CONDITIONS = `Each has the \`observedGeneration\` it was judged for. \`kubectl wait --for=condition=Ready\` and tools that follow
 kstatus understand them.`
 
-const NAMES: readonly (readonly [name: string, on: string, meaning: string])[] = [
+const SELECTING_PODS = `A selector (\`-l\`) finds labels only, and the name of a schedule is an annotation because it may be longer than a label.
+So select the pods and logs of one schedule by its UID:
+
+\`\`\`sh
+uid=$(kubectl get ${SHORT_NAME} nightly -o jsonpath='{.metadata.uid}')
+kubectl get pods -l ${SCHEDULE_UID_LABEL}=$uid
+kubectl logs -l ${SCHEDULE_UID_LABEL}=$uid --tail=-1
+\`\`\``
+
+const NAMES: readonly (readonly [name: string, kind: 'label' | 'annotation', on: string, meaning: string])[] =
   [
-    RUN_REQUEST_ANNOTATION,
-    KIND,
-    'Any text; each new one asks for one run now, also while suspended. It waits for a run that goes on. ' +
-      '`status.lastHandledRunRequest` repeats it when the run was made.',
-  ],
-  [SCHEDULE_UID_LABEL, 'CronJob, Job, pod', 'UID of the schedule.'],
-  [MANAGED_BY_LABEL, 'CronJob, Job, pod', `\`${MANAGED_BY}\`.`],
-  [SCHEDULE_NAME_ANNOTATION, 'CronJob, Job, pod', 'Name of the schedule, in full.'],
-  [RUN_REQUEST_TOKEN_ANNOTATION, 'Job', 'The run request that it was made for.'],
-  [SLOT_ANNOTATION, 'Job', 'The slot; set by Kubernetes, missing on manual Jobs.'],
-  [JOB_UID_LABEL, 'pod', "The Job's UID, which is the run's key; set by Kubernetes."],
-  [JOB_NAME_LABEL, 'pod', "The Job's name; set by Kubernetes."],
-]
+    [
+      RUN_REQUEST_ANNOTATION,
+      'annotation',
+      KIND,
+      'Any text; each new one asks for one run now, also while suspended. It waits for a run that goes on. ' +
+        '`status.lastHandledRunRequest` repeats it when the run was made.',
+    ],
+    [SCHEDULE_UID_LABEL, 'label', 'CronJob, Job, pod', 'UID of the schedule.'],
+    [MANAGED_BY_LABEL, 'label', 'CronJob, Job, pod', `\`${MANAGED_BY}\`.`],
+    [SCHEDULE_NAME_ANNOTATION, 'annotation', 'CronJob, Job, pod', 'Name of the schedule, in full.'],
+    [RUN_REQUEST_TOKEN_ANNOTATION, 'annotation', 'Job', 'The run request that it was made for.'],
+    [SLOT_ANNOTATION, 'annotation', 'Job', 'The slot; set by Kubernetes, missing on manual Jobs.'],
+    [JOB_UID_LABEL, 'label', 'pod', "The Job's UID, which is the run's key; set by Kubernetes."],
+    [JOB_NAME_LABEL, 'label', 'pod', "The Job's name; set by Kubernetes."],
+  ]
 
 // ── Fields ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
