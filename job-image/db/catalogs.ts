@@ -1,9 +1,9 @@
 import type { Client } from 'pg'
 import { InputError } from '../errors.ts'
-import { newAttributes, planControls, removesMany } from '../oscal/changes.ts'
+import { FULL_TEXTS, newAttributes, planControls, removesMany } from '../oscal/changes.ts'
 import type { ControlChanges, StoredControlRow } from '../oscal/changes.ts'
-import type { CatalogImport, ImportReport } from '../oscal/import.ts'
-import { withMembers } from '../json-text.ts'
+import type { CatalogImport, FullTexts, ImportReport } from '../oscal/import.ts'
+import { membersOf, withMembers } from '../json-text.ts'
 import { coversFramework, namesFramework } from '../rules/framework.ts'
 import { plural } from '../words.ts'
 import { listCatalogIdentities } from './catalog-identities.ts'
@@ -100,6 +100,8 @@ type Details = {
   readonly version: string | null
   readonly oscal_path: string | null
   readonly framework: string
+  /** Undefined: the row's attributes stay as they are. */
+  readonly fullTexts?: FullTexts
 }
 
 function detailsOf(wanted: CatalogImport, row: CatalogIdentity | undefined): Details {
@@ -111,7 +113,8 @@ function detailsOf(wanted: CatalogImport, row: CatalogIdentity | undefined): Det
   if (fromElsewhere && !wanted.authoritative) {
     return { title: row.title, version: row.version, oscal_path: row.oscal_path, framework }
   }
-  return { title: wanted.title, version: wanted.version, oscal_path: wanted.source, framework }
+  const { title, version, source, fullTexts = {} } = wanted
+  return { title, version, oscal_path: source, framework, fullTexts }
 }
 
 function differs(row: CatalogIdentity, { title, version, oscal_path, framework }: Details): boolean {
@@ -121,11 +124,11 @@ function differs(row: CatalogIdentity, { title, version, oscal_path, framework }
 }
 
 async function insertCatalog(client: Client, wanted: CatalogImport): Promise<number> {
-  const { name, title, version, framework, source } = wanted
+  const { name, title, version, framework, source, fullTexts = {} } = wanted
   const { rows } = await client.query<{ id: number }>(
     `INSERT INTO catalogs (name, title, version, framework, oscal_path, loaded_at, attributes)
-     VALUES ($1, $2, $3, $4, $5, clock_timestamp() AT TIME ZONE 'UTC', '{}') RETURNING id`,
-    [name, title, version, framework, source],
+     VALUES ($1, $2, $3, $4, $5, clock_timestamp() AT TIME ZONE 'UTC', $6) RETURNING id`,
+    [name, title, version, framework, source, JSON.stringify(fullTexts)],
   )
   const [row] = rows
   if (row === undefined) throw new Error('INSERT INTO catalogs returned no row')
@@ -133,12 +136,13 @@ async function insertCatalog(client: Client, wanted: CatalogImport): Promise<num
 }
 
 async function updateCatalog(client: Client, row: CatalogIdentity, details: Details): Promise<void> {
-  const { title, version, oscal_path, framework } = details
+  const { title, version, oscal_path, framework, fullTexts } = details
   await client.query(
     `UPDATE catalogs SET title = $2, version = $3, oscal_path = $4, framework = $5,
             loaded_at = clock_timestamp() AT TIME ZONE 'UTC' WHERE id = $1`,
     [row.id, title, version, oscal_path, framework],
   )
+  if (fullTexts !== undefined) await updateFullTexts(client, row.id, fullTexts)
   // Baselines belong to their framework's catalog: they follow it, unless another catalog still has the name.
   if (row.text === framework) return
   await client.query(
@@ -146,6 +150,22 @@ async function updateCatalog(client: Client, row: CatalogIdentity, details: Deta
       WHERE framework = $1 AND NOT EXISTS (SELECT FROM catalogs WHERE framework = $1)`,
     [row.text, framework],
   )
+}
+
+/** Written only if they are others: the attributes are another program's text otherwise. */
+async function updateFullTexts(client: Client, id: number, fullTexts: FullTexts): Promise<void> {
+  const { rows } = await client.query<{ json: string }>(
+    'SELECT attributes::text AS json FROM catalogs WHERE id = $1',
+    [id],
+  )
+  const json = rows[0]?.json ?? '{}'
+  const has = membersOf(json)
+  const isSame = FULL_TEXTS.every(
+    (key) => has.get(key) === (fullTexts[key] && JSON.stringify(fullTexts[key])),
+  )
+  if (isSame) return
+  const changed = withMembers(json, { set: fullTexts, drop: FULL_TEXTS })
+  await client.query('UPDATE catalogs SET attributes = $2 WHERE id = $1', [id, changed])
 }
 
 type LockedControl = StoredControlRow & { readonly json: string }

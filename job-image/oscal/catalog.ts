@@ -1,5 +1,5 @@
 import { InputError } from '../errors.ts'
-import { canonicalControlId } from '../rules/control-id.ts'
+import { MAX_ID_LENGTH, canonicalControlId } from '../rules/control-id.ts'
 import { identifyDocument } from './identify.ts'
 import { nistIndex } from './nist-index.ts'
 import { controlsOf } from './outline.ts'
@@ -69,10 +69,7 @@ function controlNode(body: ControlBody, { group, parent }: Place, source: Source
   const { file, framework } = source
   const canonical = canonicalControlId(body.id, framework)
   if (canonical === undefined) {
-    throw new InputError({
-      file,
-      message: `control "${body.id}": not a control id (letters, digits, . _ : / -, up to 50)`,
-    })
+    throw new InputError({ file, message: `control "${body.id}": ${idFault(body.id)}` })
   }
   const children = (body.controls ?? []).map((child) =>
     controlNode(child, { group, parent: canonical }, source),
@@ -83,6 +80,12 @@ function controlNode(body: ControlBody, { group, parent }: Place, source: Source
     control: { id, canonical, framework, title, withdrawn: isWithdrawn(body), parent, group },
     children,
   }
+}
+
+function idFault(id: string): string {
+  return id.trim().length > MAX_ID_LENGTH
+    ? `its id has more than ${MAX_ID_LENGTH} characters, which controls.control_id cannot hold, and an id is never cut: shorten it in a copy of the document`
+    : 'not a control id (letters and digits with . _ : / - between them)'
 }
 
 /** Revision 4 writes `Withdrawn`, revision 5 `withdrawn`. */

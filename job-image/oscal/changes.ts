@@ -83,9 +83,12 @@ export function removesMany({ removedIds, live }: Pick<ControlChanges, 'removedI
   return removedIds.length * 10 > live
 }
 
+/** Attributes that say what a column cannot hold all of. */
+export const FULL_TEXTS = ['full_title', 'full_family']
+
 /** The marks of a new row. */
-export function newAttributes({ withdrawn, parent }: WantedControl): Record<string, unknown> {
-  return { ...(withdrawn ? { withdrawn } : {}), ...(parent === undefined ? {} : { parent }) }
+export function newAttributes({ withdrawn, parent, fullTexts }: WantedControl): Record<string, unknown> {
+  return { ...(withdrawn ? { withdrawn } : {}), ...(parent === undefined ? {} : { parent }), ...fullTexts }
 }
 
 function updateOf(row: StoredControlRow, wanted: WantedControl): RowUpdate | undefined {
@@ -94,8 +97,8 @@ function updateOf(row: StoredControlRow, wanted: WantedControl): RowUpdate | und
   const withdrawn = wanted.withdrawn || (has['withdrawn'] === undefined ? undefined : false)
   const target = { ...newAttributes(wanted), ...(withdrawn === undefined ? {} : { withdrawn }) }
   const set = Object.fromEntries(Object.entries(target).filter(([key, value]) => has[key] !== value))
-  const drop = ['removed', ...(wanted.parent === undefined ? ['parent'] : [])].filter((key) =>
-    Object.hasOwn(has, key),
+  const drop = ['removed', 'parent', ...FULL_TEXTS].filter(
+    (key) => Object.hasOwn(has, key) && !Object.hasOwn(target, key),
   )
   const { controlId: control_id, title, family } = wanted
   const same = row.control_id === control_id && row.title === title && row.family === family

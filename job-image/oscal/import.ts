@@ -9,7 +9,11 @@ export type WantedControl = {
   readonly withdrawn: boolean
   /** The control that this one belongs to, as `controlId` spells ids. */
   readonly parent: string | undefined
+  readonly fullTexts?: FullTexts
 }
+
+/** Attributes with the texts that their columns have only the beginning of: `full_title`, `full_family`. */
+export type FullTexts = Readonly<Record<string, string>>
 
 /** A catalog to be stored: one row of `catalogs` with its rows of `controls`. */
 export type CatalogImport = {
@@ -17,7 +21,7 @@ export type CatalogImport = {
   readonly source: string
   readonly name: string
   readonly title: string
-  readonly version: string
+  readonly version: string | null
   readonly framework: string
   /** The complete catalog of NIST SP 800-53: it may stand in the database under another name. */
   readonly whole: boolean
@@ -26,6 +30,7 @@ export type CatalogImport = {
    * removed nor puts its own version on a catalog that came from a file.
    */
   readonly authoritative: boolean
+  readonly fullTexts?: FullTexts
   readonly controls: readonly WantedControl[]
 }
 
@@ -35,7 +40,7 @@ export type BaselineImport = {
   readonly source: string
   readonly name: string
   readonly title: string
-  readonly version: string
+  readonly version: string | null
   /** Several, joined by `FRAMEWORK_SEPARATOR`, where the profile selects from catalogs of several. */
   readonly framework: string
   /** Canonical ids, each once. */

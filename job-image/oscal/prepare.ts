@@ -5,6 +5,7 @@ import { NIST_800_53_REV5, frameworkName, nameFrom, nistBaselineIn, nistClaim } 
 import { builtinCatalog, catalogFrom } from './catalog.ts'
 import type { Catalog } from './catalog.ts'
 import { parseOscal } from './document.ts'
+import { fitted, fits } from './fit.ts'
 import { FRAMEWORK_SEPARATOR, nistBaselineName } from './import.ts'
 import type { BaselineImport, CatalogImport, Import, WantedControl } from './import.ts'
 import { NIST_BASELINES, nistBaselineControls, nistIndex } from './nist-index.ts'
@@ -12,7 +13,7 @@ import { controlsOf } from './outline.ts'
 import type { Control } from './outline.ts'
 import { resolveProfile } from './resolve.ts'
 import type { ResolveOptions, ResolvedProfile } from './resolve.ts'
-import { MAX_FAMILY, refuseUnstorable } from './storable.ts'
+import { refuseUnstorable } from './storable.ts'
 
 export type Prepared = { readonly item: Import; readonly warnings: readonly string[] }
 
@@ -32,7 +33,8 @@ export function prepareFile(file: string, options: PrepareOptions): Prepared {
       ? baselineOfProfile(resolveProfile(document.body, file, options), { ...options, framework })
       : { item: ofCatalog(catalogFrom(document.body, file, framework), options.name), warnings: [] }
   refuseUnstorable(prepared.item)
-  return prepared
+  const { item, warnings } = fitted(prepared.item)
+  return { item, warnings: [...prepared.warnings, ...warnings] }
 }
 
 /** The built-in catalog with the four baselines of NIST SP 800-53B. */
@@ -80,12 +82,11 @@ function ofCatalog(catalog: Catalog, name: string | undefined): Import {
 
 function wholeCatalog(catalog: Catalog, name: string | undefined): CatalogImport {
   const { file, title, version, framework, whole } = catalog
-  const controls = controlsOf(catalog.tree).map(({ control }) => wantedControl(control, file))
-  const ownName = nameFrom(stemOf(file)) || nameFrom(title)
+  const controls = controlsOf(catalog.tree).map(({ control }) => wantedControl(control))
   return {
     kind: 'catalog',
     source: file,
-    name: name ?? (whole ? framework : ownName),
+    name: name ?? (whole ? framework : ownName(file, title)),
     title,
     version,
     framework,
@@ -122,11 +123,19 @@ function baselineOfProfile(
   return { item, warnings: [...warnings, ...empty, ...several] }
 }
 
-/** The names that NIST's baselines have in the built-in catalog; else from the file's name. */
+/** The names that NIST's baselines have in the built-in catalog; else its own. */
 function baselineName(file: string, title: string): string {
   const baseline = nistBaselineIn(title)
   if (baseline !== undefined) return nistBaselineName(NIST_800_53_REV5, baseline)
-  return nameFrom(stemOf(file)) || nameFrom(title)
+  return ownName(file, title)
+}
+
+/** Trestle's workspaces name a document by its folder: `profiles/NAME/profile.json`. */
+const NAMED_FOLDER = /(?:^|[\\/])(catalog|profile)s[\\/]([^\\/]+)[\\/]\1\.(?:json|ya?ml)$/i
+
+/** What the file is called, else its folder, else the title. */
+function ownName(file: string, title: string): string {
+  return nameFrom(stemOf(file)) || nameFrom(NAMED_FOLDER.exec(file)?.[2] ?? '') || nameFrom(title)
 }
 
 /** Endings that say what a file is, not what it is about: `_catalog`, `-resolved-profile_catalog-min`, `.oscal1.1.3`. */
@@ -138,28 +147,25 @@ function stemOf(file: string): string {
   return stem
 }
 
-function wantedControl(control: Control, file: string): WantedControl {
+function wantedControl(control: Control): WantedControl {
   const { canonical, title, withdrawn, parent } = control
   return {
     canonical,
     controlId: displayControlId(canonical),
     title,
-    family: familyFor(control, file),
+    family: familyFor(control),
     withdrawn,
     parent: parent === undefined ? undefined : displayControlId(parent),
   }
 }
 
-/** The letters of a NIST-like id, else the outermost group, else what the id begins with. */
-function familyFor({ id, canonical, group = '' }: Control, file: string): string {
+/** The first that fits: the letters of a NIST-like id, the outermost group, what the id begins with. */
+function familyFor({ id, canonical, group = '' }: Control): string {
   // SP_800_171_03.05.07 stands in SP_800_171_03.05, which is too long, but ends in what tells it from other groups.
   const ending = id.startsWith(group) ? /[\p{L}\p{N}.]+$/u.exec(group)?.[0] : undefined
   const candidates = [familyOf(canonical), group, ending, /^[a-z0-9]+/.exec(canonical)?.[0]]
-  const family = candidates.find((each = '') => each !== '' && Array.from(each).length <= MAX_FAMILY)
-  if (family !== undefined) return family.toUpperCase()
-  const tried = candidates.filter((each) => each !== undefined && each !== '').map((each) => `"${each}"`)
-  const message = `control "${id}": no family for controls.family (at most ${MAX_FAMILY} characters): ${tried.join(', ')}`
-  throw new InputError({ file, message })
+  const family = candidates.find((each = '') => each !== '' && fits(each, 'family'))
+  return (family ?? candidates.find((each = '') => each !== '') ?? '').toUpperCase()
 }
 
 /** Each control once, however often a merge keeps it. */

@@ -8,7 +8,7 @@ const property = z.object({ name: text, value: z.string() })
 const link = z.object({ href: z.string(), rel: z.string().optional() })
 
 const metadata = z.object({
-  title: text,
+  title: z.string(),
   version: z.string(),
   'oscal-version': z.string(),
   props: z.array(property).optional(),
@@ -17,7 +17,7 @@ const metadata = z.object({
 
 const control = z.object({
   id: text,
-  title: text,
+  title: z.string(),
   props: z.array(property).optional(),
   get controls() {
     return z.array(control).optional()

@@ -3,14 +3,15 @@ import type { Problem } from '../errors.ts'
 import { storageFault } from '../storable-text.ts'
 import type { Import } from './import.ts'
 
-export const MAX_FAMILY = 10
-
-/** Widths of the columns, in characters. */
+/** Widths of the columns, in characters. A text without one is cut to its column's width (see fit.ts). */
 const WIDTHS = {
-  catalog: { name: 100, title: 255, version: 50, framework: 100, source: 500 },
-  baseline: { name: 100, title: 255, version: 50, framework: 100, source: 500 },
-  control: { controlId: 50, title: 255, family: MAX_FAMILY },
+  catalog: { name: 100, title: Infinity, version: Infinity, framework: 100, source: 500 },
+  baseline: { name: 100, title: Infinity, version: Infinity, framework: 100, source: 500 },
+  control: { controlId: 50, title: Infinity, family: Infinity },
 } as const
+
+/** These need not say anything. */
+const MAY_BE_EMPTY = new Set(['title', 'version'])
 
 const COLUMNS: Record<string, string> = { source: 'oscal_path', controlId: 'control_id' }
 
@@ -37,16 +38,17 @@ type Fault = { readonly key: string; readonly fault: string }
 
 function faultsOf(values: Readonly<Record<string, unknown>>, widths: Record<string, number>): Fault[] {
   return Object.entries(widths).flatMap(([key, width]) => {
-    const fault = textFault(String(values[key]), width)
+    const value = values[key]
+    const fault = typeof value === 'string' ? textFault(value, width, MAY_BE_EMPTY.has(key)) : undefined
     return fault === undefined ? [] : [{ key, fault }]
   })
 }
 
 /** PostgreSQL counts characters, not UTF-16 units. */
-function textFault(text: string, width: number): string | undefined {
+function textFault(text: string, width: number, mayBeEmpty: boolean): string | undefined {
   const fault = storageFault(text)
   if (fault !== undefined) return `it holds ${fault}`
-  if (text.trim() === '') return 'it is empty'
+  if (text.trim() === '' && !mayBeEmpty) return 'it is empty'
   const length = text.length <= width ? text.length : Array.from(text).length
   return length > width ? `${length} characters, at most ${width} can be stored` : undefined
 }

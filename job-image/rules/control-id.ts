@@ -10,7 +10,7 @@ const OTHER_ID = /^[a-z0-9]+(?:[._:/-][a-z0-9]+|\([a-z0-9]+\))*$/
 const FANCY_HYPHENS = /[\u2010-\u2015\u2212]/g
 
 /** `controls.control_id` is a varchar(50): nothing longer is an id. */
-const MAX_LENGTH = 50
+export const MAX_ID_LENGTH = 50
 
 /**
  * The one spelling by which we know a control of a framework. In NIST SP 800-53 it is `ac-2.1` for AC-2(1), AC-02(01),
@@ -19,7 +19,7 @@ const MAX_LENGTH = 50
  */
 export function canonicalControlId(text: string, framework: string | undefined): string | undefined {
   const id = text.trim().replace(FANCY_HYPHENS, '-').toLowerCase()
-  if (id.length > MAX_LENGTH) return undefined
+  if (id.length > MAX_ID_LENGTH) return undefined
   const nist = NIST_ID.exec(id)
   if (nist === null || !isNist80053(framework)) return published(id)
   const [, family = '', number = '', dotted, bracketed] = nist
@@ -74,7 +74,7 @@ export function compareText(a: string, b: string): number {
 }
 
 function sortKey(canonical: string): string {
-  return canonical.replaceAll(/\d+/g, (digits) => digits.padStart(MAX_LENGTH, '0'))
+  return canonical.replaceAll(/\d+/g, (digits) => digits.padStart(MAX_ID_LENGTH, '0'))
 }
 
 function withoutZeros(digits: string): string {

@@ -32,7 +32,7 @@ folder.write(
 )
 folder.write('cut.json', JSON.stringify(LETTERS).slice(0, 400))
 folder.write('two.json', JSON.stringify(LETTERS).replace('1.1.2', '2.0.0'))
-folder.write('long.json', JSON.stringify(LETTERS).replace('Control c2', 'x'.repeat(300)))
+folder.write('long.json', JSON.stringify(LETTERS).replace('"c2"', `"${'x'.repeat(51)}"`))
 folder.write('ssp.json', '{"system-security-plan": {}}')
 
 beforeEach(async () => {
@@ -96,6 +96,31 @@ test('imports JSON and YAML alike, and several files at once', async () => {
   })
 })
 
+test('a title that its column cannot hold is cut, which one line says for all of them', async () => {
+  const titles = JSON.stringify(LETTERS).replaceAll(/Control ([bc]\d)/g, `$1 ${'x'.repeat(253)}`)
+  folder.write('titles.json', titles)
+  const said =
+    'titles.json: 8 controls (the first is B1): the title is longer than controls.title (255 characters) and was cut; the attribute full_title has all of it'
+  expect(await run('import', 'titles.json', '--framework', 'letters')).toMatchObject({
+    code: 0,
+    err: `warning: ${said}\n`,
+  })
+  const again = JSON.parse((await run('import', 'titles.json', '--json')).out) as Record<string, unknown>
+  expect(again).toMatchObject({ imports: [{ added: 0, changed: 0 }], warnings: [said] })
+})
+
+test('names the built-in catalog only to a baseline of it', async () => {
+  const other = profile([{ href: 'letters.json', 'include-controls': [{ 'with-ids': ['a1'] }] }])
+  folder.write('other.json', JSON.stringify(other))
+  const map = `${UUID}=builtin:nist-800-53-rev5`
+  const { err } = await run('import', 'other.json')
+  expect(err).toMatch(
+    /baseline "other": 1 of 1 control is in no catalog of letters here \(A1\); import their catalog too\n/,
+  )
+  const nist = await run('import', 'mine.json', '--map', map)
+  expect(nist.err).toContain('import their catalog too, for example --builtin nist-800-53-rev5\n')
+})
+
 test('a dry run says so and stores nothing', async () => {
   const { out } = await run('import', 'letters.json', '--dry-run')
   expect(out).toMatch(/letters .* 11 [^]*Dry run: nothing was changed\.\n$/)
@@ -123,7 +148,7 @@ describe('bad input ends with exit code 2 and leaves the database as it was', ()
     [['both.json'], /both\.json: merge: has flat and as-is/],
     [['unknown.json'], /unknown\.json: .*control "a9" is not in letters\.json/],
     [['mine.json'], /mine\.json: imports\[0\]: href "#449ce77c.* --map 449ce77c/],
-    [['long.json'], /long\.json: control "C2": its title does not fit controls\.title: 300 characters/],
+    [['long.json'], /long\.json: control "x+": its id has more than 50 characters/],
     [['letters.json', 'cut.json'], /cut\.json/],
     [['letters.json', 'letters.yaml'], /would be stored as the catalog "letters", as would letters\.json/],
     [['letters.json', 'mine.json', '--name', 'x'], /--name is the name of one import/],

@@ -180,6 +180,29 @@ describe('a catalog that is there already', () => {
     ])
   })
 
+  test('keeps whole titles in its attributes for as long as a column cannot hold them', async () => {
+    const titled = (title: string): Import => {
+      const document = JSON.stringify(catalog({ k: ['k-1', 'k-2'] }, title)).replace('Control k-1', title)
+      return prepared(JSON.parse(document) as object, 'h.json')
+    }
+    const [long, other] = ['T'.repeat(256), `${'T'.repeat(256)}s`]
+    await store(titled(long))
+    const cut = `${'T'.repeat(254)}…`
+    expect((await controls())[0]).toMatchObject({ title: cut, attributes: { full_title: long } })
+    const catalogs = async (): Promise<unknown[]> =>
+      (await client.query('SELECT title, attributes FROM catalogs')).rows
+    expect(await catalogs()).toEqual([{ title: cut, attributes: { full_title: long } }])
+    expect(counts(await store(titled(long)))).toEqual([0, 0, 0, 2])
+    // The beginning is the same, the rest is not.
+    expect(counts(await store(titled(other)))).toEqual([0, 1, 0, 1])
+    expect((await controls())[0]).toMatchObject({ title: cut, attributes: { full_title: other } })
+    expect(await catalogs()).toEqual([{ title: cut, attributes: { full_title: other } }])
+    await client.query(`UPDATE catalogs SET attributes = '{"by": "RapidRMF", "full_title": "x"}'`)
+    await store({ ...titled('Short'), framework: titled(other).framework })
+    expect((await controls())[0]).toMatchObject({ title: 'Short', attributes: {} })
+    expect(await catalogs()).toEqual([{ title: 'Short', attributes: { by: 'RapidRMF' } }])
+  })
+
   test('marks controls that the file no longer has, and unmarks them when they return', async () => {
     await store(nist('ac-1', 'ac-2', ['ac-3', 'ac-3.1']))
     const without = await storeWith({ confirmed: true }, nist('ac-1', 'ac-3'))
