@@ -47,7 +47,8 @@ const testCommand = command({
 
 const flushCommand = command({
   name: 'flush',
-  description: 'Send the notices that are due, of every environment or one; exit 1 if any did not go out',
+  description:
+    'Close the runs of dead processes and send the notices that are due, of every environment or one; exit 1 if any did not go out',
   args: {
     ...where,
     now: flag({
@@ -177,7 +178,10 @@ async function tryOut(sink: Sink, { signal }: Io): Promise<Trial> {
   }
 }
 
-/** Every database is looked at, once, for the environments that live in it. */
+/**
+ * Every database is looked at, once, for the environments that live in it. Runs of dead processes are closed first, so
+ * that their notices exist; also those of environments that are not in the configuration.
+ */
 async function flush(
   which: Which & { readonly databaseUrl: string | undefined },
   retryNow: boolean,
@@ -186,8 +190,16 @@ async function flush(
   const { allDatabases, databaseUrlFor } = await import('../config/target.ts')
   const { deliverNotices } = await import('../notify/deliver.ts')
   const { sinksFor } = await import('../notify/sink.ts')
+  const { timingFrom } = await import('../run/from-config.ts')
+  const { closeSilentRunsOf } = await import('../run/silent-runs.ts')
   const { config, sinks } = await configuredSinks(which, io)
   const { env, databaseUrl } = which
+  const warnings: string[] = []
+  const silent = {
+    abandonAfter: timingFrom(io.env).abandonAfter,
+    notifications: sinks,
+    observer: ({ message }: { readonly message: string }) => void warnings.push(message),
+  }
   const databases =
     env === undefined
       ? allDatabases(config, databaseUrl, io)
@@ -196,9 +208,11 @@ async function flush(
   const deliveries: Delivery[] = []
   for (const { url, environments } of databases) {
     await withDatabase({ url }, { name: 'notify', currentSchema: true }, io, async () => {})
+    await closeSilentRunsOf(target(url), env ?? null, silent)
     const here = sinksFor(sinks, ...environments)
     deliveries.push(...(await deliverNotices(target(url), here, { signal: io.signal, retryNow })))
   }
+  for (const message of warnings) await write(io.stderr, `warning: ${message}\n`)
   return deliveries
 }
 

@@ -1,5 +1,6 @@
 import { command, option, optional, positional } from 'cmd-ts'
 import type { JobRun } from '../db/job-runs.ts'
+import type { ListedRun } from '../run/run-json.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
 import { tableWidth } from '../output/table-width.ts'
@@ -7,6 +8,7 @@ import type { Column } from '../output/table.ts'
 import { withDatabases } from './databases.ts'
 import type { WhereOptions } from './databases.ts'
 import { findRun, newestRuns, runChoice } from './find-run.ts'
+import type { FoundRun } from './find-run.ts'
 import { group } from './group.ts'
 import { positiveInteger } from './numbers.ts'
 import { anyEnvOption, configOption, databaseUrlOption, formatArgs } from './reading-options.ts'
@@ -83,9 +85,11 @@ const showCommand = command({
     async (io) => {
       const { runDetail, runDetailJson } = await import('../run/run-detail.ts')
       const { runDetailText } = await import('../output/run-detail.ts')
+      const { timingFrom } = await import('../run/from-config.ts')
+      const { abandonAfter } = timingFrom(io.env)
       const detail = await withDatabases(where, io, async (databases) => {
         const { run, database } = await findRun(databases, id, where.env)
-        return database.read((client) => runDetail(client, run))
+        return database.read((client) => runDetail(client, run, abandonAfter))
       })
       if (json) await writeJson(io.stdout, runDetailJson(detail))
       else await write(io.stdout, runDetailText(detail, tableWidth(io.stdout, { wide })))
@@ -113,10 +117,11 @@ type ListOptions = WhereOptions & {
 }
 
 async function list({ json, wide, status, limit, ...where }: ListOptions, io: Io): Promise<number> {
-  const found = await withDatabases(where, io, (databases) =>
-    newestRuns(databases, { env: where.env, status, limit }),
+  const { timingFrom } = await import('../run/from-config.ts')
+  const { abandonAfter } = timingFrom(io.env)
+  const runs = await withDatabases(where, io, async (databases) =>
+    withSilence(await newestRuns(databases, { env: where.env, status, limit }), abandonAfter),
   )
-  const runs = found.map(({ run }) => run)
   if (json) {
     const { runJson } = await import('../run/run-json.ts')
     await writeJson(io.stdout, runs.map(runJson))
@@ -127,10 +132,23 @@ async function list({ json, wide, status, limit, ...where }: ListOptions, io: Io
   return 0
 }
 
-async function runTable(runs: readonly JobRun[], width: number | undefined): Promise<string> {
+/** The runs, each with the last sign of life where it is running and nobody works on it. */
+async function withSilence(found: readonly FoundRun[], abandonAfter: number): Promise<ListedRun[]> {
+  const { silentSince } = await import('../db/attempts.ts')
+  const silences = new Map<FoundRun, string>()
+  for (const [database, runs] of Map.groupBy(found, (each) => each.database)) {
+    const ids = runs.filter(({ run }) => run.status === 'running').map(({ run }) => run.id)
+    if (ids.length === 0) continue
+    const since = await database.read((client) => silentSince(client, ids, abandonAfter))
+    for (const each of runs) if (since.has(each.run.id)) silences.set(each, since.get(each.run.id)!)
+  }
+  return found.map((each) => ({ ...each.run, silentSince: silences.get(each) ?? null }))
+}
+
+async function runTable(runs: readonly ListedRun[], width: number | undefined): Promise<string> {
   const { renderTable } = await import('../output/table.ts')
-  const { tableTime } = await import('../run/run-json.ts')
-  const columns: Column<JobRun>[] = [
+  const { silenceText, tableTime } = await import('../run/run-json.ts')
+  const columns: Column<ListedRun>[] = [
     { title: 'ID', value: ({ id }) => id },
     { title: 'Env', value: ({ environment }) => environment, minWidth: 6 },
     { title: 'Status', value: ({ status }) => status },
@@ -138,7 +156,7 @@ async function runTable(runs: readonly JobRun[], width: number | undefined): Pro
     { title: 'Finished', value: (run) => tableTime(run.finished_at), rank: 4 },
     { title: 'Verdict', value: ({ verdict }) => verdict },
     ...(await scopeColumn(runs)),
-    { title: 'Error', value: ({ error }) => error, minWidth: 5, rank: 3 },
+    { title: 'Error', value: (run) => run.error ?? silenceText(run), minWidth: 5, rank: 3 },
   ]
   return renderTable(columns, runs, { width })
 }

@@ -180,8 +180,11 @@ export async function evictSilentAttempts(
   return rowCount ?? 0
 }
 
-/** Whose runs a new run looks after: those of its environment, and its schedule's of whatever environment. */
-export type Neighbours = { readonly environment: string; readonly scheduleUid: string | null }
+/** Runs of an environment (null: of every one), and those of a schedule, of whatever environment. */
+export type Neighbours = { readonly environment: string | null; readonly scheduleUid: string | null }
+
+/** SQL condition: a row `r` of `job_runs` belongs to the neighbours given as $1 and $2. */
+const IS_NEIGHBOUR = '($1::text IS NULL OR r.environment = $1 OR r.schedule_uid = $2)'
 
 /** Runs, closed ones too, with an attempt that went silent without an end. */
 export async function findSilentRuns(
@@ -191,7 +194,7 @@ export async function findSilentRuns(
 ): Promise<RunRef[]> {
   const { rows } = await client.query<RunRef>(
     `SELECT r.id, r.run_key, r.reference_time FROM job_runs r
-      WHERE (r.environment = $1 OR r.schedule_uid = $2)
+      WHERE ${IS_NEIGHBOUR}
         AND EXISTS (SELECT FROM job_run_attempts a
                      WHERE a.job_run_id = r.id AND ${isSilent('$3')})
       ORDER BY r.id`,
@@ -204,19 +207,39 @@ export async function findSilentRuns(
 export async function findAbandonedRuns(
   client: Client,
   { environment, scheduleUid }: Neighbours,
-  exceptKey: string,
+  exceptKey: string | null,
   abandonAfter: number,
 ): Promise<RunRef[]> {
   const { rows } = await client.query<RunRef>(
     `SELECT r.id, r.run_key, r.reference_time FROM job_runs r
-      WHERE (r.environment = $1 OR r.schedule_uid = $2)
-        AND r.status = 'running' AND r.run_key IS NOT NULL AND r.run_key <> $3
+      WHERE ${IS_NEIGHBOUR}
+        AND r.status = 'running' AND r.run_key IS NOT NULL AND r.run_key IS DISTINCT FROM $3
         AND NOT EXISTS (SELECT FROM job_run_attempts a
                          WHERE a.job_run_id = r.id AND ${isAlive('$4')})
       ORDER BY r.id`,
     [environment, scheduleUid, exceptKey, abandonAfter],
   )
   return rows
+}
+
+/**
+ * Of these runs those that are `running` while no attempt shows life, by id, with the last sign of it: PostgreSQL's text,
+ * UTC.
+ */
+export async function silentSince(
+  client: Client,
+  runIds: readonly number[],
+  abandonAfter: number,
+): Promise<Map<number, string>> {
+  const { rows } = await client.query<{ id: number; since: string }>(
+    `SELECT r.id, coalesce(max(least(coalesce(a.ended_at, a.heartbeat_at), ${UTC_NOW})), r.started_at)::text AS since
+       FROM job_runs r LEFT JOIN job_run_attempts a ON a.job_run_id = r.id
+      WHERE r.id = ANY ($1) AND r.status = 'running' AND r.run_key IS NOT NULL
+      GROUP BY r.id
+     HAVING NOT coalesce(bool_or(${isAlive('$2')}), false)`,
+    [runIds, abandonAfter],
+  )
+  return new Map(rows.map(({ id, since }) => [id, since]))
 }
 
 export async function listAttempts(client: Client, runId: number): Promise<Attempt[]> {

@@ -10,6 +10,8 @@ import { noticeId, shortened } from './notice.ts'
 import type { NoticedRun, PreviousRun } from './notice.ts'
 import { sinksFor } from './sink.ts'
 import type { Sink } from './sink.ts'
+import { readStoredSinks } from './stored-sinks.ts'
+import type { NoticeRule } from './stored-sinks.ts'
 import { triggersOf } from './triggers.ts'
 
 /** What a run knows of those who want to hear of its end. */
@@ -19,7 +21,8 @@ export type NoticesOf = {
 }
 
 /**
- * Puts into the outbox what the sinks want to hear of the end of `run`: part of the transaction that ends it, so that
+ * Puts into the outbox what the sinks want to hear of the end of `run`, those of this process and those that the run was
+ * begun with: a process that has never heard of these may close it, and the next one that has them sends. Part of the transaction that ends it, so that
  * no crash comes between the two. What keeps notices from being stored (a right that is missing) costs the notices and
  * never the run; a database that went away takes the whole transaction with it, which is done again.
  */
@@ -28,7 +31,9 @@ export async function enqueueNotices(
   run: JobRun,
   { notifications, observer }: NoticesOf,
 ): Promise<void> {
-  const sinks = sinksFor(notifications ?? [], run.environment)
+  const own = sinksFor(notifications ?? [], run.environment)
+  const others = readStoredSinks(run.attributes).filter(({ name }) => own.every((sink) => sink.name !== name))
+  const sinks = [...own, ...others]
   if (sinks.length === 0) return
   await client.query('SAVEPOINT notices')
   try {
@@ -42,7 +47,7 @@ export async function enqueueNotices(
   }
 }
 
-async function storeNotices(client: Client, run: JobRun, sinks: readonly Sink[]): Promise<void> {
+async function storeNotices(client: Client, run: JobRun, sinks: readonly NoticeRule[]): Promise<void> {
   const before = await previousComparable(client, run)
   const told = new Set(await sinksToldOfFailure(client, run))
   const notices = sinks.flatMap((sink) => {
@@ -52,7 +57,7 @@ async function storeNotices(client: Client, run: JobRun, sinks: readonly Sink[])
   if (notices.length > 0) await insertNotices(client, run, notices)
 }
 
-function noticeFor(sink: Sink, run: JobRun, previous: PreviousRun | undefined): NewNotice | undefined {
+function noticeFor(sink: NoticeRule, run: JobRun, previous: PreviousRun | undefined): NewNotice | undefined {
   const summary = summaryOf(run)
   const triggers = triggersOf(summary.verdict, previous?.verdict).filter((each) => sink.on.includes(each))
   const [trigger] = triggers

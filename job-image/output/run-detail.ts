@@ -1,7 +1,7 @@
 import type { Attempt } from '../db/attempts.ts'
 import type { RunSystem } from '../db/run-detail.ts'
 import { presentable } from '../json-text.ts'
-import { tableTime } from '../run/run-json.ts'
+import { silenceText, tableTime } from '../run/run-json.ts'
 import { storedScope } from '../selection/scope.ts'
 import type { RunDetail } from '../run/run-detail.ts'
 import { carryRecord } from '../run/carry-over.ts'
@@ -33,6 +33,7 @@ function factLines({ run, message, counts, systems }: RunDetail): string {
     ['Type', run.job_type],
     ['Environment', run.environment],
     ['Status', run.status],
+    ['Warning', silenceText(run)],
     ['Verdict', run.verdict],
     ['Message', message],
     ['Error', run.error === message ? null : run.error],

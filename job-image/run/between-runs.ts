@@ -5,12 +5,15 @@ import type { TargetOptions } from '../config/target.ts'
 import { InputError, asError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { sendDue } from '../notify/courier.ts'
+import { timingFrom } from './from-config.ts'
+import { closeSilentRunsOf } from './silent-runs.ts'
 
 /** Between two looks into the outbox, in ms: a notice that waits five minutes for a retry may wait one more. */
 const INTERVAL = 60_000
 
 /**
- * Sends what is due for as long as a scheduler lives, so that nothing waits for the next slot. The configuration is read
+ * Closes the runs of dead processes, of any environment of the database, and sends what is due, for as long as a
+ * scheduler lives, so that nothing waits for the next slot. Without sinks it does nothing. The configuration is read
  * anew each time, as a run reads it; what is wrong with it is told by the run.
  */
 export async function sendBetweenRuns(
@@ -25,6 +28,11 @@ export async function sendBetweenRuns(
     try {
       const { config, url } = resolveTarget(target, io)
       const notifications = config.notifications.map((each) => resolveSink(each, io.env).sink)
+      if (notifications.length > 0) {
+        const target = { url, applicationName: 'rapidrmf notices', retryFor: 0 }
+        const { abandonAfter } = timingFrom(io.env)
+        await closeSilentRunsOf(target, null, { abandonAfter, notifications, observer })
+      }
       await sendDue({ databaseUrl: url, notifications, observer }, { signal })
     } catch (thrown) {
       if (!(thrown instanceof InputError)) warned(asError(thrown).message)

@@ -1,6 +1,6 @@
 import { hostname } from 'node:os'
 import type { Client } from 'pg'
-import { beginAttempt, evictSilentAttempts, findAbandonedRuns, findSilentRuns } from '../db/attempts.ts'
+import { beginAttempt, evictSilentAttempts } from '../db/attempts.ts'
 import { inTransaction, interruptibleSleep } from '../db/client.ts'
 import { LOCK_NOT_AVAILABLE, constraintOf, sqlState } from '../db/errors.ts'
 import {
@@ -13,12 +13,13 @@ import {
 } from '../db/job-runs.ts'
 import type { JobRun } from '../db/job-runs.ts'
 import { cancelNotices } from '../db/notices.ts'
+import { storedSinks } from '../notify/stored-sinks.ts'
 import { InputError, InterruptedError } from '../errors.ts'
 import { VERSION } from '../version.ts'
-import { closeAbandonedRun } from './close.ts'
 import type { RunRequest } from './request.ts'
 import { scopeOfSelection } from '../selection/scope.ts'
 import type { Session } from './session.ts'
+import { closeSilentRuns } from './silent-runs.ts'
 
 /** What all attempts at one run must have in common, so that they judge the same thing. */
 export type RunDigests = {
@@ -56,7 +57,7 @@ const ROW_LOCK_TIMEOUT = 5_000
 export async function openRun(session: Session, request: RunRequest, worker: string): Promise<OpenedRun> {
   for (;;) {
     if (request.signal?.aborted === true) throw new InterruptedError('stopped before the run was opened')
-    await session.run((client) => closeAbandonedRuns(client, request))
+    await session.run((client) => closeNeighbours(client, request))
     try {
       return await session.run((client) => inTransaction(client, () => openOnce(client, request, worker)))
     } catch (error) {
@@ -116,6 +117,7 @@ async function insertRun(client: Client, request: RunRequest): Promise<JobRun> {
       rule_packs: request.ruleSet.packs,
       digests: digestsOf(request),
       ...(scope && { scope }),
+      ...storedSinks(request.notifications, request.environment),
     },
     runKey: request.runKey,
     scheduleUid: schedule?.uid ?? null,
@@ -217,14 +219,14 @@ async function waitForBatch(session: Session, { runKey, timing, observer }: RunR
   })
 }
 
-async function closeAbandonedRuns(client: Client, request: RunRequest): Promise<void> {
-  const { environment, runKey, timing } = request
-  const neighbours = { environment, scheduleUid: request.schedule?.uid ?? null }
-  // Of this very run too: a frozen worker may hold its row.
-  for (const run of await findSilentRuns(client, neighbours, timing.abandonAfter)) {
-    await evictSilentAttempts(client, run, timing.abandonAfter)
-  }
-  for (const run of await findAbandonedRuns(client, neighbours, runKey, timing.abandonAfter)) {
-    await inTransaction(client, () => closeAbandonedRun(client, run, timing.abandonAfter, request))
-  }
+/** Those of the environment, and those of the schedule of whatever environment. */
+async function closeNeighbours(client: Client, request: RunRequest): Promise<void> {
+  const { environment, schedule, runKey, timing, notifications, observer } = request
+  await closeSilentRuns(client, {
+    among: { environment, scheduleUid: schedule?.uid ?? null },
+    except: runKey,
+    abandonAfter: timing.abandonAfter,
+    ...(notifications && { notifications }),
+    ...(observer && { observer }),
+  })
 }

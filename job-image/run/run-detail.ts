@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 import type { RunCounts } from '../../crds/run-summary.ts'
-import { listAttempts } from '../db/attempts.ts'
+import { listAttempts, silentSince } from '../db/attempts.ts'
 import type { Attempt } from '../db/attempts.ts'
 import { metricsOf } from '../db/job-runs.ts'
 import type { JobRun } from '../db/job-runs.ts'
@@ -9,20 +9,26 @@ import type { RunSystem } from '../db/run-detail.ts'
 import { runTotals } from '../db/run-systems.ts'
 import { countsOf, scopeOf } from './close.ts'
 import { runJson } from './run-json.ts'
+import type { ListedRun } from './run-json.ts'
 import { isoTime, summaryOf } from './summary.ts'
 
 /** Everything that is known of one run. Runs of other programs have no message, counts, attempts or systems. */
 export type RunDetail = {
-  readonly run: JobRun
+  readonly run: ListedRun
   readonly message: string | null
   readonly counts: RunCounts | null
   readonly attempts: readonly Attempt[]
   readonly systems: readonly RunSystem[]
 }
 
-export async function runDetail(client: Client, run: JobRun): Promise<RunDetail> {
-  if (run.run_key === null) return { run, message: null, counts: null, attempts: [], systems: [] }
-  const { counts, message } = summaryOf(run)
+/** `abandonAfter`: the silence that ends an attempt, in ms. */
+export async function runDetail(client: Client, row: JobRun, abandonAfter: number): Promise<RunDetail> {
+  if (row.run_key === null) {
+    return { run: { ...row, silentSince: null }, message: null, counts: null, attempts: [], systems: [] }
+  }
+  const { counts, message } = summaryOf(row)
+  const since = await silentSince(client, [row.id], abandonAfter)
+  const run = { ...row, silentSince: since.get(row.id) ?? null }
   return {
     run,
     message,

@@ -2,6 +2,12 @@ import type { JobRun } from '../db/job-runs.ts'
 import { presentable } from '../json-text.ts'
 import { isoTime } from './summary.ts'
 
+/** A run, and whether anybody works on it. */
+export type ListedRun = JobRun & {
+  /** The last sign of life of a run that is `running` while no attempt is; PostgreSQL's text, UTC. */
+  readonly silentSince: string | null
+}
+
 /** A run as scripts read it: RapidRMF's keys first, in its order, then ours. Times are ISO-8601 with Z. */
 export type RunJson = {
   readonly id: number
@@ -19,9 +25,10 @@ export type RunJson = {
   readonly slot_at: string | null
   readonly verdict: string | null
   readonly reference_time: string | null
+  readonly silent_since: string | null
 }
 
-export function runJson(run: JobRun): RunJson {
+export function runJson(run: ListedRun): RunJson {
   return {
     id: run.id,
     environment: run.environment,
@@ -37,7 +44,14 @@ export function runJson(run: JobRun): RunJson {
     slot_at: isoTime(run.slot_at),
     verdict: run.verdict,
     reference_time: isoTime(run.reference_time),
+    silent_since: isoTime(run.silentSince),
   }
+}
+
+/** What a person should know of a run whose process is dead, and do; null: nothing. */
+export function silenceText({ silentSince }: ListedRun): string | null {
+  if (silentSince === null) return null
+  return `silent since ${tableTime(silentSince)} UTC: its process is dead; the next run of its environment or "rapidrmf notify flush" closes it`
 }
 
 /** `2026-01-08 02:00:15` (UTC), as tables show a time; an infinite one keeps its name. */

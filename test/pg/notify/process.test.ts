@@ -220,6 +220,72 @@ syncBuiltinESMExports()
   })
 })
 
+describe('a run whose process died', () => {
+  /** A run with the sink "ops" whose process was killed an hour ago, after it had planned. */
+  async function leaveDeadRun(environment: string): Promise<number> {
+    const stop = new AbortController()
+    const request = runRequest(url, {
+      environment,
+      notifications: [
+        webhookSink('http://127.0.0.1:1', { environments: [environment], on: ['errored'], grace: 0 }),
+      ],
+      signal: stop.signal,
+      observer: ({ type }) => void (type === 'planned' && stop.abort()),
+    })
+    await executeRun(request).catch(() => undefined)
+    const { rows } = await client.query<{ id: number }>(
+      `UPDATE job_runs SET status = 'running', finished_at = NULL, error = NULL, verdict = NULL
+        WHERE run_key = $1 RETURNING id`,
+      [request.runKey],
+    )
+    const { id } = rows[0]!
+    await client.query(
+      `UPDATE job_run_attempts SET ended_at = NULL, outcome = NULL, error = NULL, heartbeat_at = heartbeat_at - interval '1 hour'
+        WHERE job_run_id = $1`,
+      [id],
+    )
+    await client.query('DELETE FROM notification_outbox')
+    return id
+  }
+
+  it('has its notice left by a process without sinks, and sent by the next one that has the sink', async () => {
+    const dead = await leaveDeadRun('production')
+    const config = readFileSync(join(folder.path, 'config.yaml'), 'utf8')
+    folder.write('config.yaml', 'environments: { production: {}, staging: {} }\n')
+    expect((await rapidrmf(['scheduler', 'once']).ended).code).toBe(0)
+    expect(await outbox(client)).toMatchObject([
+      { job_run_id: dead, sink: 'ops', trigger: 'errored', waiting: true, attempts: 0 },
+    ])
+    folder.write('config.yaml', config)
+    expect((await rapidrmf(['notify', 'flush']).ended).code).toBe(0)
+    expect(receiver.requests.map(({ body }) => JSON.parse(body) as object)).toMatchObject([
+      { type: 'io.rapidrmf.run.errored', subject: `runs/${dead}` },
+    ])
+  })
+
+  it('is marked as silent, and closed by a flush although nobody runs its environment any more', async () => {
+    await client.query(`INSERT INTO systems (name, environment, created_at, attributes)
+                        VALUES ('left-behind', 'staging', now(), '{}')`)
+    const dead = await leaveDeadRun('staging')
+    const list = await rapidrmf(['runs', 'list', '-o', 'wide']).ended
+    const hint =
+      /running .*silent since \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC: .*"rapidrmf notify flush" closes it/
+    expect(list.stdout).toMatch(hint)
+    const show = await rapidrmf(['runs', 'show', String(dead)]).ended
+    expect(show.stdout).toMatch(/Status +running\nWarning +silent since /)
+    const json = await rapidrmf(['runs', 'list', '--json']).ended
+    expect(JSON.parse(json.stdout)).toMatchObject([
+      { id: dead, status: 'running', silent_since: expect.stringMatching(/^\d{4}-.*Z$/) as string },
+    ])
+
+    const flush = await rapidrmf(['notify', 'flush', '--json']).ended
+    expect([flush.code, flush.stderr]).toEqual([0, ''])
+    expect(JSON.parse(flush.stdout)).toMatchObject([{ sink: 'ops', run_id: dead, outcome: 'sent' }])
+    const after = await rapidrmf(['runs', 'list', '--json']).ended
+    expect(JSON.parse(after.stdout)).toMatchObject([{ id: dead, status: 'failed', silent_since: null }])
+  })
+})
+
 describe('notify flush', () => {
   it('sends for the environment that is asked for, and for all otherwise', async () => {
     await leaveNotices(1)

@@ -75,6 +75,7 @@ describe('scheduler runs', () => {
           slot_at: null,
           verdict: null,
           reference_time: null,
+          silent_since: null,
         },
       ]),
     )
