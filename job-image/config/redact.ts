@@ -10,17 +10,15 @@ const SECRET_KEY =
 const PLAIN_REFERENCE = /^\$\{[A-Za-z_][A-Za-z0-9_]*\}$/
 
 /** Parameters of a database URL that say nothing that could be secret. */
-const OPEN_PARAMETERS = new Set(['host', 'port', 'sslmode'])
-/** Set by `parseDatabaseUrl` for the driver's sake; it is nothing that the user wrote. */
-const OWN_PARAMETER = 'uselibpqcompat'
+const OPEN_PARAMETERS = new Set(['host', 'port', 'sslmode', 'target_session_attrs'])
 
 /** A database URL, as `parseDatabaseUrl` returns it, without its password. */
 export function redactDatabaseUrl(text: string): string {
   const { username, password, host, pathname, searchParams } = new URL(text)
   const user = username === '' && password === '' ? '' : `${username}${password && `:${REDACTED}`}@`
-  const parameters = [...searchParams]
-    .filter(([name]) => name !== OWN_PARAMETER)
-    .map(([name, value]) => `${name}=${OPEN_PARAMETERS.has(name) ? encodeURIComponent(value) : REDACTED}`)
+  const parameters = [...searchParams].map(
+    ([name, value]) => `${name}=${OPEN_PARAMETERS.has(name) ? encodeURIComponent(value) : REDACTED}`,
+  )
   const query = parameters.length === 0 ? '' : `?${parameters.join('&')}`
   return `postgresql://${user}${host}${pathname}${query}`
 }

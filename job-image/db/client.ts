@@ -5,18 +5,21 @@ import { redactSecrets } from '../../logging/redact.ts'
 import { backoffDelay } from '../backoff.ts'
 import { InputError, InterruptedError, asError } from '../errors.ts'
 import type { Tracing } from '../tracing/tracing.ts'
-import { ConnectionLost, UnreachableError, isTransient, namingDatabase } from './errors.ts'
+import { ConnectionLost, UnreachableError, isTransient, isUnencryptedOnly, namingDatabase } from './errors.ts'
 import { configureSession } from './session-settings.ts'
 import type { ServerSession } from './session-settings.ts'
+import { mayTryOtherMode, requireAttributes, triesOf } from './tries.ts'
 import { TYPE_PARSERS } from './type-parsers.ts'
 import { describeDatabase } from './url.ts'
 
 /** Where to connect, and how patiently. */
 export type Target = {
-  /** `postgresql://…` as `parseDatabaseUrl` returns it. */
+  /** A URL that `parseDatabaseUrl` accepts. */
   readonly url: string
   /** Shown in pg_stat_activity; at most 63 bytes. Peers find a frozen worker's session by it. */
   readonly applicationName?: string
+  /** True for work that only reads: of several servers any will do. */
+  readonly readsOnly?: boolean
   /** How long to go on trying while the server cannot be reached, in ms. Default 30 s; 0 = one try. */
   readonly retryFor?: number
   /** After how many ms without an answer a query fails. Default: never; only for queries that wait for no lock. */
@@ -47,7 +50,7 @@ export async function connect(target: Target): Promise<Client> {
       const delay = backoffDelay(RETRY, attempt)
       if (!isTransient(thrown)) throw namingDatabase(thrown, where)
       // A process that was stopped in the middle of a try has not tried for all that time.
-      const wasStopped = performance.now() - began > CONNECT_TIMEOUT_MS + 1_000
+      const wasStopped = performance.now() - began > longestTry(target) + 1_000
       if (performance.now() + delay > deadline && !wasStopped) {
         throw new UnreachableError(`${where} cannot be reached: ${reason(thrown)}`, { cause: thrown })
       }
@@ -55,6 +58,11 @@ export async function connect(target: Target): Promise<Client> {
       await interruptibleSleep(delay, target.signal)
     }
   }
+}
+
+function longestTry({ url }: Target): number {
+  const tries = triesOf(url, true).servers.flatMap(({ urls }) => urls)
+  return tries.length * CONNECT_TIMEOUT_MS
 }
 
 /** Node reports one refused address per resolved IP in an AggregateError whose own message is empty. */
@@ -65,14 +73,49 @@ export function reason(thrown: unknown): string {
     : error.message
 }
 
+/** The first server that can be had. What a person must mend on one of them ends the search, as in libpq. */
 async function connectOnce(target: Target): Promise<Client> {
-  const client = newClient(target)
+  const { servers, attributes } = triesOf(target.url, target.readsOnly === true)
+  const errors: Error[] = []
+  for (const { name, urls } of servers) {
+    try {
+      return await connectToServer(target, urls, attributes)
+    } catch (thrown) {
+      const error = asError(thrown)
+      if (servers.length === 1 || error instanceof InputError) throw error
+      error.message = `${name}: ${reason(error)}`
+      if (!isTransient(error)) throw error
+      errors.push(error)
+    }
+  }
+  throw new AggregateError(errors, errors.map(({ message }) => message).join('; '))
+}
+
+async function connectToServer(
+  target: Target,
+  [url = target.url, ...others]: readonly string[],
+  attributes: string,
+): Promise<Client> {
+  try {
+    return await openSession(target, url, attributes)
+  } catch (error) {
+    if (others.length === 0 || !mayTryOtherMode(error)) throw error
+    const client = await connectToServer(target, others, attributes)
+    if (isUnencryptedOnly(error)) warnings.set(client, UNENCRYPTED)
+    return client
+  }
+}
+
+async function openSession(target: Target, url: string, attributes: string): Promise<Client> {
+  const client = newClient(target, url)
   // An 'error' event without a listener would end the process; the query under way rejects anyway.
   client.on('error', () => {})
   try {
     await client.connect()
-    serverSessions.set(client, await configureSession(client, applicationNameOf(target)))
-    target.tracing?.watch(client, target.url)
+    const session = await configureSession(client, applicationNameOf(target))
+    requireAttributes(attributes, session)
+    serverSessions.set(client, session)
+    target.tracing?.watch(client, url)
     return client
   } catch (thrown) {
     client.end().catch(() => {})
@@ -85,8 +128,7 @@ export function applicationNameOf({ applicationName = 'rapidrmf' }: Target): str
   return applicationName
 }
 
-function newClient(target: Target): Client {
-  const { url, queryTimeout } = target
+function newClient(target: Target, url: string): Client {
   try {
     const client = new Client({
       // pg lets what it finds in the URL win over what is given beside it.
@@ -97,7 +139,7 @@ function newClient(target: Target): Client {
       keepAliveInitialDelayMillis: KEEPALIVE_IDLE_MS,
       types: TYPE_PARSERS,
     })
-    return withoutDefaults(client, queryTimeout)
+    return withoutDefaults(client, target.queryTimeout)
   } catch (thrown) {
     // Here pg reads the certificate files that the URL names.
     const { message } = asError(thrown)
@@ -140,6 +182,22 @@ export async function interruptibleSleep(ms: number, signal: AbortSignal | undef
 }
 
 const serverSessions = new WeakMap<Client, ServerSession>()
+
+const UNENCRYPTED =
+  'the connection is not encrypted: the server has no TLS, and sslmode=prefer goes on without it; sslmode=require would refuse'
+const ASYNCHRONOUS =
+  'synchronous_commit is off for this role or server; a run turns it on, so that no crash of the server loses what was reported'
+
+const warnings = new WeakMap<Client, string>()
+
+/** What is worth a word about a session that `connect` opened. */
+export function sessionWarnings(client: Client): string[] {
+  const warning = warnings.get(client)
+  return [
+    ...(warning === undefined ? [] : [warning]),
+    ...(serverSessions.get(client)?.wasAsynchronous === true ? [ASYNCHRONOUS] : []),
+  ]
+}
 
 /** The server's side of a session that `connect` opened. */
 export function serverSession(client: Client): ServerSession | undefined {

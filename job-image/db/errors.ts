@@ -81,7 +81,8 @@ export function isTransient(thrown: unknown): boolean {
   }
   const error = asError(thrown) as NodeJS.ErrnoException
   if (error instanceof AggregateError) return error.errors.some(isTransient)
-  return error instanceof ConnectionLost || TRANSIENT_SYSTEM_CODES.has(error.code ?? '')
+  if (error instanceof ConnectionLost || error instanceof WrongServer) return true
+  return TRANSIENT_SYSTEM_CODES.has(error.code ?? '')
 }
 
 /** A text that no column can hold: found before the server refuses it, and with it all that comes by the same statement. */
@@ -114,6 +115,18 @@ export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost'
 }
 
+/** A server is not the one that the URL asks for, as the old primary after a failover; another one may be. */
+export class WrongServer extends Error {
+  override readonly name = 'WrongServer'
+}
+
+const NO_TLS = /does not support SSL connections/
+
+/** True if the server was asked for TLS and has none. pg gives this error no code. */
+export function isUnencryptedOnly(thrown: unknown): boolean {
+  return NO_TLS.test(asError(thrown).message)
+}
+
 const UNTRUSTED =
   "the server's certificate is not trusted: name its authority with sslrootcert=FILE in the URL"
 
@@ -129,10 +142,7 @@ const TLS_REMEDIES: Record<string, string> = {
 
 /** Refusals to which pg gives no code. */
 const UNCODED_REMEDIES: readonly (readonly [message: RegExp, remedy: string])[] = [
-  [
-    /does not support SSL connections/,
-    'change sslmode in the URL (disable sends everything unencrypted), or enable TLS on the server',
-  ],
+  [NO_TLS, 'change sslmode in the URL (disable sends everything unencrypted), or enable TLS on the server'],
   [/client password must be a/, 'add the password to the URL: the server asks for one'],
 ]
 

@@ -45,6 +45,10 @@ export type ServerSession = {
   readonly startedAt: string
   /** True if the server or the role had synchronous_commit off: a commit could be lost after it was acknowledged. */
   readonly wasAsynchronous: boolean
+  /** True if the server replays the log of another one, and can only be read. */
+  readonly isStandby: boolean
+  /** True if a setting of the server, the database, the role or the URL makes every transaction read-only. */
+  readonly isReadOnly: boolean
 }
 
 /**
@@ -54,6 +58,7 @@ export type ServerSession = {
 const FACTS = `
   SELECT pg_backend_pid() AS pid,
          (SELECT backend_start::text FROM pg_stat_get_activity(pg_backend_pid())) AS "startedAt",
+         pg_is_in_recovery() AS "isStandby", current_setting('default_transaction_read_only') = 'on' AS "isReadOnly",
          CASE WHEN current_setting('synchronous_commit') = 'off'
               THEN set_config('synchronous_commit', 'on', false) = 'on' ELSE false END AS "wasAsynchronous"`
 

@@ -3,7 +3,7 @@ import { hostname } from 'node:os'
 import type { RunSummary } from '../../crds/run-summary.ts'
 import { endAttempt, evictSilentAttempts, sessionName } from '../db/attempts.ts'
 import type { AttemptRef } from '../db/attempts.ts'
-import { inTransaction, interruptibleSleep, serverSession } from '../db/client.ts'
+import { inTransaction, interruptibleSleep, reason, sessionWarnings } from '../db/client.ts'
 import type { Target } from '../db/client.ts'
 import { refuseExhaustedIds } from '../db/id-space.ts'
 import type { JobRun } from '../db/job-runs.ts'
@@ -61,7 +61,7 @@ async function attemptRun(request: RunRequest): Promise<RunSummary> {
         client,
         { ...target, retryFor: request.timing.outage },
         async () => {
-          if (serverSession(client)?.wasAsynchronous === true) warn(ASYNCHRONOUS)
+          for (const warning of sessionWarnings(client)) warn(warning)
           await requireCurrentSchema(client)
           await refuseRowSecurity(client)
           await refuseExhaustedIds(client, request.environment, warn)
@@ -91,14 +91,11 @@ function targetOf(request: RunRequest, applicationName: string): Target {
   return {
     url: request.databaseUrl,
     applicationName,
-    onRetry: (error) => request.observer?.({ type: 'retrying', error: error.message }),
+    onRetry: (error) => request.observer?.({ type: 'retrying', error: reason(error) }),
     ...(request.signal === undefined ? {} : { signal: request.signal }),
     ...(request.tracing === undefined ? {} : { tracing: request.tracing }),
   }
 }
-
-const ASYNCHRONOUS =
-  'synchronous_commit is off for this role or server; a run turns it on, so that no crash of the server loses what was reported'
 
 /** A peer that closed the run as failed leaves work undone: that is a failure of this attempt too. */
 const CLOSED_ELSEWHERE = 'the run was closed as failed by another process'
@@ -130,7 +127,7 @@ class AttemptAtRun {
     this.#session = new Session(targetOf(request, name), request.timing.outage, lost)
     const onRetry = (error: Error): void => {
       if (isShortOfConnections(error)) this.#missLane(error)
-      else request.observer?.({ type: 'retrying', error: error.message })
+      else request.observer?.({ type: 'retrying', error: reason(error) })
     }
     const others = Array.from(
       { length: request.concurrency - 1 },

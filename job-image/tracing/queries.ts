@@ -19,7 +19,7 @@ export function watchStatements(client: Client, url: string, begin: Begin): void
   const known = {
     'db.system.name': 'postgresql',
     'db.namespace': decodeURIComponent(pathname.slice(1)) || undefined,
-    'server.address': hostname,
+    'server.address': decodeURIComponent(hostname),
     'server.port': Number(port) || 5432,
   }
   const query = client.query.bind(client) as (...args: unknown[]) => unknown

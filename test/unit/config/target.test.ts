@@ -34,7 +34,7 @@ describe('resolveTarget', () => {
     })
     const file = resolveTarget(options, io({ PW: 'secret', DATABASE_URL: '' }))
     expect(file).toMatchObject({
-      url: 'postgresql://u:secret@db/prod?sslmode=require&uselibpqcompat=true',
+      url: 'postgresql://u:secret@db/prod?sslmode=require',
       source: 'environments.production.database_url',
       environment: { name: 'production' },
     })
@@ -142,5 +142,37 @@ describe('a password that was not encoded', () => {
     expect(parseDatabaseUrl('postgresql://user:a%2Fb%40c@host/db', 'x')).toBe(
       'postgresql://user:a%2Fb%40c@host/db',
     )
+  })
+})
+
+describe('parseDatabaseUrl', () => {
+  test.each([
+    ['postgresql+asyncpg://u:p@/db?host=/cloudsql/a:b:c', 'postgresql://u:p@%2Fcloudsql%2Fa%3Ab%3Ac/db'],
+    ['postgresql://u:p@:5433/db?host=/run/pg', 'postgresql://u:p@%2Frun%2Fpg:5433/db'],
+    ['postgresql://u:p@x:99/db?host=real', 'postgresql://u:p@real:99/db'],
+    ['postgresql://u:p@x/db?host=::1&port=5433', 'postgresql://u:p@[::1]:5433/db'],
+    ['postgresql://u:p@h1:1,h2/db', 'postgresql://u:p@h1:1/db?host=h1%2Ch2&port=1%2C'],
+    ['postgresql://u@h1,[::2]:2/db?port=3', 'postgresql://u@h1:3/db?host=h1%2C%3A%3A2&port=3%2C3'],
+    ['postgresql:///db', 'postgresql:///db'],
+    ['postgresql://h?dbname=a%2Fb', 'postgresql://h/a%2Fb'],
+    ['postgresql://h/db?sslmode=no-verify', 'postgresql://h/db?sslmode=require'],
+    ['postgresql://h/db?ssl=prefer&application_name=x&unknown=y', 'postgresql://h/db?sslmode=prefer'],
+    [' postgresql://u:p@s@h/db\n', 'postgresql://u:p%40s@h/db'],
+  ])('%s', (text, plain) => {
+    expect(parseDatabaseUrl(text, 'x')).toBe(plain)
+    expect(parseDatabaseUrl(plain, 'x')).toBe(plain)
+  })
+
+  test.each([
+    ['postgresql://u:hunter2@/db', /^x: names no host; expected /],
+    ['postgresql://u:hunter2@a,,b/db', /^x: a host of the list is empty/],
+    ['postgresql://u:hunter2@a,b,c/db?port=1,2', /^x: names 3 hosts and 2 ports/],
+    ['postgresql://u:hunter2@a:99x/db', /^x: not a PostgreSQL URL/],
+    ['postgresql://u:hunter2@a b/db', /^x: not a PostgreSQL URL/],
+    ['postgresql://u:hunter2@h/db?sslmode=on', /^x: sslmode must be one of disable, allow, prefer/],
+    ['postgresql://u:hunter2@h/db?target_session_attrs=rw', /^x: target_session_attrs must be one of any, /],
+  ])('%s is refused', (text, message) => {
+    expect(() => parseDatabaseUrl(text, 'x')).toThrow(message)
+    expect(() => parseDatabaseUrl(text, 'x')).not.toThrow(/hunter2/)
   })
 })

@@ -1,0 +1,77 @@
+import { WrongServer, isUnencryptedOnly, sqlState } from './errors.ts'
+import type { ServerSession } from './session-settings.ts'
+import { describeHost, formatDatabaseUrl, parseDatabaseUrl, readDatabaseUrl } from './url.ts'
+import type { DatabaseAddress, Host } from './url.ts'
+
+/** One server of a URL, with the modes in which it is tried one after the other. */
+export type Server = {
+  /** For people. */
+  readonly name: string
+  /** The URL of this server alone, once for each mode. */
+  readonly urls: readonly string[]
+}
+
+/** How a database URL is tried: its servers in turn, and which of their sessions will do. */
+export type Tries = {
+  readonly servers: readonly Server[]
+  /** libpq's target_session_attrs. */
+  readonly attributes: string
+}
+
+/**
+ * libpq's rules for TLS: `prefer` goes on without it where the server has none, `allow` begins without it, and a Unix
+ * socket never has it (PostgreSQL manual, "SSL Support").
+ */
+const MODES: Record<string, readonly string[]> = {
+  prefer: ['prefer', 'disable'],
+  allow: ['disable', 'require'],
+}
+
+/**
+ * The servers of a database URL. Of several, work that writes needs one that can be written to, so that after a failover
+ * the new primary is found; work that only reads takes the first one.
+ */
+export function triesOf(url: string, readsOnly: boolean): Tries {
+  const address = readDatabaseUrl(parseDatabaseUrl(url, 'database URL'))
+  const { hosts, parameters } = address
+  const servers = hosts.map((host) => ({
+    name: describeHost(host),
+    urls: modesOf(address, host).map((mode) => urlOf(address, host, mode)),
+  }))
+  const fallback = hosts.length > 1 && !readsOnly ? 'read-write' : 'any'
+  return { servers, attributes: parameters.get('target_session_attrs') ?? fallback }
+}
+
+function modesOf({ parameters }: DatabaseAddress, { name }: Host): readonly (string | undefined)[] {
+  if (name.startsWith('/')) return ['disable']
+  const mode = parameters.get('sslmode')
+  return mode === null ? [undefined] : (MODES[mode] ?? [mode])
+}
+
+function urlOf(address: DatabaseAddress, host: Host, mode: string | undefined): string {
+  const parameters = new URLSearchParams(address.parameters)
+  parameters.delete('target_session_attrs')
+  if (mode !== undefined) {
+    parameters.set('sslmode', mode)
+    // pg's own reading of the modes is another one.
+    parameters.set('uselibpqcompat', 'true')
+  }
+  return formatDatabaseUrl({ ...address, hosts: [host], parameters })
+}
+
+const INVALID_AUTHORIZATION = '28000'
+
+/** True if another mode of TLS may be let in: the server has none, or its pg_hba.conf wants the other one. */
+export function mayTryOtherMode(error: unknown): boolean {
+  return isUnencryptedOnly(error) || sqlState(error) === INVALID_AUTHORIZATION
+}
+
+/** Throws where a session is not of the kind that the URL asks for. */
+export function requireAttributes(attributes: string, { isStandby, isReadOnly }: ServerSession): void {
+  const isWritable = !isStandby && !isReadOnly
+  if (attributes === 'read-write' && !isWritable)
+    throw new WrongServer(isStandby ? 'is a standby' : 'gives sessions that can only read')
+  if (attributes === 'read-only' && isWritable) throw new WrongServer('gives sessions that can write')
+  if (attributes === 'primary' && isStandby) throw new WrongServer('is a standby')
+  if (attributes === 'standby' && !isStandby) throw new WrongServer('is a primary')
+}
