@@ -217,8 +217,7 @@ export async function migrateFirst(url: string, io: Io, tell: (message: string) 
 
 async function scheduleIdentity(options: OnceOptions, io: Io): Promise<ScheduleIdentity | undefined> {
   const { slotOfJob } = await import('../run/pod.ts')
-  const { parseTimestamp } = await import('../time.ts')
-  const { isoTime } = await import('../run/summary.ts')
+  const { checkedSlot } = await import('../run/slot.ts')
   const { scheduleUid, schedule, slot = slotOfJob(io, new Date()) } = options
   if (scheduleUid === undefined || scheduleUid === '') {
     if (options.slot !== undefined)
@@ -227,12 +226,7 @@ async function scheduleIdentity(options: OnceOptions, io: Io): Promise<ScheduleI
   }
   const identity = { uid: scheduleUid, name: schedule ?? scheduleUid }
   if (slot === undefined) return identity
-  try {
-    parseTimestamp(slot)
-  } catch (error) {
-    throw new InputError(`--slot: ${asError(error).message}; expected a time like 2026-11-24T02:00:00Z`)
-  }
-  return { ...identity, slotAt: isoTime(slot) }
+  return { ...identity, slotAt: checkedSlot('--slot', slot) }
 }
 
 /** Checks that the file can be written before the run begins, so that its outcome cannot be lost at the end. */

@@ -33,6 +33,9 @@ const timezoneOption = option({
   defaultValueIsSerializable: true,
   description: 'Time zone of the schedule (IANA name)',
 })
+/** A year, in seconds. */
+const LONGEST_DEADLINE = 31_622_400
+
 const deadlineOption = option({
   long: 'starting-deadline',
   type: { ...number, displayName: 'SECONDS' },
@@ -96,8 +99,11 @@ export const startCommand = command({
         observer: loggingObserver(log, runLog, options),
         ...(tracing === undefined ? {} : { tracing }),
       }
-      if (!(options.startingDeadline > 0))
-        throw new InputError('--starting-deadline: expected seconds, more than 0')
+      if (!(options.startingDeadline > 0 && options.startingDeadline <= LONGEST_DEADLINE)) {
+        throw new InputError(
+          `--starting-deadline: expected a number of seconds, more than 0 and at most ${LONGEST_DEADLINE}`,
+        )
+      }
       checkScheduler(scheduler, io)
       await checkDatabase(options, migrate, io, log)
       try {

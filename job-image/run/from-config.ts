@@ -4,13 +4,13 @@ import type { IncrementalOptions } from '../config/incremental.ts'
 import { resolveSink } from '../config/notifications.ts'
 import { resolveTarget } from '../config/target.ts'
 import type { ResolvedTarget, TargetOptions } from '../config/target.ts'
-import { InputError, asError } from '../errors.ts'
+import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { loadRuleSet } from '../rules/load.ts'
 import { selectionFor } from '../selection/sources.ts'
-import { parseTimestamp } from '../time.ts'
 import { DEFAULT_BATCH_SIZE, DEFAULT_CONCURRENCY, DEFAULT_TIMING, MAX_CONCURRENCY } from './request.ts'
 import type { RunRequest, Timing } from './request.ts'
+import { checkedSlot } from './slot.ts'
 
 /** What a run needs beside its configuration. */
 export type RunOptions = Pick<RunRequest, 'runKey' | 'triggeredBy'> &
@@ -72,30 +72,34 @@ function refuseUnusable({ runKey, concurrency = DEFAULT_CONCURRENCY, schedule }:
       `concurrency: expected a whole number from 1 to ${MAX_CONCURRENCY}, found ${concurrency}`,
     )
   }
-  if (schedule?.slotAt === undefined) return
-  try {
-    parseTimestamp(schedule.slotAt)
-  } catch (error) {
-    throw new InputError(
-      `schedule.slotAt: ${asError(error).message}; expected a time like 2026-11-24T02:00:00Z`,
-    )
-  }
+  if (schedule?.slotAt !== undefined) checkedSlot('schedule.slotAt', schedule.slotAt)
 }
 
 const SECONDS = /^\d+(\.\d+)?$/
 
+/** In seconds. A heart that beats more often is work for the server; one that beats less often hides a dead process. */
+const HEARTBEAT = { min: 0.1, max: 600 } as const
+const ABANDON_AFTER = { min: 2 * HEARTBEAT.min, max: 86_400 } as const
+/** 0: a lost database is not waited for. */
+const OUTAGE = { min: 0, max: 86_400 } as const
+
 /** RAPIDRMF_HEARTBEAT, RAPIDRMF_ABANDON_AFTER and RAPIDRMF_OUTAGE, in seconds; the same for all workers of a run. */
 export function timingFrom(env: Io['env']): Timing {
-  const milliseconds = (name: string, otherwise: number): number => {
+  const milliseconds = (
+    name: string,
+    { min, max }: { readonly min: number; readonly max: number },
+    otherwise: number,
+  ): number => {
     const text = env[name] ?? ''
     if (text === '') return otherwise
-    if (!SECONDS.test(text)) throw new InputError(`${name}: expected a number of seconds, found "${text}"`)
-    return Number(text) * 1000
+    const seconds = SECONDS.test(text) ? Number(text) : NaN
+    if (seconds >= min && seconds <= max) return seconds * 1000
+    throw new InputError(`${name}: expected a number of seconds from ${min} to ${max}, found "${text}"`)
   }
   const timing = {
-    heartbeat: milliseconds('RAPIDRMF_HEARTBEAT', DEFAULT_TIMING.heartbeat),
-    abandonAfter: milliseconds('RAPIDRMF_ABANDON_AFTER', DEFAULT_TIMING.abandonAfter),
-    outage: milliseconds('RAPIDRMF_OUTAGE', DEFAULT_TIMING.outage),
+    heartbeat: milliseconds('RAPIDRMF_HEARTBEAT', HEARTBEAT, DEFAULT_TIMING.heartbeat),
+    abandonAfter: milliseconds('RAPIDRMF_ABANDON_AFTER', ABANDON_AFTER, DEFAULT_TIMING.abandonAfter),
+    outage: milliseconds('RAPIDRMF_OUTAGE', OUTAGE, DEFAULT_TIMING.outage),
     poll: DEFAULT_TIMING.poll,
   }
   if (timing.abandonAfter < 2 * timing.heartbeat) {

@@ -120,6 +120,17 @@ describe('bad input ends with exit 2 before a row is written', () => {
     ['long run key', ['--run-key', 'k'.repeat(256)], /a run key has 1 to 255 characters/],
     ['slot without schedule', ['--slot', '2026-01-01T00:00:00Z'], /--slot needs --schedule-uid/],
     ['slot that is no time', ['--schedule-uid', 'u', '--slot', 'noon'], /--slot: not a timestamp/],
+    ...[
+      'infinity',
+      '-infinity',
+      '0044-03-15T12:00:00 BC',
+      '294277-01-01T00:00:00Z',
+      '10000-01-01T00:00:00Z',
+    ].map((slot): [string, string[], RegExp] => [
+      `slot ${slot}`,
+      ['--schedule-uid', 'u', `--slot=${slot}`],
+      /--slot: expected a time of the years 1 to 9999 such as 2026-11-24T02:00:00Z, found "/,
+    ]),
     [
       'wrong password',
       ['--database-url', url.replace(/postgres:[^@]*@/, 'postgres:wrong@')],
