@@ -36,7 +36,7 @@ const migrateCommand = command({
 const statusCommand = command({
   name: 'status',
   description:
-    'Show the schema in use, the migrations applied, how shared tables differ from what is needed, which indexes are missing, and how far the ids of results are used up; exit 2 if anything has to be done',
+    'Show the schema in use, the encoding, the migrations applied, how shared tables differ from what is needed, which indexes are missing, and how far the ids of results are used up; exit 2 if anything has to be done',
   args: { ...target, json: jsonFlag },
   examples: [
     { description: 'Before a new version goes live', command: 'rapidrmf db status --env production' },
@@ -61,6 +61,7 @@ async function statusText(status: DatabaseStatus): Promise<string> {
   return [
     `schema: ${schema ?? `unclear: ${problem}`}`,
     ...(hidden.length === 0 ? [] : [`hidden by it: ${hidden.join(', ')}`]),
+    `encoding: ${status.encoding_problem ?? status.encoding}`,
     `applied: ${list(applied)}`,
     `pending: ${list(pending)}`,
     `from a newer version: ${list(unknown)}`,

@@ -4,6 +4,7 @@ import { storeBaseline } from './baselines.ts'
 import { lockImports, storeCatalog } from './catalogs.ts'
 import type { StoreOptions } from './catalogs.ts'
 import { inTransaction } from './client.ts'
+import { refuseEncoding } from './encoding.ts'
 
 /** A dry run is the import itself, undone at its end: it reports exactly what would happen. */
 class DryRunEnd extends Error {}
@@ -17,6 +18,7 @@ export async function storeImports(
   imports: readonly Import[],
   { dryRun = false, confirmed = false }: Partial<StoreOptions> = {},
 ): Promise<ImportReport[]> {
+  await refuseEncoding(client)
   const reports = new Map<Import, ImportReport>()
   const ordered = [
     ...imports.filter(({ kind }) => kind === 'catalog'),

@@ -2,6 +2,7 @@ import { readdirSync } from 'node:fs'
 import type { Client } from 'pg'
 import { migrationsDirectory } from '../assets.ts'
 import { InputError } from '../errors.ts'
+import { refuseEncoding } from './encoding.ts'
 import { sqlState } from './errors.ts'
 import { elsewhereProblem, installationsElsewhere, schemaOf, surroundings } from './installation.ts'
 import type { Surroundings } from './installation.ts'
@@ -99,6 +100,7 @@ export async function migrate(client: Client, options: MigrateOptions = {}): Pro
   const status = await schemaStatus(client)
   refuseNewer(status)
   if (status.pending.length === 0 && (await indexProblems(client)).length === 0) return []
+  await refuseEncoding(client)
   const found = await surroundings(client)
   const path = await pathToMigrate(client, found)
   refuseShapes(shapeProblems(await foundTables(client)))

@@ -1,5 +1,6 @@
 import type { Client } from 'pg'
 import { InputError } from '../errors.ts'
+import { databaseEncoding } from './encoding.ts'
 import { idSpace } from './id-space.ts'
 import type { IdSpace } from './id-space.ts'
 import { hiddenTables, schemaOf, surroundings } from './installation.ts'
@@ -20,6 +21,8 @@ export type DatabaseStatus = SchemaStatus & {
   /** `schema.table`: tables of other installations that this session cannot see for tables of the same names. */
   readonly hidden: readonly string[]
   readonly table_problems: readonly ShapeProblem[]
+  readonly encoding: string
+  readonly encoding_problem: string | null
   /** What "db migrate" builds in a database that has had every migration. */
   readonly index_problems: readonly IndexProblem[]
   /** Null: bigint. */
@@ -32,7 +35,8 @@ export async function databaseStatus(client: Client): Promise<DatabaseStatus> {
   const problems = shapeProblems(await foundTables(client))
   const indexes = status.pending.length === 0 ? await indexProblems(client) : []
   const place = placeOf(() => schemaOf(found))
-  const fits = problems.every(({ affects }) => affects !== 'run')
+  const { encoding, problem: encodingProblem } = await databaseEncoding(client)
+  const fits = problems.every(({ affects }) => affects !== 'run') && encodingProblem === null
   return {
     ...status,
     ready:
@@ -40,6 +44,8 @@ export async function databaseStatus(client: Client): Promise<DatabaseStatus> {
     ...place,
     hidden: hiddenTables(found).map(({ schema, name }) => `${schema}.${name}`),
     table_problems: problems,
+    encoding,
+    encoding_problem: encodingProblem,
     index_problems: indexes,
     result_ids: (await idSpace(client)) ?? null,
   }

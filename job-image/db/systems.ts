@@ -11,15 +11,28 @@ export async function listSystemsByEnvironment(client: Client, environment: stri
   return rows
 }
 
+/**
+ * SQL: the bytes of a text in UTF-8. A database that checks none (SQL_ASCII) may hold others, which it refuses to send as
+ * a text; as bytes they cost a system some characters of its name, and not everyone the selection.
+ */
+function utf8(text: string): string {
+  return `convert_to(${text}, CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)`
+}
+
 /** What selectors look at; `attributes` as JSON text, because other programs keep anything there. Ordered by id. */
 export async function listSelectableSystems(
   client: Client,
   environment: string,
   attributes: boolean,
 ): Promise<{ id: number; name: string; attributes?: string }[]> {
-  const { rows } = await client.query<{ id: number; name: string; attributes?: string }>(
-    `SELECT id, name${attributes ? ', attributes::text AS attributes' : ''} FROM systems WHERE environment = $1 ORDER BY id`,
+  const { rows } = await client.query<{ id: number; name: Buffer; attributes?: Buffer }>(
+    `SELECT id, ${utf8('name')} AS name${attributes ? `, ${utf8('attributes::text')} AS attributes` : ''}
+       FROM systems WHERE environment = $1 ORDER BY id`,
     [environment],
   )
-  return rows
+  return rows.map((row) => ({
+    id: row.id,
+    name: row.name.toString(),
+    ...(row.attributes && { attributes: row.attributes.toString() }),
+  }))
 }

@@ -27,6 +27,7 @@ import { leaveAttempt } from './farewell.ts'
 import { startHeartbeat } from './heartbeat.ts'
 import type { Heartbeat } from './heartbeat.ts'
 import { runLanes } from './lanes.ts'
+import { neededResults } from './needed-results.ts'
 import { openRun } from './open.ts'
 import { planRun } from './plan.ts'
 import type { RunRequest } from './request.ts'
@@ -64,7 +65,8 @@ async function attemptRun(request: RunRequest): Promise<RunSummary> {
           for (const warning of sessionWarnings(client)) warn(warning)
           await requireCurrentSchema(client)
           await refuseRowSecurity(client)
-          await refuseExhaustedIds(client, request.environment, warn)
+          const selected = (): Promise<number> => neededResults(client, request)
+          await refuseExhaustedIds(client, request.environment, selected, warn)
         },
         warn,
       ),

@@ -10,14 +10,19 @@ export type TestDatabase = {
   readonly client: Client
 }
 
-/** A database of the calling test file's own, dropped when the file ends. `empty`: without the migrations. */
-export async function createDatabase(kind: 'migrated' | 'empty' = 'migrated'): Promise<TestDatabase> {
+/** A database of the calling test file's own, dropped when the file ends. `empty`: without the migrations; of another encoding too. */
+export async function createDatabase(
+  kind: 'migrated' | 'empty' | { readonly encoding: string } = 'migrated',
+): Promise<TestDatabase> {
   const adminUrl = inject('postgresUrl')
   const name = `t_${randomBytes(6).toString('hex')}`
-  await asAdmin(
-    adminUrl,
-    `CREATE DATABASE ${name}${kind === 'migrated' ? ' TEMPLATE template_migrated' : ''}`,
-  )
+  const template =
+    typeof kind === 'object'
+      ? `TEMPLATE template0 ENCODING '${kind.encoding}' LC_COLLATE 'C' LC_CTYPE 'C'`
+      : kind === 'migrated'
+        ? 'TEMPLATE template_migrated'
+        : ''
+  await asAdmin(adminUrl, `CREATE DATABASE ${name} ${template}`)
   const url = adminUrl.replace(/\/postgres$/, `/${name}`)
   const client = await connect({ url })
   afterAll(async () => {

@@ -159,11 +159,15 @@ describe('ids of results that come to their end', () => {
     await expect(refused).rejects.toThrow(InputError)
     await expect(refused).rejects.toThrow(/2 are left .* run "rapidrmf db widen-ids --yes"/)
     expect(await getRecentJobRuns(client)).toEqual(before)
+    const one = { selection: { controls: { include: ['AC-2'] } } }
+    const { runKey: narrow } = await executeRun(runRequest(url, one))
+    await expectExactlyOnce(client, narrow, 2)
 
     expect(await widenIds(client)).toBe(true)
     expect(await idSpace(client)).toBeUndefined()
     expect(await widenIds(client)).toBe(false)
-    await refuseExhaustedIds(client, 'production', () => expect.unreachable())
+    const never = (): never => expect.unreachable()
+    await refuseExhaustedIds(client, 'production', never, never)
     const { runKey } = await executeRun(runRequest(url))
     await expectExactlyOnce(client, runKey, 6)
   })
