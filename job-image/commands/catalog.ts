@@ -80,7 +80,8 @@ const importCommand = command({
       // Everything is read and checked before the database is even asked for.
       const prepared = await prepare(args, config, io)
       const { storeImports } = await import('../db/import.ts')
-      const reports = await withDatabase(args, PURPOSE, io, (client) =>
+      const purpose = { ...PURPOSE, writes: !args.dryRun }
+      const reports = await withDatabase(args, purpose, io, (client) =>
         storeImports(
           client,
           prepared.map(({ item }) => item),

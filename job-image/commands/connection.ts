@@ -8,6 +8,8 @@ import { requireEnvironment } from './environment.ts'
 export type Purpose = {
   /** Shown in pg_stat_activity, after the program's name. */
   readonly name: string
+  /** Refuse a server or a role that can only read. */
+  readonly writes?: boolean
   /** Refuse tables that are not this version's. */
   readonly currentSchema?: boolean
 }
@@ -26,7 +28,7 @@ export type Where = DatabaseOptions | { readonly url: string }
 /** Connects to the one database of a command, works, disconnects; also after an error. */
 export async function withDatabase<T>(
   where: Where,
-  { name, currentSchema = false }: Purpose,
+  { name, writes = false, currentSchema = false }: Purpose,
   io: Io,
   work: (client: Client) => Promise<T>,
 ): Promise<T> {
@@ -35,7 +37,7 @@ export async function withDatabase<T>(
   const { url, config, env } =
     'url' in where ? { ...where, config: undefined, env: undefined } : await found(where, io)
   const target = await targets(name, io)
-  return withClient(target(url), async (client) => {
+  return withClient({ ...target(url), writes }, async (client) => {
     const database = describeDatabase(url)
     if (env !== undefined) await requireEnvironment(env, { config, client, database })
     if (currentSchema) await requireSchema(client, database)

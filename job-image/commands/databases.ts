@@ -39,7 +39,7 @@ export async function withDatabases<T>(
     const target = await targets('read', io)
     const open: OpenDatabase[] = []
     for (const url of urls) {
-      const database = await openDatabase({ ...target(url), readsOnly: true }, clients)
+      const database = await openDatabase(target(url), clients)
       const { env } = options
       if (env !== undefined) {
         await database.read((client) => requireEnvironment(env, { config, client, database: database.name }))

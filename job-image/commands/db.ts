@@ -24,7 +24,7 @@ const migrateCommand = command({
     ({ json, ...options }): Action =>
     async (io) => {
       const { migrate } = await import('../db/schema.ts')
-      const applied = await withDatabase(options, PURPOSE, io, (client) =>
+      const applied = await withDatabase(options, { ...PURPOSE, writes: true }, io, (client) =>
         migrate(client, { onProgress: (message) => io.stderr.write(`${message}\n`) }),
       )
       if (json) await writeJson(io.stdout, { applied })
@@ -92,10 +92,15 @@ const widenIds = command({
     ({ yes, json, ...options }): Action =>
     async (io) => {
       const { idSpace, widenIds: widen } = await import('../db/id-space.ts')
-      const { before, widened } = await withDatabase(options, PURPOSE, io, async (client) => {
-        const space = await idSpace(client)
-        return { before: space, widened: space !== undefined && yes && (await widen(client)) }
-      })
+      const { before, widened } = await withDatabase(
+        options,
+        { ...PURPOSE, writes: yes },
+        io,
+        async (client) => {
+          const space = await idSpace(client)
+          return { before: space, widened: space !== undefined && yes && (await widen(client)) }
+        },
+      )
       if (json) await writeJson(io.stdout, { widened, result_ids: widened ? null : (before ?? null) })
       else await write(io.stdout, widenText(before, widened))
       return 0

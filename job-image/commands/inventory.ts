@@ -71,7 +71,8 @@ async function apply(
   const { readInventory } = await import('../inventory/inventory.ts')
   const inventory = await readInventory(configFile(file, io), options.env)
   const { url, config } = inventoryDatabase(inventory, options, io)
-  return withDatabase({ url }, { name: 'inventory', currentSchema: true }, io, async (client) => {
+  const purpose = { name: 'inventory', writes: !options.dryRun, currentSchema: true }
+  return withDatabase({ url }, purpose, io, async (client) => {
     const { env } = options
     // An environment that the file names may be new to the database; one that only the flag names may be misspelt.
     if (env !== undefined && !inventory.environments.has(env)) {

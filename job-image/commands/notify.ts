@@ -207,10 +207,11 @@ async function flush(
   const target = await targets('notify', io)
   const deliveries: Delivery[] = []
   for (const { url, environments } of databases) {
-    await withDatabase({ url }, { name: 'notify', currentSchema: true }, io, async () => {})
-    await closeSilentRunsOf(target(url), env ?? null, silent)
+    const writable = { ...target(url), writes: true }
+    await withDatabase({ url }, { name: 'notify', writes: true, currentSchema: true }, io, async () => {})
+    await closeSilentRunsOf(writable, env ?? null, silent)
     const here = sinksFor(sinks, ...environments)
-    deliveries.push(...(await deliverNotices(target(url), here, { signal: io.signal, retryNow })))
+    deliveries.push(...(await deliverNotices(writable, here, { signal: io.signal, retryNow })))
   }
   for (const message of warnings) await write(io.stderr, `warning: ${message}\n`)
   return deliveries

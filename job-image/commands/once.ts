@@ -209,7 +209,7 @@ async function validate(
 export async function migrateFirst(url: string, io: Io, tell: (message: string) => void): Promise<void> {
   const { migrate } = await import('../db/schema.ts')
   const { withDatabase } = await import('./connection.ts')
-  const applied = await withDatabase({ url }, { name: 'migrate' }, io, (client) =>
+  const applied = await withDatabase({ url }, { name: 'migrate', writes: true }, io, (client) =>
     migrate(client, { onProgress: tell }),
   )
   if (applied.length > 0) tell(`migrated: ${applied.join(', ')}`)

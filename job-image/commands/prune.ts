@@ -76,7 +76,8 @@ export const pruneCommand = command({
       }
       const { pruneResults } = await import('../db/prune.ts')
       const progress = progressLine(io)
-      const report = await withDatabase(target, { name: 'prune', currentSchema: true }, io, (client) =>
+      const purpose = { name: 'prune', writes: !dryRun, currentSchema: true }
+      const report = await withDatabase(target, purpose, io, (client) =>
         pruneResults(client, {
           olderThan: olderThan.interval,
           dryRun,

@@ -128,7 +128,7 @@ async function checkDatabase(target: Target, migrate: boolean, io: Io, log: Logg
   const { url } = resolveTarget(target, io)
   try {
     if (migrate) await migrateFirst(url, io, (message) => log.info(message))
-    await withClient({ url, retryFor: 0 }, requireCurrentSchema)
+    await withClient({ url, writes: true, retryFor: 0 }, requireCurrentSchema)
   } catch (thrown) {
     if (thrown instanceof InputError) throw thrown
     log.warn({ error: asError(thrown).message }, 'the database cannot be checked now; going on')

@@ -157,7 +157,8 @@ async function remove(
     )
   }
   const trial = dryRun || !yes
-  const systems = await withDatabase(where, { name: 'systems', currentSchema: true }, io, (client) =>
+  const purpose = { name: 'systems', writes: !trial, currentSchema: true }
+  const systems = await withDatabase(where, purpose, io, (client) =>
     removeSystems(client, { names, environment: where.env, results, dryRun: trial }),
   )
   if (json) await writeJson(io.stdout, { removed: !trial, systems })

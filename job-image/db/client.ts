@@ -5,12 +5,20 @@ import { redactSecrets } from '../../logging/redact.ts'
 import { backoffDelay } from '../backoff.ts'
 import { InputError, InterruptedError, asError } from '../errors.ts'
 import type { Tracing } from '../tracing/tracing.ts'
-import { ConnectionLost, UnreachableError, isTransient, isUnencryptedOnly, namingDatabase } from './errors.ts'
+import {
+  ConnectionLost,
+  UnreachableError,
+  WrongServer,
+  isTransient,
+  isUnencryptedOnly,
+  namingDatabase,
+} from './errors.ts'
 import { configureSession } from './session-settings.ts'
 import type { ServerSession } from './session-settings.ts'
 import { mayTryOtherMode, requireAttributes, triesOf } from './tries.ts'
 import { TYPE_PARSERS } from './type-parsers.ts'
 import { describeDatabase } from './url.ts'
+import { requireWritable } from './writable.ts'
 
 /** Where to connect, and how patiently. */
 export type Target = {
@@ -18,8 +26,11 @@ export type Target = {
   readonly url: string
   /** Shown in pg_stat_activity; at most 63 bytes. Peers find a frozen worker's session by it. */
   readonly applicationName?: string
-  /** True for work that only reads: of several servers any will do. */
-  readonly readsOnly?: boolean
+  /**
+   * True for work that needs a server, and a role, that can write: of several servers the first such one is used.
+   * Otherwise the first that answers is.
+   */
+  readonly writes?: boolean
   /** How long to go on trying while the server cannot be reached, in ms. Default 30 s; 0 = one try. */
   readonly retryFor?: number
   /** After how many ms without an answer a query fails. Default: never; only for queries that wait for no lock. */
@@ -52,7 +63,8 @@ export async function connect(target: Target): Promise<Client> {
       // A process that was stopped in the middle of a try has not tried for all that time.
       const wasStopped = performance.now() - began > longestTry(target) + 1_000
       if (performance.now() + delay > deadline && !wasStopped) {
-        throw new UnreachableError(`${where} cannot be reached: ${reason(thrown)}`, { cause: thrown })
+        const problem = thrown instanceof WrongServer ? where : `${where} cannot be reached`
+        throw new UnreachableError(`${problem}: ${reason(thrown)}`, { cause: thrown })
       }
       target.onRetry?.(asError(thrown))
       await interruptibleSleep(delay, target.signal)
@@ -61,7 +73,7 @@ export async function connect(target: Target): Promise<Client> {
 }
 
 function longestTry({ url }: Target): number {
-  const tries = triesOf(url, true).servers.flatMap(({ urls }) => urls)
+  const tries = triesOf(url).servers.flatMap(({ urls }) => urls)
   return tries.length * CONNECT_TIMEOUT_MS
 }
 
@@ -75,7 +87,7 @@ export function reason(thrown: unknown): string {
 
 /** The first server that can be had. What a person must mend on one of them ends the search, as in libpq. */
 async function connectOnce(target: Target): Promise<Client> {
-  const { servers, attributes } = triesOf(target.url, target.readsOnly === true)
+  const { servers, attributes } = triesOf(target.url)
   const errors: Error[] = []
   for (const { name, urls } of servers) {
     try {
@@ -94,7 +106,7 @@ async function connectOnce(target: Target): Promise<Client> {
 async function connectToServer(
   target: Target,
   [url = target.url, ...others]: readonly string[],
-  attributes: string,
+  attributes: string | undefined,
 ): Promise<Client> {
   try {
     return await openSession(target, url, attributes)
@@ -106,14 +118,15 @@ async function connectToServer(
   }
 }
 
-async function openSession(target: Target, url: string, attributes: string): Promise<Client> {
+async function openSession(target: Target, url: string, attributes: string | undefined): Promise<Client> {
   const client = newClient(target, url)
   // An 'error' event without a listener would end the process; the query under way rejects anyway.
   client.on('error', () => {})
   try {
     await client.connect()
     const session = await configureSession(client, applicationNameOf(target))
-    requireAttributes(attributes, session)
+    if (attributes !== undefined) requireAttributes(attributes, session)
+    if (target.writes === true) await requireWritable(client, session, `database ${describeDatabase(url)}`)
     serverSessions.set(client, session)
     target.tracing?.watch(client, url)
     return client

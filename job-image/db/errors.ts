@@ -54,6 +54,7 @@ const OTHER_SHAPE =
 const REMEDIES: Record<string, string> = {
   '22': STORED_VALUE,
   '54': STORED_VALUE,
+  '25006': 'connect to the primary, with a role whose transactions are not read-only',
   '28P01': 'check user and password of the database URL',
   '28000': 'check user, database and TLS mode of the database URL (pg_hba.conf refuses this combination)',
   '3D000': 'check the database name of the URL, or create the database',

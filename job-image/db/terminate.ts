@@ -14,16 +14,18 @@ const PATIENCE = 2_000
 export async function terminateSession(target: Target, client: Client): Promise<void> {
   const lost = new LostSessions()
   lost.add(client, target)
-  const asked = askServer(target.url, lost).catch(() => {})
+  const asked = askServer(target, lost).catch(() => {})
   let timer: NodeJS.Timeout | undefined
   await Promise.race([asked, new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)))])
   clearTimeout(timer)
   cutConnection(client)
 }
 
-async function askServer(url: string, lost: LostSessions): Promise<void> {
+async function askServer(target: Target, lost: LostSessions): Promise<void> {
+  const { url, writes = false } = target
   const client = await connect({
     url,
+    writes,
     applicationName: 'rapidrmf stop',
     retryFor: 0,
     queryTimeout: PATIENCE,

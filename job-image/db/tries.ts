@@ -14,8 +14,8 @@ export type Server = {
 /** How a database URL is tried: its servers in turn, and which of their sessions will do. */
 export type Tries = {
   readonly servers: readonly Server[]
-  /** libpq's target_session_attrs. */
-  readonly attributes: string
+  /** libpq's target_session_attrs, where the URL has it. */
+  readonly attributes: string | undefined
 }
 
 /**
@@ -27,19 +27,15 @@ const MODES: Record<string, readonly string[]> = {
   allow: ['disable', 'require'],
 }
 
-/**
- * The servers of a database URL. Of several, work that writes needs one that can be written to, so that after a failover
- * the new primary is found; work that only reads takes the first one.
- */
-export function triesOf(url: string, readsOnly: boolean): Tries {
+/** The servers of a database URL, in its order. */
+export function triesOf(url: string): Tries {
   const address = readDatabaseUrl(parseDatabaseUrl(url, 'database URL'))
   const { hosts, parameters } = address
   const servers = hosts.map((host) => ({
     name: describeHost(host),
     urls: modesOf(address, host).map((mode) => urlOf(address, host, mode)),
   }))
-  const fallback = hosts.length > 1 && !readsOnly ? 'read-write' : 'any'
-  return { servers, attributes: parameters.get('target_session_attrs') ?? fallback }
+  return { servers, attributes: parameters.get('target_session_attrs') ?? undefined }
 }
 
 function modesOf({ parameters }: DatabaseAddress, { name }: Host): readonly (string | undefined)[] {
@@ -70,8 +66,8 @@ export function mayTryOtherMode(error: unknown): boolean {
 export function requireAttributes(attributes: string, { isStandby, isReadOnly }: ServerSession): void {
   const isWritable = !isStandby && !isReadOnly
   if (attributes === 'read-write' && !isWritable)
-    throw new WrongServer(isStandby ? 'is a standby' : 'gives sessions that can only read')
-  if (attributes === 'read-only' && isWritable) throw new WrongServer('gives sessions that can write')
-  if (attributes === 'primary' && isStandby) throw new WrongServer('is a standby')
-  if (attributes === 'standby' && !isStandby) throw new WrongServer('is a primary')
+    throw new WrongServer(isStandby ? 'the server is a standby' : 'transactions there are read-only')
+  if (attributes === 'read-only' && isWritable) throw new WrongServer('the server can be written to')
+  if (attributes === 'primary' && isStandby) throw new WrongServer('the server is a standby')
+  if (attributes === 'standby' && !isStandby) throw new WrongServer('the server is a primary')
 }

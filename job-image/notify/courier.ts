@@ -51,6 +51,7 @@ export async function sendDue(request: CourierRequest, options: DeliverOptions):
   if (notifications.length === 0) return
   const target = {
     url: request.databaseUrl,
+    writes: true,
     applicationName: 'rapidrmf notices',
     retryFor: 0,
     queryTimeout: DATABASE_PATIENCE,

@@ -33,6 +33,7 @@ export async function leaveAttempt(
   // Without the request's signal: the abort that ends the attempt must not end its farewell.
   const target = {
     url: databaseUrl,
+    writes: true,
     applicationName: sessionName(attempt),
     queryTimeout: ANSWER_TIMEOUT,
   }

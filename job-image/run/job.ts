@@ -92,6 +92,7 @@ async function attemptRun(request: RunRequest): Promise<RunSummary> {
 function targetOf(request: RunRequest, applicationName: string): Target {
   return {
     url: request.databaseUrl,
+    writes: true,
     applicationName,
     onRetry: (error) => request.observer?.({ type: 'retrying', error: reason(error) }),
     ...(request.signal === undefined ? {} : { signal: request.signal }),

@@ -104,7 +104,7 @@ describe('several hosts', () => {
     }
 
     it.each([
-      ['standby first', '', false],
+      ['standby first', '', true],
       ['standby first', '?target_session_attrs=read-write', false],
       ['standby first', '?target_session_attrs=primary', false],
       ['primary first', '?target_session_attrs=standby', true],
@@ -115,14 +115,24 @@ describe('several hosts', () => {
       expect(await place(both(order, query))).toMatchObject({ standby })
     })
 
-    it('work that only reads takes the first one', async () => {
-      expect(await place(both('standby first'), { readsOnly: true })).toMatchObject({ standby: true })
+    it('work that writes takes the primary', async () => {
+      expect(await place(both('standby first'), { writes: true })).toMatchObject({ standby: false })
+    })
+
+    it('a run that has the standby only waits for a failover, says so at once, and ends with words', async () => {
+      const { events, observer } = watchRun()
+      const { url: databaseUrl } = replicated.standby
+      const request = runRequest(databaseUrl, { observer })
+      const run = executeRun({ ...request, timing: { ...request.timing, outage: 500 } })
+      const words = /the server is a standby, which can only be read: connect to its primary/
+      await expect(run).rejects.toThrow(words)
+      expect(events[0]).toEqual({ type: 'retrying', error: expect.stringMatching(words) as string })
     })
 
     it('of which none is of the wanted kind says so', async () => {
       const { standby } = replicated
       const { message } = await failure(`${standby.url}?target_session_attrs=read-write`)
-      expect(message).toMatch(/cannot be reached: is a standby/)
+      expect(message).toMatch(/^database postgres@\S+: the server is a standby/)
     })
   })
 })
