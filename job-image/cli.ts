@@ -15,8 +15,8 @@ import { schedulerCommand } from './commands/scheduler.ts'
 import { schedulesCommand } from './commands/schedules.ts'
 import { systemsGroup } from './commands/systems.ts'
 import type { CommandNode } from './completion/command-tree.ts'
-import { EXIT, asError, exitCodeOf } from './errors.ts'
-import { write } from './io.ts'
+import { EXIT, InputError, asError, exitCodeOf, formatProblem } from './errors.ts'
+import { say, write } from './io.ts'
 import type { Action, Io } from './io.ts'
 import { VERSION } from './version.ts'
 
@@ -60,7 +60,9 @@ export async function runCli(argv: readonly string[], io: Io): Promise<Ending> {
     return { code: await action(io), stdout }
   } catch (thrown) {
     const error = asError(thrown)
-    await write(io.stderr, `${redactSecrets(error.message).replaceAll(/^/gm, 'rapidrmf: ')}\n`)
+    // The lines of an InputError are ours, one for each problem.
+    const lines = error instanceof InputError ? error.problems.map(formatProblem) : [error.message]
+    for (const line of lines) await say(io.stderr, `rapidrmf: ${line}`)
     return { code: exitCodeOf(error), stdout }
   }
 }

@@ -1,5 +1,7 @@
 import type { Output } from '../common/output.ts'
+import { printable } from '../common/printable.ts'
 import type { Surroundings } from '../common/program.ts'
+import { redactSecrets } from '../logging/redact.ts'
 
 export type { Output } from '../common/output.ts'
 
@@ -25,6 +27,14 @@ export function runAction(action: (io: Io) => Promise<number>): Action {
 export async function write(output: Output, text: string): Promise<void> {
   output.write(text)
   await output.drained()
+}
+
+/**
+ * Writes one line of text for people. Whatever it quotes, such as a message of the database, cannot show a secret, begin
+ * a line of its own or control the terminal.
+ */
+export async function say(output: Output, text: string): Promise<void> {
+  await write(output, `${printable(redactSecrets(text))}\n`)
 }
 
 /** One JSON document on stdout: never wrapped or cut, whatever the terminal's width. */

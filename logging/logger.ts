@@ -1,3 +1,4 @@
+import { printable } from '../common/printable.ts'
 import { pino, stdSerializers } from 'pino'
 import type { Logger } from 'pino'
 import type { LogLevel } from './levels.ts'
@@ -70,7 +71,7 @@ function readable(line: string): string {
   const fields = Object.entries(rest).map(([key, value]) =>
     typeof value === 'object' && value !== null
       ? `${key}=${JSON.stringify(value)}`
-      : `${key}=${String(value)}`,
+      : `${key}=${printable(String(value))}`,
   )
-  return `${[String(time).slice(0, 19), String(level).toUpperCase().padEnd(5), String(msg), ...fields].join(' ')}\n`
+  return `${[String(time).slice(0, 19), String(level).toUpperCase().padEnd(5), printable(String(msg)), ...fields].join(' ')}\n`
 }

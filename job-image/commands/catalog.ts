@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs'
 import type { BaselineSummary } from '../db/baselines.ts'
 import type { CatalogSummary } from '../db/catalogs.ts'
 import { InputError } from '../errors.ts'
-import { write, writeJson } from '../io.ts'
+import { say, write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
 import type { ImportReport } from '../oscal/import.ts'
 import type { Prepared } from '../oscal/prepare.ts'
@@ -98,7 +98,7 @@ const importCommand = command({
         await writeJson(io.stdout, { dry_run: args.dryRun, imports: reports.map(reportJson), warnings })
         return 0
       }
-      for (const warning of warnings) await write(io.stderr, `warning: ${warning}\n`)
+      for (const warning of warnings) await say(io.stderr, `warning: ${warning}`)
       await write(io.stdout, renderTable(REPORT_COLUMNS, reports, { width: tableWidth(io.stdout, args) }))
       if (args.dryRun) await write(io.stdout, 'Dry run: nothing was changed.\n')
       return 0

@@ -1,7 +1,7 @@
 import { command, option, optional } from 'cmd-ts'
 import { EXIT, InputError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
-import { write, writeJson } from '../io.ts'
+import { say, write, writeJson } from '../io.ts'
 import type { Action } from '../io.ts'
 import { group } from './group.ts'
 import { configOption, databaseUrlOption, jsonFlag } from './options.ts'
@@ -64,7 +64,7 @@ const check = command({
         await writeJson(io.stdout, { file, problems, notes })
         return problems.length > 0 ? EXIT.usage : EXIT.ok
       }
-      for (const note of notes) await write(io.stderr, `note: ${note}\n`)
+      for (const note of notes) await say(io.stderr, `note: ${note}`)
       if (problems.length > 0) throw new InputError(problems)
       await write(io.stdout, `${file}: OK\n`)
       return 0

@@ -1,6 +1,7 @@
 import type { Client } from 'pg'
 import type { Target } from '../db/client.ts'
 import { InputError } from '../errors.ts'
+import { say } from '../io.ts'
 import type { Io } from '../io.ts'
 import { requireEnvironment } from './environment.ts'
 
@@ -74,7 +75,7 @@ export async function targets(name: string, io: Io): Promise<(url: string) => Ta
   const told = new Set<string>()
   const onRetry = (error: Error): void => {
     const why = reason(error)
-    if (!told.has(why)) io.stderr.write(`trying again: ${why} (for up to ${outage / 1000} s)\n`)
+    if (!told.has(why)) void say(io.stderr, `trying again: ${why} (for up to ${outage / 1000} s)`)
     told.add(why)
   }
   return (url) => ({

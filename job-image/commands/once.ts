@@ -1,9 +1,10 @@
 import { command, option, optional } from 'cmd-ts'
 import { constants, open } from 'node:fs/promises'
 import { resolve } from 'node:path'
+import { printable } from '../../common/printable.ts'
 import type { RunSummary } from '../../crds/run-summary.ts'
 import { EXIT, InputError, asError } from '../errors.ts'
-import { runAction } from '../io.ts'
+import { runAction, say } from '../io.ts'
 import type { Action, Io } from '../io.ts'
 import type { RunObserver, RunRequest, ScheduleIdentity } from '../run/request.ts'
 import { logArgs, logSettings } from './log-options.ts'
@@ -20,7 +21,7 @@ import type { SelectionOptions } from './run-options.ts'
 import type { RunReport } from './run-report.ts'
 import { openTracing } from '../tracing/open.ts'
 import type { Tracing } from '../tracing/tracing.ts'
-import { choice, text } from './values.ts'
+import { choice, newName, text } from './values.ts'
 
 const runKeyOption = option({
   long: 'run-key',
@@ -48,7 +49,7 @@ const scheduleUidOption = option({
 const scheduleOption = option({
   long: 'schedule',
   env: 'SCHEDULE_NAME',
-  type: optional(text('NAME')),
+  type: optional(newName),
   description: "The schedule's name, for people",
 })
 const slotOption = option({
@@ -130,7 +131,7 @@ async function once(options: OnceOptions, io: Io): Promise<number> {
   const writeSummary = async (summary: RunSummary): Promise<void> => {
     await overwriteSummary(summary).catch((error: Error) => {
       const message = `the summary could not be written: ${error.message}`
-      if (report === undefined) io.stderr.write(`rapidrmf: warning: ${message}\n`)
+      if (report === undefined) void say(io.stderr, `rapidrmf: warning: ${message}`)
       else report.warn(message)
     })
   }
@@ -276,9 +277,9 @@ async function summaryLines({
   const { shortDigest } = await import('../../crds/run-summary.ts')
   const { pass, fail, insufficientEvidence, unknown, errors } = counts
   return (
-    `Run ${runId}: ${verdict} — ${message}\n` +
+    `Run ${runId}: ${verdict} — ${printable(message)}\n` +
     `pass ${pass} · fail ${fail} · insufficient evidence ${insufficientEvidence} · unknown ${unknown} · errors ${errors}\n` +
-    (scope === undefined ? '' : `scope ${shortDigest(scope.digest)}: ${scope.text}\n`) +
+    (scope === undefined ? '' : `scope ${shortDigest(scope.digest)}: ${printable(scope.text)}\n`) +
     (carried === undefined ? '' : `unchanged since an earlier run: ${carried} of ${counts.systems} systems\n`)
   )
 }

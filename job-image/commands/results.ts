@@ -3,7 +3,7 @@ import type { ControlName } from '../db/control-names.ts'
 import type { ResultFilter } from '../db/result-reads.ts'
 import { InputError, InterruptedError } from '../errors.ts'
 import type { Action, Io } from '../io.ts'
-import { write } from '../io.ts'
+import { say, write } from '../io.ts'
 import type { ResultFormat } from '../output/result-formats.ts'
 import { suggestId } from '../rules/control-id.ts'
 import type { Status } from '../validation/model.ts'
@@ -170,7 +170,7 @@ async function runOf(
   const { run } = found
   const pruned = run.attributes?.['pruned_at']
   if (typeof pruned === 'string') {
-    await write(io.stderr, `run ${run.id} was pruned at ${pruned}: only what is still referred to is left\n`)
+    await say(io.stderr, `run ${run.id} was pruned at ${pruned}: only what is still referred to is left`)
   }
   if (run.status === 'running') await write(io.stderr, `run ${run.id} is still in progress\n`)
   return found

@@ -1,5 +1,6 @@
 import { array, command, multioption, option, optional, positional, restPositionals, string } from 'cmd-ts'
 import { resolve } from 'node:path'
+import { printable } from '../../common/printable.ts'
 import { EXIT, InputError } from '../errors.ts'
 import { write, writeJson } from '../io.ts'
 import type { Action, Io } from '../io.ts'
@@ -172,7 +173,7 @@ function explanationText(explanation: Explanation, packsText: string): string {
     ['Packs in force', packsText],
   ]
   const told = lines.filter(([, text]) => text !== null && text !== '')
-  const body = told.map(([label, text]) => `${label.padEnd(15)}${text}\n`).join('')
+  const body = told.map(([label, text]) => `${label.padEnd(15)}${printable(text ?? '')}\n`).join('')
   return `${body}Rows of control_requirements in the database, where a control has them, come before every rule.\n`
 }
 

@@ -17,7 +17,7 @@ import {
   selectionArgs,
   selectionFrom,
 } from './run-options.ts'
-import { text } from './values.ts'
+import { newName, text } from './values.ts'
 
 const cronOption = option({
   long: 'cron',
@@ -46,7 +46,7 @@ const deadlineOption = option({
 
 const scheduleOption = option({
   long: 'schedule',
-  type: optional(text('NAME')),
+  type: optional(newName),
   description:
     'Name of the schedule: all instances of one schedule together run each slot once. ' +
     'Default: environment, cron, time zone and selection distinguish schedules',

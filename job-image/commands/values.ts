@@ -1,5 +1,6 @@
 import { oneOf, string } from 'cmd-ts'
 import type { Type } from 'cmd-ts'
+import { invisibleIn } from '../../common/printable.ts'
 
 /*
  * The help shows the value of an option in angle brackets: in capitals what the user chooses, in small letters what is
@@ -9,6 +10,16 @@ import type { Type } from 'cmd-ts'
 /** A value that the user chooses freely, under the name that the help shows. */
 export function text(name: Uppercase<string>): Type<string, string> {
   return { ...string, displayName: name }
+}
+
+/** A name that people read and compare, and that is not known yet. */
+export const newName: Type<string, string> = {
+  displayName: 'NAME',
+  async from(given) {
+    const fault = invisibleIn(given)
+    if (fault !== undefined) throw new Error(`must not contain ${fault}`)
+    return given
+  },
 }
 
 /** One of a few words. */

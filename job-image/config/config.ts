@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { dirname, isAbsolute, join } from 'node:path'
 import { z } from 'zod'
+import { invisibleIn } from '../../common/printable.ts'
 import { selectionSchema } from '../../crds/selection.ts'
 import type { Selection } from '../../crds/selection.ts'
 import { parseDocument, readTextFile, suggestion } from '../document.ts'
@@ -235,6 +236,8 @@ function nameFault(name: string, max: number): string | undefined {
   if (name.trim() !== name || name === '') return 'a name must not be empty, nor begin or end with a space'
   if (/[\p{Cc}\p{Cs}]/u.test(name))
     return 'a name must not contain control characters or half of a surrogate pair'
+  const invisible = invisibleIn(name)
+  if (invisible !== undefined) return `a name must not contain ${invisible}`
   const length = Array.from(name).length
   return length > max ? `this name has ${length} characters; at most ${max} can be stored` : undefined
 }

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { invisibleIn } from '../../common/printable.ts'
 import { storageFault } from '../storable-text.ts'
 import { formatTimestamp, parseTimestamp } from '../time.ts'
 import type { Micros } from '../time.ts'
@@ -23,6 +24,13 @@ function textFault(value: string): string | undefined {
   const fault = storageFault(value)
   return fault === undefined ? undefined : `must not contain ${fault}`
 }
+
+/** A name that people compare by eye. */
+const name = (max: number): z.ZodString =>
+  text(max).superRefine((value, context) => {
+    const fault = invisibleIn(value)
+    if (fault !== undefined) context.addIssue(`must not contain ${fault}`)
+  })
 
 /** For a text column. */
 const storable = z.string().superRefine((value, context) => {
@@ -88,7 +96,7 @@ function momentOf(value: string): Micros | undefined {
 const evidence = z
   .strictObject(
     {
-      type: text(100),
+      type: name(100),
       key: text(500),
       file: z.string().min(1, 'must not be empty').optional(),
       sha256: z
@@ -114,8 +122,8 @@ const evidence = z
 
 const system = z.strictObject(
   {
-    name: text(255),
-    environment: text(50).optional(),
+    name: name(255),
+    environment: name(50).optional(),
     description: optional(storable),
     attributes: optional(attributes),
     evidence: optional(z.array(evidence, { error: expected('a list') })),
@@ -125,7 +133,7 @@ const system = z.strictObject(
 
 export const inventorySchema = z.strictObject(
   {
-    environment: text(50).optional(),
+    environment: name(50).optional(),
     systems: z.array(system, { error: expected('a list of systems') }),
   },
   { error: expected('a map with environment and systems') },

@@ -1,3 +1,4 @@
+import { printable } from '../../common/printable.ts'
 import { isTold } from '../../logging/levels.ts'
 import type { LogLevel } from '../../logging/levels.ts'
 import { redactSecrets } from '../../logging/redact.ts'
@@ -38,7 +39,7 @@ export function runReporter(
   let drawn = 0
   let told = ''
   const tell = (text: string, level: LogLevel = 'info'): void => {
-    if (isTold(level, least)) stderr.write(`${terminal ? CLEAR_LINE : ''}${redactSecrets(text)}\n`)
+    if (isTold(level, least)) stderr.write(`${terminal ? CLEAR_LINE : ''}${printable(redactSecrets(text))}\n`)
   }
   const draw = (): void => {
     if (!terminal || totals.systems === 0 || Date.now() - drawn < REDRAW_MS) return

@@ -1,10 +1,10 @@
+import { printable } from '../../common/printable.ts'
 import type { ResultRow } from '../db/result-reads.ts'
 import { write } from '../io.ts'
 import type { Output } from '../io.ts'
 import { isoTime } from '../run/summary.ts'
 import { keysText, parts } from './result-formats.ts'
 import type { ResultWriter } from './result-formats.ts'
-import { printable } from './table.ts'
 import { wrapped } from './wrapped.ts'
 
 /** Each result as a paragraph with all that is known of it, for terminals that have no room for a table. */

@@ -1,3 +1,4 @@
+import { printable } from '../../common/printable.ts'
 import type { Attempt } from '../db/attempts.ts'
 import type { RunSystem } from '../db/run-detail.ts'
 import { presentable } from '../json-text.ts'
@@ -7,7 +8,7 @@ import type { RunDetail } from '../run/run-detail.ts'
 import { carryRecord } from '../run/carry-over.ts'
 import { plural } from '../words.ts'
 import { orderSystems } from '../run/run-figures.ts'
-import { printable, renderTable } from './table.ts'
+import { renderTable } from './table.ts'
 import type { Column } from './table.ts'
 
 /** Systems shown; a run may have 10,000. The JSON has them all. */

@@ -1,5 +1,6 @@
 import Table from 'cli-table3'
 import displayWidth from 'string-width'
+import { printable } from '../../common/printable.ts'
 
 /** One column: its heading, how to show a row in it, and how it gives way on a narrow terminal. */
 export type Column<Row> = {
@@ -136,15 +137,4 @@ function shrunk(widths: number[], minima: readonly number[], room: number): numb
     excess -= 1
   }
   return result
-}
-
-const CONTROL = /\p{Cc}|\p{Cf}/gu
-
-/** Control and format characters as visible symbols: U+2400 + code for C0, `�` for the rest; joiners in emoji stay. */
-export function printable(text: string): string {
-  return text.replaceAll(CONTROL, (character) => {
-    const code = character.codePointAt(0) ?? 0
-    if (code === 0x200d) return character
-    return code < 0x20 ? String.fromCodePoint(0x2400 + code) : '\uFFFD'
-  })
 }
