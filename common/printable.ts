@@ -17,7 +17,7 @@ export function printable(text: string): string {
 
 /** The character for which a text is no good as a name that people read and compare; undefined: it is good. */
 export function invisibleIn(text: string): string | undefined {
-  const [found] = [...text].filter((character) => printable(character) !== character)
+  const [found] = Array.from(text).filter((character) => printable(character) !== character)
   if (found === undefined) return undefined
   const code = (found.codePointAt(0) ?? 0).toString(16).toUpperCase().padStart(4, '0')
   return `the invisible character U+${code}, with which it looks like another name`
