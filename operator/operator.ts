@@ -19,7 +19,6 @@ import type { JobDefaults } from './plan/inputs/job-defaults.ts'
 import { WorkQueue } from './queue/queue.ts'
 import type { Work } from './queue/queue.ts'
 import { Reconciler } from './reconcile/reconcile.ts'
-import { Rush } from './queue/write-burst.ts'
 import { startServer } from './metrics/server.ts'
 import type { Check } from './metrics/server.ts'
 
@@ -34,6 +33,9 @@ export type OperatorOptions = {
   readonly signal: AbortSignal
 }
 
+/** How long events wait while schedules do: they say nothing that a status does not. */
+const EVENT_PAUSE_MS = 500
+
 /** Events and notices are told after everything else, but not for long: what they say is in the statuses. */
 const LAST_WORDS_MS = 2_000
 
@@ -44,11 +46,9 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   const client = new KubeClient(kube, { fieldManager: FIELD_MANAGER, onDate: (date) => clock.hear(date) })
   const watching = new AbortController()
   const leading = new AbortController()
-  const rush = new Rush(clock)
   const queue: WorkQueue = new WorkQueue({
     workers: config.workers,
     clock,
-    rush,
     handle: (key, how) => work(key, how),
     onError: (key, error) => {
       metrics.reconciled(0, 'bug')
@@ -91,7 +91,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     client: guarded,
     controller: 'rapidrmf.io/operator',
     instance: options.identity,
-    pause: () => (rush.isOn ? Rush.LASTS : 0),
+    pause: () => (queue.isBusy ? EVENT_PAUSE_MS : 0),
     log,
     clock,
   })
@@ -114,7 +114,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     defaults: jobDefaults(config),
     clock,
     log,
-    rush,
+    queue,
     notices,
   })
   const metrics = new Metrics({
@@ -135,7 +135,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
       return
     }
     queue.forget(key)
-    if (result.kind === 'putOff') queue.putOff(key)
+    if (result.kind === 'postponed') queue.postpone(key)
     else if (result.kind === 'done' && result.requeueAt !== undefined) {
       queue.addAfter(key, Math.max(result.requeueAt - clock.date().getTime(), 1))
     }

@@ -51,7 +51,7 @@ export class Metrics {
     this.#gauges()
   }
 
-  reconciled(seconds: number, result: 'done' | 'putOff' | 'stale' | 'backOff' | 'drop' | 'bug'): void {
+  reconciled(seconds: number, result: 'done' | 'postponed' | 'stale' | 'backOff' | 'drop' | 'bug'): void {
     this.#duration.observe(seconds)
     if (result === 'backOff' || result === 'bug') this.#errors.inc({ result })
   }

@@ -2,7 +2,6 @@ import { backoffDelay } from '../../job-image/backoff.ts'
 import type { Backoff } from '../../job-image/backoff.ts'
 import { systemClock } from '../clock/clock.ts'
 import type { Clock } from '../clock/clock.ts'
-import { Rush } from './write-burst.ts'
 
 export type WorkQueueOptions = {
   readonly workers: number
@@ -10,8 +9,6 @@ export type WorkQueueOptions = {
   readonly handle: (key: string, work: Work) => Promise<void>
   readonly onError: (key: string, error: unknown) => void
   readonly clock?: Clock
-  /** While it is on, what was put off goes on at a few keys a second. */
-  readonly rush?: Pick<Rush, 'isOn'>
   readonly random?: () => number
   readonly backoff?: Backoff
 }
@@ -19,12 +16,17 @@ export type WorkQueueOptions = {
 /** 0.1 s after the first failure, 51 s after the tenth, then a minute. */
 const BACKOFF: Backoff = { first: 100, longest: 60_000 }
 
+/** Keys of low priority wait until no other key does, apart from every tenth turn. */
+export type Priority = 'normal' | 'low'
+
 export type Work = {
   /** How often in a row this key has failed. */
   readonly failures: number
-  /** Put off before: now it is its turn, however much else there is to do. */
-  readonly wasPutOff: boolean
+  readonly priority: Priority
 }
+
+/** One turn in so many belongs to a key of low priority, so that a queue that never empties does not starve it. */
+const TURNS_PER_LOW = 10
 
 type Later = { readonly at: number; readonly cancel: () => void }
 
@@ -37,11 +39,9 @@ export class WorkQueue {
   readonly #clock: Clock
   readonly #waiting = new Set<string>()
   readonly #running = new Set<string>()
-  /** What can wait until a rush is over; a few of them each second go on even so. */
-  readonly #putOff = new Set<string>()
-  /** When the last of them was begun. */
-  #putOffBegun = Number.NEGATIVE_INFINITY
-  #wakeAfterRush: (() => void) | undefined
+  readonly #postponed = new Set<string>()
+  /** Turns of normal priority since the last one of low priority. */
+  #turnsSinceLow = 0
   readonly #again = new Set<string>()
   readonly #later = new Map<string, Later>()
   readonly #failures = new Map<string, number>()
@@ -58,7 +58,12 @@ export class WorkQueue {
 
   /** Keys that wait for a worker, those with a time to come not counted. */
   get depth(): number {
-    return this.#waiting.size + this.#putOff.size
+    return this.#waiting.size + this.#postponed.size
+  }
+
+  /** True while keys of normal priority wait for a worker. */
+  get isBusy(): boolean {
+    return this.#waiting.size > 0
   }
 
   get running(): number {
@@ -81,15 +86,17 @@ export class WorkQueue {
     const held = (this.#heldUntil.get(key) ?? 0) - this.#clock.now()
     if (held > 0) this.addAfter(key, held)
     else if (this.#running.has(key)) this.#again.add(key)
-    // Its turn comes, and then it is looked at anew: the echo of its own write is not worth a look of its own.
-    else if (!this.#isRushed || !this.#putOff.has(key)) this.#waiting.add(key)
+    else {
+      this.#postponed.delete(key)
+      this.#waiting.add(key)
+    }
     this.#pump()
   }
 
-  /** Behind all others: for work that has been looked at and can wait. */
-  putOff(key: string): void {
-    if (this.#stopped) return
-    this.#putOff.add(key)
+  /** Adds the key with low priority. A later `add` raises it. */
+  postpone(key: string): void {
+    if (this.#stopped || this.#waiting.has(key)) return
+    this.#postponed.add(key)
     this.#pump()
   }
 
@@ -131,9 +138,8 @@ export class WorkQueue {
     this.#stopped = true
     for (const { cancel } of this.#later.values()) cancel()
     this.#later.clear()
-    this.#wakeAfterRush?.()
     this.#waiting.clear()
-    this.#putOff.clear()
+    this.#postponed.clear()
     this.#again.clear()
     if (this.#running.size === 0) return
     await new Promise<void>((resolve) => (this.#drained = resolve))
@@ -141,37 +147,37 @@ export class WorkQueue {
 
   #pump(): void {
     if (!this.#started || this.#stopped) return
-    for (const key of this.#waiting) {
-      if (this.#running.size >= this.#options.workers) return
-      this.#waiting.delete(key)
-      void this.#work(key, false)
+    while (this.#running.size < this.#options.workers) {
+      const priority = this.#nextPriority()
+      const key = this.#take(priority)
+      if (key === undefined) return
+      this.#turnsSinceLow = priority === 'low' ? 0 : this.#turnsSinceLow + 1
+      void this.#work(key, priority)
     }
-    for (const key of this.#putOff) {
-      if (this.#running.size >= this.#options.workers) return
-      if (this.#isRushed && this.#clock.now() - this.#putOffBegun < Rush.LASTS) {
-        this.#wakeAfterRush ??= this.#clock.after(Rush.LASTS, () => {
-          this.#wakeAfterRush = undefined
-          this.#pump()
-        })
-        return
-      }
+  }
+
+  #nextPriority(): Priority {
+    const isLow = this.#waiting.size === 0 || this.#turnsSinceLow >= TURNS_PER_LOW
+    return isLow && this.#postponed.size > 0 ? 'low' : 'normal'
+  }
+
+  /** Removes and returns the oldest key of this priority. Undefined if there is none, or none that is not being worked on. */
+  #take(priority: Priority): string | undefined {
+    const keys = priority === 'low' ? this.#postponed : this.#waiting
+    for (const key of keys) {
       if (this.#running.has(key)) continue
-      this.#putOff.delete(key)
-      this.#putOffBegun = this.#clock.now()
-      void this.#work(key, true)
+      keys.delete(key)
+      return key
     }
+    return undefined
   }
 
-  get #isRushed(): boolean {
-    return this.#options.rush?.isOn ?? false
-  }
-
-  async #work(key: string, wasPutOff: boolean): Promise<void> {
+  async #work(key: string, priority: Priority): Promise<void> {
     this.#running.add(key)
     try {
       // Not within `add`: a watch must not wait for what a reconcile does first, nor fail with it.
       await Promise.resolve()
-      await this.#options.handle(key, { failures: this.#failures.get(key) ?? 0, wasPutOff })
+      await this.#options.handle(key, { failures: this.#failures.get(key) ?? 0, priority })
     } catch (error) {
       this.#options.onError(key, error)
       this.retry(key)

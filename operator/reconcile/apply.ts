@@ -22,7 +22,6 @@ import type { RepeatedWrite } from '../plan/cron-job/repairs.ts'
 import { instant } from '../plan/inputs/time.ts'
 import { record } from './record.ts'
 import { RepeatedWrites } from './repeated-writes.ts'
-import type { Rush } from '../queue/write-burst.ts'
 import { consequenceOf, logFailure } from './on-write-error.ts'
 import type { Consequence } from './on-write-error.ts'
 
@@ -32,7 +31,6 @@ export type StepsOptions = {
   readonly caches: Caches
   readonly events: Pick<EventRecorder, 'record'>
   readonly log: Logger
-  readonly rush: Pick<Rush, 'note'>
   readonly clock: Clock
 }
 
@@ -154,9 +152,7 @@ export class Steps {
     { name }: CachedCronJob,
     events: readonly PlannedEvent[],
   ): void {
-    const { log, rush } = this.#options
-    rush.note()
-    log.info(
+    this.#options.log.info(
       { schedule: key, cronJob: name, events: events.map(({ reason }) => reason) },
       'wrote the CronJob',
     )

@@ -7,8 +7,8 @@ export type Attempt = Work & { readonly key: string }
 /** What to do with the key when the reconcile is over. */
 export type Result =
   | { readonly kind: 'done'; readonly requeueAt?: number | undefined }
-  /** Only words are left to be written, and others have more urgent work. */
-  | { readonly kind: 'putOff' }
+  /** Only a status without news of runs is left to be written, and other schedules wait. */
+  | { readonly kind: 'postponed' }
   | Extract<Consequence, { kind: 'stale' | 'backOff' | 'drop' }>
 
 /** `gone`: the API server has no such schedule, though the cache does. */

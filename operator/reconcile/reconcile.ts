@@ -16,9 +16,8 @@ import { childName } from '../plan/cron-job/names.ts'
 import { plan } from '../plan/plan.ts'
 import type { PlanInput, Settled } from '../plan/plan.ts'
 import { sameJson } from '../plan/status/status.ts'
-import type { Work } from '../queue/queue.ts'
+import type { Work, WorkQueue } from '../queue/queue.ts'
 import { record } from './record.ts'
-import type { Rush } from '../queue/write-burst.ts'
 import { Steps } from './apply.ts'
 import type { StepsOptions } from './apply.ts'
 import { consequenceOf, logFailure } from './on-write-error.ts'
@@ -28,7 +27,7 @@ export type ReconcilerOptions = StepsOptions & {
   readonly defaults: JobDefaults
   readonly coverage: Pick<Coverage, 'isReadable'>
   readonly clock: Clock
-  readonly rush: Pick<Rush, 'isOn'>
+  readonly queue: Pick<WorkQueue, 'isBusy'>
   /** Undefined: nobody is to be told but by events. */
   readonly notices?: Pick<Notices, 'startTerm' | 'look' | 'tell' | 'forget'> | undefined
 }
@@ -55,7 +54,7 @@ export class Reconciler {
     this.#steps = new Steps(options)
   }
 
-  async reconcile(key: string, { failures, wasPutOff }: Work): Promise<Result> {
+  async reconcile(key: string, { failures, priority }: Work): Promise<Result> {
     const { caches, clock } = this.#options
     const schedule = caches.schedules.store.get(key)
     if (schedule === undefined) {
@@ -75,7 +74,7 @@ export class Reconciler {
     if (gone?.uid === schedule.uid && now < gone.until) return { kind: 'done', requeueAt: gone.until }
     this.#options.notices?.look(key, schedule, now)
     try {
-      return await this.#work({ key, failures, wasPutOff }, this.#gather(key, schedule, now))
+      return await this.#work({ key, failures, priority }, this.#gather(key, schedule, now))
     } catch (error) {
       const result = error instanceof Stop ? error.result : this.#failed(key, error, now)
       return result.kind === 'gone' ? this.#believeGone(key, schedule, now) : result
@@ -120,7 +119,7 @@ export class Reconciler {
       const next = plan(input)
       if (next.kind === 'nothing') return { kind: 'done' }
       if (next.kind === 'settled') {
-        if (this.#canWait(attempt, input, next)) return { kind: 'putOff' }
+        if (this.#canWait(attempt, input, next)) return { kind: 'postponed' }
         return this.#settle(attempt.key, input, next)
       }
       input = await this.#steps.take(attempt, input, next)
@@ -130,12 +129,12 @@ export class Reconciler {
   }
 
   /**
-   * In a rush CronJobs come before words about them. Words about runs do not wait, and what had to be asked for is not
-   * asked for once more.
+   * While other schedules wait, their CronJobs are written before this status: a CronJob must exist before its slot. A
+   * status that concerns runs does not wait, nor one that took live reads, which would have to be repeated.
    */
-  #canWait({ wasPutOff }: Attempt, { learned, schedule }: PlanInput, { status }: Settled): boolean {
+  #canWait({ priority }: Attempt, { learned, schedule }: PlanInput, { status }: Settled): boolean {
     const isInCaches = learned === NOTHING_LEARNED || learned.write?.kind === 'done'
-    if (status === undefined || wasPutOff || !isInCaches || !this.#options.rush.isOn) return false
+    if (status === undefined || priority === 'low' || !isInCaches || !this.#options.queue.isBusy) return false
     return sameJson(runsIn(status), runsIn(schedule.status))
   }
 

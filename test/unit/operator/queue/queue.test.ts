@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'vitest'
 import { WorkQueue } from '../../../../operator/queue/queue.ts'
-import { Rush } from '../../../../operator/queue/write-burst.ts'
 import { fakeClock, settle } from '../fake-clock.ts'
 
 type Work = { readonly key: string; finish(error?: Error): void }
@@ -10,11 +9,9 @@ function setUp({ workers = 2, random = 0 } = {}) {
   const clock = fakeClock()
   const started: Work[] = []
   const errors: unknown[] = []
-  const rush = new Rush(clock)
   const queue = new WorkQueue({
     workers,
     clock,
-    rush,
     random: () => random,
     handle: (key) =>
       new Promise<void>((resolve, reject) => {
@@ -28,7 +25,7 @@ function setUp({ workers = 2, random = 0 } = {}) {
     started[index]?.finish(error)
     await settle()
   }
-  return { clock, queue, keys, finish, errors, rush }
+  return { clock, queue, keys, finish, errors }
 }
 
 describe('the work queue', () => {
@@ -228,77 +225,57 @@ describe('the work queue', () => {
     expect(new Set(ran).size).toBe(10_000)
   })
 
-  describe('in a rush', () => {
-    const hurry = ({ rush }: ReturnType<typeof setUp>): void => {
-      for (let write = 0; write < 8; write += 1) rush.note()
-    }
-
-    test('is when many CronJobs are written within a moment', async () => {
-      const world = setUp()
-      expect(world.rush.isOn).toBe(false)
-      hurry(world)
-      expect(world.rush.isOn).toBe(true)
-      await world.clock.advance(Rush.LASTS + 1)
-      expect(world.rush.isOn).toBe(false)
-    })
-
-    test('what can wait is done now and then, behind all others', async () => {
-      const world = setUp({ workers: 3 })
-      hurry(world)
-      const { queue, keys, finish, clock } = world
-      for (const key of ['later', 'last']) queue.putOff(key)
-      queue.add('urgent')
+  describe('a postponed key', () => {
+    test('waits until no other key does', async () => {
+      const { queue, keys, finish } = setUp({ workers: 1 })
+      queue.add('a')
       await settle()
-      expect(keys()).toEqual(['later', 'urgent'])
-      expect(queue.depth).toBe(1)
+      queue.postpone('low')
+      queue.add('b')
+      expect([queue.depth, queue.isBusy]).toEqual([2, true])
       await finish(0)
-      expect(keys()).toEqual(['later', 'urgent'])
-      await clock.advance(Rush.LASTS + 1)
-      expect(keys()).toEqual(['later', 'urgent', 'last'])
+      expect([queue.depth, queue.isBusy]).toEqual([1, false])
+      await finish(1)
+      expect(keys()).toEqual(['a', 'b', 'low'])
     })
 
-    test('a key that is put off is not looked at before its turn', async () => {
-      const world = setUp({ workers: 3 })
-      hurry(world)
-      const { queue, keys, clock } = world
-      for (const key of ['first', 'second']) queue.putOff(key)
+    test('has every tenth turn in a queue that never empties', async () => {
+      const { queue, keys, finish } = setUp({ workers: 1 })
+      for (let index = 0; index < 30; index++) queue.add(String(index))
+      for (const key of ['low', 'lower']) queue.postpone(key)
+      await settle()
+      for (let index = 0; index < 22; index++) await finish(index)
+      expect(keys().indexOf('low')).toBe(10)
+      expect(keys().indexOf('lower')).toBe(21)
+    })
+
+    test('becomes a normal one when it is added', async () => {
+      const { queue, keys, finish } = setUp({ workers: 1 })
+      queue.add('a')
+      await settle()
+      for (const key of ['first', 'second']) queue.postpone(key)
       queue.add('second')
-      await settle()
-      expect(keys()).toEqual(['first'])
-      await clock.advance(Rush.LASTS + 1)
-      expect(keys()).toEqual(['first', 'second'])
+      queue.postpone('second')
+      for (const index of [0, 1, 2]) await finish(index)
+      expect(keys()).toEqual(['a', 'second', 'first'])
     })
 
-    test('and all of it when the rush is over, although the first one hangs', async () => {
-      const world = setUp({ workers: 3 })
-      hurry(world)
-      const { queue, keys, clock } = world
-      for (const key of ['hangs', 'b', 'c']) queue.putOff(key)
-      await settle()
-      expect(keys()).toEqual(['hangs'])
-      await clock.advance(Rush.LASTS + 50)
-      expect(keys()).toEqual(['hangs', 'b', 'c'])
-    })
-
-    test('and at once with all workers when it is over', async () => {
-      const world = setUp({ workers: 3 })
-      hurry(world)
-      const { queue, keys, clock } = world
-      await clock.advance(Rush.LASTS + 50)
-      for (const key of ['a', 'b', 'c']) queue.putOff(key)
+    test('is worked on by all workers when nothing else waits', async () => {
+      const { queue, keys } = setUp({ workers: 3 })
+      for (const key of ['a', 'b', 'c']) queue.postpone(key)
       await settle()
       expect(keys()).toEqual(['a', 'b', 'c'])
     })
 
-    test('a key that is put off while it is worked on waits for its own end', async () => {
+    test('waits for its own end, and holds up no other', async () => {
       const { queue, keys, finish } = setUp()
       queue.add('a')
       await settle()
-      queue.putOff('a')
+      for (const key of ['a', 'b']) queue.postpone(key)
       await settle()
-      expect(keys()).toEqual(['a'])
+      expect(keys()).toEqual(['a', 'b'])
       await finish(0)
-      expect(keys()).toEqual(['a', 'a'])
+      expect(keys()).toEqual(['a', 'b', 'a'])
     })
   })
 })

@@ -11,6 +11,7 @@ import type { EventInput } from '../../../../operator/kube/events.ts'
 import type { KubeObject } from '../../../../operator/kube/object.ts'
 import type { CachedSchedule } from '../../../../operator/cache/projections.ts'
 import { Notices } from '../../../../operator/notices/notices.ts'
+import type { Priority } from '../../../../operator/queue/queue.ts'
 import { Reconciler } from '../../../../operator/reconcile/reconcile.ts'
 import { DEFAULTS, NOW, at, ended, job, liveCronJob, pod, remembering, schedule } from '../fixtures.ts'
 
@@ -59,13 +60,13 @@ function fakeApi(answers: Partial<Record<string, (object: KubeObject) => unknown
   return { client, calls, names: () => calls.map(({ call }) => call) }
 }
 
-type World = { schedule?: CachedSchedule; rushed?: boolean; cronJob?: boolean; readable?: boolean }
+type World = { schedule?: CachedSchedule; busy?: boolean; cronJob?: boolean; readable?: boolean }
 
 function reconciler(
   api: ReturnType<typeof fakeApi>,
   {
     schedule: of = schedule({}, { createdAt: at(-1) }),
-    rushed = false,
+    busy = false,
     cronJob = false,
     readable = true,
   }: World = {},
@@ -94,11 +95,11 @@ function reconciler(
     coverage: { isReadable: () => readable },
     clock,
     log,
-    rush: { isOn: rushed, note: () => undefined },
+    queue: { isBusy: busy },
     notices: new Notices({ add: (_key, event) => void notices.push(event), clear: () => undefined }),
   })
   return {
-    reconcile: (failures = 0, wasPutOff = false) => made.reconcile(KEY, { failures, wasPutOff }),
+    reconcile: (failures = 0, priority: Priority = 'normal') => made.reconcile(KEY, { failures, priority }),
     startTerm: () => made.startTerm(),
     passes: (milliseconds: number) => void (passed += milliseconds),
     caches,
@@ -161,12 +162,12 @@ describe('a reconcile', () => {
     expect(active?.[0]).not.toHaveProperty('reason')
   })
 
-  it('makes the CronJob and puts off the status while many schedules have changed at once', async () => {
+  it('makes the CronJob and postpones the status while other schedules wait', async () => {
     const api = fakeApi()
-    const { reconcile, events } = reconciler(api, { rushed: true })
-    expect(await reconcile()).toEqual({ kind: 'putOff' })
+    const { reconcile, events } = reconciler(api, { busy: true })
+    expect(await reconcile()).toEqual({ kind: 'postponed' })
     expect(api.names()).toEqual(['create cronjobs'])
-    await expect(reconciler(api, { rushed: true, cronJob: true }).reconcile(0, true)).resolves.toMatchObject({
+    await expect(reconciler(api, { busy: true, cronJob: true }).reconcile(0, 'low')).resolves.toMatchObject({
       kind: 'done',
     })
     expect(events).toMatchObject([{ reason: 'CronJobCreated' }])
@@ -175,14 +176,17 @@ describe('a reconcile', () => {
   it.each([
     ['was refused', invalid, []],
     ['somebody else has made', refused(409, 'AlreadyExists'), ['get cronjobs']],
-  ])('does not put off words about what %s: it would be tried once more', async (_what, error, reads) => {
-    const api = fakeApi({
-      'create cronjobs': () => error,
-      'get cronjobs': () => ({ metadata: { name: 'x', namespace: 'compliance', uid: 'foreign' } }),
-    })
-    expect((await reconciler(api, { rushed: true }).reconcile()).kind).toBe('done')
-    expect(api.names()).toEqual(['create cronjobs', ...reads, 'status validationschedules'])
-  })
+  ])(
+    'does not postpone the status about what %s: it would be tried once more',
+    async (_what, error, reads) => {
+      const api = fakeApi({
+        'create cronjobs': () => error,
+        'get cronjobs': () => ({ metadata: { name: 'x', namespace: 'compliance', uid: 'foreign' } }),
+      })
+      expect((await reconciler(api, { busy: true }).reconcile()).kind).toBe('done')
+      expect(api.names()).toEqual(['create cronjobs', ...reads, 'status validationschedules'])
+    },
+  )
 
   it('waits until the cache has its last write', async () => {
     const api = fakeApi()
@@ -383,9 +387,9 @@ describe('a run request', () => {
     expect(events.map(({ reason }) => reason)).toEqual(told)
   })
 
-  it('is acknowledged at once, also in a rush', async () => {
+  it('is acknowledged at once, also while other schedules wait', async () => {
     const api = fakeApi()
-    const { reconcile } = reconciler(api, { schedule: asked, cronJob: true, rushed: true })
+    const { reconcile } = reconciler(api, { schedule: asked, cronJob: true, busy: true })
     expect((await reconcile()).kind).toBe('done')
     expect(api.names().slice(1)).toEqual(['create jobs', 'status validationschedules'])
   })
