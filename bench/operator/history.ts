@@ -15,9 +15,9 @@ import {
   projectSchedule,
 } from '../../operator/cache/projections.ts'
 import { NOTHING_LEARNED } from '../../operator/plan/inputs/live-reads.ts'
-import { childName } from '../../operator/plan/cron-job/names.ts'
+import { childName } from '../../operator/values/names.ts'
 import { plan } from '../../operator/plan/plan.ts'
-import { isoTime } from '../../operator/plan/inputs/time.ts'
+import { isoTime } from '../../operator/values/time.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { inParallel } from './parallel.ts'
 import { IMAGE } from './process.ts'

@@ -1,7 +1,7 @@
 import type { ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
 import type { WatchEvent } from '../../operator/kube/client.ts'
 import { RESOURCES } from '../../operator/kube/object.ts'
-import { childName } from '../../operator/plan/cron-job/names.ts'
+import { childName } from '../../operator/values/names.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { createRun, endRun } from './history.ts'
 import { scheduleBody, scheduleNames } from './schedules.ts'

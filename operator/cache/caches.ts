@@ -8,7 +8,7 @@ import { ResourceCache } from '../kube/resource-cache.ts'
 import { Store } from '../kube/store.ts'
 import { projectCronJob, projectJob, projectPod, projectSchedule } from './projections.ts'
 import type { CachedCronJob, CachedJob, CachedPod, CachedSchedule } from './projections.ts'
-import { childName } from '../plan/cron-job/names.ts'
+import { childName } from '../values/names.ts'
 
 export type Caches = {
   readonly schedules: ResourceCache<CachedSchedule, 'uid' | 'child'>

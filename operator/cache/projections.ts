@@ -5,12 +5,12 @@ import {
   SLOT_ANNOTATION,
 } from '../../crds/names.ts'
 import type { ValidationScheduleSpec, ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
-import { digestOf } from '../plan/inputs/digest.ts'
+import { digestOf } from '../values/digest.ts'
 import { controllerOf, uidOf } from '../kube/object.ts'
 import type { KubeObject, ManagedFields, ObjectMeta, OwnerReference } from '../kube/object.ts'
-import { CLOCK_SKEW_MS } from '../plan/inputs/time.ts'
-import { list, number, record, text } from './untyped-json.ts'
-import type { Raw } from './untyped-json.ts'
+import { CLOCK_SKEW_MS } from '../values/time.ts'
+import { list, number, record, text } from '../values/untyped-json.ts'
+import type { Raw } from '../values/untyped-json.ts'
 import { shareWithin, shared } from './intern.ts'
 
 /*

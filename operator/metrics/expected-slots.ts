@@ -1,6 +1,6 @@
 import type { CachedCronJob, Slots } from '../cache/projections.ts'
 import { latestSlot, slotSearch } from '../plan/slots/slots.ts'
-import { instant } from '../plan/inputs/time.ts'
+import { instant } from '../values/time.ts'
 
 type Known = {
   readonly slots: Slots

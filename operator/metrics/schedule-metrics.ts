@@ -1,6 +1,6 @@
 import { runVerdicts } from '../../crds/validation-schedule.ts'
 import type { CachedSchedule } from '../cache/projections.ts'
-import { instant } from '../plan/inputs/time.ts'
+import { instant } from '../values/time.ts'
 
 /*
  * One set of series for each schedule, written out at each scrape from what the cache holds: nothing to keep in step,

@@ -3,7 +3,7 @@ import { noticeEvent } from './notices-event.ts'
 import type { NoticeQueue } from './notices-queue.ts'
 import { standingNotices } from '../plan/status/notices.ts'
 import type { Notice } from '../plan/status/notices.ts'
-import { instant } from '../plan/inputs/time.ts'
+import { instant } from '../values/time.ts'
 
 /**
  * What a leader before us may have written into the status and not sent. It outlasts the tries for one notice

@@ -1,7 +1,7 @@
 import type { ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
 import type { KubeObject } from '../kube/object.ts'
 import type { CachedCronJob, CachedJob, CachedPod, CachedSchedule, Slots } from '../cache/projections.ts'
-import type { CronJobState } from './status/conditions.ts'
+import type { CronJobState } from './cron-job/cron-job-state.ts'
 import { cronJobStatus } from './cron-job/cron-job-status.ts'
 import { cronJobStep } from './cron-job/cron-job-step.ts'
 import type { CronJobStep } from './cron-job/cron-job-step.ts'
@@ -23,7 +23,7 @@ import { readRuns } from './runs/runs.ts'
 import { skippedSlots } from './slots/slot-skipped.ts'
 import type { SkippedSlots } from './slots/slot-skipped.ts'
 import { assembleStatus, sameJson } from './status/status.ts'
-import { earliest } from './inputs/time.ts'
+import { earliest } from '../values/time.ts'
 
 /** All that a decision is made from. */
 export type PlanInput = {

@@ -6,7 +6,7 @@ import type { KubeObject, Location, Resource } from '../kube/object.ts'
 import { projectCronJob, projectJob, projectPod } from '../cache/projections.ts'
 import type { Words } from '../cache/projections.ts'
 import type { Learned, LiveRead } from '../plan/inputs/live-reads.ts'
-import { record, text } from '../cache/untyped-json.ts'
+import { record, text } from '../values/untyped-json.ts'
 
 /** Past the caches: the API server itself is asked. These are all such reads that a plan asks for. */
 export async function readLive(

@@ -1,6 +1,6 @@
 import { RESOURCES } from '../../operator/kube/object.ts'
 import type { ObjectMeta } from '../../operator/kube/object.ts'
-import { childName } from '../../operator/plan/cron-job/names.ts'
+import { childName } from '../../operator/values/names.ts'
 import type { Schedules } from './schedules.ts'
 
 type PodSpec = { readonly containers: readonly object[]; readonly initContainers?: readonly object[] }

@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from 'vitest'
-import { childName } from '../../operator/plan/cron-job/names.ts'
+import { childName } from '../../operator/values/names.ts'
 import { describeWithCluster } from '../cluster/namespace.ts'
 import { is } from '../cluster/schedules.ts'
 import { until } from '../../scripts/control-plane/until.ts'

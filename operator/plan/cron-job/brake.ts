@@ -1,5 +1,5 @@
 import type { CachedCronJob, CachedSchedule } from '../../cache/projections.ts'
-import type { LastGood } from '../status/conditions.ts'
+import type { LastGood } from './cron-job-state.ts'
 import type { Learned } from '../inputs/live-reads.ts'
 import { cleanedUpAt, ownershipOf } from './ownership.ts'
 import { pausedUntil } from './repairs.ts'

@@ -1,8 +1,8 @@
 import type { CronJobStatus, ValidationScheduleStatus } from '../../../crds/validation-schedule.ts'
-import { digestOf } from '../inputs/digest.ts'
+import { digestOf } from '../../values/digest.ts'
 import type { CachedCronJob, Slots } from '../../cache/projections.ts'
 import type { Written } from './drift.ts'
-import { CLOCK_SKEW_MS, instant, isoTime } from '../inputs/time.ts'
+import { CLOCK_SKEW_MS, instant, isoTime } from '../../values/time.ts'
 
 /** What the status remembers of the schedule's own CronJob. */
 export function cronJobStatus(

@@ -3,7 +3,7 @@ import type { CachedSchedule } from '../../cache/projections.ts'
 import type { JobDefaults } from '../inputs/job-defaults.ts'
 import { jobTemplate } from './job-template.ts'
 import { childAnnotations, childLabels, ownedBy } from './metadata.ts'
-import { childName } from './names.ts'
+import { childName } from '../../values/names.ts'
 
 /** The CronJob that a schedule asks for. Its template is that of run requests too. */
 export function cronJob(schedule: CachedSchedule, defaults: JobDefaults): KubeObject {

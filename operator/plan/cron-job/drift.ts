@@ -1,5 +1,5 @@
 import type { CronJobStatus } from '../../../crds/validation-schedule.ts'
-import { digestOf } from '../inputs/digest.ts'
+import { digestOf } from '../../values/digest.ts'
 import type { KubeObject } from '../../kube/object.ts'
 import type { CachedCronJob, CachedSchedule } from '../../cache/projections.ts'
 

@@ -1,4 +1,4 @@
-import { parseQuantity } from './quantity.ts'
+import { parseQuantity } from '../../values/quantity.ts'
 
 const MIB = 1024n * 1024n * 1_000_000_000n
 

@@ -8,7 +8,7 @@ import {
 } from '../../../crds/validation-schedule.ts'
 import { uidOf } from '../../kube/object.ts'
 import type { CachedCronJob, CachedJob, CachedSchedule } from '../../cache/projections.ts'
-import { instant } from '../inputs/time.ts'
+import { instant } from '../../values/time.ts'
 
 /** Whose a CronJob of the needed name is. */
 export type Ownership =

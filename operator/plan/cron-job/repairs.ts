@@ -1,22 +1,15 @@
 import type { ConflictingWriter } from '../../../crds/validation-schedule.ts'
+import type { RepeatedWrite } from '../inputs/live-reads.ts'
 import { FIELD_MANAGER } from '../../cache/projections.ts'
 import type { CachedSchedule } from '../../cache/projections.ts'
-import { plainText } from '../inputs/plain-text.ts'
-import { CLOCK_SKEW_MS, instant, isoTime } from '../inputs/time.ts'
+import { plainText } from '../../values/plain-text.ts'
+import { CLOCK_SKEW_MS, instant, isoTime } from '../../values/time.ts'
 
 /*
  * Two writers of one CronJob that want different things would write it as fast as the API server lets them. What is
  * known of such a conflict is in the schedule's status: so it outlives the process, and a second operator that looks
  * after the same schedule keeps to the same pauses.
  */
-
-/** A write that says again what the same process wrote before, because somebody else changed or deleted it. */
-export type RepeatedWrite = {
-  /** How often within a minute. */
-  readonly times: number
-  /** The field manager of the change; '' where the CronJob was deleted. */
-  readonly fieldManager: string
-}
 
 /** So many repairs within a minute are a conflict, and not somebody's mistake. */
 const CONFLICT_AFTER = 5

@@ -4,8 +4,8 @@ import type { CachedSchedule } from '../../cache/projections.ts'
 import type { JobDefaults } from '../inputs/job-defaults.ts'
 import { jobTemplate } from './job-template.ts'
 import { ownedBy } from './metadata.ts'
-import { runNowName } from './names.ts'
-import { plainText } from '../inputs/plain-text.ts'
+import { runNowName } from '../../values/names.ts'
+import { plainText } from '../../values/plain-text.ts'
 
 const MAX_SHOWN_TOKEN = 256
 

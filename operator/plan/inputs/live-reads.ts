@@ -1,5 +1,4 @@
 import type { CachedCronJob, CachedJob, CachedPod, Words } from '../../cache/projections.ts'
-import type { RepeatedWrite } from '../cron-job/repairs.ts'
 
 /*
  * Decisions are made from caches. These are the questions that a cache cannot answer, each because it may be behind, or
@@ -14,6 +13,14 @@ export type LiveRead =
   | { readonly kind: 'job'; readonly uid: string; readonly name: string }
   /** A Job has no pod: quota, admission, …? Only its events say. */
   | { readonly kind: 'warningsOfJob'; readonly uid: string; readonly name: string }
+
+/** A write that says again what the same process wrote before, because somebody else changed or deleted it. */
+export type RepeatedWrite = {
+  /** How often within a minute. */
+  readonly times: number
+  /** The field manager of the change; '' where the CronJob was deleted. */
+  readonly fieldManager: string
+}
 
 export type Learned = {
   /** null: there is none of this name. */

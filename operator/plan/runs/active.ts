@@ -1,7 +1,7 @@
 import type { ActiveRun } from '../../../crds/validation-schedule.ts'
 import type { CachedJob, CachedPod, Words } from '../../cache/projections.ts'
-import { plainText } from '../inputs/plain-text.ts'
-import { earliest, instant, utc } from '../inputs/time.ts'
+import { plainText } from '../../values/plain-text.ts'
+import { earliest, instant, utc } from '../../values/time.ts'
 
 const MAX_MESSAGE = 512
 

@@ -1,6 +1,6 @@
 import type { CachedPod } from '../../cache/projections.ts'
 import { finalSummaries, isSuccess } from './summaries.ts'
-import { instant, utc } from '../inputs/time.ts'
+import { instant, utc } from '../../values/time.ts'
 
 /*
  * A Job ends when its pods have ended, and a pod when all its containers have. A sidecar that goes on can so hold up the

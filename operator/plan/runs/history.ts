@@ -1,6 +1,6 @@
 import type { FinishedRun, RecentRun, ValidationScheduleStatus } from '../../../crds/validation-schedule.ts'
 import { compactRun, mergeRuns } from './recent-runs.ts'
-import { newest } from '../inputs/time.ts'
+import { newest } from '../../values/time.ts'
 
 type History = Pick<
   ValidationScheduleStatus,

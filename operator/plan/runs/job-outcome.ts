@@ -4,7 +4,7 @@ import type { RecentRun } from '../../../crds/validation-schedule.ts'
 import type { CachedJob, CachedPod, Words } from '../../cache/projections.ts'
 import { CONTRADICTED, MAX_MESSAGE, contradicted, errored, fromSummary } from './outcome.ts'
 import type { Claim, Outcome } from './outcome.ts'
-import { plainText, reasonWord } from '../inputs/plain-text.ts'
+import { plainText, reasonWord } from '../../values/plain-text.ts'
 import { contradiction, finalSummaries, isSuccess, summaryOf } from './summaries.ts'
 import type { PodSummary } from './summaries.ts'
 

@@ -1,6 +1,6 @@
 import type { RunCounts, RunScope, RunSummary } from '../../../crds/run-summary.ts'
 import type { RunVerdict } from '../../../crds/validation-schedule.ts'
-import { plainText, reasonWord } from '../inputs/plain-text.ts'
+import { plainText, reasonWord } from '../../values/plain-text.ts'
 
 /** How a run ended. */
 export type Outcome = {

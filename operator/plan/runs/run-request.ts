@@ -3,7 +3,7 @@ import type { CachedJob, CachedSchedule } from '../../cache/projections.ts'
 import type { JobDefaults } from '../inputs/job-defaults.ts'
 import type { Refusal } from '../inputs/live-reads.ts'
 import { runNowJob } from '../cron-job/requested-job.ts'
-import { runNowName } from '../cron-job/names.ts'
+import { runNowName } from '../../values/names.ts'
 
 export type RunRequestInput = {
   readonly schedule: CachedSchedule

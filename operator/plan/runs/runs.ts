@@ -13,7 +13,7 @@ import type { Outcome } from './outcome.ts'
 import type { Learned, LiveRead } from '../inputs/live-reads.ts'
 import { isRunOf } from '../cron-job/ownership.ts'
 import { mergeRuns } from './recent-runs.ts'
-import { CLOCK_SKEW_MS, earliest, instant, isoTime, newest, utc } from '../inputs/time.ts'
+import { CLOCK_SKEW_MS, earliest, instant, isoTime, newest, utc } from '../../values/time.ts'
 
 export type RunsInput = {
   readonly schedule: CachedSchedule

@@ -1,6 +1,6 @@
 import type { CachedSchedule } from '../../cache/projections.ts'
 import { slotSearch } from './slots.ts'
-import { instant } from '../inputs/time.ts'
+import { instant } from '../../values/time.ts'
 
 export type NextSlot =
   | { readonly kind: 'at'; readonly time: number }

@@ -1,6 +1,6 @@
 import type { CachedJob, CachedSchedule, Slots } from '../../cache/projections.ts'
 import { latestSlots, slotSearch } from './slots.ts'
-import { CLOCK_SKEW_MS, earliest, instant, utc } from '../inputs/time.ts'
+import { CLOCK_SKEW_MS, earliest, instant, utc } from '../../values/time.ts'
 
 export type SlotInput = {
   /** When the schedule's CronJob fires; undefined without one. */

@@ -11,7 +11,7 @@ import type { CachedSchedule } from '../../cache/projections.ts'
 import { isStuck } from '../runs/active.ts'
 import type { RunRequest } from '../runs/run-request.ts'
 import type { SkippedSlot, SkippedSlots } from '../slots/slot-skipped.ts'
-import { isoTime } from '../inputs/time.ts'
+import { isoTime } from '../../values/time.ts'
 
 /** Something to be told once. */
 export type PlannedEvent = {

@@ -1,10 +1,10 @@
 import type { FinishedRun, RecentRun, ValidationScheduleStatus } from '../../../crds/validation-schedule.ts'
 import { isStuck } from '../runs/active.ts'
 import { failedRequestEvent, skippedEvent } from './events.ts'
-import { plainText } from '../inputs/plain-text.ts'
+import { plainText } from '../../values/plain-text.ts'
 import type { RunRequest } from '../runs/run-request.ts'
 import type { SkippedSlots } from '../slots/slot-skipped.ts'
-import { isoTime } from '../inputs/time.ts'
+import { isoTime } from '../../values/time.ts'
 
 /**
  * What somebody has to hear of and no run can tell: a run without a record in the database tells nobody of its end, and

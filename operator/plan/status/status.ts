@@ -5,12 +5,12 @@ import type {
 } from '../../../crds/validation-schedule.ts'
 import type { CachedSchedule } from '../../cache/projections.ts'
 import { conditionsOf } from './conditions.ts'
-import type { CronJobState } from './conditions.ts'
+import type { CronJobState } from '../cron-job/cron-job-state.ts'
 import { historyOf } from '../runs/history.ts'
-import { childName } from '../cron-job/names.ts'
+import { childName } from '../../values/names.ts'
 import type { NextSlot } from '../slots/next-slot.ts'
 import type { Runs } from '../runs/runs.ts'
-import { isoTime } from '../inputs/time.ts'
+import { isoTime } from '../../values/time.ts'
 
 export type StatusInput = {
   readonly schedule: CachedSchedule

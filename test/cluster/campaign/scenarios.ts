@@ -1,7 +1,7 @@
 // What happens to one schedule, from nothing to an end, while an operator looks after it.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RESOURCES } from '../../../operator/kube/object.ts'
-import { childName } from '../../../operator/plan/cron-job/names.ts'
+import { childName } from '../../../operator/values/names.ts'
 import { forgePod, releasePod } from '../forged-pod.ts'
 import type { TestNamespace } from '../namespace.ts'
 import type { Kubelet } from '../play-kubelet.ts'

@@ -1,7 +1,7 @@
 // A person with the rights of `edit` in the namespace, who claims to be what belongs to a schedule: all of it must leave the
 // schedule as it is.
 import { RESOURCES } from '../../../operator/kube/object.ts'
-import { childName } from '../../../operator/plan/cron-job/names.ts'
+import { childName } from '../../../operator/values/names.ts'
 import { forgePod } from '../forged-pod.ts'
 import { createJobByHand } from '../job-by-hand.ts'
 import type { TestNamespace } from '../namespace.ts'

@@ -1,6 +1,6 @@
 // `suspend` stops runs whatever else is wrong with a schedule, and what the columns and metrics say is what is.
 import { expect, it } from 'vitest'
-import { childName } from '../../../operator/plan/cron-job/names.ts'
+import { childName } from '../../../operator/values/names.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
 import { freePorts } from '../../../scripts/control-plane/ports.ts'

@@ -1,7 +1,7 @@
 import { afterEach, expect, it } from 'vitest'
 import type { Clock } from '../../../operator/clock/clock.ts'
 import { systemClock } from '../../../operator/clock/clock.ts'
-import { childName } from '../../../operator/plan/cron-job/names.ts'
+import { childName } from '../../../operator/values/names.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
 import { is, summaryText } from '../schedules.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { RESOURCES } from '../../../operator/kube/object.ts'
-import { childName } from '../../../operator/plan/cron-job/names.ts'
+import { childName } from '../../../operator/values/names.ts'
 import { startProxy } from '../../support/proxy.ts'
 import type { Proxy } from '../../support/proxy.ts'
 import { connect } from '../../../scripts/control-plane/client.ts'

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import type { V1Pod } from '@kubernetes/client-node'
 import { RESOURCES } from '../../../operator/kube/object.ts'
-import { childName } from '../../../operator/plan/cron-job/names.ts'
+import { childName } from '../../../operator/values/names.ts'
 import { forgePod, holdPod, releasePod } from '../forged-pod.ts'
 import type { Forgery, Owner } from '../forged-pod.ts'
 import { createJobByHand } from '../job-by-hand.ts'

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, it, onTestFinished } from 'vitest'
 import { RESOURCES } from '../../../operator/kube/object.ts'
-import { childName } from '../../../operator/plan/cron-job/names.ts'
+import { childName } from '../../../operator/values/names.ts'
 import { auditPosition } from '../../../scripts/control-plane/audit-log.ts'
 import { installCrd } from '../../../scripts/control-plane/crd.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'

@@ -1,7 +1,7 @@
 import { beforeAll, describe, expect, it } from 'vitest'
 import { RESOURCES } from '../../../operator/kube/object.ts'
 import type { Resource } from '../../../operator/kube/object.ts'
-import { childName } from '../../../operator/plan/cron-job/names.ts'
+import { childName } from '../../../operator/values/names.ts'
 import { createJobByHand } from '../job-by-hand.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { childName } from '../../../operator/plan/cron-job/names.ts'
+import { childName } from '../../../operator/values/names.ts'
 import { hurried } from '../hurried-clock.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'

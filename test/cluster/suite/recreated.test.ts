@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { RESOURCES } from '../../../operator/kube/object.ts'
-import { childName } from '../../../operator/plan/cron-job/names.ts'
+import { childName } from '../../../operator/values/names.ts'
 import { OPERATOR } from '../../../scripts/control-plane/access.ts'
 import { connect } from '../../../scripts/control-plane/client.ts'
 import { startCluster } from '../../../scripts/control-plane/cluster.ts'

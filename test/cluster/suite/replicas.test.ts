@@ -1,7 +1,7 @@
 import { beforeAll, expect, it } from 'vitest'
 import type { Lease } from '../../../operator/kube/leader.ts'
 import { RESOURCES } from '../../../operator/kube/object.ts'
-import { childName } from '../../../operator/plan/cron-job/names.ts'
+import { childName } from '../../../operator/values/names.ts'
 import { startProxy } from '../../support/proxy.ts'
 import { createNamespace } from '../../../scripts/control-plane/access.ts'
 import { auditPosition } from '../../../scripts/control-plane/audit-log.ts'

@@ -1,5 +1,5 @@
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { childName } from '../../../operator/plan/cron-job/names.ts'
+import { childName } from '../../../operator/values/names.ts'
 import { RESOURCES } from '../../../operator/kube/object.ts'
 import { startProxy } from '../../support/proxy.ts'
 import type { Proxy } from '../../support/proxy.ts'

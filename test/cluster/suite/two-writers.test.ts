@@ -2,7 +2,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { RESOURCES } from '../../../operator/kube/object.ts'
-import { childName } from '../../../operator/plan/cron-job/names.ts'
+import { childName } from '../../../operator/values/names.ts'
 import { createNamespace } from '../../../scripts/control-plane/access.ts'
 import { freePorts } from '../../../scripts/control-plane/ports.ts'
 import { describeWithCluster } from '../namespace.ts'

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { childName } from '../../../operator/plan/cron-job/names.ts'
+import { childName } from '../../../operator/values/names.ts'
 import { auditPosition } from '../../../scripts/control-plane/audit-log.ts'
 import { installCrd } from '../../../scripts/control-plane/crd.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'

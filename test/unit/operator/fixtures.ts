@@ -17,7 +17,7 @@ import { cronJob } from '../../../operator/plan/cron-job/cron-job.ts'
 import { cronJobStatus } from '../../../operator/plan/cron-job/cron-job-status.ts'
 import type { Written } from '../../../operator/plan/cron-job/drift.ts'
 import { NOTHING_LEARNED } from '../../../operator/plan/inputs/live-reads.ts'
-import { childName } from '../../../operator/plan/cron-job/names.ts'
+import { childName } from '../../../operator/values/names.ts'
 import type { PlanInput } from '../../../operator/plan/plan.ts'
 
 /** A Tuesday, an hour after the last slot of `nightly`. */

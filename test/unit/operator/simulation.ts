@@ -1,4 +1,4 @@
-import { digestOf } from '../../../operator/plan/inputs/digest.ts'
+import { digestOf } from '../../../operator/values/digest.ts'
 import { projectCronJob, projectJob } from '../../../operator/cache/projections.ts'
 import type { KubeObject } from '../../../operator/kube/object.ts'
 import type { Learned } from '../../../operator/plan/inputs/live-reads.ts'

@@ -3,7 +3,7 @@ import type { ValidationScheduleStatus } from '../../../../crds/validation-sched
 import { projectJob } from '../../../../operator/cache/projections.ts'
 import type { CachedJob, CachedPod } from '../../../../operator/cache/projections.ts'
 import { NOTHING_LEARNED } from '../../../../operator/plan/inputs/live-reads.ts'
-import { runNowName } from '../../../../operator/plan/cron-job/names.ts'
+import { runNowName } from '../../../../operator/values/names.ts'
 import { plan } from '../../../../operator/plan/plan.ts'
 import type { PlanInput } from '../../../../operator/plan/plan.ts'
 import {

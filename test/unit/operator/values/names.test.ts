@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { childName, runNowName } from '../../../../../operator/plan/cron-job/names.ts'
+import { childName, runNowName } from '../../../../operator/values/names.ts'
 
 const LABEL = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/
 

@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { heapOption } from '../../../../../operator/plan/cron-job/node-options.ts'
-import { parseQuantity } from '../../../../../operator/plan/cron-job/quantity.ts'
+import { heapOption } from '../../../../operator/plan/cron-job/node-options.ts'
+import { parseQuantity } from '../../../../operator/values/quantity.ts'
 
 it.each([
   ['0.5', '500m'],
