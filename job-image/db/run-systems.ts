@@ -124,6 +124,16 @@ export async function queueSystems(
   return added
 }
 
+/** Puts the systems that could not be evaluated into the queue again; they have no results. Needs the run's row locked. */
+export async function requeueFailedSystems(client: Client, run: RunRef): Promise<void> {
+  if ((await runTotals(client, run)).failedSystems === 0) return
+  await client.query(
+    `UPDATE job_run_systems SET state = 'pending', error = NULL, decided_at = NULL
+      WHERE ${OF_RUN} AND state = 'error'`,
+    runParameters(run),
+  )
+}
+
 /** The systems that a claim would take now, locked only as long as the transaction around it lasts. */
 export async function claimableSystems(
   client: Client,
@@ -242,6 +252,8 @@ export type RunTotals = {
   readonly systems: number
   readonly pending: number
   readonly failedSystems: number
+  /** Why one of them could not be evaluated; null: all could. */
+  readonly error: string | null
   readonly counts: Pick<RunCounts, 'pass' | 'fail' | 'insufficientEvidence' | 'unknown'>
 }
 
@@ -250,6 +262,7 @@ export async function runTotals(client: Client, run: RunRef): Promise<RunTotals>
     systems: number
     pending: number
     errors: number
+    error: string | null
     pass: number
     fail: number
     insufficient: number
@@ -259,6 +272,7 @@ export async function runTotals(client: Client, run: RunRef): Promise<RunTotals>
     `SELECT count(*)::int AS systems,
             count(*) FILTER (WHERE state = 'pending')::int AS pending,
             count(*) FILTER (WHERE state = 'error')::int AS errors,
+            min(error) FILTER (WHERE state = 'error') AS error,
             coalesce(sum(pass), 0)::int AS pass, coalesce(sum(fail), 0)::int AS fail,
             coalesce(sum(insufficient_evidence), 0)::int AS insufficient, coalesce(sum(unknown), 0)::int AS unknown
        FROM job_run_systems WHERE ${OF_RUN}`,
@@ -269,6 +283,7 @@ export async function runTotals(client: Client, run: RunRef): Promise<RunTotals>
     systems: sums.systems,
     pending: sums.pending,
     failedSystems: sums.errors,
+    error: sums.error,
     counts: {
       pass: sums.pass,
       fail: sums.fail,

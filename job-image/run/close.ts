@@ -13,7 +13,7 @@ import {
   metricsOf,
   rereadJobRun,
 } from '../db/job-runs.ts'
-import type { JobRun } from '../db/job-runs.ts'
+import type { JobRun, RunEnd } from '../db/job-runs.ts'
 import { countControls } from '../db/run-controls.ts'
 import type { ControlCounts } from '../db/run-controls.ts'
 import type { RunRef } from '../db/run-ref.ts'
@@ -60,6 +60,17 @@ export function verdictOf(counts: RunCounts): Exclude<Verdict, 'Errored'> {
 }
 
 /**
+ * How a run ends whose last system has left the queue. One that could store nothing for any system has not done its work,
+ * so it failed: mostly the tables refuse every row, and a retry helps once they are mended.
+ */
+function endOf(totals: RunTotals, counts: RunCounts): Pick<RunEnd, 'status' | 'verdict' | 'error'> {
+  if (totals.systems === 0 || totals.failedSystems < totals.systems)
+    return { status: 'success', verdict: verdictOf(counts) }
+  const error = `none of the ${totals.systems} systems could be evaluated; one of the reasons: ${totals.error}`
+  return { status: 'failed', verdict: 'Errored', error }
+}
+
+/**
  * Closes the run if its last system is decided. Each worker tries after its own last commit, so the last one succeeds
  * and nobody else does. The totals may be read first: a queue without pending systems does not change any more. `own`:
  * what this worker has counted per control; asked for once the run is closed, not at each look at it.
@@ -77,15 +88,14 @@ export async function closeIfDecided(
   return inTransaction(client, async () => {
     const locked = await lockJobRun(client, run)
     if (locked?.status !== 'running' || locked.planned_at === null) return undefined
-    const closed = await closeDecidedRun(client, run, {
-      status: 'success',
-      verdict: verdictOf(counts),
-      metrics: withScope(counts, scope),
-    })
+    const end = endOf(totals, counts)
+    const closed = await closeDecidedRun(client, run, { ...end, metrics: withScope(counts, scope) })
     if (closed === undefined) throw await endDropped(client, run)
     // Only by the one that closed it, and seen together with the end.
-    const previousRun = carryRecord(run)?.previous_run ?? null
-    await countControls(client, run, totals.counts, { own: own(), previousRun })
+    if (end.status === 'success') {
+      const previousRun = carryRecord(run)?.previous_run ?? null
+      await countControls(client, run, totals.counts, { own: own(), previousRun })
+    }
     await enqueueNotices(client, closed, notices)
     return closed
   })

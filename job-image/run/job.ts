@@ -100,8 +100,10 @@ function targetOf(request: RunRequest, applicationName: string): Target {
   }
 }
 
-/** A peer that closed the run as failed leaves work undone: that is a failure of this attempt too. */
-const CLOSED_ELSEWHERE = 'the run was closed as failed by another process'
+/** A run that was closed as failed, by this process or by a peer, leaves work undone: its attempts failed too. */
+function closedAsFailed({ error }: JobRun): string {
+  return `the run was closed as failed: ${error ?? 'no reason is known'}`
+}
 
 /** Peers mostly need no longer than the rest of a batch for what they have, in ms. */
 const FIRST_POLL = 20
@@ -164,7 +166,9 @@ class AttemptAtRun {
       }
       if (closed !== undefined) {
         const [outcome, error] =
-          closed.status === 'success' ? (['success', null] as const) : (['failed', CLOSED_ELSEWHERE] as const)
+          closed.status === 'success'
+            ? (['success', null] as const)
+            : (['failed', closedAsFailed(closed)] as const)
         await this.#session.run((client) => endAttempt(client, this.#attempt, outcome, error))
       }
       return closed

@@ -14,6 +14,7 @@ import {
 import type { JobRun } from '../db/job-runs.ts'
 import { cancelNotices } from '../db/notices.ts'
 import { storedSinks } from '../notify/stored-sinks.ts'
+import { requeueFailedSystems } from '../db/run-systems.ts'
 import { InputError, InterruptedError } from '../errors.ts'
 import { VERSION } from '../version.ts'
 import type { RunRequest } from './request.ts'
@@ -100,6 +101,7 @@ async function resume(client: Client, run: JobRun, request: RunRequest): Promise
   }
   if (run.status !== 'failed') return
   await reopenJobRun(client, run)
+  await requeueFailedSystems(client, run)
   // That it had failed is not true any more.
   await cancelNotices(client, run)
 }

@@ -173,6 +173,41 @@ describe('one bad system is an error with its reason, and the others are stored'
   })
 })
 
+describe('a run that can store nothing for any system', () => {
+  it.each([
+    [
+      'another program wants a column of its own',
+      'ALTER TABLE validation_results ADD COLUMN theirs text, ADD CONSTRAINT given CHECK (theirs IS NOT NULL) NOT VALID',
+      'ALTER TABLE validation_results DROP COLUMN theirs',
+    ],
+    [
+      'a trigger refuses every row',
+      `CREATE FUNCTION refuse_all() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE check_violation; END $$;
+       CREATE TRIGGER refuse_all BEFORE INSERT ON validation_results FOR EACH ROW EXECUTE FUNCTION refuse_all()`,
+      'DROP FUNCTION refuse_all CASCADE',
+    ],
+  ])(
+    'because %s has failed, and succeeds with the same key once the table is mended',
+    async (_, sql, undo) => {
+      const { environment } = await world(3)
+      const runKey = `nothing ${sql}`
+      const failed = await during(sql, undo, () => executeRun(runRequest(url, { environment, runKey })))
+      expect(failed).toMatchObject({
+        final: true,
+        status: 'failed',
+        verdict: 'Errored',
+        message: expect.stringMatching(
+          /^none of the 3 systems could be evaluated; one of the reasons: /,
+        ) as string,
+        counts: { systems: 3, results: 0, errors: 3 },
+      })
+      const summary = await executeRun(runRequest(url, { environment, runKey }))
+      expect(summary).toMatchObject({ status: 'success', counts: { systems: 3, errors: 0 } })
+      await expectExactlyOnce(client, runKey, 3 * PER_SYSTEM)
+    },
+  )
+})
+
 describe('what the tables hold', () => {
   it('evidence is expired at the reference time itself and valid a microsecond later', async () => {
     const { environment, systems } = await world(3)

@@ -124,7 +124,7 @@ it('a batch under way when its run is closed by another process stores nothing',
   expect(summary).toMatchObject({ final: true, status: 'failed', verdict: 'Errored', message: 'by a peer' })
   expect(await storedRun(client, runKey)).toMatchObject({ status: 'failed', rows: 0, pending: SYSTEMS })
   expect(await attemptsOf(runKey)).toEqual([
-    { attempt: 1, outcome: 'failed', error: 'the run was closed as failed by another process' },
+    { attempt: 1, outcome: 'failed', error: 'the run was closed as failed: by a peer' },
   ])
   // What was fenced off is done by the next attempt.
   await executeRun(runRequest(url, { runKey }))

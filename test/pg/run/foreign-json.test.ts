@@ -233,7 +233,7 @@ describe('a text that PostgreSQL cannot hold', () => {
     const evil = new Map([...nist.families].map(([key, rule]) => [key, { ...rule, remediation: '\0' }]))
     const frameworks = new Map([['nist-800-53', { ...nist, families: evil }]])
     const summary = await executeRun(runRequest(url, { ruleSet: { ...ruleSet, frameworks } }))
-    expect(summary).toMatchObject({ status: 'success', verdict: 'Incomplete', counts: { errors: SYSTEMS } })
+    expect(summary).toMatchObject({ status: 'failed', verdict: 'Errored', counts: { errors: SYSTEMS } })
     const errors = await valueOf(
       client,
       'SELECT array_agg(DISTINCT error) AS value FROM job_run_systems WHERE job_run_id = $1',
