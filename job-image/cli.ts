@@ -1,4 +1,5 @@
 import { runSafely } from 'cmd-ts'
+import { stripVTControlCharacters } from 'node:util'
 import type { Ending } from '../common/program.ts'
 import { redactSecrets } from '../logging/redact.ts'
 import { catalogCommand } from './commands/catalog.ts'
@@ -17,7 +18,7 @@ import { systemsGroup } from './commands/systems.ts'
 import type { CommandNode } from './completion/command-tree.ts'
 import { EXIT, InputError, asError, exitCodeOf, formatProblem } from './errors.ts'
 import { say, write } from './io.ts'
-import type { Action, Io } from './io.ts'
+import type { Action, Io, Output } from './io.ts'
 import { VERSION } from './version.ts'
 
 const app = group({
@@ -52,7 +53,8 @@ export async function runCli(argv: readonly string[], io: Io): Promise<Ending> {
       const { message, into, exitCode } = parsed.error.config
       // A usage error quotes the command line, which may hold a database's URL.
       const text = exitCode === 0 ? message : redactSecrets(message)
-      await write(into === 'stdout' ? io.stdout : io.stderr, `${text}\n`)
+      const output = into === 'stdout' ? io.stdout : io.stderr
+      await write(output, `${isColoured(output, io) ? text : stripVTControlCharacters(text)}\n`)
       return { code: exitCode === 0 ? EXIT.ok : EXIT.usage, stdout }
     }
     const action = actionOf(parsed.value)
@@ -65,6 +67,11 @@ export async function runCli(argv: readonly string[], io: Io): Promise<Ending> {
     for (const line of lines) await say(io.stderr, `rapidrmf: ${line}`)
     return { code: exitCodeOf(error), stdout }
   }
+}
+
+/** cmd-ts looks at stdout alone and never at NO_COLOR (no-color.org). */
+function isColoured({ isTTY }: Output, { env }: Io): boolean {
+  return isTTY === true && (env['NO_COLOR'] ?? '') === ''
 }
 
 /** `rapidrmf help COMMAND…` and `rapidrmf version` are what people try before the flags of these names. */

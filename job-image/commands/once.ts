@@ -3,7 +3,7 @@ import { constants, open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { printable } from '../../common/printable.ts'
 import type { RunSummary } from '../../crds/run-summary.ts'
-import { EXIT, InputError, asError } from '../errors.ts'
+import { EXIT, InputError, InterruptedError, asError } from '../errors.ts'
 import { runAction, say } from '../io.ts'
 import type { Action, Io } from '../io.ts'
 import type { RunObserver, RunRequest, ScheduleIdentity } from '../run/request.ts'
@@ -156,10 +156,19 @@ async function once(options: OnceOptions, io: Io): Promise<number> {
     const error = asError(thrown)
     await writeSummary(failureSummary(runKey, options.env, error, left))
     if (report === undefined) throw thrown
-    return report.failed(error)
+    return report.failed(resumable(error, runKey, left))
   } finally {
     await tracing?.end()
   }
+}
+
+/** A run that was stopped goes on with its key, which may be a random one that only this process knows. */
+function resumable(error: Error, runKey: string, left: RunSummary | undefined): Error {
+  if (!(error instanceof InterruptedError)) return error
+  const id = left?.runId ?? undefined
+  const run = id === undefined ? 'the run' : `run ${id}`
+  const key = /^[\w.:@-]+$/.test(runKey) ? runKey : JSON.stringify(runKey)
+  return new InterruptedError(`${error.message}; continue ${run} with --run-key ${key}`, { cause: error })
 }
 
 /** In a pod, lines for whoever collects them; the summary that --json asks for keeps stdout to itself. */

@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import { runCli } from '../support/cli.ts'
 import { helpOfEveryCommand } from '../support/help.ts'
 import { runArgv } from '../support/run-command.ts'
 
@@ -66,4 +67,16 @@ test.each([
   expect(code).toBe(2)
   expect(err).not.toBe('')
   expect(out + err).not.toContain('CANARY')
+})
+
+test('help and usage errors have colours on a terminal only', async () => {
+  const env = { FORCE_COLOR: '1' }
+  for (const argv of [
+    ['results', '--help'],
+    ['runs', 'shwo'],
+  ]) {
+    const { stdout, stderr } = await runCli(argv, { env })
+    expect(stdout + stderr).not.toContain('\u001B')
+    expect(stdout + stderr).toMatch(/results|Did you mean show|Not a valid subcommand/)
+  }
 })

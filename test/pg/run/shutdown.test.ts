@@ -97,7 +97,11 @@ describe('a batch that waits for the lock of another program', () => {
         const run = start('once', '--run-key', key)
         await waitsForLock()
         expect(await timeToEnd(run, signal)).toBeLessThan(KUBERNETES_KILLS / 2)
-        expect(await run.ended).toMatchObject({ code: 143, signal: null })
+        expect(await run.ended).toMatchObject({
+          code: 143,
+          signal: null,
+          stderr: expect.stringMatching(new RegExp(`continue run \\d+ with --run-key "${key}"\n$`)) as string,
+        })
         expect(await attempts(key)).toMatchObject([
           { outcome: 'interrupted', error: expect.stringMatching(/longer than 5 s/) as string },
         ])
