@@ -85,6 +85,14 @@ describe(`${ROWS} results of another program`, () => {
     await large.client.query('VACUUM ANALYZE validation_results')
   }, 300_000)
 
+  /** The session that builds an index. */
+  const building = async (): Promise<number | undefined> => {
+    const { rows } = await large.client.query<{ pid: number }>(
+      'SELECT pid FROM pg_stat_progress_create_index WHERE datname = current_database()',
+    )
+    return rows[0]?.pid
+  }
+
   it('are read and written while the indexes are built', async () => {
     const migration = migrate(large.client)
     const [readers, writers] = await Promise.all([
@@ -104,19 +112,13 @@ describe(`${ROWS} results of another program`, () => {
     await older.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM systems')
     const victim = cli('migrate')
     await victim.said(/building index ix_validation_results_others/)
-    const pid = async (): Promise<number | undefined> => {
-      const { rows } = await large.client.query<{ pid: number }>(
-        'SELECT pid FROM pg_stat_progress_create_index WHERE datname = current_database()',
-      )
-      return rows[0]?.pid
-    }
-    await expect.poll(pid, { timeout: 30_000 }).toBeDefined()
-    const backend = await pid()
+    await expect.poll(building, { timeout: 30_000 }).toBeDefined()
+    const backend = await building()
     victim.kill('SIGKILL')
     expect(await victim.ended).toMatchObject({ signal: 'SIGKILL' })
     // Its session would go on building; with the machine it ends as soon as the server misses it.
     await large.client.query('SELECT pg_terminate_backend($1)', [backend])
-    await expect.poll(pid, { timeout: 30_000 }).toBeUndefined()
+    await expect.poll(building, { timeout: 30_000 }).toBeUndefined()
     await older.query('COMMIT')
     await disconnect(older)
 
@@ -127,6 +129,22 @@ describe(`${ROWS} results of another program`, () => {
     expect(await cli('migrate').ended).toMatchObject({ code: 0, stdout: `applied: ${INDEX}\n` })
     expect(await validIndexes(large.client)).toEqual(BOTH)
     expect((await cli('status').ended).code).toBe(0)
+  })
+
+  it('get the index that a process began which was killed: the server finishes it, and the next one waits', async () => {
+    await withoutIndex()
+    const older = await connect({ url: large.url })
+    await older.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM systems')
+    const victim = cli('migrate')
+    await expect.poll(building, { timeout: 30_000 }).toBeDefined()
+    victim.kill('SIGKILL')
+    await victim.ended
+    const next = cli('migrate')
+    await next.said(/waiting for another migration of this database/)
+    await older.query('COMMIT')
+    await disconnect(older)
+    expect(await next.ended).toMatchObject({ code: 0, stdout: 'up to date\n' })
+    expect(await validIndexes(large.client)).toEqual(BOTH)
   })
 
   it('get one index from four migrators at once', async () => {
