@@ -12,6 +12,7 @@ import {
   isTransient,
   isUnencryptedOnly,
   namingDatabase,
+  whileConnecting,
 } from './errors.ts'
 import { configureSession } from './session-settings.ts'
 import type { ServerSession } from './session-settings.ts'
@@ -132,7 +133,7 @@ async function openSession(target: Target, url: string, attributes: string | und
     return client
   } catch (thrown) {
     client.end().catch(() => {})
-    throw lostConnection(thrown)
+    throw whileConnecting(lostConnection(thrown), `database ${describeDatabase(url)}`)
   }
 }
 
@@ -171,9 +172,9 @@ function withoutDefaults(client: Client, queryTimeout = 0): Client {
   return client
 }
 
-/** pg's words for a session that ended; it gives these errors no code. */
+/** pg's words for a session that ended, or could not begin; it gives these errors no code. */
 const LOST =
-  /^(Connection terminated|Client has encountered a connection error|Client was closed|timeout expired|Query read timeout)/
+  /^(Connection terminated|There was an error establishing an SSL connection|Client has encountered a connection error|Client was closed|timeout expired|Query read timeout)/
 
 /**
  * Gives pg's code-less "connection terminated" errors a class of their own. Every error of a database comes through

@@ -57,12 +57,33 @@ const REMEDIES: Record<string, string> = {
   '25006': 'connect to the primary, with a role whose transactions are not read-only',
   '28P01': 'check user and password of the database URL',
   '28000': 'check user, database and TLS mode of the database URL (pg_hba.conf refuses this combination)',
+  '28': 'check user, database and TLS mode of the database URL',
   '3D000': 'check the database name of the URL, or create the database',
   '42703': OTHER_SHAPE, // undefined column
   '42P01': OTHER_SHAPE, // undefined table
   '42804': OTHER_SHAPE, // datatype mismatch
   '42883': OTHER_SHAPE, // undefined function: an operator that this type of column does not have
   '42501': 'grant the missing privilege to this role (see "Database roles" in the README)',
+}
+
+/** A session was refused for a setting that came with it. While it opens, the same states mean nothing else. */
+const SETTING_STATES = new Set([
+  '22023', // a value that the setting cannot have
+  '42601', // no setting at all
+  '42704', // an unknown one
+  '55P02', // one that only the server's start can change
+])
+
+/** pgbouncer's refusal of a parameter that it does not pass on; its state is that of any error of the protocol. */
+const UNSUPPORTED_PARAMETER = /^unsupported startup parameter/
+
+/** The error of a session that did not open; with its remedy where the settings of the connection are at fault. */
+export function whileConnecting(thrown: unknown, where: string): Error {
+  const error = asError(thrown)
+  const state = sqlState(error) ?? ''
+  if (!SETTING_STATES.has(state) && !UNSUPPORTED_PARAMETER.test(error.message)) return error
+  const remedy = 'correct the options in the URL (or PGOPTIONS), or set them for the role (ALTER ROLE … SET)'
+  return new InputError(`${where}: ${error.message}; ${remedy}`, { cause: thrown })
 }
 
 const TOO_MANY_CONNECTIONS = '53300'
@@ -137,7 +158,11 @@ const TLS_REMEDIES: Record<string, string> = {
   DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
   UNABLE_TO_VERIFY_LEAF_SIGNATURE: UNTRUSTED,
   UNABLE_TO_GET_ISSUER_CERT_LOCALLY: UNTRUSTED,
+  UNABLE_TO_GET_ISSUER_CERT: UNTRUSTED,
+  CERT_SIGNATURE_FAILURE: UNTRUSTED,
+  CERT_UNTRUSTED: UNTRUSTED,
   CERT_HAS_EXPIRED: "renew the server's certificate",
+  CERT_NOT_YET_VALID: "correct the clock of this machine, or the server's certificate",
   ERR_TLS_CERT_ALTNAME_INVALID: 'connect by a host name that the certificate is for',
 }
 

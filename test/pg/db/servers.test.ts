@@ -203,3 +203,16 @@ describe('a server with TLS', () => {
     expectNoPassword(tls.url, error.message)
   })
 })
+
+describe('options of the URL that the server refuses', () => {
+  it.each([
+    ['an unknown setting', '-cno_such_setting=1'],
+    ['a value that it cannot have', '-clock_timeout=soon'],
+    ['a setting of the start of the server', '-cport=1'],
+    ['no setting', '--nonsense'],
+  ])('%s: refused with words', async (_, options) => {
+    const error = await failure(`${url}?options=${encodeURIComponent(options)}`)
+    expect(error).toBeInstanceOf(InputError)
+    expect(error.message).toMatch(/^database \S+: .*; correct the options in the URL/)
+  })
+})
