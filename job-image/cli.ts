@@ -24,7 +24,9 @@ import { VERSION } from './version.ts'
 const app = group({
   name: 'rapidrmf',
   version: VERSION,
-  description: 'Scheduled validation of NIST SP 800-53 controls against the evidence in PostgreSQL',
+  description:
+    'Scheduled validation of NIST SP 800-53 controls against the evidence in PostgreSQL. ' +
+    'Exit codes: 0 done; 1 failed, a retry may help; 2 something must be corrected first; 143 stopped',
   cmds: {
     scheduler: schedulerCommand,
     schedules: schedulesCommand,

@@ -46,7 +46,8 @@ const show = command({
 
 const check = command({
   name: 'check',
-  description: 'Report everything that is wrong with the configuration and the files it names',
+  description:
+    'Report everything that is wrong with the configuration and the files it names; exit 2 if anything is',
   args: options,
   examples: [
     { description: 'Before a change goes live', command: 'rapidrmf config check --config config.yaml' },

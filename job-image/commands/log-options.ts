@@ -13,7 +13,7 @@ export const logArgs = {
   logLevel: option({
     long: 'log-level',
     type: optional(choice(LOG_LEVELS)),
-    description: 'The least that is told: debug, info, warn or error. Default: LOG_LEVEL, or info',
+    description: 'The lowest level that is logged. Default: LOG_LEVEL, or info',
   }),
   logFormat: option({
     long: 'log-format',

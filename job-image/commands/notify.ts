@@ -27,7 +27,11 @@ const testCommand = command({
       description: 'Only this sink of the configuration',
     }),
     config: configOption,
-    env: anyEnvOption,
+    env: option({
+      long: 'env',
+      type: optional(text('NAME')),
+      description: 'Only sinks for this environment. Default: all sinks',
+    }),
     ...formatArgs,
   },
   examples: [

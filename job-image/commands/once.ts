@@ -80,7 +80,10 @@ type OnceOptions = SelectionOptions &
 /** `rapidrmf scheduler once` */
 export const onceCommand = command({
   name: 'once',
-  description: 'Run one validation now and wait for its end',
+  description:
+    'Run one validation now and wait for its end. Exit codes: 0 the run did its work, whatever it found; ' +
+    '1 it broke, a retry may help; 2 something must be corrected first; 3 with --fail-on, not everything passed; ' +
+    '143 stopped, the same --run-key continues it',
   args: {
     config: configOption,
     env: envOption,

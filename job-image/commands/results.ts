@@ -67,7 +67,7 @@ export const resultsCommand = command({
   },
   examples: [
     {
-      description: 'What is not met now',
+      description: 'What lacks evidence now',
       command: 'rapidrmf results --env production --status insufficient_evidence',
     },
     {

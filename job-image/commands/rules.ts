@@ -86,7 +86,7 @@ const explain = command({
 
 const lint = command({
   name: 'lint',
-  description: 'Check rule packs, together and over the built-in one',
+  description: 'Check rule packs, together and over the built-in one; exit 2 if anything is wrong',
   args: {
     files: restPositionals({ displayName: 'FILE', type: string, description: 'Rule pack (YAML)' }),
     json: jsonFlag,

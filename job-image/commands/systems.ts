@@ -12,7 +12,7 @@ import type { DatabaseOptions } from './connection.ts'
 import { withDatabases } from './databases.ts'
 import type { WhereOptions } from './databases.ts'
 import { group } from './group.ts'
-import { configOption, databaseEnvOption, databaseUrlOption, formatArgs } from './options.ts'
+import { configOption, databaseUrlOption, formatArgs } from './options.ts'
 import { anyEnvOption } from './reading-options.ts'
 import { text } from './values.ts'
 
@@ -93,7 +93,7 @@ function listedJson({ last_run: last, ...system }: ListedSystem, isoTime: IsoTim
 const removeCommand = command({
   name: 'remove',
   description:
-    'Remove systems with their evidence and, with --results, their results. Runs keep their counts. Rows of other programs that refer to a system are never removed: they are listed, and nothing is done',
+    'Remove systems with their evidence and, with --results, their results. Runs keep their counts. Rows of other programs that refer to a system are never removed: they are listed, and nothing is done. Without --yes and --dry-run: a dry run with exit code 2',
   args: {
     names: restPositionals({
       displayName: 'NAME',
@@ -101,7 +101,12 @@ const removeCommand = command({
       description: 'Names of systems; with --env also patterns with * and ?',
     }),
     config: configOption,
-    env: databaseEnvOption,
+    env: option({
+      long: 'env',
+      type: optional(text('NAME')),
+      description:
+        'Only systems of this environment, in its database. Default: any, in the database of production',
+    }),
     databaseUrl: databaseUrlOption,
     results: flag({ long: 'results', description: 'Remove the results of these systems, too' }),
     dryRun: flag({ long: 'dry-run', description: 'Report what would be removed, and remove nothing' }),
