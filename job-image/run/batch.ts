@@ -60,11 +60,13 @@ export async function runBatch(
     const error = lostConnection(thrown)
     await client.query('ROLLBACK').catch(() => undefined)
     if (!isDataError(error) && !isLostResult(error)) throw error
-    const systems = only ?? (await claimableSystems(client, context.run, context.batchSize))
-    const [alone, ...others] = systems
+    const [alone, ...others] = only ?? (await claimableSystems(client, context.run, context.batchSize))
     if (alone === undefined) return NO_BATCH
-    if (others.length === 0) return recordError(client, context, alone, error.message)
-    return halve(client, context, systems)
+    // One that is alone because peers have claimed the others meanwhile need not be the one at fault.
+    if (only?.length === 1) return recordError(client, context, alone, error.message)
+    return others.length === 0
+      ? runBatch(client, context, [alone])
+      : halve(client, context, [alone, ...others])
   }
 }
 

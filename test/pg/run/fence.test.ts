@@ -215,6 +215,39 @@ it('a batch takes five statements', async () => {
   await disconnect(session)
 })
 
+it('a good system whose batch failed for one that a peer has taken meanwhile is stored', async () => {
+  const context = await contextOf(await plannedRun('left alone'))
+  const { rows } = await client.query<{ good: number; bad: number }>(
+    'SELECT min(system_id) AS good, max(system_id) AS bad FROM job_run_systems WHERE job_run_id = $1',
+    [context.run.id],
+  )
+  const { good, bad } = rows[0]!
+  await client.query(
+    `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN
+       IF NEW.system_id = ${bad} THEN RAISE EXCEPTION 'not this one'; END IF; RETURN NEW; END $$;
+     CREATE TRIGGER refuse BEFORE INSERT ON validation_results FOR EACH ROW EXECUTE FUNCTION refuse()`,
+  )
+  const peer = await connect({ url })
+  const session = await connect({ url })
+  const query = session.query.bind(session) as (...args: unknown[]) => unknown
+  let taken = false
+  const rollBackAndBeOvertaken = async (): Promise<void> => {
+    taken = true
+    await query('ROLLBACK')
+    await peer.query('BEGIN')
+    await peer.query('SELECT FROM job_run_systems WHERE job_run_id = $1 AND system_id <> $2 FOR UPDATE', [
+      context.run.id,
+      good,
+    ])
+  }
+  session.query = ((...args: unknown[]) =>
+    args[0] === 'ROLLBACK' && !taken ? rollBackAndBeOvertaken() : query(...args)) as Client['query']
+  expect(await runBatch(session, context)).toMatchObject({ systems: 1, errors: [] })
+  expect(taken).toBe(true)
+  await Promise.all([disconnect(peer), disconnect(session)])
+  await client.query('DROP FUNCTION refuse CASCADE')
+})
+
 it('a bad system that a peer has taken meanwhile is left to the peer, without waiting for it', async () => {
   const runId = await plannedRun('bad')
   const { rows } = await client.query<{ id: number }>('SELECT min(system_id) AS id FROM job_run_systems')
