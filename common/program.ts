@@ -38,6 +38,12 @@ export function runProgram(
   name: string,
   main: (surroundings: Surroundings, argv: readonly string[]) => Promise<Ending>,
 ): void {
+  const cwd = workingDirectory(process)
+  if (cwd === undefined) {
+    process.stderr.write(`${name}: the working directory does not exist any more; change to another one\n`)
+    process.exitCode = EXIT.usage
+    return
+  }
   process.exitCode = EXIT.failed
   const stdout = openOutput(process.stdout)
   const stderr = openOutput(process.stderr)
@@ -59,7 +65,7 @@ export function runProgram(
   })
   const run = async (): Promise<void> => {
     const { env } = process
-    const surroundings = { env, cwd: process.cwd(), stdout, stderr, signal: stop.signal }
+    const surroundings = { env, cwd, stdout, stderr, signal: stop.signal }
     const ending = await main(surroundings, process.argv.slice(2))
     ended = ending.code
     await stdout.drained()
@@ -69,6 +75,15 @@ export function runProgram(
     setTimeout(exitNow, LONGEST_LEFTOVER_MS).unref()
   }
   void run()
+}
+
+/** Undefined: it was deleted while a process, mostly a shell, was in it. */
+function workingDirectory(process: NodeJS.Process): string | undefined {
+  try {
+    return process.cwd()
+  } catch {
+    return undefined
+  }
 }
 
 function codeAfterLoss(

@@ -1,6 +1,7 @@
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
-import { openSync } from 'node:fs'
+import { mkdtempSync, openSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { describe, expect, it } from 'vitest'
@@ -141,4 +142,18 @@ it('a reader that stalls stops neither the program nor fills its memory', async 
   expect(read).toBeGreaterThanOrEqual(waiting)
   expect(read).toBeLessThan(lines * 1024)
   expect(await stderr).toContain('part of the output on stdout is lost: its reader is too slow')
+})
+
+it('says so where its working directory was deleted', () => {
+  const directory = mkdtempSync(join(tmpdir(), 'rapidrmf-gone-'))
+  const main = join(import.meta.dirname, '../../../job-image/main.ts')
+  const { status, stderr } = spawnSync(
+    'sh',
+    ['-c', `cd "$1" && rmdir "$1" && exec "$2" "$3" --version`, 'sh', directory, process.execPath, main],
+    { encoding: 'utf8' },
+  )
+  expect([status, stderr]).toEqual([
+    2,
+    'rapidrmf: the working directory does not exist any more; change to another one\n',
+  ])
 })
