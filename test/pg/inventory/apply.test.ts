@@ -258,7 +258,7 @@ systems:
   })
 
   test('odd names come back as they were', async () => {
-    const names = [
+    const texts = [
       'O\'Reilly "x" \\ $1',
       'tab\there',
       'two\nlines',
@@ -268,14 +268,21 @@ systems:
       '--',
       '\u202e',
     ]
+    // Invisible characters are refused in names, and in no other text.
+    const nameOf = (text: string): string => text.replaceAll(/[\t\n\u202e]/g, '_')
     const inventory = {
       environment: 'pro\'d"uction 😀',
-      systems: names.map((name, index) => ({
-        name,
-        description: name,
-        attributes: { [name]: name },
+      systems: texts.map((text, index) => ({
+        name: nameOf(text),
+        description: text,
+        attributes: { [text]: text },
         evidence: [
-          { type: name.slice(0, 100), key: name, sha256: sha(String(index)), collected_at: '2026-01-01' },
+          {
+            type: nameOf(text).slice(0, 100),
+            key: text,
+            sha256: sha(String(index)),
+            collected_at: '2026-01-01',
+          },
         ],
       })),
     }
@@ -284,12 +291,12 @@ systems:
       'SELECT name, description, s.attributes, environment, key FROM systems s JOIN evidence e ON e.system_id = s.id ORDER BY s.id',
     )
     expect(rows).toEqual(
-      names.map((name) => ({
-        name,
-        description: name,
-        attributes: { [name]: name },
+      texts.map((text) => ({
+        name: nameOf(text),
+        description: text,
+        attributes: { [text]: text },
         environment: inventory.environment,
-        key: name,
+        key: text,
       })),
     )
     expect(
