@@ -1,7 +1,7 @@
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams'
 import { once } from 'node:events'
 import type { Client } from 'pg'
-import { connect, disconnect, inTransaction } from '../job-image/db/client.ts'
+import { connect, disconnect, inTransaction } from '../job-image/db/session/client.ts'
 
 /** What the job is compared with: the same rows into the same table by other means. */
 

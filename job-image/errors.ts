@@ -1,5 +1,6 @@
 import { EXIT } from '../common/exit-codes.ts'
 
+export { asError } from '../common/as-error.ts'
 export { EXIT } from '../common/exit-codes.ts'
 
 /** One thing that is wrong with what the user gave us, and where. Lines and columns count from 1. */
@@ -35,11 +36,6 @@ export class InterruptedError extends Error {
 export function formatProblem({ file, line, column, message }: Problem): string {
   const place = [file, line, column].filter((part) => part !== undefined).join(':')
   return place === '' ? message : `${place}: ${message}`
-}
-
-/** Whatever was thrown, as an Error. */
-export function asError(thrown: unknown): Error {
-  return thrown instanceof Error ? thrown : new Error(String(thrown))
 }
 
 export function exitCodeOf(error: unknown): number {

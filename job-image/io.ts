@@ -1,7 +1,7 @@
 import type { Output } from '../common/output.ts'
 import { printable } from '../common/printable.ts'
 import type { Surroundings } from '../common/program.ts'
-import { redactSecrets } from '../logging/redact.ts'
+import { redactSecrets } from '../common/logging/redact.ts'
 
 export type { Output } from '../common/output.ts'
 

@@ -115,3 +115,10 @@ function formatYear(year: number): string {
 function pad(value: number, width: number): string {
   return String(value).padStart(width, '0')
 }
+
+/** ISO-8601 with Z of PostgreSQL's naive UTC text. */
+export function isoTime(text: string): string
+export function isoTime(text: string | null): string | null
+export function isoTime(text: string | null): string | null {
+  return text === null ? null : formatTimestamp(parseTimestamp(text))
+}

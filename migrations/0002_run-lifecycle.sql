@@ -1,7 +1,7 @@
 -- Up Migration
 -- What makes a run a run: its identity, its queue of systems, its attempts. Columns added to shared tables are
 -- nullable: rows of other programs leave them null and are never touched. Indexes on shared tables are built apart from
--- the migrations (job-image/db/shared-indexes.ts).
+-- the migrations (job-image/db/schema/shared-indexes.ts).
 
 ALTER TABLE job_runs
   ADD COLUMN run_key text,

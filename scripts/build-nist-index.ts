@@ -9,7 +9,7 @@ import { parseOscal } from '../job-image/oscal/document.ts'
 import { NIST_BASELINES, NIST_INDEX_ASSET } from '../job-image/oscal/nist-index.ts'
 import type { NistIndexFile } from '../job-image/oscal/nist-index.ts'
 import { NIST_800_53_REV5 } from '../job-image/rules/framework.ts'
-import { controlsOf } from '../job-image/oscal/outline.ts'
+import { controlsOf } from '../job-image/oscal/control-tree.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const CATALOG = 'NIST_SP-800-53_rev5-800-53A-draft_catalog-min.2021-07-29.oscal1.0.0.json'

@@ -1,9 +1,9 @@
 // Where the sample systems may go.
 import { join } from 'node:path'
-import { withClient } from '../job-image/db/client.ts'
-import { databaseContents, namesElsewhere } from '../job-image/db/contents.ts'
-import type { Contents } from '../job-image/db/contents.ts'
-import { parseDatabaseUrl } from '../job-image/db/url.ts'
+import { withClient } from '../job-image/db/session/client.ts'
+import { databaseContents, namesElsewhere } from '../job-image/db/inputs/contents.ts'
+import type { Contents } from '../job-image/db/inputs/contents.ts'
+import { parseDatabaseUrl } from '../job-image/db/session/url.ts'
 import { InputError } from '../job-image/errors.ts'
 import { readInventory } from '../job-image/inventory/inventory.ts'
 import { plural } from '../job-image/words.ts'

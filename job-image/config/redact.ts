@@ -1,4 +1,4 @@
-import { REDACTED, redactSecrets } from '../../logging/redact.ts'
+import { REDACTED, redactSecrets } from '../../common/logging/redact.ts'
 
 export { REDACTED }
 

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
-import { parseDatabaseUrl } from '../db/url.ts'
+import { parseDatabaseUrl } from '../db/session/url.ts'
 import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { environmentOf, loadConfig } from './config.ts'

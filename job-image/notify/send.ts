@@ -1,6 +1,6 @@
-import type { Lookup } from './address.ts'
+import type { Lookup } from '../../common/webhook/address.ts'
 import { sendEmail } from './email.ts'
-import { DeliveryError } from './failure.ts'
+import { DeliveryError } from '../../common/webhook/failure.ts'
 import type { Notice } from './notice.ts'
 import type { Sink } from './sink.ts'
 import { sendSlack } from './slack.ts'

@@ -58,3 +58,9 @@ export function sinksFor(sinks: readonly Sink[], ...wanted: readonly string[]): 
     return environments.length === 0 ? [] : [{ ...sink, environments }]
   })
 }
+
+/** What a run knows of those who want to hear of its end. */
+export type NoticesOf = {
+  readonly notifications?: readonly Sink[]
+  readonly observer?: (event: { readonly type: 'warning'; readonly message: string }) => void
+}

@@ -1,5 +1,5 @@
-import { post, requireTaken } from './http.ts'
-import type { Post } from './http.ts'
+import { post, requireTaken } from '../../common/webhook/http.ts'
+import type { Post } from '../../common/webhook/http.ts'
 import { messageOf } from './message.ts'
 import type { Notice } from './notice.ts'
 

@@ -1,9 +1,8 @@
-import { CLOUD_EVENT_TYPE, cloudEvent } from './cloud-event.ts'
-import type { CloudEvent } from './cloud-event.ts'
-import { post, requireTaken } from './http.ts'
-import type { Post } from './http.ts'
+import { cloudEvent } from '../../common/webhook/cloud-event.ts'
+import type { CloudEvent } from '../../common/webhook/cloud-event.ts'
+import { sendEvent } from '../../common/webhook/send-event.ts'
+import type { Limits } from '../../common/webhook/send-event.ts'
 import type { Notice } from './notice.ts'
-import { SIGNATURE_HEADER, signature } from './signature.ts'
 import type { Webhook } from './sink.ts'
 
 /** The notice as a CloudEvent: `io.rapidrmf.run.errored`, `….worse`, `….recovered`, `….findings`, `….finished`. */
@@ -18,8 +17,6 @@ export function noticeEvent({ id, trigger, triggers, time, run, previous }: Noti
   })
 }
 
-type Limits = Pick<Post, 'timeout' | 'allowPrivateAddresses' | 'signal' | 'lookup'>
-
 /** As `sendEvent`. */
 export async function sendWebhook(
   notice: Notice,
@@ -28,23 +25,4 @@ export async function sendWebhook(
   now?: number,
 ): Promise<void> {
   await sendEvent(noticeEvent(notice), webhook, limits, now)
-}
-
-/** `now` in ms: the receiver compares it with its own clock, so here it is this machine's that counts. */
-export async function sendEvent(
-  event: CloudEvent,
-  { url, secret, headers }: Webhook,
-  limits: Limits,
-  now: number = Date.now(),
-): Promise<void> {
-  const body = JSON.stringify(event)
-  const signed =
-    secret === undefined ? {} : { [SIGNATURE_HEADER]: signature(secret, Math.floor(now / 1000), body) }
-  const answer = await post({
-    ...limits,
-    url,
-    headers: { ...headers, 'content-type': CLOUD_EVENT_TYPE, ...signed },
-    body,
-  })
-  requireTaken(url, answer)
 }

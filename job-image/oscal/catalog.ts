@@ -2,8 +2,8 @@ import { InputError } from '../errors.ts'
 import { MAX_ID_LENGTH, canonicalControlId } from '../rules/control-id.ts'
 import { identifyDocument } from './identify.ts'
 import { nistIndex } from './nist-index.ts'
-import { controlsOf } from './outline.ts'
-import type { ControlNode, GroupNode, OutlineNode } from './outline.ts'
+import { controlsOf } from './control-tree.ts'
+import type { ControlNode, GroupNode, OutlineNode } from './control-tree.ts'
 import type { CatalogBody, ControlBody, GroupBody } from './schema.ts'
 
 /** A catalog, from a file or built in. */

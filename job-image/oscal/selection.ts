@@ -1,8 +1,8 @@
 import type { Problem } from '../errors.ts'
 import { canonicalControlId } from '../rules/control-id.ts'
 import { NIST_800_53 } from '../rules/framework.ts'
-import { controlsOf, pickedControls } from './outline.ts'
-import type { ControlNode, Part } from './outline.ts'
+import { controlsOf, pickedControls } from './control-tree.ts'
+import type { ControlNode, Part } from './control-tree.ts'
 import type { SelectionBody, SelectorBody } from './schema.ts'
 
 /** What a selection may choose from, and how to speak of it. */

@@ -1,7 +1,7 @@
-import type { ResultRow } from '../db/result-reads.ts'
+import { isoTime } from '../time.ts'
+import type { ResultRow } from '../db/results/result-reads.ts'
 import { write } from '../io.ts'
 import type { Output } from '../io.ts'
-import { isoTime } from '../run/summary.ts'
 import { tableWidth } from './table-width.ts'
 import type { Column } from './table.ts'
 

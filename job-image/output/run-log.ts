@@ -1,5 +1,5 @@
 import type { RunSummary } from '../../crds/run-summary.ts'
-import type { Logger } from '../../logging/logger.ts'
+import type { Logger } from '../../common/logging/logger.ts'
 import type { RunEvent, RunObserver } from '../run/request.ts'
 
 export type RunLog = {

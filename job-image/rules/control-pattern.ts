@@ -1,4 +1,4 @@
-import { compileGlob, isGlob } from '../glob.ts'
+import { compileGlob, isGlob } from '../../common/glob.ts'
 import { canonicalControlId } from './control-id.ts'
 import { NIST_800_53, isNist80053 } from './framework.ts'
 

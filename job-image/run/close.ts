@@ -1,10 +1,10 @@
 import type { Client } from 'pg'
 import type { RunCounts, Verdict } from '../../crds/run-summary.ts'
-import { endAttempt, hasLiveAttempt } from '../db/attempts.ts'
-import type { AttemptOutcome, AttemptRef } from '../db/attempts.ts'
-import { inTransaction } from '../db/client.ts'
-import { droppedRows } from '../db/dropped-rows.ts'
-import type { DroppedRows } from '../db/dropped-rows.ts'
+import { endAttempt, hasLiveAttempt } from '../db/runs/attempts.ts'
+import type { AttemptOutcome, AttemptRef } from '../db/runs/attempts.ts'
+import { inTransaction } from '../db/session/client.ts'
+import { droppedRows } from '../db/session/dropped-rows.ts'
+import type { DroppedRows } from '../db/session/dropped-rows.ts'
 import {
   closeDecidedRun,
   finishJobRun,
@@ -12,18 +12,18 @@ import {
   metricOf,
   metricsOf,
   rereadJobRun,
-} from '../db/job-runs.ts'
-import type { JobRun, RunEnd } from '../db/job-runs.ts'
-import { countControls } from '../db/run-controls.ts'
-import type { ControlCounts } from '../db/run-controls.ts'
-import type { RunRef } from '../db/run-ref.ts'
-import { runTotals } from '../db/run-systems.ts'
-import type { RunTotals } from '../db/run-systems.ts'
-import { carryRecord } from './carry-over.ts'
+} from '../db/runs/job-runs.ts'
+import type { JobRun, RunEnd } from '../db/runs/job-runs.ts'
+import { countControls } from '../db/runs/run-controls.ts'
+import type { ControlCounts } from '../db/runs/run-controls.ts'
+import type { RunRef } from '../db/runs/run-ref.ts'
+import { runTotals } from '../db/runs/run-systems.ts'
+import type { RunTotals } from '../db/runs/run-systems.ts'
+import { carryRecord } from './reuse.ts'
 import { runGone } from './gone.ts'
 import { storableText } from '../storable-text.ts'
-import { enqueueNotices } from '../notify/enqueue.ts'
-import type { NoticesOf } from '../notify/enqueue.ts'
+import { enqueueNotices } from './enqueue-notices.ts'
+import type { NoticesOf } from '../notify/sink.ts'
 
 /** ms */
 const FAREWELL_LOCK_TIMEOUT = 5_000

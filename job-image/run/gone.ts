@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
-import { getJobRun } from '../db/job-runs.ts'
-import type { RunRef } from '../db/run-ref.ts'
+import { getJobRun } from '../db/runs/job-runs.ts'
+import type { RunRef } from '../db/runs/run-ref.ts'
 import { RunError } from '../errors.ts'
 
 /**

@@ -1,4 +1,4 @@
-import { isOutage } from '../db/errors.ts'
+import { isOutage } from '../db/session/errors.ts'
 import { asError } from '../errors.ts'
 import type { Session } from './session.ts'
 

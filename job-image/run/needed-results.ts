@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
-import { listCatalogIdentities } from '../db/catalog-identities.ts'
-import { listControls } from '../db/controls.ts'
-import { listSystemsByEnvironment } from '../db/systems.ts'
+import { listCatalogIdentities } from '../db/inputs/catalog-identities.ts'
+import { listControls } from '../db/inputs/controls.ts'
+import { listSystemsByEnvironment } from '../db/inputs/systems.ts'
 import type { RunRequest } from './request.ts'
 import { controlsInScope, systemsInScope } from './scope.ts'
 

@@ -1,8 +1,8 @@
 import { hostname } from 'node:os'
 import type { Client } from 'pg'
-import { beginAttempt, evictSilentAttempts } from '../db/attempts.ts'
-import { inTransaction, interruptibleSleep } from '../db/client.ts'
-import { LOCK_NOT_AVAILABLE, constraintOf, sqlState } from '../db/errors.ts'
+import { beginAttempt, evictSilentAttempts } from '../db/runs/attempts.ts'
+import { inTransaction, interruptibleSleep } from '../db/session/client.ts'
+import { LOCK_NOT_AVAILABLE, constraintOf, sqlState } from '../db/session/errors.ts'
 import {
   JOB_TYPE,
   findJobRunByKey,
@@ -10,13 +10,13 @@ import {
   lockJobRunByKey,
   reopenJobRun,
   startJobRun,
-} from '../db/job-runs.ts'
-import type { JobRun } from '../db/job-runs.ts'
-import { cancelNotices } from '../db/notices.ts'
+} from '../db/runs/job-runs.ts'
+import type { JobRun } from '../db/runs/job-runs.ts'
+import { cancelNotices } from '../db/runs/notices.ts'
 import { storedSinks } from '../notify/stored-sinks.ts'
-import { requeueFailedSystems } from '../db/run-systems.ts'
+import { requeueFailedSystems } from '../db/runs/run-systems.ts'
 import { InputError, InterruptedError } from '../errors.ts'
-import { VERSION } from '../version.ts'
+import { VERSION } from '../../common/version.ts'
 import type { RunRequest } from './request.ts'
 import { scopeOfSelection } from '../selection/scope.ts'
 import type { Session } from './session.ts'

@@ -1,7 +1,7 @@
 import type { RunSummary } from '../../crds/run-summary.ts'
 import type { Selection } from '../../crds/selection.ts'
 import type { Incremental } from '../config/incremental.ts'
-import type { ConfiguredFrameworks } from '../db/catalog-identities.ts'
+import type { ConfiguredFrameworks } from '../db/inputs/catalog-identities.ts'
 import type { Sink } from '../notify/sink.ts'
 import type { RuleSet } from '../rules/rule-set.ts'
 import type { Tracing } from '../tracing/tracing.ts'

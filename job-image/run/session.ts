@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 import { escapeLiteral } from 'pg'
-import { backoffDelay } from '../backoff.ts'
+import { backoffDelay } from '../../common/backoff.ts'
 import {
   connect,
   cutConnection,
@@ -8,12 +8,12 @@ import {
   interruptibleSleep,
   lostConnection,
   serverSession,
-} from '../db/client.ts'
-import type { Target } from '../db/client.ts'
-import { UnreachableError, isTransient, sqlState, withRemedy } from '../db/errors.ts'
-import { LostSessions } from '../db/lost-sessions.ts'
-import { terminateSession } from '../db/terminate.ts'
-import { describeDatabase } from '../db/url.ts'
+} from '../db/session/client.ts'
+import type { Target } from '../db/session/client.ts'
+import { UnreachableError, isTransient, sqlState, withRemedy } from '../db/session/errors.ts'
+import { LostSessions } from '../db/session/lost-sessions.ts'
+import { terminateSession } from '../db/session/terminate-backend.ts'
+import { describeDatabase } from '../db/session/url.ts'
 import { InterruptedError, asError } from '../errors.ts'
 
 /**

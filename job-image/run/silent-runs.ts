@@ -1,10 +1,10 @@
 import type { Client } from 'pg'
-import { evictSilentAttempts, findAbandonedRuns, findSilentRuns } from '../db/attempts.ts'
-import type { Neighbours } from '../db/attempts.ts'
-import { inTransaction, withClient } from '../db/client.ts'
-import type { Target } from '../db/client.ts'
+import { evictSilentAttempts, findAbandonedRuns, findSilentRuns } from '../db/runs/attempts.ts'
+import type { Neighbours } from '../db/runs/attempts.ts'
+import { inTransaction, withClient } from '../db/session/client.ts'
+import type { Target } from '../db/session/client.ts'
 import { asError } from '../errors.ts'
-import type { NoticesOf } from '../notify/enqueue.ts'
+import type { NoticesOf } from '../notify/sink.ts'
 import { closeAbandonedRun } from './close.ts'
 
 export type SilentRuns = NoticesOf & {

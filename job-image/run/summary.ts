@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
 import type { RunCounts, RunSummary, Verdict } from '../../crds/run-summary.ts'
-import { metricOf } from '../db/job-runs.ts'
-import type { JobRun } from '../db/job-runs.ts'
+import { metricOf } from '../db/runs/job-runs.ts'
+import type { JobRun } from '../db/runs/job-runs.ts'
 import { InputError, InterruptedError } from '../errors.ts'
 import { storedScope } from '../selection/scope.ts'
-import { carryRecord } from './carry-over.ts'
-import { formatTimestamp, parseTimestamp } from '../time.ts'
+import { carryRecord } from './reuse.ts'
+import { isoTime } from '../time.ts'
 import { plural } from '../words.ts'
 
 const MAX_NAME = 255
@@ -13,13 +13,6 @@ const MAX_NAME = 255
 /** Identity for a run that nobody gave one. */
 export function newRunKey(): string {
   return randomUUID()
-}
-
-/** ISO-8601 with Z of PostgreSQL's naive UTC text. */
-export function isoTime(text: string): string
-export function isoTime(text: string | null): string | null
-export function isoTime(text: string | null): string | null {
-  return text === null ? null : formatTimestamp(parseTimestamp(text))
 }
 
 /** What a run's row says, in the words of the summary. */

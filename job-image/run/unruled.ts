@@ -1,5 +1,5 @@
-import type { CatalogIdentity } from '../db/catalog-identities.ts'
-import type { StoredControl } from '../db/controls.ts'
+import type { CatalogIdentity } from '../db/inputs/catalog-identities.ts'
+import type { StoredControl } from '../db/inputs/controls.ts'
 import { rulesFor } from '../rules/rule-set.ts'
 import type { RuleSet } from '../rules/rule-set.ts'
 import { plural } from '../words.ts'

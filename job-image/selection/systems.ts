@@ -1,5 +1,5 @@
 import type { MatchExpression, SystemSelector } from '../../crds/selection.ts'
-import { compileGlob } from '../glob.ts'
+import { compileGlob } from '../../common/glob.ts'
 import { elementsOf, membersOf } from '../json-text.ts'
 
 /** A system as a selector sees it. */

@@ -17,10 +17,10 @@ import {
   TracerProvider,
 } from '@opentelemetry/sdk-trace'
 import type { Sampler, SpanExporter } from '@opentelemetry/sdk-trace'
-import { redactSecrets } from '../../logging/redact.ts'
+import { redactSecrets } from '../../common/logging/redact.ts'
 import { asError } from '../errors.ts'
 import type { Io, Output } from '../io.ts'
-import { VERSION } from '../version.ts'
+import { VERSION } from '../../common/version.ts'
 import { consoleExporter } from './console-exporter.ts'
 import { watchStatements } from './queries.ts'
 import { sampling } from './settings.ts'

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto'
-import { VERSION } from '../version.ts'
+import { VERSION } from '../../common/version.ts'
 import type { ValidationPlan } from './plan.ts'
 
 /**

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
-import { backoffDelay } from '../../job-image/backoff.ts'
+import { backoffDelay } from '../../common/backoff.ts'
 import { sleep } from '../clock/clock.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { KubeClient } from './client.ts'

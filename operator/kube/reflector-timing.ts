@@ -1,4 +1,4 @@
-import type { Backoff } from '../../job-image/backoff.ts'
+import type { Backoff } from '../../common/backoff.ts'
 
 /** When a reflector gives up a connection, and how long it waits before the next. Milliseconds. */
 export type Timing = {

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { backoffDelay } from '../../job-image/backoff.ts'
+import { backoffDelay } from '../../common/backoff.ts'
 import { sleep } from '../clock/clock.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { KubeClient, Query, WatchEvent } from './client.ts'

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
-import { cloudEvent } from '../../job-image/notify/cloud-event.ts'
-import type { CloudEvent } from '../../job-image/notify/cloud-event.ts'
+import { cloudEvent } from '../../common/webhook/cloud-event.ts'
+import type { CloudEvent } from '../../common/webhook/cloud-event.ts'
 import type { CachedSchedule } from '../cache/projections.ts'
 import type { Notice } from '../plan/status/notices.ts'
 

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
-import { backoffDelay } from '../../job-image/backoff.ts'
-import type { CloudEvent } from '../../job-image/notify/cloud-event.ts'
-import { DeliveryError } from '../../job-image/notify/failure.ts'
+import { backoffDelay } from '../../common/backoff.ts'
+import type { CloudEvent } from '../../common/webhook/cloud-event.ts'
+import { DeliveryError } from '../../common/webhook/failure.ts'
 import type { Clock } from '../clock/clock.ts'
 
 export type NoticeQueueOptions = {

@@ -1,5 +1,5 @@
-import type { CloudEvent } from '../../job-image/notify/cloud-event.ts'
-import { sendEvent } from '../../job-image/notify/webhook.ts'
+import type { CloudEvent } from '../../common/webhook/cloud-event.ts'
+import { sendEvent } from '../../common/webhook/send-event.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Config } from '../config.ts'
 
@@ -20,13 +20,13 @@ export function noticeSink(config: Readonly<Config>, clock: Pick<Clock, 'date'>)
     'notify-allow-private-addresses': allowPrivateAddresses,
   } = config
   if (url === undefined) return undefined
-  const webhook = { type: 'webhook', url, headers: {}, ...(secret === undefined ? {} : { secret }) } as const
+  const receiver = { url, headers: {}, ...(secret === undefined ? {} : { secret }) }
   return {
     host: new URL(url).host,
     send: (event, signal) =>
       sendEvent(
         event,
-        webhook,
+        receiver,
         { timeout: TIMEOUT_MS, allowPrivateAddresses, signal },
         clock.date().getTime(),
       ),

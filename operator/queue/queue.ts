@@ -1,5 +1,5 @@
-import { backoffDelay } from '../../job-image/backoff.ts'
-import type { Backoff } from '../../job-image/backoff.ts'
+import { backoffDelay } from '../../common/backoff.ts'
+import type { Backoff } from '../../common/backoff.ts'
 import { systemClock } from '../clock/clock.ts'
 import type { Clock } from '../clock/clock.ts'
 

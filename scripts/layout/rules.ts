@@ -7,6 +7,7 @@ import type { Source } from './sources.ts'
 export type Rule = (sources: readonly Source[]) => string[]
 
 const topOf = (path: string): string => path.split('/')[0] ?? ''
+const isInFolder = (path: string): boolean => path.includes('/')
 const isWithin = (path: string, folder: string): boolean => path.startsWith(`${folder}/`)
 
 /** What the files of a top folder may import, besides each other. */
@@ -25,7 +26,7 @@ export const importsAcrossPrograms: Rule = (sources) =>
     const top = topOf(path)
     const allowed = [top, ...(MAY_IMPORT[top] ?? [])]
     return imports
-      .filter((imported) => !allowed.includes(topOf(imported)))
+      .filter((imported) => isInFolder(imported) && !allowed.includes(topOf(imported)))
       .map((imported) => `${path} imports ${imported}; ${top}/ may import ${allowed.join(', ')}`)
   })
 
@@ -64,7 +65,7 @@ export const smallFolders: Rule = (sources) => {
 
 /** Rooms of a folder that know only those after them. */
 const DOWNWARD: Readonly<Record<string, readonly string[]>> = {
-  'job-image/db': ['prune', 'results', 'runs', 'inputs', 'session'],
+  'job-image/db': ['systems', 'prune', 'runs', 'results', 'inputs', 'schema', 'session'],
   'operator/plan': ['status', 'runs', 'cron-job', 'slots', 'inputs'],
 }
 
@@ -83,7 +84,7 @@ export const downwardRooms: Rule = (sources) =>
   })
 
 const STATEMENT =
-  /\b(?:SELECT\b[^;`]*?\bFROM\b|INSERT INTO\b|UPDATE [a-z_.]+ SET\b|DELETE FROM\b|TRUNCATE [a-z_]|COPY [a-z_]+)/
+  /\b(?:SELECT\b[^;`]*?\bFROM\b|INSERT INTO\b|UPDATE [a-z_.]+ SET\b|DELETE FROM\b|TRUNCATE [a-z_]|COPY [a-z_.]+ (?:\(|FROM\b|TO\b)+)/
 
 export const statementsOnlyInDb: Rule = (sources) =>
   sources

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
 import { afterAll, inject } from 'vitest'
-import { connect, disconnect } from '../../job-image/db/client.ts'
+import { connect, disconnect } from '../../job-image/db/session/client.ts'
 
 export type TestDatabase = {
   readonly name: string

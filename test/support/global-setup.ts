@@ -4,8 +4,8 @@ import { join } from 'node:path'
 import { Client } from 'pg'
 import type { TestProject } from 'vitest/node'
 import { startLocalPostgres } from '../../scripts/local-postgres.ts'
-import { connect, disconnect } from '../../job-image/db/client.ts'
-import { migrate } from '../../job-image/db/schema.ts'
+import { connect, disconnect } from '../../job-image/db/session/client.ts'
+import { migrate } from '../../job-image/db/schema/schema.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {

@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
 import { expect } from 'vitest'
-import { listAttempts, sessionName } from '../../job-image/db/attempts.ts'
-import { getJobRun } from '../../job-image/db/job-runs.ts'
+import { listAttempts, sessionName } from '../../job-image/db/runs/attempts.ts'
+import { getJobRun } from '../../job-image/db/runs/job-runs.ts'
 
 type Stored = {
   readonly status: string

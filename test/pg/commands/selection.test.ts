@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { RunSummary } from '../../../crds/run-summary.ts'
-import { runValidationJob, startScheduler } from '../../../job-image/library/jobs.ts'
+import { runValidationJob, startScheduler } from '../../../job-image/library/api.ts'
 import { createDatabase } from '../../support/database.ts'
 import { createFolder, runArgv } from '../../support/run-command.ts'
 import { seedWorld } from '../../support/world.ts'

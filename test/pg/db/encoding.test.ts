@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { databaseEncoding } from '../../../job-image/db/encoding.ts'
-import { migrate } from '../../../job-image/db/schema.ts'
+import { databaseEncoding } from '../../../job-image/db/schema/encoding.ts'
+import { migrate } from '../../../job-image/db/schema/schema.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
 import { createDatabase } from '../../support/database.ts'
 import { runRequest } from '../../support/request.ts'

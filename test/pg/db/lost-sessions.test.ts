@@ -1,6 +1,6 @@
 import { expect, it } from 'vitest'
-import { connect, disconnect } from '../../../job-image/db/client.ts'
-import { LostSessions } from '../../../job-image/db/lost-sessions.ts'
+import { connect, disconnect } from '../../../job-image/db/session/client.ts'
+import { LostSessions } from '../../../job-image/db/session/lost-sessions.ts'
 import { createDatabase } from '../../support/database.ts'
 
 const { client, url } = await createDatabase('empty')

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { pruneResults } from '../../../job-image/db/prune.ts'
-import { readResults } from '../../../job-image/db/result-reads.ts'
+import { pruneResults } from '../../../job-image/db/prune/prune.ts'
+import { readResults } from '../../../job-image/db/results/result-reads.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
 import { runCli } from '../../support/cli.ts'
 import { createDatabase } from '../../support/database.ts'
@@ -10,7 +10,7 @@ import type { Answer } from '../../support/history.ts'
 import { runArgv } from '../../support/run-command.ts'
 import { runRequest } from '../../support/request.ts'
 import { seedWorld } from '../../support/world.ts'
-import { connect, disconnect } from '../../../job-image/db/client.ts'
+import { connect, disconnect } from '../../../job-image/db/session/client.ts'
 
 const { client, url } = await createDatabase()
 const systems = await seedWorld(client, { systems: 3, controls: ['AC-1', 'AC-2', 'AC-10', 'SC-12'] })

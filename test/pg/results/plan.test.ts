@@ -1,6 +1,10 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { STAY_ON_INDEXES, latestPageQuery, runPageQuery } from '../../../job-image/db/result-queries.ts'
-import type { Query } from '../../../job-image/db/result-queries.ts'
+import {
+  STAY_ON_INDEXES,
+  latestPageQuery,
+  runPageQuery,
+} from '../../../job-image/db/results/result-queries.ts'
+import type { Query } from '../../../job-image/db/results/result-queries.ts'
 import { createDatabase } from '../../support/database.ts'
 import { addRun, controlIds } from '../../support/history.ts'
 import { seedWorld } from '../../support/world.ts'

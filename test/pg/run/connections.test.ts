@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { connect, disconnect } from '../../../job-image/db/client.ts'
+import { connect, disconnect } from '../../../job-image/db/session/client.ts'
 import { InterruptedError } from '../../../job-image/errors.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
 import type { RunEvent, RunRequest } from '../../../job-image/run/request.ts'

@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 import { describe, expect, it } from 'vitest'
-import { connect, disconnect } from '../../../job-image/db/client.ts'
+import { connect, disconnect } from '../../../job-image/db/session/client.ts'
 import { InputError, InterruptedError } from '../../../job-image/errors.ts'
 import { loadRuleSet } from '../../../job-image/rules/load.ts'
 import { executeRun } from '../../../job-image/run/job.ts'

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, describe, expect, it } from 'vitest'
-import { connect, disconnect } from '../../../job-image/db/client.ts'
-import { listSystemsByEnvironment } from '../../../job-image/db/systems.ts'
+import { connect, disconnect } from '../../../job-image/db/session/client.ts'
+import { listSystemsByEnvironment } from '../../../job-image/db/inputs/systems.ts'
 import { InputError, asError } from '../../../job-image/errors.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
 import { createDatabase } from '../../support/database.ts'

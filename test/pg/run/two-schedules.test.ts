@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { resolveTarget } from '../../../job-image/config/target.ts'
-import { cliSchedule } from '../../../job-image/run/cli-schedule.ts'
+import { cliSchedule } from '../../../job-image/scheduler/cli-schedule.ts'
 import { createDatabase } from '../../support/database.ts'
 import { startCli } from '../../support/process.ts'
 import type { CliProcess } from '../../support/process.ts'

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import { VERSION } from '../../../job-image/version.ts'
+import { VERSION } from '../../../common/version.ts'
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import { runCli } from '../../support/cli.ts'
 import { createDatabase } from '../../support/database.ts'

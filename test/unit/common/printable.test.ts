@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { printable } from '../../../common/printable.ts'
-import { createLogger } from '../../../logging/logger.ts'
+import { createLogger } from '../../../common/logging/logger.ts'
 import { parseInventory } from '../../../job-image/inventory/inventory.ts'
 import { collectOutput, createFolder, runArgv } from '../../support/run-command.ts'
 

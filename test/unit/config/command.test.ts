@@ -1,6 +1,6 @@
 import { parse as parseYaml } from 'yaml'
 import { describe, expect, test } from 'vitest'
-import { configCommand } from '../../../job-image/commands/config.ts'
+import { configCommand } from '../../../job-image/commands/config/config.ts'
 import { redact, redactDatabaseUrl } from '../../../job-image/config/redact.ts'
 import { runCli } from '../../support/cli.ts'
 import { createFolder, runCommand } from '../../support/run-command.ts'

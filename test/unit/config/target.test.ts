@@ -2,7 +2,7 @@ import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { parseConfig } from '../../../job-image/config/config.ts'
 import { allDatabases, resolveDatabase, resolveTarget } from '../../../job-image/config/target.ts'
-import { parseDatabaseUrl } from '../../../job-image/db/url.ts'
+import { parseDatabaseUrl } from '../../../job-image/db/session/url.ts'
 import { createFolder } from '../../support/run-command.ts'
 
 const folder = createFolder()

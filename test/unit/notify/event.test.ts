@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { SIGNATURE_HEADER, signature } from '../../../job-image/notify/signature.ts'
+import { SIGNATURE_HEADER, signature } from '../../../common/webhook/signature.ts'
 import { noticeEvent, sendWebhook } from '../../../job-image/notify/webhook.ts'
 import { noticeOf } from '../../support/notice.ts'
 import { startReceiver } from '../../support/receiver.ts'

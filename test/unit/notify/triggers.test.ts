@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { Verdict } from '../../../crds/run-summary.ts'
-import { retryDelay } from '../../../job-image/notify/deliver.ts'
+import { retryDelay } from '../../../job-image/outbox/deliver.ts'
 import { noticeId } from '../../../job-image/notify/notice.ts'
 import { triggersOf } from '../../../job-image/notify/triggers.ts'
 

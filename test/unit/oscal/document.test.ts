@@ -2,8 +2,8 @@ import { stringify } from 'yaml'
 import { expect, test } from 'vitest'
 import { catalogFrom } from '../../../job-image/oscal/catalog.ts'
 import { parseOscal } from '../../../job-image/oscal/document.ts'
-import { controlsOf } from '../../../job-image/oscal/outline.ts'
-import type { Control } from '../../../job-image/oscal/outline.ts'
+import { controlsOf } from '../../../job-image/oscal/control-tree.ts'
+import type { Control } from '../../../job-image/oscal/control-tree.ts'
 import { LETTERS, catalog, profile } from './fixtures/documents.ts'
 
 function controlsIn(text: string, file: string): Control[] {

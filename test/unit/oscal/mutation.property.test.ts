@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { stringify } from 'yaml'
 import { InputError } from '../../../job-image/errors.ts'
-import { prepareFile } from '../../../job-image/oscal/prepare.ts'
+import { prepareFile } from '../../../job-image/oscal/import-file.ts'
 import { LETTERS, memoryReader, profile } from './fixtures/documents.ts'
 
 const PROFILE = profile(

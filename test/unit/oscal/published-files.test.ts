@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { buildNistIndex } from '../../../scripts/build-nist-index.ts'
 import { assetPath } from '../../../job-image/assets.ts'
 import { NIST_INDEX_ASSET } from '../../../job-image/oscal/nist-index.ts'
-import { prepareFile } from '../../../job-image/oscal/prepare.ts'
+import { prepareFile } from '../../../job-image/oscal/import-file.ts'
 import { OSCAL_DATA, oscalFile } from './data.ts'
 import { diskReader } from './fixtures/documents.ts'
 

@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { setImmediate } from 'node:timers/promises'
 import { expect, it } from 'vitest'
-import { UnreachableError } from '../../../job-image/db/errors.ts'
+import { UnreachableError } from '../../../job-image/db/session/errors.ts'
 import { InputError } from '../../../job-image/errors.ts'
 import { runLanes } from '../../../job-image/run/lanes.ts'
 import { Session } from '../../../job-image/run/session.ts'

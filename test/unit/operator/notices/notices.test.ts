@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { CloudEvent } from '../../../../job-image/notify/cloud-event.ts'
+import type { CloudEvent } from '../../../../common/webhook/cloud-event.ts'
 import type { FinishedRun } from '../../../../crds/validation-schedule.ts'
 import { Notices } from '../../../../operator/notices/notices.ts'
 import { noticeEvent, noticeId } from '../../../../operator/notices/notices-event.ts'

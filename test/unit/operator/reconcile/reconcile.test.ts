@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { describe, expect, it } from 'vitest'
 import type { ValidationScheduleStatus } from '../../../../crds/validation-schedule.ts'
-import type { CloudEvent } from '../../../../job-image/notify/cloud-event.ts'
+import type { CloudEvent } from '../../../../common/webhook/cloud-event.ts'
 import type { Caches } from '../../../../operator/cache/caches.ts'
 import { createCaches } from '../../../../operator/cache/caches.ts'
 import { systemClock } from '../../../../operator/clock/clock.ts'

@@ -1,0 +1,28 @@
+import { oneOf, string } from 'cmd-ts'
+import type { Type } from 'cmd-ts'
+import { invisibleIn } from '../../../common/printable.ts'
+
+/*
+ * The help shows the value of an option in angle brackets: in capitals what the user chooses, in small letters what is
+ * typed as it stands. Completion reads it from there: FILE is completed with files, and words in small letters as they are.
+ */
+
+/** A value that the user chooses freely, under the name that the help shows. */
+export function text(name: Uppercase<string>): Type<string, string> {
+  return { ...string, displayName: name }
+}
+
+/** A name that people read and compare, and that is not known yet. */
+export const newName: Type<string, string> = {
+  displayName: 'NAME',
+  async from(given) {
+    const fault = invisibleIn(given)
+    if (fault !== undefined) throw new Error(`must not contain ${fault}`)
+    return given
+  },
+}
+
+/** One of a few words. */
+export function choice<const Word extends string>(words: readonly Word[]): Type<string, Word> {
+  return { ...oneOf(words), displayName: words.join('|') }
+}

@@ -1,0 +1,252 @@
+import type { Client } from 'pg'
+import { droppedRows } from '../session/dropped-rows.ts'
+import { UTC_NOW } from './job-runs.ts'
+import { OF_RUN, RUN_EXISTS, runParameters } from './run-ref.ts'
+import type { RunRef } from './run-ref.ts'
+import { IDLE_LIMIT } from '../session/session-settings.ts'
+
+const ATTEMPTS = 'job_run_attempts'
+
+/** One process that works, or worked, on a run. Timestamps are PostgreSQL's text, UTC. */
+export type Attempt = {
+  readonly attempt: number
+  readonly worker: string
+  readonly host: string
+  readonly started_at: string
+  readonly heartbeat_at: string
+  readonly ended_at: string | null
+  readonly outcome: AttemptOutcome | null
+  readonly error: string | null
+}
+
+export type AttemptOutcome = 'success' | 'failed' | 'interrupted' | 'abandoned'
+
+/** Which attempt. Its number is no more unique than the run's; the worker's name is. */
+export type AttemptRef = { readonly run: RunRef; readonly attempt: number; readonly worker: string }
+
+/**
+ * How a worker's session is named: peers find and end the session of a frozen one by it. The last part of the worker's
+ * name keeps it apart from a worker of another run with the same numbers, which may have come here after a failover.
+ */
+export function sessionName({ run, attempt, worker }: AttemptRef): string {
+  return `rapidrmf run=${run.id} attempt=${attempt} ${worker.slice(worker.lastIndexOf('/') + 1)}`
+}
+
+/** Adds an attempt; a worker that comes back after a lost connection finds the one it has. Needs the run's row locked. */
+export async function beginAttempt(
+  client: Client,
+  run: RunRef,
+  worker: string,
+  host: string,
+): Promise<number> {
+  const { rows } = await client.query<{ attempt: number }>(
+    `WITH mine AS (
+       SELECT attempt FROM job_run_attempts WHERE ${OF_RUN} AND worker = $4 AND ended_at IS NULL),
+     added AS (
+       INSERT INTO job_run_attempts (job_run_id, attempt, worker, host, started_at, heartbeat_at)
+       SELECT $1, 1 + coalesce((SELECT max(attempt) FROM job_run_attempts WHERE job_run_id = $1), 0), $4, $5,
+              ${UTC_NOW}, ${UTC_NOW}
+        WHERE ${RUN_EXISTS} AND NOT EXISTS (SELECT FROM mine)
+       RETURNING attempt)
+     SELECT attempt FROM mine UNION ALL SELECT attempt FROM added`,
+    [...runParameters(run), worker, host],
+  )
+  const [row] = rows
+  if (row !== undefined) return row.attempt
+  throw await droppedRows(client, ATTEMPTS, `a row for this attempt at run ${run.id}`)
+}
+
+/** SQL condition: a row of `job_run_attempts` is the attempt of `attemptParameters`. */
+const IS_ATTEMPT = `${OF_RUN} AND attempt = $4 AND worker = $5`
+
+function attemptParameters({ run, attempt, worker }: AttemptRef): (number | string | null)[] {
+  return [...runParameters(run), attempt, worker]
+}
+
+/**
+ * A sign of life. Of the worker's sessions that wait for an answer (`backendPids`), tells which will get none: the server
+ * has no process of it any more, or one that has itself been waiting for its client for longer than the idle limit,
+ * which does not reach a COPY. undefined: the attempt goes on no longer, because a peer has declared it abandoned or the
+ * database has lost it.
+ */
+export async function beat(
+  client: Client,
+  attempt: AttemptRef,
+  backendPids: readonly number[],
+): Promise<readonly number[] | undefined> {
+  const { rows } = await client.query<{ gone: number[] }>(
+    `UPDATE job_run_attempts SET heartbeat_at = ${UTC_NOW}
+      WHERE ${IS_ATTEMPT} AND ended_at IS NULL
+      RETURNING ARRAY(SELECT mine FROM unnest($6::int[]) mine
+                       WHERE NOT EXISTS (SELECT FROM pg_stat_activity
+                                          WHERE pid = mine
+                                            AND (wait_event IS DISTINCT FROM 'ClientRead'
+                                                 OR state_change > clock_timestamp() - interval '${IDLE_LIMIT}'))) AS gone`,
+    [...attemptParameters(attempt), backendPids],
+  )
+  const [row] = rows
+  if (row !== undefined) return row.gone
+  if (await isOpen(client, attempt)) {
+    throw await droppedRows(
+      client,
+      ATTEMPTS,
+      `the sign of life of attempt ${attempt.attempt} at run ${attempt.run.id}`,
+    )
+  }
+  return undefined
+}
+
+async function isOpen(client: Client, attempt: AttemptRef): Promise<boolean> {
+  const { rows } = await client.query(
+    `SELECT FROM job_run_attempts WHERE ${IS_ATTEMPT} AND ended_at IS NULL`,
+    attemptParameters(attempt),
+  )
+  return rows.length > 0
+}
+
+export async function endAttempt(
+  client: Client,
+  attempt: AttemptRef,
+  outcome: AttemptOutcome,
+  error: string | null,
+): Promise<void> {
+  await client.query(
+    `UPDATE job_run_attempts SET ended_at = ${UTC_NOW}, outcome = $6, error = $7
+      WHERE ${IS_ATTEMPT} AND ended_at IS NULL`,
+    [...attemptParameters(attempt), outcome, error],
+  )
+}
+
+/**
+ * SQL condition: the last sign of life of a row of `job_run_attempts` is not older than `limit`, a number of ms. One that
+ * lies further ahead than that is none: the clock of the database was wrong when it was written, and nobody could say
+ * for how long the process behind it has been dead.
+ */
+function heardOf(limit: string): string {
+  const span = `${limit} * interval '1 ms'`
+  return `heartbeat_at > ${UTC_NOW} - ${span} AND heartbeat_at <= ${UTC_NOW} + ${span}`
+}
+
+/** SQL condition: an attempt works on its run, as far as anybody can know. */
+function isAlive(limit: string): string {
+  return `ended_at IS NULL AND ${heardOf(limit)}`
+}
+
+/** SQL condition: an attempt has no end, and shows no life any more. */
+function isSilent(limit: string): string {
+  return `ended_at IS NULL AND NOT (${heardOf(limit)})`
+}
+
+/** True if any attempt of the run has neither ended nor gone silent for `abandonAfter` ms. */
+export async function hasLiveAttempt(client: Client, run: RunRef, abandonAfter: number): Promise<boolean> {
+  const { rows } = await client.query<{ alive: boolean }>(
+    `SELECT EXISTS (SELECT FROM job_run_attempts
+                     WHERE ${OF_RUN} AND ${isAlive('$4')}) AS alive`,
+    [...runParameters(run), abandonAfter],
+  )
+  return rows[0]?.alive === true
+}
+
+/**
+ * Ends the attempts of a run that have been silent for `abandonAfter` ms, and their sessions first: a client frozen
+ * inside COPY keeps its locks whatever the timeouts say, and only pg_terminate_backend frees them.
+ */
+export async function evictSilentAttempts(
+  client: Client,
+  run: RunRef,
+  abandonAfter: number,
+): Promise<number> {
+  const silent = `${OF_RUN} AND ${isSilent('$4')}`
+  const { rows } = await client.query<{ attempt: number; worker: string }>(
+    `SELECT attempt, worker FROM job_run_attempts WHERE ${silent}`,
+    [...runParameters(run), abandonAfter],
+  )
+  if (rows.length === 0) return 0
+  await client.query(
+    `SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity
+      WHERE datname = current_database() AND pid <> pg_backend_pid() AND application_name = ANY($1)
+        AND pg_has_role(usesysid, 'USAGE')`,
+    [rows.map((each) => sessionName({ run, ...each }))],
+  )
+  const { rowCount } = await client.query(
+    `UPDATE job_run_attempts
+        SET ended_at = ${UTC_NOW}, outcome = 'abandoned',
+            error = CASE WHEN heartbeat_at <= ${UTC_NOW} THEN 'no sign of life since ' || heartbeat_at || ' UTC'
+                         ELSE 'its last sign of life, ' || heartbeat_at || ' UTC, lies ahead of the clock of the database'
+                    END
+      WHERE ${silent}`,
+    [...runParameters(run), abandonAfter],
+  )
+  return rowCount ?? 0
+}
+
+/** Runs of an environment (null: of every one), and those of a schedule, of whatever environment. */
+export type Neighbours = { readonly environment: string | null; readonly scheduleUid: string | null }
+
+/** SQL condition: a row `r` of `job_runs` belongs to the neighbours given as $1 and $2. */
+const IS_NEIGHBOUR = '($1::text IS NULL OR r.environment = $1 OR r.schedule_uid = $2)'
+
+/** Runs, closed ones too, with an attempt that went silent without an end. */
+export async function findSilentRuns(
+  client: Client,
+  { environment, scheduleUid }: Neighbours,
+  abandonAfter: number,
+): Promise<RunRef[]> {
+  const { rows } = await client.query<RunRef>(
+    `SELECT r.id, r.run_key, r.reference_time FROM job_runs r
+      WHERE ${IS_NEIGHBOUR}
+        AND EXISTS (SELECT FROM job_run_attempts a
+                     WHERE a.job_run_id = r.id AND ${isSilent('$3')})
+      ORDER BY r.id`,
+    [environment, scheduleUid, abandonAfter],
+  )
+  return rows
+}
+
+/** Running runs of the lifecycle, other than `exceptKey`, that nobody alive works on. */
+export async function findAbandonedRuns(
+  client: Client,
+  { environment, scheduleUid }: Neighbours,
+  exceptKey: string | null,
+  abandonAfter: number,
+): Promise<RunRef[]> {
+  const { rows } = await client.query<RunRef>(
+    `SELECT r.id, r.run_key, r.reference_time FROM job_runs r
+      WHERE ${IS_NEIGHBOUR}
+        AND r.status = 'running' AND r.run_key IS NOT NULL AND r.run_key IS DISTINCT FROM $3
+        AND NOT EXISTS (SELECT FROM job_run_attempts a
+                         WHERE a.job_run_id = r.id AND ${isAlive('$4')})
+      ORDER BY r.id`,
+    [environment, scheduleUid, exceptKey, abandonAfter],
+  )
+  return rows
+}
+
+/**
+ * Of these runs those that are `running` while no attempt shows life, by id, with the last sign of it: PostgreSQL's text,
+ * UTC.
+ */
+export async function silentSince(
+  client: Client,
+  runIds: readonly number[],
+  abandonAfter: number,
+): Promise<Map<number, string>> {
+  const { rows } = await client.query<{ id: number; since: string }>(
+    `SELECT r.id, coalesce(max(least(coalesce(a.ended_at, a.heartbeat_at), ${UTC_NOW})), r.started_at)::text AS since
+       FROM job_runs r LEFT JOIN job_run_attempts a ON a.job_run_id = r.id
+      WHERE r.id = ANY ($1) AND r.status = 'running' AND r.run_key IS NOT NULL
+      GROUP BY r.id
+     HAVING NOT coalesce(bool_or(${isAlive('$2')}), false)`,
+    [runIds, abandonAfter],
+  )
+  return new Map(rows.map(({ id, since }) => [id, since]))
+}
+
+export async function listAttempts(client: Client, runId: number): Promise<Attempt[]> {
+  const { rows } = await client.query<Attempt>(
+    `SELECT attempt, worker, host, started_at, heartbeat_at, ended_at, outcome, error
+       FROM job_run_attempts WHERE job_run_id = $1 ORDER BY attempt`,
+    [runId],
+  )
+  return rows
+}

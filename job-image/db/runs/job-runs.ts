@@ -1,0 +1,293 @@
+import type { Client } from 'pg'
+import type { RunCounts, Verdict } from '../../../crds/run-summary.ts'
+import { membersOf, withMembers } from '../../json-text.ts'
+import { droppedRows } from '../session/dropped-rows.ts'
+import { IS_RUN, runParameters } from './run-ref.ts'
+import type { RunRef } from './run-ref.ts'
+
+/** All times of a run are the database's: no worker's clock decides anything. */
+export const UTC_NOW = `(clock_timestamp() AT TIME ZONE 'UTC')`
+
+/** The type of the runs that are validations; RapidRMF has others. */
+export const JOB_TYPE = 'validation'
+
+export type RunStatus = 'running' | 'success' | 'failed'
+
+/** A row of `job_runs`. Timestamps are PostgreSQL's text, UTC. What is null in rows of other programs is nullable. */
+export type JobRun = {
+  readonly id: number
+  readonly job_type: string
+  readonly environment: string
+  readonly status: string
+  readonly started_at: string
+  readonly finished_at: string | null
+  readonly error: string | null
+  readonly metrics: Record<string, unknown>
+  readonly attributes: Record<string, unknown>
+  readonly run_key: string | null
+  readonly schedule_uid: string | null
+  readonly schedule: string | null
+  readonly slot_at: string | null
+  readonly verdict: Verdict | null
+  readonly reference_time: string | null
+  readonly planned_at: string | null
+}
+
+const COLUMNS = `id, job_type, environment, status, started_at, finished_at, error, metrics, attributes,
+  run_key, schedule_uid, schedule, slot_at, verdict, reference_time, planned_at`
+
+export type NewJobRun = {
+  readonly jobType: string
+  readonly environment: string
+  readonly attributes: Readonly<Record<string, unknown>>
+  /** Identity given from outside; null for a run that this program's lifecycle does not manage. */
+  readonly runKey?: string | null
+  readonly scheduleUid?: string | null
+  readonly schedule?: string | null
+  /** The nominal time the run is for, ISO-8601 UTC. */
+  readonly slotAt?: string | null
+}
+
+/** Inserts a run as `running`. Its reference time is the database's time now. */
+export async function startJobRun(client: Client, run: NewJobRun): Promise<JobRun> {
+  const { rows } = await client.query<JobRun>(
+    `INSERT INTO job_runs (job_type, environment, status, started_at, metrics, attributes,
+                           run_key, schedule_uid, schedule, slot_at, reference_time)
+     SELECT $1, $2, 'running', t.now, '{}', $3, $4, $5, $6, $7::timestamptz AT TIME ZONE 'UTC', t.now
+       FROM (SELECT ${UTC_NOW} AS now) t
+     RETURNING ${COLUMNS}`,
+    [
+      run.jobType,
+      run.environment,
+      JSON.stringify(run.attributes),
+      run.runKey ?? null,
+      run.scheduleUid ?? null,
+      run.schedule ?? null,
+      run.slotAt ?? null,
+    ],
+  )
+  return rows[0] ?? Promise.reject(await droppedRows(client, 'job_runs', 'the row of this run'))
+}
+
+export type RunEnd = {
+  readonly status: 'success' | 'failed'
+  readonly verdict?: Verdict
+  readonly metrics: Readonly<Record<string, unknown>>
+  readonly error?: string | null
+}
+
+/** Ends a running run, once: undefined if it was not running any more, or is not in this database. */
+export async function finishJobRun(client: Client, run: RunRef, end: RunEnd): Promise<JobRun | undefined> {
+  const { rows } = await client.query<JobRun>(
+    `UPDATE job_runs
+        SET status = $4, verdict = $5, metrics = $6, error = $7, finished_at = ${UTC_NOW}
+      WHERE ${IS_RUN} AND status = 'running'
+      RETURNING ${COLUMNS}`,
+    endParameters(run, end),
+  )
+  return rows[0]
+}
+
+function endParameters(run: RunRef, { status, verdict, metrics, error }: RunEnd): unknown[] {
+  return [...runParameters(run), status, verdict ?? null, JSON.stringify(metrics), error ?? null]
+}
+
+/**
+ * Closes a run whose queue is empty; undefined if it was closed already or a system is pending (a worker that holds
+ * one tries again itself after its own commit). `planned_at` keeps a joiner from closing a run before it has a queue.
+ */
+export async function closeDecidedRun(client: Client, run: RunRef, end: RunEnd): Promise<JobRun | undefined> {
+  const { rows } = await client.query<JobRun>(
+    `UPDATE job_runs
+        SET status = $4, verdict = $5, metrics = $6, error = $7, finished_at = ${UTC_NOW}
+      WHERE ${IS_RUN} AND status = 'running' AND planned_at IS NOT NULL
+        AND NOT EXISTS (SELECT FROM job_run_systems WHERE job_run_id = $1 AND state = 'pending')
+      RETURNING ${COLUMNS}`,
+    endParameters(run, end),
+  )
+  return rows[0]
+}
+
+/** Opens a failed run, whose row is locked, again: it keeps its start, its reference time and what is done. */
+export async function reopenJobRun(client: Client, run: RunRef): Promise<void> {
+  const { rowCount } = await client.query(
+    `UPDATE job_runs SET status = 'running', verdict = NULL, error = NULL, finished_at = NULL
+      WHERE ${IS_RUN} AND status = 'failed'`,
+    runParameters(run),
+  )
+  if (rowCount !== 1) throw await droppedRows(client, 'job_runs', `run ${run.id} as running again`)
+}
+
+/** The row of a key, locked against being closed or reopened until the transaction ends. */
+export async function lockJobRunByKey(client: Client, runKey: string): Promise<JobRun | undefined> {
+  return findOne(client, `run_key = $1 ${LOCKED}`, [runKey])
+}
+
+/** The row of a run, locked in the same way; undefined: it is not in this database. */
+export async function lockJobRun(client: Client, run: RunRef): Promise<JobRun | undefined> {
+  return findOne(client, `${IS_RUN} ${LOCKED}`, runParameters(run))
+}
+
+// NO KEY: the foreign keys of the queue and the attempts must not wait for it. It does wait for the batches' FOR SHARE.
+const LOCKED = 'FOR NO KEY UPDATE'
+
+/** The row of a run as it stands now; undefined: it is not in this database. */
+export async function rereadJobRun(client: Client, run: RunRef): Promise<JobRun | undefined> {
+  return findOne(client, IS_RUN, runParameters(run))
+}
+
+async function findOne(
+  client: Client,
+  condition: string,
+  values: readonly unknown[],
+): Promise<JobRun | undefined> {
+  const { rows } = await client.query<JobRun>(`SELECT ${COLUMNS} FROM job_runs WHERE ${condition}`, [
+    ...values,
+  ])
+  return rows[0]
+}
+
+/** The run that has a number now: for readers, who were given nothing else. */
+export async function getJobRun(client: Client, id: number): Promise<JobRun | undefined> {
+  return findOne(client, 'id = $1', [id])
+}
+
+export async function findJobRunByKey(client: Client, runKey: string): Promise<JobRun | undefined> {
+  return findOne(client, 'run_key = $1', [runKey])
+}
+
+/** Runs that are looked at together: most often the very first is the one. */
+const PAGE = 20
+
+/**
+ * The newest run that ended before this one, of the same environment and scope (runs without a scope compare with each
+ * other). What a baseline comes to is known from planning on; a run that did not get that far compares by its selection.
+ * Only runs of this program have a key and a verdict.
+ */
+export async function previousComparable(client: Client, run: JobRun): Promise<JobRun | undefined> {
+  for (let offset = 0; ; offset += PAGE) {
+    const { rows } = await client.query<JobRun>(
+      `SELECT ${COLUMNS} FROM job_runs
+        WHERE environment = $1 AND id <> $2 AND run_key IS NOT NULL AND verdict IS NOT NULL AND status <> 'running'
+          AND finished_at <= $3
+        ORDER BY finished_at DESC, id DESC LIMIT $4 OFFSET $5`,
+      [run.environment, run.id, run.finished_at, PAGE, offset],
+    )
+    const found = rows.find((row) => isSameScope(row, run))
+    if (found !== undefined || rows.length < PAGE) return found
+  }
+}
+
+/** Compares the selection that was asked for and, where both runs were planned, what a baseline came to. */
+function isSameScope(a: JobRun, b: JobRun): boolean {
+  if (textIn(a, 'digests', 'scope') !== textIn(b, 'digests', 'scope')) return false
+  if (a.planned_at === null || b.planned_at === null) return true
+  return textIn(a, 'scope', 'digest') === textIn(b, 'scope', 'digest')
+}
+
+/** A member of a member of the attributes; undefined for a run without it. */
+function textIn({ attributes }: JobRun, outer: string, inner: string): unknown {
+  const members = attributes?.[outer] as Readonly<Record<string, unknown>> | null | undefined
+  return members?.[inner]
+}
+
+/** Who holds the slot, or the one running row, of a schedule. */
+export async function findScheduleRun(
+  client: Client,
+  scheduleUid: string,
+  at: { readonly slotAt: string } | 'running',
+): Promise<JobRun | undefined> {
+  const [condition, values] =
+    at === 'running'
+      ? [`status = 'running'`, [scheduleUid]]
+      : [`slot_at = $2::timestamptz AT TIME ZONE 'UTC'`, [scheduleUid, at.slotAt]]
+  const { rows } = await client.query<JobRun>(
+    `SELECT ${COLUMNS} FROM job_runs WHERE schedule_uid = $1 AND ${condition}`,
+    values,
+  )
+  return rows[0]
+}
+
+export type RunFilter = {
+  readonly jobType?: string
+  readonly environment?: string
+  readonly status?: string
+  /** Default 20. */
+  readonly limit?: number
+}
+
+/** The newest runs first, of all programs; the filters apply before the limit. */
+export async function getRecentJobRuns(client: Client, filter: RunFilter = {}): Promise<JobRun[]> {
+  const { rows } = await client.query<JobRun>(
+    `SELECT ${COLUMNS} FROM job_runs
+      WHERE ($1::text IS NULL OR job_type = $1) AND ($2::text IS NULL OR environment = $2)
+        AND ($3::text IS NULL OR status = $3)
+      ORDER BY started_at DESC, id DESC LIMIT $4`,
+    [filter.jobType ?? null, filter.environment ?? null, filter.status ?? null, filter.limit ?? 20],
+  )
+  return rows
+}
+
+/** What planning found out. */
+export type PlannedRun = {
+  readonly metrics: Readonly<Record<string, unknown>>
+  /** Added to the row's own. */
+  readonly attributes: Readonly<Record<string, unknown>>
+  /** Digest of the controls that the run decides; null: all there are. */
+  readonly controlScope: string | null
+}
+
+/** Needs the run's row locked. */
+export async function markPlanned(client: Client, run: RunRef, planned: PlannedRun): Promise<void> {
+  await addAttributes(client, [run.id], planned.attributes)
+  const { rowCount } = await client.query(
+    `UPDATE job_runs SET planned_at = ${UTC_NOW}, metrics = $4, control_scope = $5 WHERE ${IS_RUN}`,
+    [...runParameters(run), JSON.stringify(planned.metrics), planned.controlScope],
+  )
+  if (rowCount !== 1) throw await droppedRows(client, 'job_runs', `the plan of run ${run.id}`)
+}
+
+/**
+ * Sets members of the runs' attributes, beside whatever other programs keep there; a row that has them already is left
+ * alone. Needs the runs' rows locked.
+ */
+export async function addAttributes(
+  client: Client,
+  runIds: readonly number[],
+  members: Readonly<Record<string, unknown>>,
+): Promise<void> {
+  const { rows } = await client.query<{ id: number; json: string }>(
+    'SELECT id, attributes::text AS json FROM job_runs WHERE id = ANY ($1)',
+    [runIds],
+  )
+  const lacking = rows.filter(({ json }) => {
+    const stored = membersOf(json)
+    return Object.entries(members).some(([key, value]) => stored.get(key) !== JSON.stringify(value))
+  })
+  if (lacking.length === 0) return
+  await client.query(
+    `UPDATE job_runs r SET attributes = n.attributes::json
+       FROM unnest($1::int[], $2::text[]) AS n (id, attributes) WHERE r.id = n.id`,
+    [lacking.map(({ id }) => id), lacking.map(({ json }) => withMembers(json, { set: members }))],
+  )
+}
+
+/** A number of `job_runs.metrics`; 0 where the row has none, or where another program has written something else. */
+export function metricOf({ metrics }: Pick<JobRun, 'metrics'>, key: string): number {
+  const value = metrics?.[key]
+  return typeof value === 'number' ? value : 0
+}
+
+/** `job_runs.metrics` in the seed's spelling. */
+export function metricsOf(counts: RunCounts): Record<string, number> {
+  return {
+    systems: counts.systems,
+    controls: counts.controls,
+    results_saved: counts.results,
+    errors: counts.errors,
+    pass: counts.pass,
+    fail: counts.fail,
+    insufficient_evidence: counts.insufficientEvidence,
+    unknown: counts.unknown,
+  }
+}

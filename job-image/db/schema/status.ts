@@ -1,0 +1,61 @@
+import type { Client } from 'pg'
+import { InputError } from '../../errors.ts'
+import { databaseEncoding } from './encoding.ts'
+import { idSpace } from './id-exhaustion.ts'
+import type { IdSpace } from './id-exhaustion.ts'
+import { hiddenTables, schemaOf, surroundings } from './installation.ts'
+import { schemaStatus } from './schema.ts'
+import { indexProblems } from './shared-indexes.ts'
+import type { IndexProblem } from './shared-indexes.ts'
+import type { SchemaStatus } from './schema.ts'
+import { foundTables, shapeProblems } from './table-shapes.ts'
+import type { ShapeProblem } from './table-shapes.ts'
+
+/** What `rapidrmf db status` shows; the keys are those of its JSON. */
+export type DatabaseStatus = SchemaStatus & {
+  /** Nothing has to be done. */
+  readonly ready: boolean
+  /** Where the tables are, or would be made. Null: `schema_problem` says why none can be chosen. */
+  readonly schema: string | null
+  readonly schema_problem: string | null
+  /** `schema.table`: tables of other installations that this session cannot see for tables of the same names. */
+  readonly hidden: readonly string[]
+  readonly table_problems: readonly ShapeProblem[]
+  readonly encoding: string
+  readonly encoding_problem: string | null
+  /** What "db migrate" builds in a database that has had every migration. */
+  readonly index_problems: readonly IndexProblem[]
+  /** Null: bigint. */
+  readonly result_ids: IdSpace | null
+}
+
+export async function databaseStatus(client: Client): Promise<DatabaseStatus> {
+  const status = await schemaStatus(client)
+  const found = await surroundings(client)
+  const problems = shapeProblems(await foundTables(client))
+  const indexes = status.pending.length === 0 ? await indexProblems(client) : []
+  const place = placeOf(() => schemaOf(found))
+  const { encoding, problem: encodingProblem } = await databaseEncoding(client)
+  const fits = problems.every(({ affects }) => affects !== 'run') && encodingProblem === null
+  return {
+    ...status,
+    ready:
+      status.pending.length + status.unknown.length + indexes.length === 0 && place.schema !== null && fits,
+    ...place,
+    hidden: hiddenTables(found).map(({ schema, name }) => `${schema}.${name}`),
+    table_problems: problems,
+    encoding,
+    encoding_problem: encodingProblem,
+    index_problems: indexes,
+    result_ids: (await idSpace(client)) ?? null,
+  }
+}
+
+function placeOf(choose: () => string): Pick<DatabaseStatus, 'schema' | 'schema_problem'> {
+  try {
+    return { schema: choose(), schema_problem: null }
+  } catch (error) {
+    if (!(error instanceof InputError)) throw error
+    return { schema: null, schema_problem: error.message }
+  }
+}

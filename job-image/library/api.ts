@@ -1,0 +1,154 @@
+import type { RunSummary } from '../../crds/run-summary.ts'
+import type { Selection } from '../../crds/selection.ts'
+import { metricsOf } from '../db/runs/job-runs.ts'
+import type { RunRequest, ScheduleIdentity } from '../run/request.ts'
+import { requestFromConfig } from '../run/from-config.ts'
+import { executeRun } from '../run/job.ts'
+import { watchSchedule } from '../scheduler/scheduler.ts'
+import type { SchedulerObserver } from '../scheduler/scheduler.ts'
+import { newRunKey } from '../run/summary.ts'
+
+/** Which environment of which configuration. */
+export type ValidationTarget = {
+  /** Path of the configuration, from the working directory. Default: config.yaml. */
+  readonly config?: string
+  /** Default: production. */
+  readonly environment?: string
+  /** Above the configuration's database_url. */
+  readonly databaseUrl?: string
+  /** Which systems and controls; each part stands above the configuration's. Default: what that says, else all. */
+  readonly selection?: Selection
+  /** Decide only what has changed. Default: what the configuration says. */
+  readonly incremental?: boolean
+  /** Batches in flight, each with a database session of its own. Default: 2. */
+  readonly concurrency?: number
+  /** What `${NAME}` in the configuration stands for. Default: process.env. */
+  readonly env?: Readonly<Record<string, string | undefined>>
+}
+
+export type ValidationJobOptions = ValidationTarget & {
+  /** The same key resumes a run that broke, or reports one that succeeded. Default: a random one. */
+  readonly runKey?: string
+  readonly schedule?: ScheduleIdentity
+  /** Stored as `attributes.triggered_by`. Default: library. */
+  readonly triggeredBy?: string
+  readonly signal?: AbortSignal
+  readonly observer?: RunRequest['observer']
+}
+
+/** What a run came to, in the seed's three words and in full. */
+export type ValidationJobResult = {
+  readonly status: 'success' | 'failed'
+  readonly jobId: number
+  /** As `job_runs.metrics`: systems, controls, results_saved, errors and a count per status. */
+  readonly metrics: Readonly<Record<string, number>>
+  readonly summary: RunSummary
+}
+
+/**
+ * Runs one validation and waits for its end. Rejects with an InputError (bad configuration, tables not migrated; a
+ * retry is no use), an InterruptedError (`signal`) or another error when the run broke; its row says so too.
+ */
+export async function runValidationJob(options: ValidationJobOptions = {}): Promise<ValidationJobResult> {
+  const { runKey = newRunKey(), triggeredBy = 'library', schedule, signal, observer } = options
+  const request = requestFromConfig(
+    targetOptions(options),
+    {
+      runKey,
+      triggeredBy,
+      ...(schedule === undefined ? {} : { schedule }),
+      ...choicesOf(options),
+      ...(signal === undefined ? {} : { signal }),
+      ...(observer === undefined ? {} : { observer }),
+    },
+    surroundings(options),
+  )
+  const summary = await executeRun(request)
+  const { counts, runId } = summary
+  return {
+    status: summary.status === 'success' ? 'success' : 'failed',
+    jobId: runId ?? 0,
+    metrics: metricsOf(counts),
+    summary,
+  }
+}
+
+/** One run, marked as the scheduler's: for programs that bring a scheduler of their own. */
+export async function runScheduledValidation(
+  options: ValidationJobOptions = {},
+): Promise<ValidationJobResult> {
+  return runValidationJob({ triggeredBy: 'scheduler', ...options })
+}
+
+export type StartSchedulerOptions = ValidationTarget & {
+  /** Default: 02:00 every day. */
+  readonly cron?: string
+  /** IANA name. Default: Etc/UTC. */
+  readonly timezone?: string
+  /** How late a slot may still be run, in seconds. Default: 300. */
+  readonly startingDeadline?: number
+  /**
+   * Name of the schedule: all instances of one schedule together run each slot once. Default: environment, cron,
+   * timezone and selection distinguish schedules.
+   */
+  readonly schedule?: string
+  readonly observer?: Partial<SchedulerObserver>
+}
+
+export type Scheduler = {
+  /** Settles when the scheduler has stopped; rejects if the options were no good or a run was cut short by `stop`. */
+  readonly done: Promise<void>
+  /** Ends it: a batch at hand is finished first. */
+  stop(): void
+}
+
+/** Runs a validation at each slot of a schedule, in this process, until `stop` is called. */
+export function startScheduler(options: StartSchedulerOptions = {}): Scheduler {
+  const stop = new AbortController()
+  const { cron = '0 2 * * *', timezone = 'Etc/UTC', startingDeadline = 300, schedule, observer } = options
+  const done = watchSchedule(
+    {
+      ...targetOptions(options),
+      cron,
+      timezone,
+      startingDeadline,
+      schedule,
+      ...choicesOf(options),
+      signal: stop.signal,
+      observer: { ...SILENT, ...observer },
+    },
+    surroundings(options),
+  )
+  return { done, stop: () => stop.abort() }
+}
+
+const SILENT: SchedulerObserver = {
+  next: () => {},
+  skipped: () => {},
+  started: () => () => {},
+  finished: () => {},
+  retrying: () => {},
+  failed: () => {},
+  warned: () => {},
+  stopped: () => {},
+}
+
+function choicesOf({ selection, incremental, concurrency }: ValidationTarget) {
+  return {
+    ...(selection === undefined ? {} : { selection }),
+    ...(incremental === undefined ? {} : { incremental: { incremental } }),
+    ...(concurrency === undefined ? {} : { concurrency }),
+  }
+}
+
+function targetOptions({
+  config = 'config.yaml',
+  environment = 'production',
+  databaseUrl,
+}: ValidationTarget) {
+  return { config, env: environment, databaseUrl }
+}
+
+function surroundings({ env = process.env }: ValidationTarget) {
+  return { env, cwd: process.cwd() }
+}

@@ -1,0 +1,62 @@
+import type { Client } from 'pg'
+import type { RunCounts } from '../../crds/run-summary.ts'
+import { listAttempts, silentSince } from '../db/runs/attempts.ts'
+import type { Attempt } from '../db/runs/attempts.ts'
+import { metricsOf } from '../db/runs/job-runs.ts'
+import type { JobRun } from '../db/runs/job-runs.ts'
+import { listRunSystems } from '../db/runs/run-detail.ts'
+import type { RunSystem } from '../db/runs/run-detail.ts'
+import { runTotals } from '../db/runs/run-systems.ts'
+import { countsOf, scopeOf } from '../run/close.ts'
+import { runJson } from './run-json.ts'
+import type { ListedRun } from './run-json.ts'
+import { summaryOf } from '../run/summary.ts'
+import { isoTime } from '../time.ts'
+
+/** Everything that is known of one run. Runs of other programs have no message, counts, attempts or systems. */
+export type RunDetail = {
+  readonly run: ListedRun
+  readonly message: string | null
+  readonly counts: RunCounts | null
+  readonly attempts: readonly Attempt[]
+  readonly systems: readonly RunSystem[]
+}
+
+/** `abandonAfter`: the silence that ends an attempt, in ms. */
+export async function runDetail(client: Client, row: JobRun, abandonAfter: number): Promise<RunDetail> {
+  if (row.run_key === null) {
+    return { run: { ...row, silentSince: null }, message: null, counts: null, attempts: [], systems: [] }
+  }
+  const { counts, message } = summaryOf(row)
+  const since = await silentSince(client, [row.id], abandonAfter)
+  const run = { ...row, silentSince: since.get(row.id) ?? null }
+  return {
+    run,
+    message,
+    // A closed run's counts are its row's: prune may have removed systems since.
+    counts: run.status === 'running' ? countsOf(await runTotals(client, run), scopeOf(run)) : counts,
+    attempts: await listAttempts(client, run.id),
+    systems: await listRunSystems(client, run),
+  }
+}
+
+/** For scripts: the run as `runs --json` shows it, and the rest beside it. */
+export function runDetailJson({ run, message, counts, attempts, systems }: RunDetail): object {
+  return {
+    ...runJson(run),
+    planned_at: isoTime(run.planned_at),
+    message,
+    counts: counts === null ? null : metricsOf(counts),
+    attempts: attempts.map((attempt) => ({
+      ...attempt,
+      started_at: isoTime(attempt.started_at),
+      heartbeat_at: isoTime(attempt.heartbeat_at),
+      ended_at: isoTime(attempt.ended_at),
+    })),
+    systems: systems.map(systemJson),
+  }
+}
+
+export function systemJson(system: RunSystem): RunSystem {
+  return { ...system, decided_at: isoTime(system.decided_at) }
+}

@@ -1,0 +1,47 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { resolveSink } from '../config/notifications.ts'
+import { resolveTarget } from '../config/target.ts'
+import type { TargetOptions } from '../config/target.ts'
+import { InputError, asError } from '../errors.ts'
+import type { Io } from '../io.ts'
+import { sendDue } from '../outbox/send-due.ts'
+import { timingFrom } from '../run/from-config.ts'
+import { closeSilentRunsOf } from '../run/silent-runs.ts'
+
+/** Between two looks into the outbox, in ms: a notice that waits five minutes for a retry may wait one more. */
+const INTERVAL = 60_000
+
+/**
+ * Closes the runs of dead processes, of any environment of the database, and sends what is due, for as long as a
+ * scheduler lives, so that nothing waits for the next slot. Without sinks it does nothing. The configuration is read
+ * anew each time, as a run reads it; what is wrong with it is told by the run.
+ */
+export async function sendBetweenRuns(
+  target: TargetOptions,
+  io: Pick<Io, 'env' | 'cwd'>,
+  signal: AbortSignal,
+  warned: (message: string) => void,
+  interval: number = INTERVAL,
+): Promise<void> {
+  const observer = ({ message }: { readonly message: string }): void => warned(message)
+  while (await passes(interval, signal)) {
+    try {
+      const { config, url } = resolveTarget(target, io)
+      const notifications = config.notifications.map((each) => resolveSink(each, io.env).sink)
+      if (notifications.length > 0) {
+        const target = { url, applicationName: 'rapidrmf notices', retryFor: 0 }
+        const { abandonAfter } = timingFrom(io.env)
+        await closeSilentRunsOf(target, null, { abandonAfter, notifications, observer })
+      }
+      await sendDue({ databaseUrl: url, notifications, observer }, { signal })
+    } catch (thrown) {
+      if (!(thrown instanceof InputError)) warned(asError(thrown).message)
+    }
+  }
+}
+
+/** False as soon as the signal is aborted. */
+async function passes(ms: number, signal: AbortSignal): Promise<boolean> {
+  await sleep(ms, undefined, { signal }).catch(() => undefined)
+  return !signal.aborted
+}

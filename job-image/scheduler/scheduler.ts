@@ -1,0 +1,293 @@
+import { CronError, TimeZoneError, isTimeZone, nextRun, parseCron } from '../../common/cron/cron.ts'
+import type { CronSchedule } from '../../common/cron/cron.ts'
+import type { RunSummary } from '../../crds/run-summary.ts'
+import { incrementalFor } from '../config/incremental.ts'
+import type { IncrementalOptions } from '../config/incremental.ts'
+import { pauseAfter } from '../config/scheduler-settings.ts'
+import { resolveTarget } from '../config/target.ts'
+import { InputError, InterruptedError, RunError, asError } from '../errors.ts'
+import type { Io } from '../io.ts'
+import { selectionFor } from '../run/selection-sources.ts'
+import { sendBetweenRuns } from './between-runs.ts'
+import { cliSchedule } from './cli-schedule.ts'
+import type { CliScheduleOptions } from './cli-schedule.ts'
+import { requestFromTarget } from '../run/from-config.ts'
+import { executeRun } from '../run/job.ts'
+import type { Tracing } from '../tracing/tracing.ts'
+import type { RunObserver } from '../run/request.ts'
+
+/** `cron` has five fields as the CronJob controller reads them; 7 is Sunday too. `selection`: above other sources. */
+export type SchedulerOptions = CliScheduleOptions & {
+  /** How late a slot may still be run, in seconds; the newest such slot is run, older ones are skipped. */
+  readonly startingDeadline: number
+  readonly incremental?: IncrementalOptions
+  readonly concurrency?: number | undefined
+  readonly signal: AbortSignal
+  readonly observer: SchedulerObserver
+  /** For tests. */
+  readonly clock?: Clock
+  readonly tracing?: Tracing
+}
+
+export type Clock = {
+  now(): Date
+  /** Resolves after about `ms`, or at once when the signal is aborted. */
+  sleep(ms: number, signal: AbortSignal): Promise<void>
+}
+
+/** What happens while a schedule is watched. Slots are ISO-8601 UTC. */
+export type SchedulerObserver = {
+  next(slot: string): void
+  /** Slots that were due and are not run, with the reason. */
+  skipped(slots: readonly string[], reason: string): void
+  /** Not where the configuration cannot be read any more: then there is only `failed`. */
+  started(slot: string, runKey: string): RunObserver
+  finished(slot: string, summary: RunSummary): void
+  /** The slot is tried again in `pause` seconds: for the `retry`-th time. */
+  retrying(slot: string, error: Error, next: { readonly retry: number; readonly pause: number }): void
+  /** `why`: what kept it from being tried again, although it might have been. */
+  failed(slot: string, error: Error, why?: string): void
+  /** What stops nothing: a notice that did not go out. */
+  warned(message: string): void
+  stopped(): void
+}
+
+/**
+ * A sleep is cut into pieces so that a suspended machine or a clock that was set is noticed: what counts is what the
+ * clock says, not how long a timer took.
+ */
+const LONGEST_SLEEP_MS = 15_000
+
+/** More missed slots than anybody reads: `* * * * *` over a month is 43,200. */
+const MOST_NAMED_SLOTS = 5
+
+/**
+ * Fires the runs of one schedule until `signal` is aborted. Never overlaps itself: a slot that comes due during a run
+ * is run after it, if it is not too late by then. Throws InputError before anything else when the schedule, the zone
+ * or the environment is no good.
+ */
+export async function watchSchedule(options: SchedulerOptions, io: Pick<Io, 'env' | 'cwd'>): Promise<void> {
+  const { signal, observer } = options
+  const schedule = checkScheduler(options, io)
+  const end = new AbortController()
+  const either = AbortSignal.any([signal, end.signal])
+  const sending = sendBetweenRuns(options, io, either, (message) => observer.warned(message))
+  try {
+    await watch(schedule, options, io)
+  } finally {
+    end.abort()
+    await sending
+  }
+  observer.stopped()
+}
+
+async function watch(
+  schedule: CronSchedule,
+  options: SchedulerOptions,
+  io: Pick<Io, 'env' | 'cwd'>,
+): Promise<void> {
+  const { signal, observer, timezone, clock = SYSTEM_CLOCK } = options
+  let after = clock.now()
+  while (!signal.aborted) {
+    const first = nextSlot(schedule, timezone, after)
+    // The schedule was checked: it ends only after years, and then there is nothing more to watch.
+    if (first === undefined) break
+    observer.next(slotText(first))
+    const before = await sleepUntil(first, clock, signal, after)
+    if (signal.aborted) break
+    if (before !== undefined) {
+      observer.warned(wentBack(after, before))
+      after = before
+      continue
+    }
+    const due = dueSlots(schedule, timezone, first, clock.now())
+    after = due.newest
+    if (due.superseded.length > 0) observer.skipped(due.superseded, 'a later slot was due as well')
+    const lateness = clock.now().getTime() - due.newest.getTime()
+    if (lateness <= options.startingDeadline * 1000) {
+      await runSlot(options, io, { at: due.newest, next: nextSlot(schedule, timezone, due.newest) })
+    } else
+      observer.skipped([slotText(due.newest)], `it was due ${options.startingDeadline} seconds ago or longer`)
+  }
+}
+
+/** Schedule, zone, environment, configuration and selection; throws InputError. Needs no database. */
+export function checkScheduler(
+  options: Omit<SchedulerOptions, 'signal' | 'observer'>,
+  io: Pick<Io, 'env' | 'cwd'>,
+): CronSchedule {
+  const schedule = checkedSchedule(options)
+  if (nextSlot(schedule, options.timezone, (options.clock ?? SYSTEM_CLOCK).now()) === undefined) {
+    throw new InputError(`--cron: "${options.cron}" never fires in the years to come`)
+  }
+  const target = resolveTarget(options, io)
+  selectionFor(target.config, target.environment, options.selection, io)
+  incrementalFor(target.config, options.incremental ?? {}, io)
+  cliSchedule(options, target, io)
+  return schedule
+}
+
+/**
+ * The slots of `@every` are multiples of the interval since 1970: counted from a process's own start, two instances
+ * would never name the same slot, and each would run its own.
+ */
+function nextSlot(schedule: CronSchedule, timezone: string, after: Date): Date | undefined {
+  if (schedule.kind !== 'interval') return nextRun(schedule, timezone, after)
+  const interval = schedule.seconds * 1000
+  return new Date((Math.floor(after.getTime() / interval) + 1) * interval)
+}
+
+/** ISO-8601 UTC in whole seconds. */
+function slotText(slot: Date): string {
+  return slot.toISOString().replace('.000Z', 'Z')
+}
+
+function checkedSchedule({ cron, timezone }: Pick<SchedulerOptions, 'cron' | 'timezone'>): CronSchedule {
+  if (!isTimeZone(timezone)) {
+    throw new InputError(`--timezone: unknown time zone "${timezone}"; use a name like Europe/Berlin`)
+  }
+  try {
+    return parseCron(cron, { sundaySeven: true })
+  } catch (error) {
+    if (error instanceof CronError || error instanceof TimeZoneError) {
+      throw new InputError(`--cron: ${error.message}`, { cause: error })
+    }
+    throw error
+  }
+}
+
+/** The newest slot up to now, and those before it (named up to a bound) that were due too. */
+function dueSlots(
+  schedule: CronSchedule,
+  timezone: string,
+  first: Date,
+  now: Date,
+): { readonly newest: Date; readonly superseded: string[] } {
+  const superseded: string[] = []
+  let newest = first
+  for (;;) {
+    const next = nextSlot(schedule, timezone, newest)
+    if (next === undefined || next > now) return { newest, superseded: superseded.slice(-MOST_NAMED_SLOTS) }
+    superseded.push(slotText(newest))
+    newest = next
+  }
+}
+
+/**
+ * Waits for a moment that was counted from `since`. Resolves early with the time it is, if that lies before `since`: the
+ * clock went back, and what was counted from its earlier time may be years ahead.
+ */
+async function sleepUntil(
+  moment: Date,
+  clock: Clock,
+  signal: AbortSignal,
+  since: Date,
+): Promise<Date | undefined> {
+  while (!signal.aborted) {
+    const now = clock.now()
+    if (now < since) return now
+    const left = moment.getTime() - now.getTime()
+    if (left <= 0) return undefined
+    await clock.sleep(Math.min(left, LONGEST_SLEEP_MS), signal)
+  }
+  return undefined
+}
+
+/** A slot that has run already is found by its key, and only reported again. */
+function wentBack(from: Date, to: Date): string {
+  return `the clock went back from ${slotText(from)} or later to ${slotText(to)}; the next slot is the one after that`
+}
+
+type Slot = { readonly at: Date; readonly next: Date | undefined }
+
+/**
+ * One slot, tried as often as `scheduler` of the configuration says, always with the same run key: a try goes on where
+ * the one before it ended. Not after what only a person can mend, and never once the next slot is due: that one would
+ * be late. Whatever goes wrong ends this slot, not the scheduler.
+ */
+async function runSlot(options: SchedulerOptions, io: Pick<Io, 'env' | 'cwd'>, slot: Slot): Promise<void> {
+  const { observer, signal, clock = SYSTEM_CLOCK } = options
+  const name = slotText(slot.at)
+  for (let failures = 1; ; failures += 1) {
+    const ended = await trySlot(options, io, name, failures === 1)
+    if (!(ended instanceof Error)) {
+      observer.finished(name, ended)
+      return
+    }
+    const pause = ended instanceof InputError ? undefined : pauseIfAny(options, io, failures)
+    const failedAt = clock.now()
+    const again = new Date(failedAt.getTime() + (pause ?? 0) * 1000)
+    const tooLate = slot.next !== undefined && again >= slot.next
+    if (pause === undefined || tooLate) {
+      observer.failed(name, ended, pause === undefined ? undefined : NEXT_SLOT)
+      return
+    }
+    observer.retrying(name, ended, { retry: failures, pause })
+    // Where the clock went back the pause ends at once: nobody knows how much of it has passed.
+    await sleepUntil(again, clock, signal, failedAt)
+    if (signal.aborted) throw new InterruptedError(`stopped before slot ${name} was tried again`)
+  }
+}
+
+const NEXT_SLOT = 'not tried again: by then the next slot is due'
+
+/** Read anew, as all of the configuration; what is wrong with it by now is told by the next slot. */
+function pauseIfAny(
+  options: SchedulerOptions,
+  io: Pick<Io, 'env' | 'cwd'>,
+  failures: number,
+): number | undefined {
+  try {
+    return pauseAfter(resolveTarget(options, io).config.scheduler, failures)
+  } catch {
+    return undefined
+  }
+}
+
+/**
+ * One try. The configuration is read anew, as a CronJob's pod would. A database that is away is waited for as long as
+ * the slot may still be run.
+ */
+async function trySlot(
+  options: SchedulerOptions,
+  io: Pick<Io, 'env' | 'cwd'>,
+  slot: string,
+  first: boolean,
+): Promise<RunSummary | Error> {
+  try {
+    const target = resolveTarget(options, io)
+    const identity = cliSchedule(options, target, io)
+    const runKey = `${identity.uid}@${slot}`
+    const run = options.observer.started(slot, runKey)
+    const request = requestFromTarget(
+      target,
+      {
+        runKey,
+        triggeredBy: 'scheduler',
+        schedule: { ...identity, slotAt: slot },
+        ...(options.selection === undefined ? {} : { selection: options.selection }),
+        ...(options.incremental === undefined ? {} : { incremental: options.incremental }),
+        ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
+        signal: options.signal,
+        observer: run,
+        ...(options.tracing === undefined ? {} : { tracing: options.tracing }),
+      },
+      io,
+    )
+    const { timing } = request
+    const outage = first ? Math.max(timing.outage, options.startingDeadline * 1000) : timing.outage
+    const summary = await executeRun({ ...request, timing: { ...timing, outage } })
+    return summary.status === 'failed' ? new RunError(summary.message) : summary
+  } catch (thrown) {
+    if (thrown instanceof InterruptedError) throw thrown
+    return asError(thrown)
+  }
+}
+
+const SYSTEM_CLOCK: Clock = {
+  now: () => new Date(),
+  sleep: async (ms, signal) => {
+    const { setTimeout: sleep } = await import('node:timers/promises')
+    await sleep(ms, undefined, { signal }).catch(() => undefined)
+  },
+}

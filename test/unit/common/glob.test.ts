@@ -1,0 +1,60 @@
+import fc from 'fast-check'
+import { describe, expect, it } from 'vitest'
+import { compileGlob } from '../../../common/glob.ts'
+
+/** The definition, character by character, for every beginning of both. */
+function naive(pattern: readonly string[], text: readonly string[]): boolean {
+  const [symbol, ...rest] = pattern
+  if (symbol === undefined) return text.length === 0
+  if (symbol === '*') return naive(rest, text) || (text.length > 0 && naive(pattern, text.slice(1)))
+  return text.length > 0 && (symbol === '?' || symbol === text[0]) && naive(rest, text.slice(1))
+}
+
+const symbols = fc.constantFrom('a', 'b', '*', '?', '.', '\\', '%', '_', '[', '^', '😀')
+
+describe('a pattern', () => {
+  it('means what its definition says', () => {
+    fc.assert(
+      fc.property(
+        fc.array(symbols, { maxLength: 8 }),
+        fc.array(symbols, { maxLength: 10 }),
+        (pattern, text) => {
+          expect(compileGlob(pattern.join(''))(text.join(''))).toBe(naive(pattern, text))
+        },
+      ),
+      { numRuns: 5_000 },
+    )
+  })
+
+  it.each([
+    ['pay*', 'payments', true],
+    ['*-eu', 'web-eu-1', false],
+    ['web-?', 'web-12', false],
+    ['?', '😀', true],
+    ['100%', '100 percent', false],
+    ['a_b', 'axb', false],
+    ['[ab]', 'a', false],
+    ['a.c', 'abc', false],
+    ['', '', true],
+    ['**', '', true],
+  ])('%s against %s', (pattern, text, expected) => {
+    expect(compileGlob(pattern)(text)).toBe(expected)
+  })
+
+  it('takes no time to speak of, whatever the pattern', () => {
+    const hostile = [
+      `${'*a'.repeat(120)}*b`,
+      `${'a*'.repeat(120)}b`,
+      `${'?*'.repeat(120)}b`,
+      `*${'a'.repeat(120)}b`,
+      `${'*'.repeat(254)}b`,
+    ].map(compileGlob)
+    const text = 'a'.repeat(255)
+    const begin = performance.now()
+    for (let round = 0; round < 1_000; round += 1) {
+      for (const matches of hostile) expect(matches(text)).toBe(false)
+    }
+    // Five thousand names; a pattern that tries every split would not be through with one of them.
+    expect(performance.now() - begin).toBeLessThan(5_000)
+  })
+})
