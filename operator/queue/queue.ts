@@ -16,7 +16,7 @@ export type WorkQueueOptions = {
 /** 0.1 s after the first failure, 51 s after the tenth, then a minute. */
 const BACKOFF: Backoff = { first: 100, longest: 60_000 }
 
-/** Keys of low priority wait until no other key does, apart from every tenth turn. */
+/** Keys of low priority wait while others wait or are worked on, apart from every tenth turn. */
 export type Priority = 'normal' | 'low'
 
 export type Work = {
@@ -40,6 +40,8 @@ export class WorkQueue {
   readonly #waiting = new Set<string>()
   readonly #running = new Set<string>()
   readonly #postponed = new Set<string>()
+  /** How many of the running keys have normal priority. */
+  #normalRunning = 0
   /** Turns of normal priority since the last one of low priority. */
   #turnsSinceLow = 0
   readonly #again = new Set<string>()
@@ -61,9 +63,9 @@ export class WorkQueue {
     return this.#waiting.size + this.#postponed.size
   }
 
-  /** True while keys of normal priority wait for a worker. */
+  /** True while keys of normal priority wait for a worker, or more than one of them is worked on. */
   get isBusy(): boolean {
-    return this.#waiting.size > 0
+    return this.#waiting.size > 0 || this.#normalRunning > 1
   }
 
   get running(): number {
@@ -157,7 +159,8 @@ export class WorkQueue {
   }
 
   #nextPriority(): Priority {
-    const isLow = this.#waiting.size === 0 || this.#turnsSinceLow >= TURNS_PER_LOW
+    const isIdle = this.#waiting.size === 0 && this.#normalRunning === 0
+    const isLow = isIdle || this.#turnsSinceLow >= TURNS_PER_LOW
     return isLow && this.#postponed.size > 0 ? 'low' : 'normal'
   }
 
@@ -174,6 +177,7 @@ export class WorkQueue {
 
   async #work(key: string, priority: Priority): Promise<void> {
     this.#running.add(key)
+    if (priority === 'normal') this.#normalRunning += 1
     try {
       // Not within `add`: a watch must not wait for what a reconcile does first, nor fail with it.
       await Promise.resolve()
@@ -183,6 +187,7 @@ export class WorkQueue {
       this.retry(key)
     } finally {
       this.#running.delete(key)
+      if (priority === 'normal') this.#normalRunning -= 1
       if (this.#again.delete(key)) this.add(key)
       if (this.#running.size === 0) this.#drained?.()
       this.#pump()

@@ -226,7 +226,7 @@ describe('the work queue', () => {
   })
 
   describe('a postponed key', () => {
-    test('waits until no other key does', async () => {
+    test('waits until no other key waits or is worked on', async () => {
       const { queue, keys, finish } = setUp({ workers: 1 })
       queue.add('a')
       await settle()
@@ -267,15 +267,18 @@ describe('the work queue', () => {
       expect(keys()).toEqual(['a', 'b', 'c'])
     })
 
-    test('waits for its own end, and holds up no other', async () => {
-      const { queue, keys, finish } = setUp()
-      queue.add('a')
+    test('waits for its own end, and for that of others', async () => {
+      const { queue, keys, finish } = setUp({ workers: 3 })
+      for (const key of ['a', 'b']) queue.add(key)
       await settle()
-      for (const key of ['a', 'b']) queue.postpone(key)
+      expect(queue.isBusy).toBe(true)
+      for (const key of ['a', 'c']) queue.postpone(key)
       await settle()
-      expect(keys()).toEqual(['a', 'b'])
       await finish(0)
-      expect(keys()).toEqual(['a', 'b', 'a'])
+      expect(queue.isBusy).toBe(false)
+      expect(keys()).toEqual(['a', 'b'])
+      await finish(1)
+      expect(keys()).toEqual(['a', 'b', 'a', 'c'])
     })
   })
 })
