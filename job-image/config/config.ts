@@ -115,7 +115,8 @@ const FOREIGN = {
   storage: z.unknown().optional(),
 }
 
-const configSchema = z.strictObject(
+/** The file as people write it, before the checks that need more than one key. */
+export const configSchema = z.strictObject(
   {
     environments: z.record(z.string(), environmentSchema, {
       error: expected('a map from environment names to their settings'),

@@ -2,6 +2,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { describe, expect, test } from 'vitest'
 import { z } from 'zod'
+import { configSchema, parseConfig } from '../../job-image/config/config.ts'
 import { parseInventory } from '../../job-image/inventory/inventory.ts'
 import { inventorySchema } from '../../job-image/inventory/schema.ts'
 import { resultWriter } from '../../job-image/output/result-formats.ts'
@@ -43,6 +44,10 @@ function propertiesOf(schema: unknown): string[] {
   ]
 }
 
+test('README.md has at most 200 lines', () => {
+  expect(read('README.md').trimEnd().split('\n').length).toBeLessThanOrEqual(200)
+})
+
 describe('docs/inventory.md', () => {
   const [text = ''] = blocks('docs/inventory.md', 'yaml')
 
@@ -57,6 +62,30 @@ describe('docs/inventory.md', () => {
   test('explains every key that is read, and no other', () => {
     const schema = z.toJSONSchema(inventorySchema, { io: 'input', unrepresentable: 'any' })
     expect(new Set(named('docs/inventory.md'))).toEqual(new Set(propertiesOf(schema)))
+  })
+})
+
+describe('docs/configuration.md', () => {
+  const [text = ''] = blocks('docs/configuration.md', 'yaml')
+
+  test('has an example that can be used', () => {
+    const config = parseConfig(text, 'config.yaml', {})
+    expect([...config.environments.keys()]).toEqual(['production', 'staging'])
+    expect([...config.catalogs.keys()]).toEqual(['acme', 'ism'])
+    expect(config).toMatchObject({ incremental: true, fullEvery: 604_800, scheduler: { retries: 3 } })
+  })
+
+  test('explains every key that is read, and no other', () => {
+    const schema = z.toJSONSchema(configSchema, { io: 'input', unrepresentable: 'any' })
+    // Sinks and selections have pages of their own.
+    const others: unknown = JSON.parse(
+      JSON.stringify(schema, (key, value: unknown) =>
+        key === 'notifications' || key === 'selection' ? {} : value,
+      ),
+    )
+    const documented = named('docs/configuration.md')
+    expect(new Set(documented)).toEqual(new Set(propertiesOf(others)))
+    for (const key of documented) expect(text).toMatch(new RegExp(`\\b${key}:`))
   })
 })
 

@@ -63,7 +63,7 @@ const REMEDIES: Record<string, string> = {
   '42P01': OTHER_SHAPE, // undefined table
   '42804': OTHER_SHAPE, // datatype mismatch
   '42883': OTHER_SHAPE, // undefined function: an operator that this type of column does not have
-  '42501': 'grant the missing privilege to this role (see "Database roles" in the README)',
+  '42501': 'grant the missing privilege to this role (see "Database roles" in docs/guide.md)',
 }
 
 /** A session was refused for a setting that came with it. While it opens, the same states mean nothing else. */

@@ -16,9 +16,9 @@ await seedWorld(migrated.client, { systems: 4, controls: CONTROLS })
 const folder = createFolder()
 folder.write('config.yaml', 'environments:\n  production: {}\n')
 
-/** The statements that the README gives for a role that only runs validations. */
+/** The statements that docs/guide.md gives for a role that only runs validations. */
 const GRANTS =
-  readFileSync(new URL('../../../README.md', import.meta.url), 'utf8').match(/^GRANT .* TO job;$/gm) ?? []
+  readFileSync(new URL('../../../docs/guide.md', import.meta.url), 'utf8').match(/^GRANT .* TO job;$/gm) ?? []
 
 /** A role with these grants and nothing else, for the time of `work`. */
 async function withRole(
@@ -50,7 +50,7 @@ async function once(url: string, ...args: string[]) {
 }
 
 describe('a role without the right to create tables', () => {
-  it('runs, resumes and closes with the grants of the README, with and without --migrate', async () => {
+  it('runs, resumes and closes with the grants of the guide, with and without --migrate', async () => {
     expect(GRANTS.length).toBeGreaterThan(0)
     await withRole(migrated.client, migrated.url, GRANTS, async (url) => {
       for (const args of [

@@ -225,13 +225,13 @@ describe('a notice of failure', () => {
   })
 })
 
-describe('a role with the rights that the README gives it', () => {
+describe('a role with the rights that the guide gives it', () => {
   it('stores, sends and takes back notices', async () => {
-    const readme = readFileSync(new URL('../../../README.md', import.meta.url), 'utf8')
+    const guide = readFileSync(new URL('../../../docs/guide.md', import.meta.url), 'utf8')
     const role = `job_${process.pid}`
     await client.query(`CREATE ROLE ${role} LOGIN PASSWORD 'canary-Pa55w0rd'`)
     try {
-      for (const [grant] of readme.matchAll(/^GRANT .* TO job;$/gm)) {
+      for (const [grant] of guide.matchAll(/^GRANT .* TO job;$/gm)) {
         await client.query(grant.replace(/ TO job;$/, ` TO ${role}`))
       }
       const databaseUrl = Object.assign(new URL(url), {
