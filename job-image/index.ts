@@ -12,7 +12,7 @@ export { InputError, InterruptedError, RunError } from './errors.ts'
 export type { Problem } from './errors.ts'
 export type { RunCounts, RunScope, RunSummary, Verdict } from '../crds/run-summary.ts'
 export type { Selection } from '../crds/selection.ts'
-export type { RunEvent, RunObserver, ScheduleIdentity } from './run/request.ts'
+export type { RunEvent, RunObserver, ScheduleIdentity } from './run/options.ts'
 
 // The repository: operations on the tables, each on a client that `connect` made.
 export { connect, disconnect, inTransaction, withClient } from './db/session/client.ts'

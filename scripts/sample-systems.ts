@@ -6,7 +6,7 @@ import type { Contents } from '../job-image/db/inputs/contents.ts'
 import { parseDatabaseUrl } from '../job-image/db/session/url.ts'
 import { InputError } from '../job-image/errors.ts'
 import { readInventory } from '../job-image/inventory/inventory.ts'
-import { plural } from '../job-image/words.ts'
+import { plural } from '../job-image/plural.ts'
 
 /** The samples' environment in a database of the user's; in one of the quickstart's own it is production. */
 export const SAMPLE_ENVIRONMENT = 'quickstart'

@@ -1,8 +1,8 @@
 import type { RunSummary } from '../../crds/run-summary.ts'
 import type { Selection } from '../../crds/selection.ts'
 import { metricsOf } from '../db/runs/job-runs.ts'
-import type { RunRequest, ScheduleIdentity } from '../run/request.ts'
-import { requestFromConfig } from '../run/from-config.ts'
+import type { RunOptions, ScheduleIdentity } from '../run/options.ts'
+import { runOptionsFromConfig } from '../run/from-config.ts'
 import { executeRun } from '../run/job.ts'
 import { watchSchedule } from '../scheduler/scheduler.ts'
 import type { SchedulerObserver } from '../scheduler/scheduler.ts'
@@ -33,7 +33,7 @@ export type ValidationJobOptions = ValidationTarget & {
   /** Stored as `attributes.triggered_by`. Default: library. */
   readonly triggeredBy?: string
   readonly signal?: AbortSignal
-  readonly observer?: RunRequest['observer']
+  readonly observer?: RunOptions['observer']
 }
 
 /** What a run came to, in the seed's three words and in full. */
@@ -51,7 +51,7 @@ export type ValidationJobResult = {
  */
 export async function runValidationJob(options: ValidationJobOptions = {}): Promise<ValidationJobResult> {
   const { runKey = newRunKey(), triggeredBy = 'library', schedule, signal, observer } = options
-  const request = requestFromConfig(
+  const request = runOptionsFromConfig(
     targetOptions(options),
     {
       runKey,

@@ -1,4 +1,4 @@
-import { plural } from '../words.ts'
+import { plural } from '../plural.ts'
 import { shortened } from './notice.ts'
 import type { Notice } from './notice.ts'
 

@@ -60,7 +60,7 @@ export function sinksFor(sinks: readonly Sink[], ...wanted: readonly string[]): 
 }
 
 /** What a run knows of those who want to hear of its end. */
-export type NoticesOf = {
+export type NotifyOptions = {
   readonly notifications?: readonly Sink[]
   readonly observer?: (event: { readonly type: 'warning'; readonly message: string }) => void
 }

@@ -1,4 +1,4 @@
-import { plural } from '../words.ts'
+import { plural } from '../plural.ts'
 import type { CatalogImport, Import, WantedControl } from './import.ts'
 
 /** Widths of columns that hold texts for people, in characters as PostgreSQL counts them. */

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { asError } from '../errors.ts'
 import type { DeliverOptions, Delivery } from './deliver.ts'
-import type { NoticesOf } from '../notify/sink.ts'
+import type { NotifyOptions } from '../notify/sink.ts'
 
 /** How long all sinks together may hold up the end of a run, in ms. */
 const LONGEST_FAREWELL = 10_000
@@ -10,19 +10,19 @@ const LAST_WORDS = 2_000
 /** The database has just done a run; whoever waits longer for it delays the next one, in ms. */
 const DATABASE_PATIENCE = 3_000
 
-export type CourierRequest = NoticesOf & {
+export type OutboxOptions = NotifyOptions & {
   readonly databaseUrl: string
   readonly signal?: AbortSignal
 }
 
 /** Sends notices for a run's process. */
-export type Courier = {
+export type NoticeSender = {
   /** Sends what the run itself had to say, and resolves once that is done or its time is up. Never rejects. */
   finish(): Promise<void>
 }
 
 /** Begins at once, beside the run, with what earlier ones have left. Without sinks it does nothing at all. */
-export function startCourier(request: CourierRequest): Courier {
+export function startNoticeSender(request: OutboxOptions): NoticeSender {
   if ((request.notifications ?? []).length === 0) return { finish: async () => {} }
   const { signal } = request
   const end = new AbortController()
@@ -46,7 +46,7 @@ export function startCourier(request: CourierRequest): Courier {
 }
 
 /** Sends what is due to these sinks, and tells the observer what did not go. Never rejects. */
-export async function sendDue(request: CourierRequest, options: DeliverOptions): Promise<void> {
+export async function sendDue(request: OutboxOptions, options: DeliverOptions): Promise<void> {
   const { notifications = [] } = request
   if (notifications.length === 0) return
   const target = {

@@ -3,8 +3,8 @@ import { isTold } from '../../common/logging/levels.ts'
 import type { LogLevel } from '../../common/logging/levels.ts'
 import { redactSecrets } from '../../common/logging/redact.ts'
 import type { Output } from '../io.ts'
-import type { RunEvent, RunObserver } from '../run/request.ts'
-import { plural } from '../words.ts'
+import type { RunEvent, RunObserver } from '../run/options.ts'
+import { plural } from '../plural.ts'
 
 const CLEAR_LINE = '\r\u001B[2K'
 /** Faster than the eye reads would only cost time. */

@@ -1,6 +1,6 @@
 import type { RunSummary } from '../../crds/run-summary.ts'
 import type { Logger } from '../../common/logging/logger.ts'
-import type { RunEvent, RunObserver } from '../run/request.ts'
+import type { RunEvent, RunObserver } from '../run/options.ts'
 
 export type RunLog = {
   readonly observer: RunObserver

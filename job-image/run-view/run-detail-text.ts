@@ -5,8 +5,8 @@ import { presentable } from '../json-text.ts'
 import { silenceText, tableTime } from './run-json.ts'
 import { storedScope } from '../selection/scope.ts'
 import type { RunDetail } from './run-detail.ts'
-import { carryRecord } from '../run/reuse.ts'
-import { plural } from '../words.ts'
+import { reuseRecord } from '../run/reuse.ts'
+import { plural } from '../plural.ts'
 import { orderSystems } from './run-figures.ts'
 import { renderTable } from '../output/table.ts'
 import type { Column } from '../output/table.ts'
@@ -65,7 +65,7 @@ function factLines({ run, message, counts, systems }: RunDetail): string {
 
 /** Of an incremental run: what it took over, or why it took over nothing. */
 function unchangedText(run: RunDetail['run']): string | undefined {
-  const record = carryRecord(run)
+  const record = reuseRecord(run)
   if (record === undefined) return undefined
   const { carried, previous_run: previous, full_because: because } = record
   if (because !== null) return `not asked: ${because}`

@@ -28,7 +28,7 @@ export type BatchContext = {
   readonly batchSize: number
   /** Grows with every batch. */
   readonly times: DecisionTimes
-  /** Of the batches that are known to be committed. */
+  /** Decisions of the batches that are known to be committed. */
   readonly tally: Tally
 }
 
@@ -39,14 +39,14 @@ export type BatchResult = {
   readonly errors: readonly SystemOutcome[]
 }
 
-/** The run was closed by another process while this batch was under way, or is not in this database any more. */
+/** Another process closed the run during this batch, or the run is no longer in this database. */
 export class FenceError extends RunError {}
 
 export const NO_BATCH: BatchResult = { systems: 0, results: 0, errors: [] }
 
 /**
- * Takes one batch of systems through the run: claim, decide, store, settle, in one transaction of five statements.
- * A batch that fails for its data is halved until the system at fault is alone; that one is recorded as an error.
+ * Evaluates one batch of systems: claim, decide, store, settle, in one transaction of five statements. A batch that fails
+ * because of its data is halved until the faulty system is alone; that system is recorded as an error.
  * `systems: 0` means that there was nothing to claim. `only` restricts the claim to these systems.
  */
 export async function runBatch(
@@ -62,7 +62,7 @@ export async function runBatch(
     if (!isDataError(error) && !isLostResult(error)) throw error
     const [alone, ...others] = only ?? (await claimableSystems(client, context.run, context.batchSize))
     if (alone === undefined) return NO_BATCH
-    // One that is alone because peers have claimed the others meanwhile need not be the one at fault.
+    // If peers claimed the other systems meanwhile, the remaining one is not necessarily the faulty one.
     if (only?.length === 1) return recordError(client, context, alone, error.message)
     return others.length === 0
       ? runBatch(client, context, [alone])
@@ -70,7 +70,7 @@ export async function runBatch(
   }
 }
 
-/** One system's results are not all there: those of others may be. */
+/** True if results of one system were dropped; the other systems of the batch may be complete. */
 function isLostResult(error: Error): boolean {
   return error instanceof DroppedRows && error.table === RESULTS
 }
@@ -125,7 +125,7 @@ async function storeBatch(
       const decisions = decided[index]!
       if (system.problem !== undefined) outcomes.push(failedSystem(system.systemId, system.problem))
       else if (decisions instanceof Error) outcomes.push(failedSystem(system.systemId, decisions.message))
-      else outcomes.push(await storeSystem(writer, context, system, decisions, claim.now, tally))
+      else outcomes.push(await storeSystem({ writer, context, system, decisions, now: claim.now, tally }))
     }
     await writer.end()
   } catch (error) {
@@ -141,21 +141,30 @@ async function settle(
   outcomes: readonly SystemOutcome[],
 ): Promise<void> {
   if (await settleSystems(client, run, outcomes)) return
-  throw new FenceError(
-    `run ${run.id} was closed while this batch was under way; nothing of the batch is stored`,
-  )
+  throw new FenceError(`run ${run.id} was closed during this batch; nothing of the batch is stored`)
+}
+
+type SystemToStore = {
+  readonly writer: ResultWriter
+  readonly context: BatchContext
+  readonly system: ClaimedSystem
+  /** Parallel to the controls of the plan. */
+  readonly decisions: readonly Decision[]
+  /** The transaction's time, PostgreSQL's text. */
+  readonly now: string
+  readonly tally: Tally
 }
 
 /** Writes the rows of one system. */
-async function storeSystem(
-  writer: ResultWriter,
-  context: BatchContext,
-  { systemId, evidence, inputDigest }: ClaimedSystem,
-  decisions: readonly Decision[],
-  now: string,
-  tally: Tally,
-): Promise<SystemOutcome> {
-  // A thousand controls share some fifty decisions: each is encoded once.
+async function storeSystem({
+  writer,
+  context,
+  system: { systemId, evidence, inputDigest },
+  decisions,
+  now,
+  tally,
+}: SystemToStore): Promise<SystemOutcome> {
+  // A thousand controls share about fifty decisions: each is encoded once.
   const tails = new Map<Decision, Buffer>()
   const counts: Record<Status, number> = { pass: 0, fail: 0, insufficient_evidence: 0, unknown: 0 }
   const systemColumn = `${systemId}\t`
@@ -182,11 +191,11 @@ async function storeSystem(
   }
 }
 
-/** 9999-12-31, in microseconds: what lies beyond is another text in PostgreSQL than in ISO-8601, and far enough. */
-const FAR = 253_402_214_400_000_000
+/** 9999-12-31, in microseconds. PostgreSQL and ISO-8601 write later times differently. */
+const LATEST_MOMENT = 253_402_214_400_000_000
 
 function momentText(moment: Micros | null): string | null {
-  return moment === null || moment === Infinity ? null : formatTimestamp(Math.min(moment, FAR))
+  return moment === null || moment === Infinity ? null : formatTimestamp(Math.min(moment, LATEST_MOMENT))
 }
 
 function failedSystem(systemId: number, error: string): SystemOutcome {
@@ -194,7 +203,7 @@ function failedSystem(systemId: number, error: string): SystemOutcome {
   return { systemId, ...none, error: storableText(error), inputDigest: null, validUntil: null }
 }
 
-/** Takes one bad system out of the queue. Nothing, if a peer was faster or the run was closed. */
+/** Records an error for one system and removes it from the queue; does nothing if a peer claimed it or the run is closed. */
 async function recordError(
   client: Client,
   context: BatchContext,
@@ -204,7 +213,7 @@ async function recordError(
   const outcome = failedSystem(systemId, error)
   const { run } = context
   await client.query('BEGIN')
-  // Never waits for a peer that has it: one that froze would hold this process up, too.
+  // Does not wait for a peer that holds the row: a frozen peer would block this process, too.
   const free = await claimableSystems(client, run, 1, [systemId])
   const settled = free.length > 0 && (await settleSystems(client, run, [outcome]))
   await client.query(settled ? 'COMMIT' : 'ROLLBACK')

@@ -19,16 +19,16 @@ import type { ControlCounts } from '../db/runs/run-controls.ts'
 import type { RunRef } from '../db/runs/run-ref.ts'
 import { runTotals } from '../db/runs/run-systems.ts'
 import type { RunTotals } from '../db/runs/run-systems.ts'
-import { carryRecord } from './reuse.ts'
-import { runGone } from './gone.ts'
+import { reuseRecord } from './reuse.ts'
+import { missingRunError } from './missing-run.ts'
 import { storableText } from '../storable-text.ts'
 import { enqueueNotices } from './enqueue-notices.ts'
-import type { NoticesOf } from '../notify/sink.ts'
+import type { NotifyOptions } from '../notify/sink.ts'
 
-/** ms */
-const FAREWELL_LOCK_TIMEOUT = 5_000
+/** The longest wait for the run's row when an attempt ends, in ms. */
+const LEAVE_LOCK_TIMEOUT = 5_000
 
-/** What planning found, as it stands in the row's metrics while the run goes on. */
+/** What planning found: stored in the row's metrics while the run is running. */
 export type Scope = { readonly controls: number; readonly invalidControls: number }
 
 export function scopeOf(run: JobRun): Scope {
@@ -36,7 +36,7 @@ export function scopeOf(run: JobRun): Scope {
   return { controls: number('controls'), invalidControls: number('invalid_controls') }
 }
 
-/** Totals of the run for every surface, so that the counts agree wherever they are shown. */
+/** Totals of the run. All outputs use them, so that the counts agree. */
 export function countsOf(totals: RunTotals, scope: Scope): RunCounts {
   const { pass, fail, insufficientEvidence, unknown } = totals.counts
   const notPass = fail + insufficientEvidence + unknown
@@ -53,15 +53,15 @@ export function countsOf(totals: RunTotals, scope: Scope): RunCounts {
   }
 }
 
-/** The verdict of a run that came to its end. What could not be evaluated weighs more than what was found. */
+/** The verdict of a completed run. Controls that could not be evaluated weigh more than findings. */
 export function verdictOf(counts: RunCounts): Exclude<Verdict, 'Errored'> {
   if (counts.systems === 0 || counts.controls === 0 || counts.errors > 0) return 'Incomplete'
   return counts.notPass === 0 ? 'Passed' : 'Findings'
 }
 
 /**
- * How a run ends whose last system has left the queue. One that could store nothing for any system has not done its work,
- * so it failed: mostly the tables refuse every row, and a retry helps once they are mended.
+ * Status and verdict of a run whose queue is empty. A run in which no system could be evaluated has failed: in most cases
+ * the tables refuse every row, and a retry succeeds once they are repaired.
  */
 function endOf(totals: RunTotals, counts: RunCounts): Pick<RunEnd, 'status' | 'verdict' | 'error'> {
   if (totals.systems === 0 || totals.failedSystems < totals.systems)
@@ -71,14 +71,14 @@ function endOf(totals: RunTotals, counts: RunCounts): Pick<RunEnd, 'status' | 'v
 }
 
 /**
- * Closes the run if its last system is decided. Each worker tries after its own last commit, so the last one succeeds
- * and nobody else does. The totals may be read first: a queue without pending systems does not change any more. `own`:
- * what this worker has counted per control; asked for once the run is closed, not at each look at it.
+ * Closes the run if its last system is decided. Each attempt tries after its own last commit, so exactly one succeeds.
+ * The totals are read before the lock is taken: a queue without pending systems no longer changes. `own` returns the
+ * counts per control of this attempt; it is called only when the run is closed.
  */
 export async function closeIfDecided(
   client: Client,
   run: JobRun,
-  notices: NoticesOf = {},
+  notices: NotifyOptions = {},
   own: () => readonly ControlCounts[] = () => [],
 ): Promise<JobRun | undefined> {
   const totals = await runTotals(client, run)
@@ -90,10 +90,10 @@ export async function closeIfDecided(
     if (locked?.status !== 'running' || locked.planned_at === null) return undefined
     const end = endOf(totals, counts)
     const closed = await closeDecidedRun(client, run, { ...end, metrics: withScope(counts, scope) })
-    if (closed === undefined) throw await endDropped(client, run)
-    // Only by the one that closed it, and seen together with the end.
+    if (closed === undefined) throw await droppedEnd(client, run)
+    // In the closing transaction: the counts become visible together with the end of the run.
     if (end.status === 'success') {
-      const previousRun = carryRecord(run)?.previous_run ?? null
+      const previousRun = reuseRecord(run)?.previous_run ?? null
       await countControls(client, run, totals.counts, { own: own(), previousRun })
     }
     await enqueueNotices(client, closed, notices)
@@ -105,24 +105,30 @@ function withScope(counts: RunCounts, scope: Scope): Record<string, number> {
   return { ...metricsOf(counts), invalid_controls: scope.invalidControls }
 }
 
+export type Leaving = {
+  readonly attempt: AttemptRef
+  readonly outcome: AttemptOutcome
+  /** Why the attempt ends: stored with it and, if the run is closed, with the run. */
+  readonly reason: string
+  /** Age of a heartbeat after which an attempt counts as dead, in ms. */
+  readonly abandonAfter: number
+  readonly notices?: NotifyOptions
+}
+
 /**
- * Ends this attempt without the run being done; closes the run as failed unless another attempt goes on with it.
- * Undefined: the run is not in this database any more.
- * The row's lock puts two attempts that end together in order: the second one sees that the first has ended.
- * Runs inside a transaction.
+ * Ends this attempt before the run is complete; closes the run as failed unless another attempt is alive.
+ * Returns undefined if the run is no longer in this database.
+ * The row lock orders two attempts that end at the same time: the second one sees that the first has ended.
+ * Must run inside a transaction.
  */
 export async function leaveRun(
   client: Client,
-  attempt: AttemptRef,
-  outcome: AttemptOutcome,
-  reason: string,
-  abandonAfter: number,
-  notices: NoticesOf = {},
+  { attempt, outcome, reason, abandonAfter, notices = {} }: Leaving,
 ): Promise<JobRun | undefined> {
-  // It may quote what a person wrote, and must not keep the run from being closed.
+  // The reason may quote user input, which must not prevent the run from being closed.
   const error = storableText(reason)
-  // A frozen peer may hold the row; a process that was told to stop does not wait for it.
-  await client.query(`SET LOCAL lock_timeout TO ${FAREWELL_LOCK_TIMEOUT}`)
+  // A frozen peer may hold the row; a process that must stop does not wait for it.
+  await client.query(`SET LOCAL lock_timeout TO ${LEAVE_LOCK_TIMEOUT}`)
   const run = await lockJobRun(client, attempt.run)
   await endAttempt(client, attempt, outcome, error)
   if (run?.status !== 'running') return run
@@ -131,21 +137,21 @@ export async function leaveRun(
   return closeAsFailed(client, run, error, notices)
 }
 
-/** The totals so far: the row itself gets its own when the run is closed. */
+/** The totals so far; the row gets them when the run is closed. */
 async function currentMetrics(client: Client, run: JobRun): Promise<Record<string, number>> {
   const scope = scopeOf(run)
   return withScope(countsOf(await runTotals(client, run), scope), scope)
 }
 
-/** Closes a run whose processes all died without a word. Runs inside a transaction. */
+/** Closes a run that no live attempt works on. Must run inside a transaction. */
 export async function closeAbandonedRun(
   client: Client,
   ref: RunRef,
   abandonAfter: number,
-  notices: NoticesOf = {},
+  notices: NotifyOptions = {},
 ): Promise<void> {
   const run = await lockJobRun(client, ref)
-  // It may have come back to life between the look and the lock.
+  // An attempt may have sent a heartbeat between the query and the lock.
   if (run?.status !== 'running' || (await hasLiveAttempt(client, run, abandonAfter))) return
   await closeAsFailed(
     client,
@@ -160,23 +166,23 @@ async function closeAsFailed(
   client: Client,
   run: JobRun,
   error: string,
-  notices: NoticesOf,
+  notices: NotifyOptions,
 ): Promise<JobRun> {
   const metrics = await currentMetrics(client, run)
   const closed = await finishJobRun(client, run, { status: 'failed', verdict: 'Errored', metrics, error })
-  if (closed === undefined) throw await endDropped(client, run)
+  if (closed === undefined) throw await droppedEnd(client, run)
   await enqueueNotices(client, closed, notices)
   return closed
 }
 
-/** The row was locked and running, and nothing was pending any more where that matters. */
-async function endDropped(client: Client, { id }: RunRef): Promise<DroppedRows> {
+/** The error for an update that changed no row although the row was locked, running and without pending systems. */
+async function droppedEnd(client: Client, { id }: RunRef): Promise<DroppedRows> {
   return droppedRows(client, 'job_runs', `the end of run ${id}`)
 }
 
-/** The run as it stands now; throws where it is not in this database any more. */
+/** The current row of the run; throws if it is no longer in this database. */
 export async function currentRun(client: Client, ref: RunRef): Promise<JobRun> {
   const run = await rereadJobRun(client, ref)
-  if (run === undefined) throw await runGone(client, ref)
+  if (run === undefined) throw await missingRunError(client, ref)
   return run
 }

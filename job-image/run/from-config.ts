@@ -8,43 +8,43 @@ import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { loadRuleSet } from '../rules/load.ts'
 import { selectionFor } from './selection-sources.ts'
-import { DEFAULT_BATCH_SIZE, DEFAULT_CONCURRENCY, DEFAULT_TIMING, MAX_CONCURRENCY } from './request.ts'
-import type { RunRequest, Timing } from './request.ts'
+import { DEFAULT_BATCH_SIZE, DEFAULT_CONCURRENCY, DEFAULT_TIMING, MAX_CONCURRENCY } from './options.ts'
+import type { RunOptions, Timing } from './options.ts'
 import { checkedSlot } from './slot.ts'
 
-/** What a run needs beside its configuration. */
-export type RunOptions = Pick<RunRequest, 'runKey' | 'triggeredBy'> &
+/** The options of a run that its caller gives; the configuration gives the others. */
+export type CallerOptions = Pick<RunOptions, 'runKey' | 'triggeredBy'> &
   Partial<
     Pick<
-      RunRequest,
+      RunOptions,
       'schedule' | 'batchSize' | 'concurrency' | 'selection' | 'signal' | 'observer' | 'tracing'
     >
   > & {
-    /** What is asked for; the configuration and variables say the rest. */
+    /** Overrides the variables and the configuration. */
     readonly incremental?: IncrementalOptions
   }
 
 const MAX_RUN_KEY = 255
 
-/** Reads and checks everything that a run depends on; nothing is written before this has succeeded. */
-export function requestFromConfig(
+/** Reads and checks all inputs of a run. Nothing is written before this has succeeded. */
+export function runOptionsFromConfig(
   target: TargetOptions,
-  options: RunOptions,
+  options: CallerOptions,
   io: Pick<Io, 'env' | 'cwd'>,
-): RunRequest {
-  return requestFromTarget(resolveTarget(target, io), options, io)
+): RunOptions {
+  return runOptionsFromTarget(resolveTarget(target, io), options, io)
 }
 
-/** The same for a configuration that has been read. */
-export function requestFromTarget(
+/** Checks all inputs of a run whose configuration has been read. */
+export function runOptionsFromTarget(
   { config, environment, url }: ResolvedTarget,
-  options: RunOptions,
+  options: CallerOptions,
   io: Pick<Io, 'env' | 'cwd'>,
-): RunRequest {
+): RunOptions {
   refuseUnusable(options)
-  const { selection: asked, incremental: wanted = {}, ...others } = options
-  const selection = selectionFor(config, environment, asked, io)
-  const incremental = incrementalFor(config, wanted, io)
+  const { selection: requested, incremental: incrementalOptions = {}, ...others } = options
+  const selection = selectionFor(config, environment, requested, io)
+  const incremental = incrementalFor(config, incrementalOptions, io)
   return {
     batchSize: DEFAULT_BATCH_SIZE,
     concurrency: DEFAULT_CONCURRENCY,
@@ -57,13 +57,13 @@ export function requestFromTarget(
     configurationDigest: configDigest(config, environment.name),
     frameworks: catalogFrameworks(config),
     timing: timingFrom(io.env),
-    // What is wrong with a sink is told with its notices; no run fails for it.
+    // A problem of a sink is reported with its notices and does not fail the run.
     notifications: config.notifications.map((each) => resolveSink(each, io.env).sink),
   }
 }
 
-/** The command line has checked some of these already; programs that use the library have not. */
-function refuseUnusable({ runKey, concurrency = DEFAULT_CONCURRENCY, schedule }: RunOptions): void {
+/** Repeats some checks of the command line, because programs that use the library do not make them. */
+function refuseUnusable({ runKey, concurrency = DEFAULT_CONCURRENCY, schedule }: CallerOptions): void {
   if (runKey === '' || runKey.length > MAX_RUN_KEY) {
     throw new InputError(`a run key has 1 to ${MAX_RUN_KEY} characters; this one has ${runKey.length}`)
   }
@@ -77,10 +77,10 @@ function refuseUnusable({ runKey, concurrency = DEFAULT_CONCURRENCY, schedule }:
 
 const SECONDS = /^\d+(\.\d+)?$/
 
-/** In seconds. A heart that beats more often is work for the server; one that beats less often hides a dead process. */
+/** Bounds in seconds. Shorter intervals load the server; longer ones hide a dead process. */
 const HEARTBEAT = { min: 0.1, max: 600 } as const
 const ABANDON_AFTER = { min: 2 * HEARTBEAT.min, max: 86_400 } as const
-/** 0: a lost database is not waited for. */
+/** Bounds in seconds; 0 means that a lost connection is not retried. */
 const OUTAGE = { min: 0, max: 86_400 } as const
 
 /** RAPIDRMF_HEARTBEAT, RAPIDRMF_ABANDON_AFTER and RAPIDRMF_OUTAGE, in seconds; the same for all workers of a run. */
@@ -88,10 +88,10 @@ export function timingFrom(env: Io['env']): Timing {
   const milliseconds = (
     name: string,
     { min, max }: { readonly min: number; readonly max: number },
-    otherwise: number,
+    byDefault: number,
   ): number => {
     const text = env[name] ?? ''
-    if (text === '') return otherwise
+    if (text === '') return byDefault
     const seconds = SECONDS.test(text) ? Number(text) : NaN
     if (seconds >= min && seconds <= max) return seconds * 1000
     throw new InputError(`${name}: expected a number of seconds from ${min} to ${max}, found "${text}"`)
@@ -104,7 +104,7 @@ export function timingFrom(env: Io['env']): Timing {
   }
   if (timing.abandonAfter < 2 * timing.heartbeat) {
     throw new InputError(
-      'RAPIDRMF_ABANDON_AFTER must be at least twice RAPIDRMF_HEARTBEAT: one late beat is no death',
+      'RAPIDRMF_ABANDON_AFTER must be at least twice RAPIDRMF_HEARTBEAT, so that one late heartbeat does not abandon an attempt',
     )
   }
   return timing

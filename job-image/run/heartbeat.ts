@@ -1,5 +1,5 @@
 import type { Client } from 'pg'
-import { beat } from '../db/runs/attempts.ts'
+import { recordHeartbeat } from '../db/runs/attempts.ts'
 import type { AttemptRef } from '../db/runs/attempts.ts'
 import { connect, disconnect } from '../db/session/client.ts'
 import type { Target } from '../db/session/client.ts'
@@ -9,12 +9,12 @@ import { asError } from '../errors.ts'
 import type { Session } from './session.ts'
 
 export type Heartbeat = {
-  /** True once the attempt is not going on for the database: it must register anew before it does anything more. */
+  /** True once the database no longer has the attempt as active: it must register again before it continues. */
   abandoned(): boolean
-  /** True while the heart can have no connection of its own, and its last beat is older than the interval. */
+  /** True while the heartbeat gets no connection of its own, and the last one was sent more than `interval` ago. */
   overdue(): boolean
-  /** Beats on a connection that is lent to it: one of its own is wanted, and a sign of life is needed. */
-  beatOn(client: Client): Promise<void>
+  /** Sends a heartbeat on the connection of a worker. */
+  sendOn(client: Client): Promise<void>
   stop(): Promise<void>
 }
 
@@ -23,29 +23,30 @@ export type HeartbeatOptions = {
   readonly attempt: AttemptRef
   /** ms */
   readonly interval: number
-  /** How long a server that says nothing at all is waited for, in ms. */
-  readonly patience: number
-  /** The sessions that do the work; one of which the server has none any more is severed. */
+  /** How long the server may be silent before the connections of the workers are closed, in ms. */
+  readonly outage: number
+  /** The sessions that process batches. A connection that has no process on the server is closed. */
   readonly workers: readonly Session[]
-  /** What the attempt has lost: its own connection too, when it breaks. */
+  /** The lost sessions of the attempt; the heartbeat adds its own connection when that breaks. */
   readonly lost: LostSessions
   readonly onError: (error: Error) => void
 }
 
 /**
- * Shows that an attempt is alive. On a session of its own, because a worker's may sit in one COPY for as long as
- * somebody else's lock holds it up. A beat that fails is repeated at the next one: the limit allows for twelve.
+ * Sends the heartbeats of an attempt. It uses a session of its own, because the lock of another client may block a
+ * worker's session in one COPY for a long time. A failed heartbeat is not retried before the next one is due; with the
+ * default limits, an attempt counts as dead after twelve missed ones.
  *
- * It also looks after the workers' sessions: a connection whose packets vanish (a firewall that forgot it) never
- * reports an error to a client that waits for an answer. The server notices by its own timeouts and ends it, except in
- * a COPY; two beats that find the server's process gone, or waiting for us as we wait for it, are proof enough. So is a server that has answered nothing, here neither,
- * for as long as an outage may last: what waits there would wait without end.
+ * It also watches the workers' sessions. A connection whose packets are dropped (by a firewall that lost its state) never
+ * reports an error to a client that waits for an answer. The server ends it by its own timeouts, except in a COPY.
+ * A connection is closed if two heartbeats in a row find that its server process is gone, or that it waits for the client
+ * too. All are closed if the server has not answered for the length of an outage: they would wait forever.
  */
 export function startHeartbeat({
   target,
   attempt,
   interval,
-  patience,
+  outage,
   workers,
   lost,
   onError,
@@ -53,11 +54,11 @@ export function startHeartbeat({
   let abandoned = false
   let stopped = false
   let missing: ReadonlySet<number> = new Set()
-  let answered = performance.now()
-  let beaten = performance.now()
+  let lastAnswer = performance.now()
+  let lastSent = performance.now()
   let client: Client | undefined
   let refused = false
-  let beating: Promise<void> | undefined
+  let sending: Promise<void> | undefined
 
   const sever = (pids: readonly number[]): void => {
     for (const pid of pids) for (const worker of workers) worker.sever(pid)
@@ -69,44 +70,44 @@ export function startHeartbeat({
       void disconnect(client)
     }
     client = undefined
-    // A refusal (too many connections) is an answer; `connect` keeps the server's as the cause.
+    // A refusal (too many connections) is an answer; `connect` keeps the server's error as the cause.
     const refusal = sqlState(error) ?? sqlState(asError(error).cause)
-    if (refusal !== undefined) answered = performance.now()
-    if (performance.now() - answered > patience) sever(pids)
+    if (refusal !== undefined) lastAnswer = performance.now()
+    if (performance.now() - lastAnswer > outage) sever(pids)
     if (!stopped) onError(asError(error))
   }
   const workerPids = (): number[] => workers.flatMap(({ workingPid }) => workingPid ?? [])
-  const beatOn = async (session: Client): Promise<void> => {
-    const gone = await beat(session, attempt, workerPids())
-    answered = beaten = performance.now()
+  const sendOn = async (session: Client): Promise<void> => {
+    const gone = await recordHeartbeat(session, attempt, workerPids())
+    lastAnswer = lastSent = performance.now()
     if (gone === undefined) abandoned = true
     sever((gone ?? []).filter((pid) => missing.has(pid)))
     missing = new Set(gone)
   }
-  const beatOnce = async (): Promise<void> => {
+  const send = async (): Promise<void> => {
     const pids = workerPids()
     try {
       client ??= await connect({ ...target, retryFor: 0, queryTimeout: Math.max(interval, 1_000) })
-      await beatOn(client)
+      await sendOn(client)
       refused = false
     } catch (error) {
       failed(error, pids)
     }
   }
   const timer = setInterval(() => {
-    beating ??= beatOnce().finally(() => {
-      beating = undefined
+    sending ??= send().finally(() => {
+      sending = undefined
     })
   }, interval)
   timer.unref()
   return {
     abandoned: () => abandoned,
-    overdue: () => refused && performance.now() - beaten > interval,
-    beatOn,
+    overdue: () => refused && performance.now() - lastSent > interval,
+    sendOn,
     async stop() {
       stopped = true
       clearInterval(timer)
-      await beating
+      await sending
       if (client !== undefined) await disconnect(client)
     },
   }

@@ -4,22 +4,22 @@ import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
 
 /*
- * What the operator tells a run by its pod's environment (operator/plan/cron-job/pod.ts). Nobody else sets these variables, so
- * that without them all of this is silent.
+ * Environment variables that the operator sets in the pods of runs (operator/plan/cron-job/pod.ts). Outside of such a pod
+ * they are absent, and these functions do nothing.
  */
 
 const MINUTE_MS = 60_000
 /** A CronJob's Jobs are named after their slot: minutes since the epoch. */
 const SLOT_SUFFIX = /-(\d{8,9})$/
 
-/** Whether a pod of a Job is what this process runs in. */
+/** True if this process runs in a pod of a Job. */
 export function isInJob({ env }: Pick<Io, 'env'>): boolean {
   return (env['JOB_NAME'] ?? '') !== ''
 }
 
 /**
- * The slot that the name of the Job tells, ISO-8601. A Job made by hand may have a name that ends in digits too: they are
- * a slot only if one could have been started now, so neither in the future nor longer ago than the starting deadline.
+ * The slot in the name of the Job, ISO-8601. The name of a manually created Job may end in digits, too: they are a slot
+ * only if it is neither in the future nor older than the starting deadline.
  */
 export function slotOfJob({ env }: Pick<Io, 'env'>, now: Date): string | undefined {
   const [, minutes] = SLOT_SUFFIX.exec(env['JOB_NAME'] ?? '') ?? []

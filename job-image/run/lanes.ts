@@ -2,28 +2,28 @@ import { isOutage } from '../db/session/errors.ts'
 import { asError } from '../errors.ts'
 import type { Session } from './session.ts'
 
-/** Work that goes on in several sessions at once. */
+/** Work that is done in several lanes at once. A lane is a loop of steps on one database session. */
 export type LaneWork = {
   readonly sessions: readonly Session[]
-  /** One piece of work; false: there is nothing more to do. Once `idle` is aborted no connection is waited for. */
+  /** Does one piece of work; returns false if there was none. Once `idle` is aborted, it does not wait for a connection. */
   readonly step: (session: Session, idle: AbortSignal) => Promise<boolean>
-  /** Asked before each step. */
-  readonly goesOn: () => boolean
-  /** Called for a lane that ended without a connection while others worked on. */
+  /** Called before each step; false ends the lane. */
+  readonly mayContinue: () => boolean
+  /** Called for a lane that ended without a connection while others worked. */
   readonly onMissing: (error: Error) => void
 }
 
 /**
- * Takes steps in all sessions side by side until one finds nothing more to do, and resolves when all have ended: a lane
- * left alone would go on in what its caller has left.
+ * Runs steps in all sessions concurrently until one finds no work, and resolves when all lanes have ended: none may
+ * outlive its caller.
  *
- * Only one connection is needed, the others are wanted: a lane that gets none, for as long as an outage may last or
- * until the others are done, just ends. It is a failure only of all lanes together. Any other error ends every lane.
+ * One connection is required, the others are optional. A lane that gets none, for the length of an outage or until the
+ * others are done, ends without an error unless all lanes lack one. Any other error ends every lane.
  */
-export async function runLanes({ sessions, step, goesOn, onMissing }: LaneWork): Promise<void> {
+export async function runLanes({ sessions, step, mayContinue, onMissing }: LaneWork): Promise<void> {
   const idle = new AbortController()
   let broken = false
-  const open = (): boolean => !broken && goesOn()
+  const open = (): boolean => !broken && mayContinue()
   const lane = async (session: Session): Promise<void> => {
     try {
       let more = true
@@ -39,8 +39,8 @@ export async function runLanes({ sessions, step, goesOn, onMissing }: LaneWork):
   }
   const ends = await Promise.allSettled(sessions.map(lane))
   const errors = ends.flatMap((end) => (end.status === 'rejected' ? [asError(end.reason)] : []))
-  const fault = errors.find((error) => !isOutage(error))
-  if (fault !== undefined) throw fault
+  const fatal = errors.find((error) => !isOutage(error))
+  if (fatal !== undefined) throw fatal
   if (errors.length === sessions.length && errors[0] !== undefined) throw errors[0]
   for (const error of errors) onMissing(error)
 }

@@ -17,111 +17,101 @@ import { storedSinks } from '../notify/stored-sinks.ts'
 import { requeueFailedSystems } from '../db/runs/run-systems.ts'
 import { InputError, InterruptedError } from '../errors.ts'
 import { VERSION } from '../../common/version.ts'
-import type { RunRequest } from './request.ts'
+import { digestsOf, refuseDigests, warnOfDifferences } from './digests.ts'
+import type { RunOptions } from './options.ts'
 import { scopeOfSelection } from '../selection/scope.ts'
 import type { Session } from './session.ts'
-import { closeSilentRuns } from './silent-runs.ts'
-
-/** What all attempts at one run must have in common, so that they judge the same thing. */
-export type RunDigests = {
-  readonly rules: string
-  readonly configuration: string
-  readonly tool_version: string
-  /** Of the selection; absent when there is none. */
-  readonly scope?: string
-  /** Known from planning on. */
-  readonly controls?: string
-}
+import { closeAbandonedRuns } from './abandoned-runs.ts'
 
 export type OpenedRun =
-  /** This process has an attempt at the run. */
+  /** This process has registered an attempt at the run. */
   | { readonly kind: 'open'; readonly run: JobRun; readonly attempt: number; readonly resumed: boolean }
-  /** The run succeeded before: there is nothing to do but to report it. */
+  /** The run has already succeeded and is only reported. */
   | { readonly kind: 'closed'; readonly run: JobRun }
 
-/** Names of the unique indexes; which one refuses an insert says what stands in the way. */
+/** Names of the unique indexes of `job_runs`: the violated one determines how opening continues. */
 const KEY_TAKEN = 'ux_job_runs_run_key'
 const SLOT_TAKEN = 'ux_job_runs_slot'
 const SCHEDULE_BUSY = 'ux_job_runs_running'
 const UNIQUE_VIOLATION = '23505'
 
-/** Another run of the schedule is under way. */
+/** Another run of the schedule is running. */
 class ScheduleBusy extends Error {}
 
-/** How long the row of a run may be held by a batch before its holder is looked at, in ms. */
+/** How long a batch may hold the row of a run before silent attempts are evicted, in ms. */
 const ROW_LOCK_TIMEOUT = 5_000
 
 /**
- * Begins, joins or resumes the run of `request.runKey` and registers an attempt, both visible to others before any
- * work is done. Waits while another run of the schedule is alive; closes the runs of dead processes.
+ * Starts, joins or resumes the run of `options.runKey` and registers an attempt; both are committed before any work is
+ * done. Waits while another run of the schedule is alive; closes abandoned runs.
  */
-export async function openRun(session: Session, request: RunRequest, worker: string): Promise<OpenedRun> {
+export async function openRun(session: Session, options: RunOptions, worker: string): Promise<OpenedRun> {
   for (;;) {
-    if (request.signal?.aborted === true) throw new InterruptedError('stopped before the run was opened')
-    await session.run((client) => closeNeighbours(client, request))
+    if (options.signal?.aborted === true) throw new InterruptedError('stopped before the run was opened')
+    await session.run((client) => closeAbandonedPeers(client, options))
     try {
-      return await session.run((client) => inTransaction(client, () => openOnce(client, request, worker)))
+      return await session.run((client) => inTransaction(client, () => openOnce(client, options, worker)))
     } catch (error) {
-      await standAside(session, request, error)
+      await waitIfTransient(session, options, error)
     }
   }
 }
 
-/** Waits out what kept a run from being opened, if it is something that passes; otherwise throws. */
-async function standAside(session: Session, request: RunRequest, error: unknown): Promise<void> {
+/** Waits until opening can be retried; rethrows an error that does not pass by itself. */
+async function waitIfTransient(session: Session, options: RunOptions, error: unknown): Promise<void> {
   const constraint = sqlState(error) === UNIQUE_VIOLATION ? constraintOf(error) : undefined
-  if (constraint === SLOT_TAKEN) throw await session.run((client) => slotTaken(client, request))
-  if (constraint === SCHEDULE_BUSY || error instanceof ScheduleBusy) await waitForSchedule(session, request)
-  else if (sqlState(error) === LOCK_NOT_AVAILABLE) await waitForBatch(session, request)
-  // A peer inserted the same key between our look and our insert: the next look finds it.
+  if (constraint === SLOT_TAKEN) throw await session.run((client) => slotTaken(client, options))
+  if (constraint === SCHEDULE_BUSY || error instanceof ScheduleBusy) await waitForSchedule(session, options)
+  else if (sqlState(error) === LOCK_NOT_AVAILABLE) await waitForBatch(session, options)
+  // A peer inserted the same key between the query and the insert: the retry finds it.
   else if (constraint !== KEY_TAKEN) throw error
 }
 
-async function openOnce(client: Client, request: RunRequest, worker: string): Promise<OpenedRun> {
+async function openOnce(client: Client, options: RunOptions, worker: string): Promise<OpenedRun> {
   await client.query(`SET LOCAL lock_timeout TO ${ROW_LOCK_TIMEOUT}`)
-  const found = await lockJobRunByKey(client, request.runKey)
-  if (found !== undefined) refuseOtherEnvironment(found, request)
+  const found = await lockJobRunByKey(client, options.runKey)
+  if (found !== undefined) refuseOtherEnvironment(found, options)
   if (found?.status === 'success') {
-    warnOfDifferences(found, request)
+    warnOfDifferences(found, options)
     return { kind: 'closed', run: found }
   }
-  if (found !== undefined) await resume(client, found, request)
-  const run = found ?? (await insertRun(client, request))
+  if (found !== undefined) await resume(client, found, options)
+  const run = found ?? (await insertRun(client, options))
   const attempt = await beginAttempt(client, run, worker, hostname())
   return { kind: 'open', run, attempt, resumed: found !== undefined }
 }
 
-async function resume(client: Client, run: JobRun, request: RunRequest): Promise<void> {
-  refuseDigests(run, digestsOf(request))
-  // Pruning took systems out of its queue, so it would be closed as if they had never been there.
+async function resume(client: Client, run: JobRun, options: RunOptions): Promise<void> {
+  refuseDigests(run, digestsOf(options))
+  // Pruning removed systems from its queue: the run would be closed without them.
   if (run.attributes?.['pruned_at'] !== undefined) {
     throw new InputError(
-      `run ${run.id} (key ${request.runKey}) was pruned and cannot go on; use another run key`,
+      `run ${run.id} (key ${options.runKey}) was pruned and cannot be resumed; use another run key`,
     )
   }
   if (run.status !== 'failed') return
   await reopenJobRun(client, run)
   await requeueFailedSystems(client, run)
-  // That it had failed is not true any more.
+  // The failure that they report no longer holds.
   await cancelNotices(client, run)
 }
 
-async function insertRun(client: Client, request: RunRequest): Promise<JobRun> {
-  const { schedule } = request
-  await refuseTaken(client, request)
-  const scope = scopeOfSelection(request.selection)
+async function insertRun(client: Client, options: RunOptions): Promise<JobRun> {
+  const { schedule } = options
+  await refuseTaken(client, options)
+  const scope = scopeOfSelection(options.selection)
   return startJobRun(client, {
     jobType: JOB_TYPE,
-    environment: request.environment,
+    environment: options.environment,
     attributes: {
-      triggered_by: request.triggeredBy,
+      triggered_by: options.triggeredBy,
       tool_version: VERSION,
-      rule_packs: request.ruleSet.packs,
-      digests: digestsOf(request),
+      rule_packs: options.ruleSet.packs,
+      digests: digestsOf(options),
       ...(scope && { scope }),
-      ...storedSinks(request.notifications, request.environment),
+      ...storedSinks(options.notifications, options.environment),
     },
-    runKey: request.runKey,
+    runKey: options.runKey,
     scheduleUid: schedule?.uid ?? null,
     schedule: schedule?.name ?? null,
     slotAt: schedule?.slotAt ?? null,
@@ -129,91 +119,45 @@ async function insertRun(client: Client, request: RunRequest): Promise<JobRun> {
 }
 
 /**
- * What the unique indexes refuse as well, without the id that a refused insert uses up: a run that waits for its schedule
- * tries again and again, and would leave a gap in the numbers of the runs.
+ * Makes the checks of the unique indexes before the insert. A refused insert consumes an id: a run that waits for its
+ * schedule retries many times and would leave gaps in the run ids.
  */
-async function refuseTaken(client: Client, request: RunRequest): Promise<void> {
-  const { schedule } = request
+async function refuseTaken(client: Client, options: RunOptions): Promise<void> {
+  const { schedule } = options
   if (schedule === undefined) return
   const { uid, slotAt } = schedule
   if (slotAt !== undefined && (await findScheduleRun(client, uid, { slotAt })) !== undefined)
-    throw await slotTaken(client, request)
+    throw await slotTaken(client, options)
   if ((await findScheduleRun(client, uid, 'running')) !== undefined) throw new ScheduleBusy()
 }
 
-export function digestsOf({ ruleSet, configurationDigest, selection }: RunRequest): RunDigests {
-  const scope = scopeOfSelection(selection)
-  return {
-    rules: ruleSet.digest,
-    configuration: configurationDigest,
-    tool_version: VERSION,
-    ...(scope && { scope: scope.digest }),
-  }
-}
-
-/** In words of the user: what the digest is of. */
-const DIGEST_NAMES: Record<keyof RunDigests, string> = {
-  rules: 'other rule packs',
-  configuration: 'another configuration',
-  tool_version: 'another version of rapidrmf',
-  scope: 'another selection of systems or controls',
-  controls: 'another set of controls (a catalog, a baseline or requirements changed since)',
-}
-
-/** An attempt that would judge something else than the run does must not join it. */
-export function refuseDigests(run: JobRun, mine: RunDigests): void {
-  const different = differences(run, mine)
-  if (different === '') return
-  throw new InputError(
-    `run ${run.id} (key ${run.run_key}) was begun with ${different}; ` +
-      'attempts at one run must judge the same thing: restore what it was begun with, or start a new run with another run key (--run-key, or --schedule of "scheduler start")',
-  )
-}
-
-/** A run that has succeeded is only reported, and its summary must not pass for one of what is configured here. */
-function warnOfDifferences(run: JobRun, request: RunRequest): void {
-  const different = differences(run, digestsOf(request))
-  if (different === '') return
-  const message = `run ${run.id} (key ${run.run_key}) had succeeded, with ${different}; what is configured here was not validated`
-  request.observer?.({ type: 'warning', message })
-}
-
-/** What a run judges by and this process does not, in words; empty: nothing. */
-function differences(run: JobRun, mine: RunDigests): string {
-  const theirs = (run.attributes?.['digests'] ?? {}) as Partial<RunDigests>
-  // A run without a selection has no digest of it, and that is a difference as well.
-  const keys = [...new Set([...Object.keys(mine), 'scope'])] as (keyof RunDigests)[]
-  const different = keys.filter((key) => theirs[key] !== mine[key])
-  return different.map((key) => DIGEST_NAMES[key]).join(' and ')
-}
-
-function refuseOtherEnvironment(run: JobRun, { environment, runKey }: RunRequest): void {
+function refuseOtherEnvironment(run: JobRun, { environment, runKey }: RunOptions): void {
   if (run.environment === environment) return
   throw new InputError(
     `run key ${runKey} belongs to run ${run.id} of environment "${run.environment}", not "${environment}"; use another run key`,
   )
 }
 
-async function slotTaken(client: Client, { schedule }: RunRequest): Promise<InputError> {
+async function slotTaken(client: Client, { schedule }: RunOptions): Promise<InputError> {
   const { uid = '', name = '', slotAt = '' } = schedule ?? {}
   const holder = await findScheduleRun(client, uid, { slotAt })
   const who =
     holder === undefined ? 'another run' : `run ${holder.id} (key ${holder.run_key}, ${holder.status})`
-  return new InputError(`slot ${slotAt} of schedule ${name} has ${who} already; a slot is run once`)
+  return new InputError(`slot ${slotAt} of schedule ${name} already has ${who}; a slot runs once`)
 }
 
-/** A new process must not burn its slot because the old one died seconds ago: it waits for the abandon limit. */
-async function waitForSchedule(session: Session, request: RunRequest): Promise<void> {
-  const { uid = '', name = '' } = request.schedule ?? {}
+/** Waits for the running run of the schedule: if its process died, the run is closed as abandoned after the limit. */
+async function waitForSchedule(session: Session, options: RunOptions): Promise<void> {
+  const { uid = '', name = '' } = options.schedule ?? {}
   const holder = await session.run((client) => findScheduleRun(client, uid, 'running'))
   if (holder !== undefined) {
-    request.observer?.({ type: 'waiting', reason: `schedule ${name} has run ${holder.id} running` })
+    options.observer?.({ type: 'waiting', reason: `schedule ${name} has run ${holder.id} running` })
   }
-  await interruptibleSleep(Math.min(request.timing.poll * 4, request.timing.abandonAfter), request.signal)
+  await interruptibleSleep(Math.min(options.timing.poll * 4, options.timing.abandonAfter), options.signal)
 }
 
-/** A peer froze inside a batch of this very run: its session goes once it has been silent for long enough. */
-async function waitForBatch(session: Session, { runKey, timing, observer }: RunRequest): Promise<void> {
+/** Evicts a peer that froze inside a batch of this run, once its heartbeat is old enough. */
+async function waitForBatch(session: Session, { runKey, timing, observer }: RunOptions): Promise<void> {
   observer?.({ type: 'waiting', reason: 'a worker of this run holds its row' })
   await session.run(async (client) => {
     const run = await findJobRunByKey(client, runKey)
@@ -221,10 +165,10 @@ async function waitForBatch(session: Session, { runKey, timing, observer }: RunR
   })
 }
 
-/** Those of the environment, and those of the schedule of whatever environment. */
-async function closeNeighbours(client: Client, request: RunRequest): Promise<void> {
-  const { environment, schedule, runKey, timing, notifications, observer } = request
-  await closeSilentRuns(client, {
+/** Closes abandoned runs of the environment, and of the schedule in any environment. */
+async function closeAbandonedPeers(client: Client, options: RunOptions): Promise<void> {
+  const { environment, schedule, runKey, timing, notifications, observer } = options
+  await closeAbandonedRuns(client, {
     among: { environment, scheduleUid: schedule?.uid ?? null },
     except: runKey,
     abandonAfter: timing.abandonAfter,

@@ -10,44 +10,44 @@ import { scopeOfBaseline } from '../selection/scope.ts'
 import { compilePlan } from '../validation/decide.ts'
 import type { ValidationPlan } from '../validation/decide.ts'
 import { planDigest } from '../validation/plan-digest.ts'
-import { carryOver } from './reuse.ts'
-import { runGone } from './gone.ts'
-import { digestsOf, refuseDigests } from './open.ts'
-import type { RunRequest } from './request.ts'
+import { reuseResults } from './reuse.ts'
+import { missingRunError } from './missing-run.ts'
+import { digestsOf, refuseDigests } from './digests.ts'
+import type { RunOptions } from './options.ts'
 import { controlsInScope, systemsInScope } from './scope.ts'
 import type { ControlScope } from './scope.ts'
 import { unruledCatalogs } from './unruled.ts'
 
 export type PlannedRun = {
   readonly plan: ValidationPlan
-  /** `planDigest` of it. */
+  /** `planDigest` of the plan. */
   readonly digest: Buffer
 }
 
 /**
- * Reads the controls and, if nobody has yet, queues the systems in scope. Runs inside a transaction: the run's row is
- * locked, so of several attempts one plans and the others compare. Throws an InputError for a selection of nothing.
+ * Reads the controls and, if no attempt has done so yet, queues the systems in scope. Must run inside a transaction: the
+ * run's row is locked, so one of several attempts plans and the others compare. Throws an InputError for an empty selection.
  */
-export async function planRun(client: Client, run: JobRun, request: RunRequest): Promise<PlannedRun> {
+export async function planRun(client: Client, run: JobRun, options: RunOptions): Promise<PlannedRun> {
   const locked = await lockJobRun(client, run)
-  if (locked === undefined) throw await runGone(client, run)
-  const catalogs = await listCatalogIdentities(client, request.frameworks)
+  if (locked === undefined) throw await missingRunError(client, run)
+  const catalogs = await listCatalogIdentities(client, options.frameworks)
   const controls = (await listControls(client, catalogs)).filter(({ active }) => active)
-  const scope = await controlsInScope(client, request, controls, catalogs)
-  const plan = compilePlan(request.ruleSet, scope.selected, scope.others)
+  const scope = await controlsInScope(client, options, controls, catalogs)
+  const plan = compilePlan(options.ruleSet, scope.selected, scope.others)
   const planned = { plan, digest: planDigest(plan) }
-  const digests = { ...digestsOf(request), controls: controlSetDigest(controls, scope) }
+  const digests = { ...digestsOf(options), controls: controlSetDigest(controls, scope) }
   if (locked.planned_at !== null) {
     refuseDigests(locked, digests)
     return planned
   }
-  for (const message of unruledCatalogs(request.ruleSet, scope.selected, catalogs)) {
-    request.observer?.({ type: 'warning', message })
+  for (const message of unruledCatalogs(options.ruleSet, scope.selected, catalogs)) {
+    options.observer?.({ type: 'warning', message })
   }
-  const only = await systemsInScope(client, request)
-  const carried = await carryOver(client, run, request, planned.digest, only)
-  const queued = await queueSystems(client, run, request.environment, only)
-  const systems = queued + (carried?.carried ?? 0)
+  const only = await systemsInScope(client, options)
+  const reused = await reuseResults(client, run, options, planned.digest, only)
+  const queued = await queueSystems(client, run, options.environment, only)
+  const systems = queued + (reused?.carried ?? 0)
   const metrics = {
     systems,
     controls: plan.controls.length,
@@ -55,19 +55,19 @@ export async function planRun(client: Client, run: JobRun, request: RunRequest):
     results_saved: 0,
     errors: 0,
   }
-  // By name, so that "Incomplete" can be explained from the row; bounded, because a bad import may break them all.
+  // The names explain an Incomplete verdict from the row; their number is bounded, because a bad import may break all.
   const invalid = plan.invalidControls.slice(0, MOST_NAMED_CONTROLS).map(({ controlId, message }) => ({
     control: controlId,
     problem: message,
   }))
-  const baseline = scopeOfBaseline(request.selection, scope.chosen)
+  const baseline = scopeOfBaseline(options.selection, scope.chosen)
   await markPlanned(client, run, {
     metrics,
     attributes: {
       digests,
       ...(baseline && { scope: baseline }),
       ...(invalid.length > 0 && { invalid_controls: invalid }),
-      ...(carried !== undefined && { incremental: carried }),
+      ...(reused !== undefined && { incremental: reused }),
     },
     controlScope: scope.digest,
   })
@@ -76,7 +76,7 @@ export async function planRun(client: Client, run: JobRun, request: RunRequest):
 
 const MOST_NAMED_CONTROLS = 50
 
-/** Over everything in the database that decisions depend on, evidence apart, and over which of it is decided. */
+/** Digest of the rows that decisions depend on, evidence excluded, and of the selected controls. */
 function controlSetDigest(controls: readonly StoredControl[], scope: ControlScope): string {
   const hash = createHash('sha256')
   for (const { id, catalogId, framework, controlId, requirements, problem, remediation } of controls) {

@@ -1,36 +1,36 @@
 import type { Client } from 'pg'
-import { carrySystems } from '../db/runs/reuse.ts'
+import { reuseSystems } from '../db/runs/reuse.ts'
 import { isDataError } from '../db/session/errors.ts'
 import type { JobRun } from '../db/runs/job-runs.ts'
 import { asError } from '../errors.ts'
-import type { RunRequest } from './request.ts'
+import type { RunOptions } from './options.ts'
 
-/** `attributes.incremental` of a run that was asked to decide only what has changed. */
-export type CarryRecord = {
-  /** Systems whose decisions were taken over from earlier runs. */
+/** `attributes.incremental` of an incremental run. */
+export type ReuseRecord = {
+  /** Systems whose results were reused from earlier runs. */
   readonly carried: number
-  /** The run that all of them were taken over from; null if there are several, or none. */
+  /** The run that all reused results come from; null if there are several, or none. */
   readonly previous_run: number | null
-  /** Why everything was decided anew all the same; null when it was not. */
+  /** Why all systems were evaluated nevertheless; null if they were not. */
   readonly full_because: string | null
 }
 
 /**
- * Queues, as done, the systems whose decisions still hold. Undefined where the request does not ask for it. Runs inside
- * the transaction of planning; a row that cannot be read makes the run a full one, in which that system is an error.
+ * Queues, as done, the systems whose results are still valid. Returns undefined for a run that is not incremental. Must
+ * run inside the planning transaction. A row that cannot be read makes the run a full one, with an error for that system.
  */
-export async function carryOver(
+export async function reuseResults(
   client: Client,
   run: JobRun,
-  request: RunRequest,
+  options: RunOptions,
   planDigest: Buffer,
   only: readonly number[] | null,
-): Promise<CarryRecord | undefined> {
-  const { incremental, environment, observer } = request
+): Promise<ReuseRecord | undefined> {
+  const { incremental, environment, observer } = options
   if (incremental === undefined) return undefined
-  await client.query('SAVEPOINT carry')
+  await client.query('SAVEPOINT reuse')
   try {
-    const { systems, tooOld, previousRun } = await carrySystems(client, {
+    const { systems, tooOld, previousRun } = await reuseSystems(client, {
       run,
       environment,
       only,
@@ -41,16 +41,16 @@ export async function carryOver(
     return { carried: systems, previous_run: previousRun, full_because: because }
   } catch (thrown) {
     if (!isDataError(thrown)) throw thrown
-    await client.query('ROLLBACK TO SAVEPOINT carry')
-    const because = `what has changed cannot be told: ${asError(thrown).message}`
-    observer?.({ type: 'warning', message: `everything is decided anew: ${because}` })
+    await client.query('ROLLBACK TO SAVEPOINT reuse')
+    const because = `changes could not be detected: ${asError(thrown).message}`
+    observer?.({ type: 'warning', message: `all systems are evaluated: ${because}` })
     return { carried: 0, previous_run: null, full_because: because }
   }
 }
 
-/** As planning stored it; undefined for a run that was not asked, and for anything that another program wrote. */
-export function carryRecord({ attributes }: Pick<JobRun, 'attributes'>): CarryRecord | undefined {
-  const stored = attributes?.['incremental'] as Partial<CarryRecord> | null | undefined
+/** The record that planning stored; undefined for a run that is not incremental, and for a value of another program. */
+export function reuseRecord({ attributes }: Pick<JobRun, 'attributes'>): ReuseRecord | undefined {
+  const stored = attributes?.['incremental'] as Partial<ReuseRecord> | null | undefined
   if (typeof stored?.carried !== 'number') return undefined
   const { carried, previous_run: previous, full_because: because } = stored
   return {

@@ -1,14 +1,14 @@
 import type { RunSummary } from '../../crds/run-summary.ts'
 import type { BatchResult } from './batch.ts'
-import type { RunRequest } from './request.ts'
+import type { RunOptions } from './options.ts'
 
-/** The run as a span, where it is traced: what it is, what became of it, and in it everything that was done. */
+/** Executes a run within a span, if tracing is on: its attributes are the run's identity and its outcome. */
 export function tracedRun(
-  request: RunRequest,
-  execute: (request: RunRequest) => Promise<RunSummary>,
+  options: RunOptions,
+  execute: (options: RunOptions) => Promise<RunSummary>,
 ): Promise<RunSummary> {
-  const { tracing, environment, runKey, schedule, triggeredBy, observer } = request
-  if (tracing === undefined) return execute(request)
+  const { tracing, environment, runKey, schedule, triggeredBy, observer } = options
+  if (tracing === undefined) return execute(options)
   const known = {
     'rapidrmf.run.key': runKey,
     'rapidrmf.environment': environment,
@@ -18,7 +18,7 @@ export function tracedRun(
   }
   return tracing.span('run', known, async (note) => {
     const summary = await execute({
-      ...request,
+      ...options,
       observer: (event) => {
         if (event.type === 'opened') {
           const { runId, attempt, worker } = event
@@ -40,9 +40,9 @@ export function tracedRun(
   })
 }
 
-/** One batch as a span, where the run is traced. */
+/** Executes one batch within a span, if tracing is on. */
 export function tracedBatch(
-  { tracing }: Pick<RunRequest, 'tracing'>,
+  { tracing }: Pick<RunOptions, 'tracing'>,
   work: () => Promise<BatchResult>,
 ): Promise<BatchResult> {
   if (tracing === undefined) return work()

@@ -17,22 +17,21 @@ import { describeDatabase } from '../db/session/url.ts'
 import { InterruptedError, asError } from '../errors.ts'
 
 /**
- * How long work under way may take to end by itself once the signal is aborted, in ms. A batch takes a fraction of a
- * second; what takes longer waits for somebody's lock. With the farewell it stays well below the 30 s after which
- * Kubernetes kills.
+ * Grace period of a running transaction after the signal is aborted, in ms. A batch takes a fraction of a second; one
+ * that takes longer waits for a lock. Together with ending the attempt it stays well below the 30 s of Kubernetes.
  */
 export const GRACE = 5_000
 
-/** Of workers who have lost the same server. */
+/** Backoff after a lost connection, in ms; all workers lose the server at once. */
 export const RETRY = { first: 50, longest: 2_000 }
 
 /**
- * One database session that heals: work that failed for a passing reason is done again, on a new connection where the
- * old one is gone, until `outage` ms have passed without success. So all work given to it must be a whole: a
- * transaction, or a statement that may run twice.
+ * A database session that reconnects: work that failed with a transient error is retried on a new connection, until
+ * `outage` ms have passed without success. All work given to it must therefore be safe to repeat: one transaction, or an
+ * idempotent statement.
  */
 export class Session {
-  /** What it has lost, and the sessions that it shares this with. */
+  /** The server sessions that were lost, by this session and by those that share the set. */
   readonly lost: LostSessions
   #client: Client | undefined
   readonly #target: Target
@@ -47,8 +46,8 @@ export class Session {
   }
 
   /**
-   * Rejects with an InterruptedError when the target's signal ended a wait, or the work because it took too long; with
-   * an UnreachableError when `unwanted` ended the wait for a connection. That one ends no work.
+   * Rejects with an InterruptedError if the target's signal ended a wait, or work that took too long; with an
+   * UnreachableError if `unwanted` ended the wait for a connection. `unwanted` does not end work.
    */
   async run<T>(work: (client: Client) => Promise<T>, unwanted?: AbortSignal): Promise<T> {
     let deadline: number | undefined
@@ -64,12 +63,12 @@ export class Session {
         })
       } catch (thrown) {
         const error = lostConnection(thrown)
-        // An error of the server is an answer: its session has ended, or is here to be closed.
+        // After an error of the server its session has ended, or can be closed from here; it is not lost.
         if (this.#client !== undefined && sqlState(error) === undefined && isTransient(error)) {
           this.lost.add(this.#client, this.#target)
         }
         if (!isTransient(error)) throw withRemedy(error, `database ${describeDatabase(this.#target.url)}`)
-        // A lost connection and a refused statement look alike from here; a new session is right for both.
+        // A lost connection and a refused statement look alike; a new session is right for both.
         await this.close()
         deadline ??= performance.now() + this.#outage
         if (performance.now() >= deadline) throw error
@@ -88,7 +87,7 @@ export class Session {
   ): Promise<T> {
     const { signal } = this.#target
     const stopped = (): boolean => signal?.aborted === true
-    // Once it has to end, nothing is begun that needs a connection first: the time is for the farewell.
+    // After the abort, nothing is started that needs a new connection: the remaining time is for ending the attempt.
     if (stopped()) throw new InterruptedError('stopped with work left')
     const signals = [signal, unwanted].filter((each) => each !== undefined)
     try {
@@ -99,7 +98,7 @@ export class Session {
     }
   }
 
-  /** The work, ended with its session if it goes on for longer than GRACE after the signal. */
+  /** Executes the work; terminates its session if it takes longer than GRACE after the signal. */
   async #withinGrace<T>(client: Client, work: (client: Client) => Promise<T>): Promise<T> {
     const { signal } = this.#target
     if (signal === undefined) return work(client)
@@ -119,7 +118,7 @@ export class Session {
       await ended
       await this.close()
       throw new InterruptedError(
-        `stopped; what was under way took longer than ${GRACE / 1000} s and was ended`,
+        `stopped; the running transaction took longer than ${GRACE / 1000} s and was terminated`,
         { cause: error },
       )
     } finally {
@@ -133,8 +132,8 @@ export class Session {
   }
 
   /**
-   * Goes on with the connection of another session, under this one's name, and leaves that one without: opening one
-   * takes longer than all that a small run asks.
+   * Moves the connection of another session to this one and renames it: opening a connection takes longer than all
+   * queries of a small run.
    */
   async adopt(other: Session): Promise<void> {
     this.#client = other.#client
@@ -150,14 +149,14 @@ export class Session {
     return this.#client === undefined ? undefined : serverSession(this.#client)?.pid
   }
 
-  /** The same, only while work is under way on it. */
+  /** The `backendPid` while work is running; undefined otherwise. */
   get workingPid(): number | undefined {
     return this.#isWorking ? this.backendPid : undefined
   }
 
   /**
-   * Breaks the connection to `backendPid`, if it is still the open one: the server has ended it, or would wait for this
-   * client without end, and the network never told us. The work under way fails as on any lost connection, and is done again.
+   * Closes the connection to `backendPid`, if it is still the open one: the server has ended it, or waits for this client
+   * forever, and no packet reported that. The running work fails as after a lost connection, and is retried.
    */
   sever(backendPid: number): void {
     if (this.#client !== undefined && this.backendPid === backendPid) cutConnection(this.#client)

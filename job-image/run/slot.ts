@@ -2,11 +2,11 @@ import { InputError, asError } from '../errors.ts'
 import { formatTimestamp, parseTimestamp } from '../time.ts'
 import type { Micros } from '../time.ts'
 
-/** What ISO-8601 writes with four digits; beyond it databases and programs differ in how a time is spelled. */
+/** The years that ISO-8601 writes with four digits; databases and programs spell other years differently. */
 const FIRST = parseTimestamp('0001-01-01T00:00:00Z')
 const END = parseTimestamp('10000-01-01T00:00:00Z')
 
-/** The nominal time of a run as ISO-8601 UTC. Throws an InputError that names `source` for what is no such time. */
+/** Normalizes a slot to ISO-8601 UTC. Throws an InputError that names `source` for an invalid time. */
 export function checkedSlot(source: string, text: string): string {
   const at = momentOf(source, text)
   if (at >= FIRST && at < END) return formatTimestamp(at)

@@ -4,23 +4,23 @@ import { metricOf } from '../db/runs/job-runs.ts'
 import type { JobRun } from '../db/runs/job-runs.ts'
 import { InputError, InterruptedError } from '../errors.ts'
 import { storedScope } from '../selection/scope.ts'
-import { carryRecord } from './reuse.ts'
+import { reuseRecord } from './reuse.ts'
 import { isoTime } from '../time.ts'
-import { plural } from '../words.ts'
+import { plural } from '../plural.ts'
 
 const MAX_NAME = 255
 
-/** Identity for a run that nobody gave one. */
+/** A random run key, for a run without a given one. */
 export function newRunKey(): string {
   return randomUUID()
 }
 
-/** What a run's row says, in the words of the summary. */
+/** The summary of a run's row. */
 export function summaryOf(run: JobRun): RunSummary {
   const counts = countsFromMetrics(run)
   const verdict = run.verdict ?? 'Errored'
   const scope = storedScope(run.attributes)
-  const carry = carryRecord(run)
+  const reuse = reuseRecord(run)
   return {
     version: 1,
     runKey: run.run_key ?? '',
@@ -35,13 +35,13 @@ export function summaryOf(run: JobRun): RunSummary {
     finishedAt: isoTime(run.finished_at),
     counts,
     ...(scope && { scope: { digest: scope.digest, text: scope.text } }),
-    ...(carry && { carried: carry.carried }),
+    ...(reuse && { carried: reuse.carried }),
   }
 }
 
 /**
- * A process that could not bring its run to an end says why. `left` is the run as it stood when the process left it;
- * without a row there is nothing but the reason.
+ * The summary of a process that could not complete its run. `left` is the state of the run when the attempt ended;
+ * without it, the summary holds the reason only.
  */
 export function failureSummary(
   runKey: string,
@@ -52,7 +52,7 @@ export function failureSummary(
   if (left !== undefined) return { ...left, reason: failureReason(error), message: error.message }
   return {
     version: 1,
-    // As it was given, so perhaps refused for its length: the summary has a limit of its own.
+    // The key may have been refused for its length; the summary has a limit of its own.
     runKey: runKey.slice(0, MAX_NAME),
     runId: null,
     environment: environment.slice(0, MAX_NAME),
@@ -120,5 +120,5 @@ function emptyMessage({ environment, attributes }: JobRun, counts: RunCounts): s
 }
 
 function allowedEmpty(noun: string): string {
-  return `the selection matches no ${noun}, and allowEmpty lets that pass: nothing was validated`
+  return `the selection matches no ${noun}, which allowEmpty permits: nothing was validated`
 }

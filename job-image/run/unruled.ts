@@ -2,11 +2,11 @@ import type { CatalogIdentity } from '../db/inputs/catalog-identities.ts'
 import type { StoredControl } from '../db/inputs/controls.ts'
 import { rulesFor } from '../rules/rule-set.ts'
 import type { RuleSet } from '../rules/rule-set.ts'
-import { plural } from '../words.ts'
+import { plural } from '../plural.ts'
 
 /**
- * Warnings of a run that decides controls without any rules: one for each catalog whose framework is not known, or that
- * no rule pack is for. Such controls are `unknown`, unless the database has requirements for them.
+ * Warnings for controls without rules: one for each catalog whose framework is unknown or has no rule pack. Such controls
+ * are `unknown`, unless the database has requirements for them.
  */
 export function unruledCatalogs(
   ruleSet: RuleSet,
@@ -19,9 +19,9 @@ export function unruledCatalogs(
   )
   return [...Map.groupBy(unruled, ({ catalogId }) => catalogId)].map(([id, { length }]) => {
     const { name = '', framework } = catalogs.get(id) ?? {}
-    const so = `${plural(length, 'control')} of the catalog "${name}" ${length === 1 ? 'is' : 'are'} unknown`
+    const unknown = `${plural(length, 'control')} of the catalog "${name}" ${length === 1 ? 'is' : 'are'} unknown`
     return framework === undefined
-      ? `${so}: the framework of the catalog is not known; name it in the configuration, under catalogs.${name}.framework`
-      : `${so}: no rule pack is for its framework, ${framework}`
+      ? `${unknown}: the framework of the catalog is not known; set catalogs.${name}.framework in the configuration`
+      : `${unknown}: there is no rule pack for its framework, ${framework}`
   })
 }

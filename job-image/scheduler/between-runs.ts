@@ -6,7 +6,7 @@ import { InputError, asError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { sendDue } from '../outbox/send-due.ts'
 import { timingFrom } from '../run/from-config.ts'
-import { closeSilentRunsOf } from '../run/silent-runs.ts'
+import { closeAbandonedRunsOf } from '../run/abandoned-runs.ts'
 
 /** Between two looks into the outbox, in ms: a notice that waits five minutes for a retry may wait one more. */
 const INTERVAL = 60_000
@@ -31,7 +31,7 @@ export async function sendBetweenRuns(
       if (notifications.length > 0) {
         const target = { url, applicationName: 'rapidrmf notices', retryFor: 0 }
         const { abandonAfter } = timingFrom(io.env)
-        await closeSilentRunsOf(target, null, { abandonAfter, notifications, observer })
+        await closeAbandonedRunsOf(target, null, { abandonAfter, notifications, observer })
       }
       await sendDue({ databaseUrl: url, notifications, observer }, { signal })
     } catch (thrown) {

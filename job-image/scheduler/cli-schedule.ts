@@ -5,7 +5,7 @@ import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { scopeOfSelection } from '../selection/scope.ts'
 import { selectionFor } from '../run/selection-sources.ts'
-import type { ScheduleIdentity } from '../run/request.ts'
+import type { ScheduleIdentity } from '../run/options.ts'
 
 /** What distinguishes the schedule of one `scheduler start` from that of another. */
 export type CliScheduleOptions = TargetOptions & {

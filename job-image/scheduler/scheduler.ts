@@ -11,10 +11,10 @@ import { selectionFor } from '../run/selection-sources.ts'
 import { sendBetweenRuns } from './between-runs.ts'
 import { cliSchedule } from './cli-schedule.ts'
 import type { CliScheduleOptions } from './cli-schedule.ts'
-import { requestFromTarget } from '../run/from-config.ts'
+import { runOptionsFromTarget } from '../run/from-config.ts'
 import { executeRun } from '../run/job.ts'
 import type { Tracing } from '../tracing/tracing.ts'
-import type { RunObserver } from '../run/request.ts'
+import type { RunObserver } from '../run/options.ts'
 
 /** `cron` has five fields as the CronJob controller reads them; 7 is Sunday too. `selection`: above other sources. */
 export type SchedulerOptions = CliScheduleOptions & {
@@ -259,7 +259,7 @@ async function trySlot(
     const identity = cliSchedule(options, target, io)
     const runKey = `${identity.uid}@${slot}`
     const run = options.observer.started(slot, runKey)
-    const request = requestFromTarget(
+    const request = runOptionsFromTarget(
       target,
       {
         runKey,

@@ -185,7 +185,7 @@ it('a worker whose run was begun anew under the same key and number has no part 
     anew.kill('SIGCONT')
     const [a, b] = await Promise.all([lost.ended, anew.ended])
     expect(b).toMatchObject({ code: 0 })
-    expect(a.stderr).toMatch(/run 1 was begun anew with the same key/)
+    expect(a.stderr).toMatch(/run 1 was restarted with the same key/)
     expect(a.code).toBe(1)
     expect(await runs(client)).toEqual([{ id: 1, run_key: 'A', status: 'success', attempts: 1 }])
     await expectExactlyOnce(client, 'A', RESULTS)

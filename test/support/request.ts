@@ -1,13 +1,13 @@
 import { loadRuleSet } from '../../job-image/rules/load.ts'
-import { DEFAULT_BATCH_SIZE } from '../../job-image/run/request.ts'
-import type { RunRequest } from '../../job-image/run/request.ts'
+import { DEFAULT_BATCH_SIZE } from '../../job-image/run/options.ts'
+import type { RunOptions } from '../../job-image/run/options.ts'
 import { newRunKey } from '../../job-image/run/summary.ts'
 
 /** Silence after which tests take a worker for dead, in ms: longer than a loaded machine stops a process for. */
 export const ABANDON_AFTER = 3_000
 
 /** A request for a run of `production` with the built-in rules and short times. */
-export function runRequest(databaseUrl: string, changes: Partial<RunRequest> = {}): RunRequest {
+export function runRequest(databaseUrl: string, changes: Partial<RunOptions> = {}): RunOptions {
   return {
     databaseUrl,
     environment: 'production',

@@ -1,4 +1,4 @@
-import type { RunEvent, RunObserver } from '../../job-image/run/request.ts'
+import type { RunEvent, RunObserver } from '../../job-image/run/options.ts'
 
 export type RunWatcher = {
   readonly events: readonly RunEvent[]

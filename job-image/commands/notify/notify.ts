@@ -195,7 +195,7 @@ async function flush(
   const { deliverNotices } = await import('../../outbox/deliver.ts')
   const { sinksFor } = await import('../../notify/sink.ts')
   const { timingFrom } = await import('../../run/from-config.ts')
-  const { closeSilentRunsOf } = await import('../../run/silent-runs.ts')
+  const { closeAbandonedRunsOf } = await import('../../run/abandoned-runs.ts')
   const { config, sinks } = await configuredSinks(which, io)
   const { env, databaseUrl } = which
   const warnings: string[] = []
@@ -213,7 +213,7 @@ async function flush(
   for (const { url, environments } of databases) {
     const writable = { ...target(url), writes: true }
     await withDatabase({ url }, { name: 'notify', writes: true, currentSchema: true }, io, async () => {})
-    await closeSilentRunsOf(writable, env ?? null, silent)
+    await closeAbandonedRunsOf(writable, env ?? null, silent)
     const here = sinksFor(sinks, ...environments)
     deliveries.push(...(await deliverNotices(writable, here, { signal: io.signal, retryNow })))
   }

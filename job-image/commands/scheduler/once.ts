@@ -6,7 +6,7 @@ import type { RunSummary } from '../../../crds/run-summary.ts'
 import { EXIT, InputError, InterruptedError, asError } from '../../errors.ts'
 import { runAction, say } from '../../io.ts'
 import type { Action, Io } from '../../io.ts'
-import type { RunObserver, RunRequest, ScheduleIdentity } from '../../run/request.ts'
+import type { RunObserver, RunOptions, ScheduleIdentity } from '../../run/options.ts'
 import { logArgs, logSettings } from '../shared/log-options.ts'
 import type { LogArgs } from '../shared/log-options.ts'
 import { configOption, databaseUrlOption, envOption, jsonFlag, migrateFlag } from '../shared/options.ts'
@@ -193,13 +193,13 @@ async function validate(
   { tracing, tell }: { readonly tracing?: Tracing; readonly tell: RunReport['tell'] },
   observer: RunObserver,
 ): Promise<RunSummary> {
-  const { requestFromConfig } = await import('../../run/from-config.ts')
+  const { runOptionsFromConfig } = await import('../../run/from-config.ts')
   const { executeRun } = await import('../../run/job.ts')
   const { isInJob, requireSources } = await import('../../run/kubernetes-env.ts')
   requireSources(options, io)
   const schedule = await scheduleIdentity(options, io)
   const selection = selectionFrom(options)
-  const request: RunRequest = requestFromConfig(
+  const request: RunOptions = runOptionsFromConfig(
     options,
     {
       runKey: options.runKey,

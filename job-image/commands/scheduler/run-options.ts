@@ -2,7 +2,7 @@ import { array, flag, multioption, option, optional } from 'cmd-ts'
 import type { Selection } from '../../../crds/selection.ts'
 import type { IncrementalOptions } from '../../config/incremental.ts'
 import { InputError } from '../../errors.ts'
-import { MAX_CONCURRENCY } from '../../run/request.ts'
+import { MAX_CONCURRENCY } from '../../run/options.ts'
 import { positiveInteger } from '../shared/numbers.ts'
 import { text } from '../shared/values.ts'
 

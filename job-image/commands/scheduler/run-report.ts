@@ -1,7 +1,7 @@
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import { exitCodeOf } from '../../errors.ts'
 import type { Io } from '../../io.ts'
-import type { RunObserver } from '../../run/request.ts'
+import type { RunObserver } from '../../run/options.ts'
 import type { LogSettings } from '../shared/log-options.ts'
 
 /** How one run of a command is told: to people while it goes on, or as log lines for machines. */

@@ -5,7 +5,7 @@ import type { ControlChanges, StoredControlRow } from '../../oscal/catalog-diff.
 import type { CatalogImport, FullTexts, ImportReport } from '../../oscal/import.ts'
 import { membersOf, withMembers } from '../../json-text.ts'
 import { coversFramework, namesFramework } from '../../rules/framework.ts'
-import { plural } from '../../words.ts'
+import { plural } from '../../plural.ts'
 import { listCatalogIdentities } from './catalog-identities.ts'
 import type { CatalogIdentity, ConfiguredFrameworks } from './catalog-identities.ts'
 import { marksText, readMarks } from './control-marks.ts'

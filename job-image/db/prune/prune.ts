@@ -1,7 +1,7 @@
 import { isoTime } from '../../time.ts'
 import type { Client } from 'pg'
 import { InterruptedError } from '../../errors.ts'
-import { plural } from '../../words.ts'
+import { plural } from '../../plural.ts'
 import { inTransaction } from '../session/client.ts'
 import { UTC_NOW, addAttributes } from '../runs/job-runs.ts'
 import { planSystem } from './prune-plan.ts'

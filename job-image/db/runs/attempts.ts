@@ -69,7 +69,7 @@ function attemptParameters({ run, attempt, worker }: AttemptRef): (number | stri
  * which does not reach a COPY. undefined: the attempt goes on no longer, because a peer has declared it abandoned or the
  * database has lost it.
  */
-export async function beat(
+export async function recordHeartbeat(
   client: Client,
   attempt: AttemptRef,
   backendPids: readonly number[],
@@ -122,19 +122,19 @@ export async function endAttempt(
  * lies further ahead than that is none: the clock of the database was wrong when it was written, and nobody could say
  * for how long the process behind it has been dead.
  */
-function heardOf(limit: string): string {
+function hasFreshHeartbeat(limit: string): string {
   const span = `${limit} * interval '1 ms'`
   return `heartbeat_at > ${UTC_NOW} - ${span} AND heartbeat_at <= ${UTC_NOW} + ${span}`
 }
 
 /** SQL condition: an attempt works on its run, as far as anybody can know. */
 function isAlive(limit: string): string {
-  return `ended_at IS NULL AND ${heardOf(limit)}`
+  return `ended_at IS NULL AND ${hasFreshHeartbeat(limit)}`
 }
 
 /** SQL condition: an attempt has no end, and shows no life any more. */
 function isSilent(limit: string): string {
-  return `ended_at IS NULL AND NOT (${heardOf(limit)})`
+  return `ended_at IS NULL AND NOT (${hasFreshHeartbeat(limit)})`
 }
 
 /** True if any attempt of the run has neither ended nor gone silent for `abandonAfter` ms. */
@@ -181,20 +181,20 @@ export async function evictSilentAttempts(
 }
 
 /** Runs of an environment (null: of every one), and those of a schedule, of whatever environment. */
-export type Neighbours = { readonly environment: string | null; readonly scheduleUid: string | null }
+export type RunGroup = { readonly environment: string | null; readonly scheduleUid: string | null }
 
 /** SQL condition: a row `r` of `job_runs` belongs to the neighbours given as $1 and $2. */
-const IS_NEIGHBOUR = '($1::text IS NULL OR r.environment = $1 OR r.schedule_uid = $2)'
+const IN_GROUP = '($1::text IS NULL OR r.environment = $1 OR r.schedule_uid = $2)'
 
 /** Runs, closed ones too, with an attempt that went silent without an end. */
 export async function findSilentRuns(
   client: Client,
-  { environment, scheduleUid }: Neighbours,
+  { environment, scheduleUid }: RunGroup,
   abandonAfter: number,
 ): Promise<RunRef[]> {
   const { rows } = await client.query<RunRef>(
     `SELECT r.id, r.run_key, r.reference_time FROM job_runs r
-      WHERE ${IS_NEIGHBOUR}
+      WHERE ${IN_GROUP}
         AND EXISTS (SELECT FROM job_run_attempts a
                      WHERE a.job_run_id = r.id AND ${isSilent('$3')})
       ORDER BY r.id`,
@@ -206,13 +206,13 @@ export async function findSilentRuns(
 /** Running runs of the lifecycle, other than `exceptKey`, that nobody alive works on. */
 export async function findAbandonedRuns(
   client: Client,
-  { environment, scheduleUid }: Neighbours,
+  { environment, scheduleUid }: RunGroup,
   exceptKey: string | null,
   abandonAfter: number,
 ): Promise<RunRef[]> {
   const { rows } = await client.query<RunRef>(
     `SELECT r.id, r.run_key, r.reference_time FROM job_runs r
-      WHERE ${IS_NEIGHBOUR}
+      WHERE ${IN_GROUP}
         AND r.status = 'running' AND r.run_key IS NOT NULL AND r.run_key IS DISTINCT FROM $3
         AND NOT EXISTS (SELECT FROM job_run_attempts a
                          WHERE a.job_run_id = r.id AND ${isAlive('$4')})

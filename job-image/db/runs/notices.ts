@@ -27,7 +27,7 @@ const COLUMNS = `event_id, job_run_id, environment, sink, trigger, created_at, a
   cancelled_at, last_error`
 
 /** A sink as the outbox knows it: by its name, and for which environments. */
-export type Addressee = { readonly name: string; readonly environments: readonly string[] }
+export type SinkRef = { readonly name: string; readonly environments: readonly string[] }
 
 export type NewNotice = {
   readonly sink: string
@@ -71,7 +71,7 @@ export async function insertNotices(
 }
 
 /** Sinks that were told that this very run had failed, before it was opened again. */
-export async function sinksToldOfFailure(client: Client, run: JobRun): Promise<string[]> {
+export async function sinksNotifiedOfFailure(client: Client, run: JobRun): Promise<string[]> {
   const { rows } = await client.query<{ sink: string }>(
     `SELECT DISTINCT sink FROM notification_outbox
       WHERE job_run_id = $1 AND finished_at < $2 AND sent_at IS NOT NULL`,
@@ -97,19 +97,19 @@ export async function cancelNotices(client: Client, run: RunRef): Promise<void> 
 const STANDS = `EXISTS (SELECT FROM job_runs r WHERE r.id = o.job_run_id AND r.finished_at = o.finished_at)`
 
 /** $1 and $2: pairs of a sink and an environment. */
-const ADDRESSED = `EXISTS (SELECT FROM unnest($1::text[], $2::text[]) AS a (sink, environment)
+const FOR_SINKS = `EXISTS (SELECT FROM unnest($1::text[], $2::text[]) AS a (sink, environment)
                             WHERE a.sink = o.sink AND a.environment = o.environment)`
 
-function pairs(sinks: readonly Addressee[]): [names: string[], environments: string[]] {
+function pairs(sinks: readonly SinkRef[]): [names: string[], environments: string[]] {
   const all = sinks.flatMap(({ name, environments }) => environments.map((each) => [name, each] as const))
   return [all.map(([name]) => name), all.map(([, environment]) => environment)]
 }
 
 /** Names of those of these sinks that something is to be sent to now. */
-export async function sinksWithDueNotices(client: Client, sinks: readonly Addressee[]): Promise<Set<string>> {
+export async function sinksWithDueNotices(client: Client, sinks: readonly SinkRef[]): Promise<Set<string>> {
   const { rows } = await client.query<{ sink: string }>(
     `SELECT DISTINCT o.sink FROM notification_outbox o
-      WHERE o.next_try_at <= ${UTC_NOW} AND ${ADDRESSED} AND ${STANDS}`,
+      WHERE o.next_try_at <= ${UTC_NOW} AND ${FOR_SINKS} AND ${STANDS}`,
     pairs(sinks),
   )
   return new Set(rows.map(({ sink }) => sink))
@@ -122,10 +122,10 @@ export type ClaimedNotice = { readonly id: string; readonly attempts: number; re
  * The notice for the sink that has been due for longest, locked until the transaction ends: a sender that dies gives it
  * back with its connection. Undefined: nothing is due that no other sender has.
  */
-export async function claimNotice(client: Client, sink: Addressee): Promise<ClaimedNotice | undefined> {
+export async function claimNotice(client: Client, sink: SinkRef): Promise<ClaimedNotice | undefined> {
   const { rows } = await client.query<ClaimedNotice>(
     `SELECT o.id, o.attempts, o.payload FROM notification_outbox o
-      WHERE o.next_try_at <= ${UTC_NOW} AND ${ADDRESSED} AND ${STANDS}
+      WHERE o.next_try_at <= ${UTC_NOW} AND ${FOR_SINKS} AND ${STANDS}
       ORDER BY o.next_try_at, o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED`,
     pairs([sink]),
   )
@@ -157,23 +157,23 @@ export async function markFailed(
 }
 
 /** Says why what is due cannot even be tried here. It stays due: another process may be able to. */
-export async function markBlocked(client: Client, sink: Addressee, error: string): Promise<number> {
+export async function markBlocked(client: Client, sink: SinkRef, error: string): Promise<number> {
   const { rowCount } = await client.query(
     `UPDATE notification_outbox SET last_error = $3
       WHERE id IN (SELECT o.id FROM notification_outbox o
-                    WHERE o.next_try_at <= ${UTC_NOW} AND ${ADDRESSED} FOR UPDATE SKIP LOCKED)`,
+                    WHERE o.next_try_at <= ${UTC_NOW} AND ${FOR_SINKS} FOR UPDATE SKIP LOCKED)`,
     [...pairs([sink]), error],
   )
   return rowCount ?? 0
 }
 
 /** Makes due what waits after a failed try, and what was given up; not what has not been tried yet. */
-export async function retryNow(client: Client, sinks: readonly Addressee[]): Promise<void> {
+export async function retryNow(client: Client, sinks: readonly SinkRef[]): Promise<void> {
   await client.query(
     `UPDATE notification_outbox SET next_try_at = ${UTC_NOW}
       WHERE id IN (SELECT o.id FROM notification_outbox o
                     WHERE o.sent_at IS NULL AND o.cancelled_at IS NULL AND o.attempts > 0
-                      AND ${ADDRESSED} AND ${STANDS} FOR UPDATE SKIP LOCKED)`,
+                      AND ${FOR_SINKS} AND ${STANDS} FOR UPDATE SKIP LOCKED)`,
     pairs(sinks),
   )
 }

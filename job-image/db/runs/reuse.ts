@@ -4,7 +4,7 @@ import { UTC_NOW } from './job-runs.ts'
 import { STAY_ON_INDEXES } from '../results/result-queries.ts'
 import type { RunRef } from './run-ref.ts'
 
-export type CarryRequest = {
+export type ReuseRequest = {
   readonly run: RunRef
   readonly environment: string
   /** Systems in scope; null: all of the environment. */
@@ -15,7 +15,7 @@ export type CarryRequest = {
   readonly fullEvery: number
 }
 
-export type Carried = {
+export type ReusedSystems = {
   /** Systems whose decisions this run takes over. */
   readonly systems: number
   /** Systems that could have been, had not one of their decisions been made longer ago than `fullEvery`. */
@@ -79,10 +79,10 @@ const CARRY = `
  * made them. All or none when one of them was made longer ago than `fullEvery`: then the run is a full one.
  * Runs inside a transaction that holds the run's row.
  */
-export async function carrySystems(client: Client, request: CarryRequest): Promise<Carried> {
+export async function reuseSystems(client: Client, request: ReuseRequest): Promise<ReusedSystems> {
   const { run, environment, only, planDigest, fullEvery } = request
   await client.query(STAY_ON_INDEXES.replaceAll('SET ', 'SET LOCAL '))
-  const { rows } = await client.query<Carried>(CARRY, [
+  const { rows } = await client.query<ReusedSystems>(CARRY, [
     run.id,
     environment,
     only,

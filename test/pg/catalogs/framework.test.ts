@@ -91,7 +91,7 @@ describe('rules', () => {
     const { runId, verdict, counts } = JSON.parse(printed) as Summary
     expect(await results(runId)).toEqual(['AC-02 UNKNOWN namesakes', 'AC-03 UNKNOWN namesakes'])
     expect(err).toContain(
-      '2 controls of the catalog "namesakes" are unknown: no rule pack is for its framework',
+      '2 controls of the catalog "namesakes" are unknown: there is no rule pack for its framework',
     )
     expect({ verdict, counts }).toMatchObject({ verdict: 'Findings', counts: { pass: 0, unknown: 2 } })
     const { out } = await must('results', '--json')
@@ -170,7 +170,7 @@ controls: { AC-02: { required_all: [no-such-type] } }
     const { out, err } = await must('scheduler', 'once', '--json')
     expect(await results((JSON.parse(out) as Summary).runId)).toEqual(['AC-2 UNKNOWN mine', 'AC-3 PASS mine'])
     expect(err).toContain(
-      '1 control of the catalog "mine" is unknown: the framework of the catalog is not known; name it in the configuration, under catalogs.mine.framework',
+      '1 control of the catalog "mine" is unknown: the framework of the catalog is not known; set catalogs.mine.framework in the configuration',
     )
     expect((await must('catalog', 'list', '--json')).out).toContain('"identified_as": null')
   })
@@ -364,7 +364,7 @@ describe('--control, --family and --framework', () => {
     [
       ['--control', 'AC-2'],
       ['AC-2 PASS nist-800-53-rev5'],
-      'selection.controls: AC-2 is also in "other" (framework handbook), where no rule pack is for it, and is not selected there; name a framework (--framework) to choose',
+      'selection.controls: AC-2 is also in "other" (framework handbook), for which there is no rule pack, and is not selected there; set a framework (--framework) to select it',
     ],
     [['--control', 'AC-2', '--framework', 'handbook'], ['AC-2 UNKNOWN other'], ''],
     [['--control', 'ac-02', '--framework', 'NIST SP 800-53 Rev. 5'], ['AC-2 PASS nist-800-53-rev5'], ''],

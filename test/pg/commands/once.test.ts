@@ -99,7 +99,7 @@ it('does not go on with a run that was pruned', async () => {
               WHERE environment = 'production' AND run_key IS NOT NULL LIMIT 1)`,
   )
   const { code, err } = await rapidrmf('scheduler', 'once', '--run-key', 'pruned')
-  expect(err).toContain('was pruned and cannot go on; use another run key')
+  expect(err).toContain('was pruned and cannot be resumed; use another run key')
   expect(code).toBe(2)
 })
 

@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
 import {
-  beat,
+  recordHeartbeat,
   beginAttempt,
   endAttempt,
   evictSilentAttempts,
@@ -41,7 +41,7 @@ import { createDatabase } from '../../support/database.ts'
 import { seedWorld } from '../../support/world.ts'
 
 const { client, url } = await createDatabase()
-const neighbour = await createDatabase()
+const otherDatabase = await createDatabase()
 const systems = await seedWorld(client, { systems: 4, controls: ['AC-1'] })
 const peer = await connect({ url, applicationName: 'peer' })
 afterAll(() => disconnect(peer))
@@ -177,7 +177,12 @@ describe('closing a run', () => {
     const first = await attemptAt(run, 'first')
     const second = await attemptAt(run, 'second')
     const leave = (session: Client, attempt: AttemptRef): Promise<unknown> =>
-      leaveRun(session, attempt, 'interrupted', 'interrupted: stopped', ABANDON_AFTER)
+      leaveRun(session, {
+        attempt,
+        outcome: 'interrupted',
+        reason: 'interrupted: stopped',
+        abandonAfter: ABANDON_AFTER,
+      })
     const other = await connect({ url })
     await other.query('BEGIN')
     await leave(other, first)
@@ -315,7 +320,7 @@ describe('an attempt', () => {
     const applicationName = sessionName(attempt)
     const frozen = await connect({ url, applicationName })
     const alive = await connect({ url, applicationName: sessionName(other) })
-    const elsewhere = await connect({ url: neighbour.url, applicationName })
+    const elsewhere = await connect({ url: otherDatabase.url, applicationName })
     // Of a run with the same number that was lost in a failover.
     const lost = await connect({ url, applicationName: sessionName({ ...attempt, worker: 'host/3/lost' }) })
     expect(await evictSilentAttempts(client, run, ABANDON_AFTER)).toBe(1)
@@ -332,11 +337,11 @@ describe('an attempt', () => {
     const attempt = await attemptAt(run, 'worker')
     const before = await listAttempts(client, run.id)
     for (const stranger of strangers(attempt)) {
-      expect(await beat(client, stranger, [])).toBeUndefined()
+      expect(await recordHeartbeat(client, stranger, [])).toBeUndefined()
       await endAttempt(client, stranger, 'failed', 'of a lost run')
     }
     expect(await listAttempts(client, run.id)).toEqual(before)
-    expect(await beat(client, attempt, [])).toEqual([])
+    expect(await recordHeartbeat(client, attempt, [])).toEqual([])
   })
 
   it('at the run of the key itself is no reason to close that run', async () => {

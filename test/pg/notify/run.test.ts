@@ -5,7 +5,7 @@ import { asError } from '../../../job-image/errors.ts'
 import { TRIGGERS } from '../../../job-image/notify/sink.ts'
 import type { Sink } from '../../../job-image/notify/sink.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
-import type { RunRequest } from '../../../job-image/run/request.ts'
+import type { RunOptions } from '../../../job-image/run/options.ts'
 import { createDatabase } from '../../support/database.ts'
 import { HANG, OK, startReceiver, status } from '../../support/receiver.ts'
 import type { Receiver } from '../../support/receiver.ts'
@@ -44,7 +44,7 @@ afterEach(async () => {
 /** A run's end, also of one that broke. */
 async function run(
   notifications: readonly Sink[],
-  changes: Partial<RunRequest> = {},
+  changes: Partial<RunOptions> = {},
 ): Promise<RunSummary | Error> {
   return executeRun(runRequest(url, { notifications, ...changes })).catch(asError)
 }
@@ -67,7 +67,7 @@ describe('triggers', () => {
     )
     const all = webhookSink(`${receiver.url}/all`, { name: 'all', on: TRIGGERS })
     /** Who was told of one more run, and what the one that wants to hear of everything was told. */
-    const told = async (changes: Partial<RunRequest> = {}) => {
+    const told = async (changes: Partial<RunOptions> = {}) => {
       receiver.requests.length = 0
       const { verdict } = (await run([...sinks, all], changes)) as RunSummary
       const [last] = eventsOf(receiver).filter((_, index) => receiver.requests[index]?.path === '/all')
@@ -336,7 +336,7 @@ describe('a run', () => {
     }
     const warnings = watched.events.flatMap((event) => (event.type === 'warning' ? [event.message] : []))
     expect(warnings).toContainEqual(
-      expect.stringMatching(/^nobody is notified of the end of run \d+: relation/),
+      expect.stringMatching(/^the notices of the end of run \d+ could not be stored: relation/),
     )
     expect(receiver.requests).toEqual([])
   })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { executeRun } from '../../../job-image/run/job.ts'
-import type { RunEvent } from '../../../job-image/run/request.ts'
+import type { RunEvent } from '../../../job-image/run/options.ts'
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import { InterruptedError } from '../../../job-image/errors.ts'
 import { createDatabase } from '../../support/database.ts'

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import { connect, disconnect } from '../../../job-image/db/session/client.ts'
 import { InterruptedError } from '../../../job-image/errors.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
-import type { RunEvent, RunRequest } from '../../../job-image/run/request.ts'
+import type { RunEvent, RunOptions } from '../../../job-image/run/options.ts'
 import { createDatabase } from '../../support/database.ts'
 import { limitedRole } from '../../support/limited-role.ts'
 import { runRequest } from '../../support/request.ts'
@@ -23,7 +23,7 @@ await seedWorld(client, { systems: SYSTEMS, controls: CONTROLS })
 /** Longer than a test: what waits for a connection for all of it has failed. */
 const LONG_OUTAGE = { heartbeat: 10_000, abandonAfter: 120_000, outage: 60_000, poll: 50 }
 
-const requestFor = (databaseUrl: string, changes: Partial<RunRequest>): RunRequest =>
+const requestFor = (databaseUrl: string, changes: Partial<RunOptions>): RunOptions =>
   runRequest(databaseUrl, { batchSize: 1, timing: LONG_OUTAGE, ...changes })
 
 function warnings(events: readonly RunEvent[]): string[] {

@@ -9,7 +9,7 @@ import { runBatch } from '../../../job-image/run/batch.ts'
 import type { BatchContext } from '../../../job-image/run/batch.ts'
 import { InterruptedError } from '../../../job-image/errors.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
-import type { RunRequest } from '../../../job-image/run/request.ts'
+import type { RunOptions } from '../../../job-image/run/options.ts'
 import { noTimes } from '../../../job-image/validation/control-times.ts'
 import { compilePlan } from '../../../job-image/validation/decide.ts'
 import { Tally } from '../../../job-image/run/control-counts.ts'
@@ -33,7 +33,7 @@ const TIMING = { heartbeat: 50, abandonAfter: 60_000, outage: 5_000, poll: 50 }
 
 /** Does `meanwhile` while the first batch of a run, its systems claimed, waits to store its rows. */
 async function duringBatch(
-  request: RunRequest,
+  request: RunOptions,
   meanwhile: (runId: number) => Promise<unknown>,
 ): Promise<RunSummary> {
   const { events, observer, saw } = watchRun()

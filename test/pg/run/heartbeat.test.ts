@@ -22,7 +22,7 @@ const heartbeat = (worker: Session, target: string, options: Partial<HeartbeatOp
     target: { url: target },
     attempt: { run: { id: 1, run_key: null, reference_time: null }, attempt: 1, worker: 'w' },
     interval: 20,
-    patience: 200,
+    outage: 200,
     workers: [worker],
     lost: worker.lost,
     onError: () => {},
@@ -85,7 +85,7 @@ it('a server that has no process of the worker any more: the worker tries anew',
   proxy.freeze('existing')
   await client.query('SELECT pg_terminate_backend($1, 5000)', [pid])
   const working = pidOf(worker)
-  const beating = heartbeat(worker, url, { patience: 60_000 })
+  const beating = heartbeat(worker, url, { outage: 60_000 })
   expect(await working).not.toBe(pid)
   await beating.stop()
   await worker.close()

@@ -1,5 +1,5 @@
 import { beforeAll, expect, it } from 'vitest'
-import { carrySystems } from '../../../job-image/db/runs/reuse.ts'
+import { reuseSystems } from '../../../job-image/db/runs/reuse.ts'
 import { inTransaction } from '../../../job-image/db/session/client.ts'
 import { getJobRun } from '../../../job-image/db/runs/job-runs.ts'
 import { countControls } from '../../../job-image/db/runs/run-controls.ts'
@@ -53,7 +53,7 @@ it('makes the digest of each system once, however many runs there have been', as
       'SELECT input_digest FROM job_run_systems WHERE job_run_id = $1 LIMIT 1',
       [last],
     )
-    await carrySystems(client, {
+    await reuseSystems(client, {
       run: rows[0]!,
       environment: 'production',
       only: null,

@@ -11,9 +11,9 @@ import { pruneResults } from '../../../job-image/db/prune/prune.ts'
 import { readResults } from '../../../job-image/db/results/result-reads.ts'
 import { loadRuleSet } from '../../../job-image/rules/load.ts'
 import type { RuleSet } from '../../../job-image/rules/rule-set.ts'
-import { carryRecord } from '../../../job-image/run/reuse.ts'
+import { reuseRecord } from '../../../job-image/run/reuse.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
-import type { RunRequest } from '../../../job-image/run/request.ts'
+import type { RunOptions } from '../../../job-image/run/options.ts'
 import { parseTimestamp } from '../../../job-image/time.ts'
 import { compilePlan, decideSystem } from '../../../job-image/validation/decide.ts'
 import { createDatabase } from '../../support/database.ts'
@@ -41,11 +41,11 @@ beforeEach(async () => {
 
 const WEEK = 7 * 86_400
 
-function incremental(changes: Partial<RunRequest> = {}): Promise<RunSummary> {
+function incremental(changes: Partial<RunOptions> = {}): Promise<RunSummary> {
   return executeRun(runRequest(url, { incremental: { fullEvery: WEEK }, batchSize: 2, ...changes }))
 }
 
-const full = (changes: Partial<RunRequest> = {}): Promise<RunSummary> => executeRun(runRequest(url, changes))
+const full = (changes: Partial<RunOptions> = {}): Promise<RunSummary> => executeRun(runRequest(url, changes))
 
 type Answers = Record<string, unknown>
 
@@ -165,7 +165,7 @@ describe('an incremental run', () => {
     const { rows } = await client.query('SELECT DISTINCT job_run_id FROM validation_results')
     expect(rows).toEqual([{ job_run_id: first.runId }])
     const { attributes } = (await getJobRun(client, third.runId!))!
-    expect(carryRecord({ attributes })).toEqual({
+    expect(reuseRecord({ attributes })).toEqual({
       carried: SYSTEMS,
       previous_run: second.runId,
       full_because: null,
@@ -286,7 +286,7 @@ describe('an incremental run', () => {
     const second = await incremental()
     expect(second.carried).toBe(0)
     const { attributes } = (await getJobRun(client, second.runId!))!
-    expect(carryRecord({ attributes })?.full_because).toMatch(/604800 s/)
+    expect(reuseRecord({ attributes })?.full_because).toMatch(/604800 s/)
     expect(new Set(Object.values(await origins(second.runId!)))).toEqual(new Set([second.runId]))
     expect(first.counts).toEqual(second.counts)
   })

@@ -4,7 +4,7 @@ import { connect, disconnect } from '../../../job-image/db/session/client.ts'
 import { InputError, InterruptedError } from '../../../job-image/errors.ts'
 import { loadRuleSet } from '../../../job-image/rules/load.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
-import type { RunEvent, RunRequest } from '../../../job-image/run/request.ts'
+import type { RunEvent, RunOptions } from '../../../job-image/run/options.ts'
 import { createDatabase } from '../../support/database.ts'
 import { runRequest } from '../../support/request.ts'
 import { attemptSession, expectExactlyOnce, runSessions, storedRun } from '../../support/run-check.ts'
@@ -18,9 +18,9 @@ await seedWorld(client, { systems: SYSTEMS, controls: CONTROLS })
 
 let keys = 0
 const newKey = (): string => `key-${(keys += 1)}`
-const request = (changes: Partial<RunRequest> = {}): RunRequest => runRequest(url, changes)
+const request = (changes: Partial<RunOptions> = {}): RunOptions => runRequest(url, changes)
 
-const schedule = (uid: string, slotAt?: string): NonNullable<RunRequest['schedule']> => ({
+const schedule = (uid: string, slotAt?: string): NonNullable<RunOptions['schedule']> => ({
   uid,
   name: uid,
   ...(slotAt === undefined ? {} : { slotAt }),
@@ -28,7 +28,7 @@ const schedule = (uid: string, slotAt?: string): NonNullable<RunRequest['schedul
 
 /** A run whose process died without a word after planning: an open attempt, nobody behind it. */
 async function dieAfterPlanning(
-  changes: Partial<RunRequest>,
+  changes: Partial<RunOptions>,
   silentFor = '1 hour',
 ): Promise<{ id: number; runKey: string }> {
   const { runKey = newKey(), ...rest } = changes
@@ -69,7 +69,7 @@ function listener(): { readonly events: RunEvent[]; readonly observer: (event: R
 }
 
 /** The times of a run that takes nobody for dead while a test lasts. */
-const patient = (): RunRequest['timing'] => ({ ...request().timing, abandonAfter: 3_600_000 })
+const patient = (): RunOptions['timing'] => ({ ...request().timing, abandonAfter: 3_600_000 })
 
 async function withSession<T>(name: string, work: (session: Client) => Promise<T>): Promise<T> {
   const session = await connect({ url, applicationName: name })
@@ -81,9 +81,9 @@ async function withSession<T>(name: string, work: (session: Client) => Promise<T
 }
 
 describe('another attempt at a run', () => {
-  it.each<[string, Partial<RunRequest>, RegExp]>([
-    ['other rule packs', { ruleSet: { ...loadRuleSet(), digest: 'other' } }, /begun with other rule packs/],
-    ['another configuration', { configurationDigest: 'other' }, /begun with another configuration/],
+  it.each<[string, Partial<RunOptions>, RegExp]>([
+    ['other rule packs', { ruleSet: { ...loadRuleSet(), digest: 'other' } }, /started with other rule packs/],
+    ['another configuration', { configurationDigest: 'other' }, /started with another configuration/],
     ['another environment', { environment: 'staging' }, /belongs to run \d+ of environment "production"/],
   ])('with %s is refused and changes nothing', async (_, change, message) => {
     const { runKey } = await dieAfterPlanning({})
@@ -227,7 +227,7 @@ describe('a schedule', () => {
     const second = executeRun(request({ runKey: newKey(), schedule: schedule('slots', SLOT) }))
     await expect(second).rejects.toThrow(InputError)
     await expect(second).rejects.toThrow(
-      /slot 2026-11-24T02:00:00Z of schedule slots has run \d+ \(key key-\d+, success\)/,
+      /slot 2026-11-24T02:00:00Z of schedule slots already has run \d+ \(key key-\d+, success\)/,
     )
     const other = await executeRun(request({ schedule: schedule('other', SLOT) }))
     expect(other.status).toBe('success')

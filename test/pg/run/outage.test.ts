@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { executeRun } from '../../../job-image/run/job.ts'
-import type { RunRequest } from '../../../job-image/run/request.ts'
+import type { RunOptions } from '../../../job-image/run/options.ts'
 import { createDatabase } from '../../support/database.ts'
 import { startProxy } from '../../support/proxy.ts'
 import { ABANDON_AFTER, runRequest } from '../../support/request.ts'
@@ -69,7 +69,7 @@ describe('a connection that is lost', () => {
     const proxy = await startProxy(port)
     const runKey = newKey()
     const { observer, saw, events } = watchRun()
-    const request: RunRequest = runRequest(proxy.through(url), { runKey, batchSize: 3, observer })
+    const request: RunOptions = runRequest(proxy.through(url), { runKey, batchSize: 3, observer })
     const lost = slowBatches(0.1, () =>
       executeRun({ ...request, timing: { ...request.timing, outage: 700 } }),
     )

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { executeRun } from '../../../job-image/run/job.ts'
-import type { RunEvent, RunRequest } from '../../../job-image/run/request.ts'
+import type { RunEvent, RunOptions } from '../../../job-image/run/options.ts'
 import { createDatabase } from '../../support/database.ts'
 import { runRequest } from '../../support/request.ts'
 import { expectExactlyOnce } from '../../support/run-check.ts'
@@ -9,7 +9,7 @@ import { seedWorld } from '../../support/world.ts'
 const { client, url } = await createDatabase()
 await seedWorld(client, { systems: 25 })
 
-const request = (changes: Partial<RunRequest> = {}): RunRequest => runRequest(url, changes)
+const request = (changes: Partial<RunOptions> = {}): RunOptions => runRequest(url, changes)
 
 describe('a run', () => {
   it('decides every active control of every system once and says so in its row', async () => {
@@ -51,7 +51,7 @@ describe('a run', () => {
     const changes = { configurationDigest: 'another', selection: { systems: { include: ['*'] } } }
     expect(await executeRun(request({ runKey: key, observer, ...changes }))).toEqual(first)
     expect(warnings).toEqual([
-      `run ${first.runId} (key ${key}) had succeeded, with another configuration and another selection of systems or ` +
+      `run ${first.runId} (key ${key}) succeeded with another configuration and another selection of systems or ` +
         'controls; what is configured here was not validated',
     ])
   })

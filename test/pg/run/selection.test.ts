@@ -7,7 +7,7 @@ import { listControls } from '../../../job-image/db/inputs/controls.ts'
 import { getJobRun } from '../../../job-image/db/runs/job-runs.ts'
 import { readResults } from '../../../job-image/db/results/result-reads.ts'
 import { executeRun } from '../../../job-image/run/job.ts'
-import type { RunEvent, RunRequest } from '../../../job-image/run/request.ts'
+import type { RunEvent, RunOptions } from '../../../job-image/run/options.ts'
 import { isNist80053 } from '../../../job-image/rules/framework.ts'
 import { chooseControls } from '../../../job-image/selection/controls.ts'
 import { normalizeSelection } from '../../../job-image/selection/normalize.ts'
@@ -33,7 +33,7 @@ await client.query(`
 
 beforeEach(() => clearHistory(client))
 
-function select(selection: Selection, changes: Partial<RunRequest> = {}): Promise<RunSummary> {
+function select(selection: Selection, changes: Partial<RunOptions> = {}): Promise<RunSummary> {
   const normal = normalizeSelection(selection)
   return executeRun(runRequest(url, { ...(normal && { selection: normal }), ...changes }))
 }
@@ -167,8 +167,8 @@ describe('a run with a selection', () => {
       { observer: (event) => void events.push(event) },
     )
     expect(events.flatMap((event) => (event.type === 'warning' ? [event.message] : []))).toEqual([
-      'selection.controls names what is not there: AC-99, family QQ',
-      'selection.systems names what is not there: web-*',
+      'selection.controls: not found: AC-99, family QQ',
+      'selection.systems: not found: web-*',
     ])
   })
 })
@@ -215,7 +215,7 @@ describe('a selection of nothing', () => {
     const summary = await select({ systems: { include: ['web-*'] }, allowEmpty: true })
     expect(summary).toMatchObject({ status: 'success', verdict: 'Incomplete', reason: 'NoSystems' })
     expect(summary.message).toBe(
-      'the selection matches no system, and allowEmpty lets that pass: nothing was validated',
+      'the selection matches no system, which allowEmpty permits: nothing was validated',
     )
     const other = await select({ controls: { include: ['XX-1'] }, allowEmpty: true })
     expect(other).toMatchObject({ verdict: 'Incomplete', reason: 'NoControls', counts: { results: 0 } })
@@ -241,7 +241,7 @@ describe('attempts at one run have one scope', () => {
     })
     await expect(begun).rejects.toThrow('stopped')
     await expect(select(second, { runKey: 'shared' })).rejects.toThrow(
-      'was begun with another selection of systems or controls',
+      'was started with another selection of systems or controls',
     )
     expect(await select(first, { runKey: 'shared' })).toMatchObject({ status: 'success' })
   })

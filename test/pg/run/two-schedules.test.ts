@@ -71,7 +71,7 @@ describe('scheduler start, several at once', () => {
         ['controls family AU', 'success'],
       ])
       expect(runs[0]?.uid).toBe('cli:production|@every 4s|Etc/UTC')
-      for (const log of logs) expect(log).not.toContain('begun with')
+      for (const log of logs) expect(log).not.toContain('started with')
     },
   )
 

@@ -50,7 +50,7 @@ it('workers of two versions do not share a run', SLOW, async () => {
   await client.query('DROP FUNCTION refuse CASCADE')
   const refused = await once(next, '--run-key', 'shared')
   expect(refused.code).toBe(2)
-  expect(refused.stderr).toMatch(/run \d+ \(key shared\) was begun with another version of rapidrmf/)
+  expect(refused.stderr).toMatch(/run \d+ \(key shared\) was started with another version of rapidrmf/)
   await summary(undefined, '--run-key', 'shared')
   await expectExactlyOnce(client, 'shared', SYSTEMS * 3)
 })

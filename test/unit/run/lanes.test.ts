@@ -25,7 +25,7 @@ async function lanes(
   await runLanes({
     sessions: [first, second],
     step,
-    goesOn: () => true,
+    mayContinue: () => true,
     onMissing: (error) => void missing.push(error),
   })
   return missing

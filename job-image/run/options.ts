@@ -6,38 +6,38 @@ import type { Sink } from '../notify/sink.ts'
 import type { RuleSet } from '../rules/rule-set.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 
-/** How long things may take, in ms. All workers of a run must agree on them. */
+/** Intervals and timeouts of a run, in ms. All workers of a run must use the same ones. */
 export type Timing = {
-  /** Between two signs of life of an attempt. */
+  /** Interval between two heartbeats of an attempt. */
   readonly heartbeat: number
-  /** Silence after which peers take an attempt for dead. Longer than the outage a run must survive, plus a beat. */
+  /** Age of a heartbeat after which peers abandon the attempt. Longer than the tolerated outage plus one heartbeat. */
   readonly abandonAfter: number
-  /** How long a lost database is waited for before the attempt gives up. */
+  /** How long a lost connection is retried before the attempt gives up. */
   readonly outage: number
-  /** Between two looks at a run that others work on, once it has been looked at a few times. */
+  /** Longest interval between two queries for a run that other workers are processing. */
   readonly poll: number
 }
 
-/** 120 s: a run must survive 30 s without its database, and a beat may be 10 s old when that begins. */
+/** `abandonAfter`: a run must survive 30 s without its database, and its heartbeat may be 10 s old when that begins. */
 export const DEFAULT_TIMING: Timing = { heartbeat: 10_000, abandonAfter: 120_000, outage: 60_000, poll: 500 }
 
 /** The schedule that a run belongs to. One schedule has at most one running run, and one run per slot. */
 export type ScheduleIdentity = {
   readonly uid: string
-  /** For people. */
+  /** Display name. */
   readonly name: string
-  /** The nominal time of this run, ISO-8601 UTC; absent for a run outside the schedule. */
+  /** The slot of this run, ISO-8601 UTC; absent for a run outside the schedule. */
   readonly slotAt?: string
 }
 
-/** Everything that one attempt at a run needs to know. Plain data, complete before the database is touched. */
-export type RunRequest = {
+/** All inputs of an attempt at a run. Plain data, complete before the first database access. */
+export type RunOptions = {
   /** As `parseDatabaseUrl` returns it. */
   readonly databaseUrl: string
   readonly environment: string
   readonly ruleSet: RuleSet
   readonly configurationDigest: string
-  /** The frameworks of catalogs that the configuration names; absent: as the database says. */
+  /** The frameworks of catalogs that the configuration sets; absent: the database's. */
   readonly frameworks?: ConfiguredFrameworks
   /** As `normalizeSelection` returns it; absent: every system of the environment and every control. */
   readonly selection?: Selection
@@ -46,53 +46,53 @@ export type RunRequest = {
   readonly schedule?: ScheduleIdentity
   /** What started the run: `cli`, `scheduler`, `library`, `kubernetes`. */
   readonly triggeredBy: string
-  /** Absent: everything is decided; else only what has changed since the newest run. */
+  /** Present: only systems whose inputs have changed since the newest run are evaluated. Absent: all are. */
   readonly incremental?: Incremental
   /** Systems per transaction. */
   readonly batchSize: number
   /** Batches in flight, each on a database session of its own; at least 1. */
   readonly concurrency: number
   readonly timing: Timing
-  /** Who wants to hear of the ends of runs. */
+  /** Sinks of the notices of the run. */
   readonly notifications?: readonly Sink[]
-  /** Aborted: finish the batch at hand and stop. */
+  /** When aborted, the attempt finishes its current batch and stops. */
   readonly signal?: AbortSignal
   readonly observer?: RunObserver
   readonly tracing?: Tracing
 }
 
-/** What a run tells while it goes on. */
+/** Progress of a run, reported to its observer. */
 export type RunEvent =
   | {
       readonly type: 'opened'
       readonly runId: number
       readonly attempt: number
       readonly resumed: boolean
-      /** This process, as the attempts' table names it. */
+      /** The name of this process in `job_run_attempts`. */
       readonly worker: string
     }
-  /** `pending`: systems that are still to be decided; fewer than `systems` when a run is resumed. */
+  /** `pending`: systems that are not yet decided; fewer than `systems` when a run is resumed. */
   | {
       readonly type: 'planned'
       readonly systems: number
       readonly pending: number
       readonly controls: number
     }
-  /** What one batch added. */
+  /** The size of one committed batch. */
   | { readonly type: 'progress'; readonly systems: number; readonly results: number }
   | { readonly type: 'system-error'; readonly systemId: number; readonly error: string }
   | { readonly type: 'waiting'; readonly reason: string }
   | { readonly type: 'retrying'; readonly error: string }
   | { readonly type: 'warning'; readonly message: string }
-  /** The run has come to its end, by whomever; notices of it may still be sent. */
+  /** The run is closed, by this or another attempt; its notices may still be sent. */
   | { readonly type: 'closed'; readonly summary: RunSummary }
-  /** This attempt ended before the run was done: the run as it stands now (`final` if it was closed with it). */
+  /** This attempt ended before the run was complete: the current state of the run (`final` if it was closed, too). */
   | { readonly type: 'left'; readonly summary: RunSummary }
 
 export type RunObserver = (event: RunEvent) => void
 
 export const DEFAULT_BATCH_SIZE = 10
-/** Two keep the server busy while results are made; more gain nothing (docs/performance.md). */
+/** Two keep the server busy while decisions are computed; more gain nothing (docs/performance.md). */
 export const DEFAULT_CONCURRENCY = 2
-/** Each is a connection: more than a few gain nothing and take them from others. */
+/** Each batch in flight needs a connection, which other clients then lack. */
 export const MAX_CONCURRENCY = 64
