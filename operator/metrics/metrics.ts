@@ -49,6 +49,7 @@ export class Metrics {
     })
     for (const result of ['sent', 'failed']) this.#notices.inc({ result }, 0)
     this.#gauges()
+    this.#counters()
   }
 
   reconciled(seconds: number, result: 'done' | 'postponed' | 'stale' | 'backOff' | 'drop' | 'bug'): void {
@@ -85,12 +86,11 @@ export class Metrics {
   }
 
   #gauges(): void {
-    const { isLeader, queueDepth, droppedEvents, caches, coverage } = this.#options
+    const { isLeader, queueDepth, caches, coverage } = this.#options
     const values: readonly (readonly [name: string, help: string, read: () => number])[] = [
       ['leader', 'Whether this replica leads.', () => Number(isLeader())],
       ['queue_depth', 'Schedules that wait for a worker.', queueDepth],
       ['schedules', 'Schedules that this replica knows.', () => caches.schedules.store.size],
-      ['events_dropped', 'Events that could not be sent.', droppedEvents],
     ]
     for (const [name, help, read] of values) {
       this.#registry.registerMetric(
@@ -104,21 +104,6 @@ export class Metrics {
         }),
       )
     }
-    const restarts = new Gauge({
-      name: 'rapidrmf_operator_watch_restarts',
-      help: 'Connections of a watch after its first, since the start.',
-      labelNames: ['resource'],
-      registers: [],
-      collect() {
-        for (const [resource, { reflectors }] of Object.entries(caches)) {
-          this.set(
-            { resource },
-            reflectors.reduce((sum, { restarts }) => sum + restarts, 0),
-          )
-        }
-      },
-    })
-    this.#registry.registerMetric(restarts)
     const readable = new Gauge({
       name: 'rapidrmf_operator_namespace_readable',
       help: 'Whether all objects of the namespace can be read; `*` stands for all namespaces.',
@@ -131,5 +116,36 @@ export class Metrics {
       },
     })
     this.#registry.registerMetric(readable)
+  }
+
+  /** Counters whose totals other objects keep. They are read at each scrape. */
+  #counters(): void {
+    const { droppedEvents, caches } = this.#options
+    const dropped = new Counter({
+      name: 'rapidrmf_operator_events_dropped_total',
+      help: 'Events that could not be sent.',
+      registers: [],
+      collect() {
+        this.reset()
+        this.inc(droppedEvents())
+      },
+    })
+    const restarts = new Counter({
+      name: 'rapidrmf_operator_watch_restarts_total',
+      help: 'Connections of a watch after its first, since the start.',
+      labelNames: ['resource'],
+      registers: [],
+      collect() {
+        this.reset()
+        for (const [resource, { reflectors }] of Object.entries(caches)) {
+          this.inc(
+            { resource },
+            reflectors.reduce((sum, reflector) => sum + reflector.restarts, 0),
+          )
+        }
+      },
+    })
+    this.#registry.registerMetric(dropped)
+    this.#registry.registerMetric(restarts)
   }
 }
