@@ -36,11 +36,11 @@ const listArgs = {
   ...formatArgs,
 }
 
-/** The one command under both of its names. */
-const listCommand = (group: string, name: string) =>
+/** One command under two names; the help of each name mentions the other. */
+const listCommand = (group: string, name: string, otherName: string) =>
   command({
     name,
-    description: 'List the runs, newest first; without --env those of every database in the configuration',
+    description: `List the runs, newest first; without --env those of every database in the configuration. The same as "rapidrmf ${otherName}"`,
     args: listArgs,
     examples: [
       {
@@ -57,7 +57,7 @@ const listCommand = (group: string, name: string) =>
   })
 
 /** `rapidrmf scheduler runs` */
-export const runsCommand = listCommand('scheduler', 'runs')
+export const runsCommand = listCommand('scheduler', 'runs', 'runs list')
 
 const showCommand = command({
   name: 'show',
@@ -102,7 +102,7 @@ export const runsGroup = group({
   name: 'runs',
   description: 'List the runs, or show one and its figures',
   cmds: {
-    list: listCommand('runs', 'list'),
+    list: listCommand('runs', 'list', 'scheduler runs'),
     show: showCommand,
     controls: controlsCommand,
     systems: systemsCommand,
