@@ -2,11 +2,21 @@
 // The programs, the command line's assets and migrations beside them, and the library as an ES module with its types.
 // `npm pack` in the folder makes the package that other projects install: all of it but the operator.
 import { execFileSync } from 'node:child_process'
-import { copyFileSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs'
+import {
+  copyFileSync,
+  cpSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { join, resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { build } from 'esbuild'
 import { buildCommandLine, buildOperator, ROOT, SHARED } from './bundle.ts'
+import { SCHEMA_FOLDER } from './generate-schemas.ts'
 import { importedPackages, packageManifest, packagesOfTypes } from './package.ts'
 import type { Project } from './package.ts'
 
@@ -36,6 +46,7 @@ await buildOperator(DIST)
 const project = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as Project
 const imported = await buildLibrary('job-image/index.ts', project)
 writeFileSync(join(DIST, 'package.json'), `${JSON.stringify(packageManifest(project, imported), null, 2)}\n`)
+cpSync(join(ROOT, SCHEMA_FOLDER), join(DIST, SCHEMA_FOLDER), { recursive: true })
 for (const file of ['README.md', 'LICENSE']) copyFileSync(join(ROOT, file), join(DIST, file))
 for (const file of readdirSync(DIST).filter((name) => /\.[cm]js$/.test(name))) {
   console.log(`${file}: ${Math.ceil(statSync(join(DIST, file)).size / 1024)} KiB`)

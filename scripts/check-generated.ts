@@ -11,6 +11,7 @@ import {
   generateChartCrd,
   generateCrd,
 } from './generate-crd.ts'
+import { SCHEMA_FILES } from './generate-schemas.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
@@ -35,6 +36,7 @@ const GENERATED: readonly Generated[] = [
   { file: CRD_FILE, command: GENERATE_COMMAND, generate: generateCrd },
   { file: CHART_CRD_FILE, command: GENERATE_COMMAND, generate: generateChartCrd },
   { file: API_REFERENCE_FILE, command: GENERATE_COMMAND, generate: generateApiReference },
+  ...SCHEMA_FILES.map(({ file, generate }) => ({ file, command: GENERATE_COMMAND, generate })),
 ]
 
 let stale = 0

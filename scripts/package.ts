@@ -39,8 +39,9 @@ export function packageManifest(project: Project, imported: ReadonlySet<string>)
     exports: {
       '.': { types: './types/job-image/index.d.ts', default: './index.mjs' },
       './package.json': './package.json',
+      './schemas/*': './schemas/*',
     },
-    files: ['rapidrmf.cjs', 'index.mjs', 'types', 'assets', 'migrations'],
+    files: ['rapidrmf.cjs', 'index.mjs', 'types', 'assets', 'migrations', 'schemas'],
     dependencies: Object.fromEntries(
       Object.entries(project.dependencies).filter(([each]) => imported.has(each)),
     ),

@@ -63,7 +63,8 @@ const frameworkList = z
   })
   .default([NIST_800_53])
 
-const packSchema = z.strictObject({
+/** A rule pack as people write it, before the checks that need more than one key. */
+export const packSchema = z.strictObject({
   name: line(100),
   title: line(255).optional(),
   frameworks: frameworkList,

@@ -141,6 +141,7 @@ describe('the package', () => {
       'migrations',
       'package.json',
       'rapidrmf.cjs',
+      'schemas',
       'types',
     ])
   }, 120_000)
