@@ -5,7 +5,7 @@ import { InputError, formatProblem } from '../errors.ts'
 import type { Problem } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { MAIL_TLS, TRIGGERS } from '../notify/sink.ts'
-import type { Email, Receiver, Sink, Slack, Trigger, Webhook } from '../notify/sink.ts'
+import type { Email, Transport, Sink, Slack, Trigger, Webhook } from '../notify/sink.ts'
 import { expand, referenceFault } from './expand.ts'
 import type { Setting } from './expand.ts'
 import { REDACTED, redact } from './redact.ts'
@@ -109,8 +109,8 @@ export function sinksOf(
 export function resolveSink(settings: SinkSettings, env: Io['env']): { sink: Sink; problems: Problem[] } {
   const { source, environments } = settings
   const problems: Problem[] = []
-  const receiver = receiverOf(settings, env, problems)
-  const fault = problems.map(formatProblem).join('; ')
+  const transport = transportOf(settings, env, problems)
+  const problem = problems.map(formatProblem).join('; ')
   return {
     problems,
     sink: {
@@ -120,7 +120,7 @@ export function resolveSink(settings: SinkSettings, env: Io['env']): { sink: Sin
       grace: (source.grace ?? DEFAULT_GRACE) * 1000,
       timeout: (source.timeout ?? DEFAULT_TIMEOUT) * 1000,
       allowPrivateAddresses: source.allow_private_addresses ?? false,
-      receiver: problems.length === 0 ? receiver : { type: 'unusable', kind: source.type, fault },
+      transport: problems.length === 0 ? transport : { type: 'unusable', kind: source.type, problem },
     },
   }
 }
@@ -132,7 +132,7 @@ type Read = (
   check?: (value: string) => string | undefined,
 ) => string
 
-function receiverOf(settings: SinkSettings, env: Io['env'], problems: Problem[]): Receiver {
+function transportOf(settings: SinkSettings, env: Io['env'], problems: Problem[]): Transport {
   const read: Read = (path, text, check) => {
     const setting = settings.setting(path, text)
     try {

@@ -10,7 +10,7 @@ import type { Notice } from './notice.ts'
 import type { Email } from './sink.ts'
 
 export type MailOptions = {
-  /** For all of it, in ms. */
+  /** Timeout of the whole delivery, in ms. */
   readonly timeout: number
   readonly allowPrivateAddresses: boolean
   readonly signal?: AbortSignal | undefined
@@ -18,10 +18,10 @@ export type MailOptions = {
   readonly lookup?: Lookup | undefined
 }
 
-/** Sends one mail. Rejects with a DeliveryError, made of codes: what the server says may hold the login. */
+/** Sends one mail. Rejects with a DeliveryError made of codes only: the server's text may contain the login. */
 export async function sendEmail(notice: Notice, email: Email, options: MailOptions): Promise<void> {
   const { host } = email
-  // Here and not above: it is much to read for a process that sends none.
+  // Imported on demand: the library is large, and most processes send no mail.
   const { createTransport } = await import('nodemailer')
   await withinTime(host, options.timeout, options.signal, async (signal) => {
     const addresses = await allowedAddresses(host, options.allowPrivateAddresses, options.lookup)
@@ -46,8 +46,8 @@ export async function sendEmail(notice: Notice, email: Email, options: MailOptio
 }
 
 /**
- * A connection to one of these addresses and to no other: the library would look the name up again. It ends with the
- * signal, whatever the conversation is waiting for.
+ * Connects to one of these addresses; the library would resolve the name again. The signal closes the connection at any
+ * point of the conversation.
  */
 async function connected(
   addresses: readonly LookupAddress[],
@@ -64,10 +64,10 @@ async function connected(
   })
 }
 
-/** What the library's codes mean; key: its `code`. */
-const WORDS: Readonly<Record<string, string>> = {
+/** Descriptions of the library's errors; key: its `code`. */
+const DESCRIPTIONS: Readonly<Record<string, string>> = {
   EAUTH: 'refused the login',
-  ENOAUTH: 'asks for a login; set "user" and "password"',
+  ENOAUTH: 'requires a login; set "user" and "password"',
   ETLS: 'TLS failed: it offers none ("tls: none" sends in the clear), or its certificate is not trusted (NODE_EXTRA_CA_CERTS can name its authority)',
   EENVELOPE: 'refused the sender or all recipients',
   EMESSAGE: 'refused the mail',
@@ -79,10 +79,10 @@ const WORDS: Readonly<Record<string, string>> = {
 
 function refusal(host: string, thrown: unknown): DeliveryError {
   const { code, responseCode } = asError(thrown) as { code?: unknown; responseCode?: unknown }
-  const words = typeof code === 'string' ? WORDS[code] : undefined
-  if (words === undefined) return unreachable(host, thrown)
-  const said = typeof responseCode === 'number' ? ` (${responseCode})` : ''
-  return new DeliveryError(`${host}: ${words}${said}`, { cause: thrown })
+  const description = typeof code === 'string' ? DESCRIPTIONS[code] : undefined
+  if (description === undefined) return unreachable(host, thrown)
+  const response = typeof responseCode === 'number' ? ` (${responseCode})` : ''
+  return new DeliveryError(`${host}: ${description}${response}`, { cause: thrown })
 }
 
 export type Mail = {
@@ -91,7 +91,7 @@ export type Mail = {
   readonly subject: string
   readonly text: string
   readonly html: string
-  /** The same for every try: mail programs show one of equal ones. */
+  /** The same for every try, so that mail programs show duplicates once. */
   readonly messageId: string
   readonly headers: Readonly<Record<string, string>>
 }
@@ -108,7 +108,7 @@ export function mailOf(notice: Notice, { from, to }: Pick<Email, 'from' | 'to'>)
     text: [text, '', ...facts.map(([name, value]) => `${name}: ${value}`), ''].join('\n'),
     html: `<p><strong>${escapeHtml(title)}</strong></p>\n<p>${escapeHtml(text)}</p>\n<table>\n${rows.join('\n')}\n</table>\n`,
     messageId: `<${notice.id}@rapidrmf.invalid>`,
-    // RFC 3834: no holiday answers, please.
+    // RFC 3834: suppresses automatic replies.
     headers: { 'Auto-Submitted': 'auto-generated' },
   }
 }

@@ -2,7 +2,7 @@ import { plural } from '../plural.ts'
 import { shortened } from './notice.ts'
 import type { Notice } from './notice.ts'
 
-/** A notice in words, as plain text: each way of sending it escapes what it prints. */
+/** A notice as plain text; each transport escapes it. */
 export type Message = {
   /** One line. */
   readonly title: string
@@ -54,8 +54,8 @@ function factsOf({ run, previous }: Notice): (readonly [string, string])[] {
 }
 
 /**
- * Without line breaks and control characters: a name must not end a header, nor begin a line that looks like ours.
- * Format characters go too, which could turn the direction of what follows.
+ * Replaces line breaks and control characters: a name must not end a header or start a line that imitates ours. Format
+ * characters are replaced, too, because they can reverse the direction of the following text.
  */
 function oneLine(text: string, max: number): string {
   return shortened(text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim(), max)

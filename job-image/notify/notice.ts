@@ -2,15 +2,15 @@ import { createHash } from 'node:crypto'
 import type { RunSummary, Verdict } from '../../crds/run-summary.ts'
 import type { Trigger } from './sink.ts'
 
-/** What one sink is told of one end of a run. Plain data without a secret: it is stored as it is. */
+/** The notification of one sink about one end of a run. Plain data without secrets: it is stored unchanged. */
 export type Notice = {
-  /** The same for every try to send it, so that a receiver can tell a repetition. */
+  /** The same for every try, so that a sink can detect duplicates. */
   readonly id: string
-  /** The most telling of `triggers`. */
+  /** The most specific of `triggers`. */
   readonly trigger: Trigger | 'test'
-  /** All that hold and that the sink asked for. */
+  /** All triggers that hold and that the sink is configured for. */
   readonly triggers: readonly (Trigger | 'test')[]
-  /** When it happened, ISO-8601 UTC. */
+  /** The time of the run's end, ISO-8601 UTC. */
   readonly time: string
   readonly run: NoticedRun
   /** The newest comparable run before it. */
@@ -23,7 +23,7 @@ export type PreviousRun = Pick<RunSummary, 'runId' | 'runKey' | 'finishedAt' | '
   readonly verdict: Verdict
 }
 
-/** Errors can be long; in a notice nobody reads more. */
+/** Characters of a message in a notice; error messages can be longer. */
 const MAX_MESSAGE = 2_000
 
 export function shortened(text: string, max = MAX_MESSAGE): string {
@@ -32,8 +32,8 @@ export function shortened(text: string, max = MAX_MESSAGE): string {
 }
 
 /**
- * A run that is opened again ends again, so its end is part of what makes the id; run ids alone start at 1 in every
- * database, so its key is as well.
+ * The id of a notice. It covers the end of the run, because a reopened run ends again, and the run key, because run ids
+ * start at 1 in every database.
  */
 export function noticeId(runKey: string, runId: number, finishedAt: string, sink: string): string {
   return createHash('sha256')
@@ -42,7 +42,7 @@ export function noticeId(runKey: string, runId: number, finishedAt: string, sink
     .slice(0, 32)
 }
 
-/** A notice that tells of nothing, for `rapidrmf notify test`. `time`: ISO-8601 UTC. */
+/** The notice of `rapidrmf notify test`, which reports no run. `time`: ISO-8601 UTC. */
 export function testNotice(id: string, environment: string, time: string): Notice {
   const none = { systems: 0, controls: 0, results: 0, pass: 0, notPass: 0, fail: 0 }
   return {
@@ -59,7 +59,7 @@ export function testNotice(id: string, environment: string, time: string): Notic
       status: 'success',
       verdict: 'Passed',
       reason: 'Test',
-      message: 'somebody tries whether notices arrive; no run has ended',
+      message: 'this is a test of notifications; no run has ended',
       startedAt: null,
       finishedAt: null,
       counts: { ...none, insufficientEvidence: 0, unknown: 0, errors: 0 },

@@ -7,24 +7,24 @@ import { sendSlack } from './slack.ts'
 import { sendWebhook } from './webhook.ts'
 
 export type SendOptions = {
-  /** Aborted: nobody waits for the answer any longer. */
+  /** When aborted, the request is cancelled. */
   readonly signal?: AbortSignal | undefined
   /** For tests. */
   readonly lookup?: Lookup | undefined
 }
 
-/** One try to tell a sink. Rejects with a DeliveryError when it did not take the notice within its time. */
+/** Sends a notice to a sink once. Rejects with a DeliveryError if the sink does not accept it before the timeout. */
 export async function send(sink: Sink, notice: Notice, { signal, lookup }: SendOptions): Promise<void> {
-  const { receiver, timeout, allowPrivateAddresses } = sink
+  const { transport, timeout, allowPrivateAddresses } = sink
   const options = { timeout, allowPrivateAddresses, signal, lookup }
-  switch (receiver.type) {
+  switch (transport.type) {
     case 'webhook':
-      return sendWebhook(notice, receiver, options)
+      return sendWebhook(notice, transport, options)
     case 'slack':
-      return sendSlack(notice, { ...options, url: receiver.url })
+      return sendSlack(notice, { ...options, url: transport.url })
     case 'email':
-      return sendEmail(notice, receiver, options)
+      return sendEmail(notice, transport, options)
     case 'unusable':
-      throw new DeliveryError(receiver.fault)
+      throw new DeliveryError(transport.problem)
   }
 }

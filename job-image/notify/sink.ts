@@ -1,34 +1,34 @@
-/** When a sink wants to hear of a run; what each means stands in `triggers.ts`. */
+/** The conditions under which a sink gets a notice of a run; `triggers.ts` defines them. */
 export const TRIGGERS = ['errored', 'worse', 'recovered', 'findings', 'always'] as const
 export type Trigger = (typeof TRIGGERS)[number]
 
-/** Somewhere that notices of runs are sent to, ready to be used. Plain data, with secrets in it. */
+/** A destination of notices with its settings resolved. Plain data that contains secrets. */
 export type Sink = {
-  /** Unique in a configuration; the outbox knows a sink by it. */
+  /** Unique in a configuration; identifies the sink in the outbox. */
   readonly name: string
   readonly on: readonly Trigger[]
-  /** Of which it wants to hear. */
+  /** The environments whose runs the sink gets notices of. */
   readonly environments: readonly string[]
-  /** How long a notice of a failed run waits for a retry that makes it untrue, in ms. */
+  /** How long a notice of a failed run is delayed, in ms; a successful retry in that time cancels it. */
   readonly grace: number
-  /** For one try, from the look-up of the name to the last byte of the answer, in ms. */
+  /** Timeout of one try, from name resolution to the last byte of the response, in ms. */
   readonly timeout: number
   readonly allowPrivateAddresses: boolean
-  readonly receiver: Receiver
+  readonly transport: Transport
 }
 
 export type Webhook = {
   readonly type: 'webhook'
   readonly url: string
-  /** Signs each request; see `signature.ts`. */
+  /** The key of the signature of each request; see `signature.ts`. */
   readonly secret?: string
   readonly headers: Readonly<Record<string, string>>
 }
 
-/** Slack, or what takes the same (Mattermost, Rocket.Chat, Discord with `/slack`). */
+/** A webhook of Slack, or of a compatible service (Mattermost, Rocket.Chat, Discord with `/slack`). */
 export type Slack = { readonly type: 'slack'; readonly url: string }
 
-/** `starttls` is refused by a server that does not offer it: nothing goes out in the clear by mistake. */
+/** TLS modes of mail. With `starttls`, sending fails if the server does not offer it: no mail is sent unencrypted. */
 export const MAIL_TLS = ['starttls', 'implicit', 'none'] as const
 
 export type Email = {
@@ -41,25 +41,25 @@ export type Email = {
   readonly to: readonly string[]
 }
 
-/** Its settings cannot be used here and now (a variable is not set). Its notices wait; no run does. */
-export type Unusable = { readonly type: 'unusable'; readonly kind: string; readonly fault: string }
+/** A sink whose settings cannot be resolved (a variable is not set). Its notices stay pending; runs are not affected. */
+export type Unusable = { readonly type: 'unusable'; readonly kind: string; readonly problem: string }
 
-export type Receiver = Webhook | Slack | Email | Unusable
+export type Transport = Webhook | Slack | Email | Unusable
 
-/** For sinks of a failure that no retry will mend: nobody has to wait for one. */
+/** The sinks without delay, for failures that a retry cannot correct. */
 export function withoutGrace(sinks: readonly Sink[]): Sink[] {
   return sinks.map((sink) => ({ ...sink, grace: 0 }))
 }
 
-/** As far as they want to hear of these environments. */
-export function sinksFor(sinks: readonly Sink[], ...wanted: readonly string[]): Sink[] {
+/** The sinks of these environments, restricted to them. */
+export function sinksFor(sinks: readonly Sink[], ...names: readonly string[]): Sink[] {
   return sinks.flatMap((sink) => {
-    const environments = sink.environments.filter((each) => wanted.includes(each))
+    const environments = sink.environments.filter((each) => names.includes(each))
     return environments.length === 0 ? [] : [{ ...sink, environments }]
   })
 }
 
-/** What a run knows of those who want to hear of its end. */
+/** The sinks of a run, and the observer of problems with them. */
 export type NotifyOptions = {
   readonly notifications?: readonly Sink[]
   readonly observer?: (event: { readonly type: 'warning'; readonly message: string }) => void

@@ -3,7 +3,7 @@ import type { Post } from '../../common/webhook/http.ts'
 import { messageOf } from './message.ts'
 import type { Notice } from './notice.ts'
 
-/** `text` alone, in Slack's mrkdwn: every service that takes Slack's webhooks understands it. */
+/** The payload with `text` only, in Slack's mrkdwn, which all compatible services accept. */
 export function slackPayload(notice: Notice): { readonly text: string } {
   const { title, text, facts } = messageOf(notice)
   const lines = facts.map(([name, value]) => `• ${name}: ${escapeSlack(value)}`)
@@ -11,8 +11,8 @@ export function slackPayload(notice: Notice): { readonly text: string } {
 }
 
 /**
- * `&`, `<` and `>` as Slack asks for, so that a name is no link and no `<!channel>`. Others than Slack also take a plain
- * `@channel` for a call: a zero-width space parts the sign from the word.
+ * Escapes `&`, `<` and `>` as Slack requires, so that a name creates no link and no `<!channel>`. Compatible services also
+ * interpret a plain `@channel`; a zero-width space after `@` prevents that.
  */
 export function escapeSlack(text: string): string {
   return text
@@ -22,8 +22,8 @@ export function escapeSlack(text: string): string {
     .replaceAll(/@(?=channel|here|all|everyone)/gi, '@\u200B')
 }
 
-/** Slack's words for what is wrong (`channel_is_archived`, `no_service`), and nothing that could be anything else. */
-const SLACK_WORD = /^[a-z]+(_[a-z]+){1,5}$/
+/** Slack's error codes (`channel_is_archived`, `no_service`); other response text is not reported. */
+const SLACK_CODE = /^[a-z]+(_[a-z]+){1,5}$/
 
 export async function sendSlack(
   notice: Notice,
@@ -34,7 +34,7 @@ export async function sendSlack(
     headers: { 'content-type': 'application/json; charset=utf-8' },
     body: JSON.stringify(slackPayload(notice)),
   })
-  const word = answer.text.trim()
-  const harmless = SLACK_WORD.test(word) && word.length <= 60 && !options.url.includes(word)
-  requireTaken(options.url, answer, harmless ? word : undefined)
+  const code = answer.text.trim()
+  const isHarmless = SLACK_CODE.test(code) && code.length <= 60 && !options.url.includes(code)
+  requireTaken(options.url, answer, isHarmless ? code : undefined)
 }

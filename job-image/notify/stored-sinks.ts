@@ -1,13 +1,13 @@
 import { TRIGGERS, sinksFor } from './sink.ts'
 import type { Sink, Trigger } from './sink.ts'
 
-/** What of a sink decides whether a run has a notice for it, and when that is sent. Holds no secret. */
+/** The settings of a sink that decide whether a run has a notice for it, and when that is sent. Contains no secret. */
 export type NoticeRule = Pick<Sink, 'name' | 'on' | 'grace'>
 
-/** A member of a run's attributes: the sinks of the process that began it. */
+/** The member of a run's attributes that holds the sinks of the process that started it. */
 const MEMBER = 'sinks'
 
-/** The attributes by which any process can leave the notices of a run that its own died without. */
+/** The attributes from which any process can create the notices of a run whose own processes died. */
 export function storedSinks(
   sinks: readonly Sink[] = [],
   environment: string,
@@ -16,7 +16,7 @@ export function storedSinks(
   return rules.length === 0 ? {} : { [MEMBER]: rules }
 }
 
-/** As `storedSinks` left them; what another program has written there is passed over. */
+/** Reads what `storedSinks` stored; values of other programs are ignored. */
 export function readStoredSinks(attributes: Readonly<Record<string, unknown>> | null): NoticeRule[] {
   const stored = attributes?.[MEMBER]
   if (!Array.isArray(stored)) return []
@@ -31,7 +31,7 @@ function isDelay(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= LONGEST_GRACE
 }
 
-/** A day, in ms: the most that a configuration may say. */
+/** A day, in ms: the maximum of the configuration. */
 const LONGEST_GRACE = 86_400_000
 
 function isTrigger(value: unknown): value is Trigger {

@@ -17,7 +17,7 @@ export function noticeEvent({ id, trigger, triggers, time, run, previous }: Noti
   })
 }
 
-/** As `sendEvent`. */
+/** Sends a notice as a CloudEvent; rejects as `sendEvent` does. */
 export async function sendWebhook(
   notice: Notice,
   webhook: Webhook,

@@ -19,7 +19,7 @@ import type { Notice } from '../notify/notice.ts'
 import { send } from '../notify/send.ts'
 import type { Sink } from '../notify/sink.ts'
 
-/** What came of one notice. `blocked`: this process cannot send to the sink at all, and has not tried. */
+/** The outcome of one notice. `blocked`: this process cannot send to the sink and has not tried. */
 export type Delivery = {
   readonly sink: string
   readonly outcome: 'sent' | 'failed' | 'given up' | 'blocked'
@@ -30,34 +30,34 @@ export type Delivery = {
 }
 
 export type DeliverOptions = {
-  /** Aborted: what is under way is broken off, and counts as a try that failed. */
+  /** When aborted, running requests are cancelled and count as failed tries. */
   readonly signal?: AbortSignal | undefined
-  /** Try what waits after a failure, and what was given up, as well. */
+  /** Also try notices that wait after a failure, and those that were given up. */
   readonly retryNow?: boolean
   /** For tests. */
   readonly lookup?: Lookup | undefined
   readonly random?: () => number
 }
 
-/** Twice as long each time; ten tries take about four hours where there is always somebody to make them. */
+/** The first delay in ms, doubled with each failure: ten tries take about four hours if a sender is always running. */
 const FIRST_DELAY = 30_000
-const MAX_ATTEMPTS = 10
-/** A receiver may ask for more patience than we have. */
-const LONGEST_ASKED = 3_600_000
+const MAX_TRIES = 10
+/** The longest Retry-After of a sink that is respected, in ms. */
+const MAX_RETRY_AFTER = 3_600_000
 
-/** More would rarely gain anything, and each takes a connection of the database. */
+/** Number of sinks that are sent to concurrently; each needs a database connection. */
 const SINKS_AT_ONCE = 5
 
-/** Until the next try after `failures` failed ones, in ms; null: that was the last. */
+/** The delay before the next try after `failures` failed ones, in ms; null after the last one. */
 export function retryDelay(failures: number, random?: () => number): number | null {
-  if (failures >= MAX_ATTEMPTS) return null
+  if (failures >= MAX_TRIES) return null
   return backoffDelay({ first: FIRST_DELAY }, failures - 1, random)
 }
 
 /**
- * Sends what is due to these sinks: each notice at least once, in the order in which it became due, and as long as no
- * sender dies, once. Sinks do not wait for each other; one that fails is left alone until the next call. Rejects only
- * when the database fails.
+ * Sends the due notices of these sinks, ordered by due time: each at least once, and exactly once unless a sender dies.
+ * Sinks do not wait for each other; a sink that fails is not tried again before the next call. Rejects only if the
+ * database fails.
  */
 export async function deliverNotices(
   target: Target,
@@ -81,7 +81,7 @@ export async function deliverNotices(
       ...Array.from({ length: others }, () => withClient(target, worker)),
     ])
     for (const end of ends) {
-      // Further connections are only wanted: what they would have sent, the first one sends.
+      // Further connections are optional: the first one sends all notices without them.
       if (end.status === 'rejected' && !(end.reason instanceof UnreachableError)) throw end.reason
     }
     return deliveries
@@ -89,7 +89,7 @@ export async function deliverNotices(
 }
 
 async function deliverTo(client: Client, sink: Sink, options: DeliverOptions): Promise<Delivery[]> {
-  if (sink.receiver.type === 'unusable') return block(client, sink, sink.receiver.fault)
+  if (sink.transport.type === 'unusable') return block(client, sink, sink.transport.problem)
   const deliveries: Delivery[] = []
   while (options.signal?.aborted !== true) {
     const delivery = await inTransaction(client, () => deliverOne(client, sink, options))
@@ -100,7 +100,7 @@ async function deliverTo(client: Client, sink: Sink, options: DeliverOptions): P
   return deliveries
 }
 
-/** In a transaction that holds the notice's row: nobody else sends it meanwhile, and a crash lets go of it. */
+/** Sends one notice. The transaction locks its row, so that no other sender sends it; a crash releases the lock. */
 async function deliverOne(
   client: Client,
   sink: Sink,
@@ -120,20 +120,20 @@ async function deliverOne(
   return deliveryOf(sink, claimed.payload, 'sent', null)
 }
 
-/** A receiver that asks to be left alone is. */
+/** The delay before the next try, in ms; respects the sink's Retry-After. Null gives up. */
 function delayAfter(
   { retryAfter = 0 }: DeliveryError,
   { attempts }: ClaimedNotice,
   random: (() => number) | undefined,
 ): number | null {
   const delay = retryDelay(attempts + 1, random)
-  return delay === null ? null : Math.max(delay, Math.min(retryAfter, LONGEST_ASKED))
+  return delay === null ? null : Math.max(delay, Math.min(retryAfter, MAX_RETRY_AFTER))
 }
 
-async function block(client: Client, sink: Sink, fault: string): Promise<Delivery[]> {
-  const blocked = await markBlocked(client, sink, fault)
+async function block(client: Client, sink: Sink, problem: string): Promise<Delivery[]> {
+  const blocked = await markBlocked(client, sink, problem)
   if (blocked === 0) return []
-  return [{ sink: sink.name, outcome: 'blocked', eventId: null, runId: null, trigger: null, error: fault }]
+  return [{ sink: sink.name, outcome: 'blocked', eventId: null, runId: null, trigger: null, error: problem }]
 }
 
 function deliveryOf(

@@ -3,12 +3,12 @@ import { asError } from '../errors.ts'
 import type { DeliverOptions, Delivery } from './deliver.ts'
 import type { NotifyOptions } from '../notify/sink.ts'
 
-/** How long all sinks together may hold up the end of a run, in ms. */
-const LONGEST_FAREWELL = 10_000
-/** On top of it, for the database to be told what came of it, in ms. */
-const LAST_WORDS = 2_000
-/** The database has just done a run; whoever waits longer for it delays the next one, in ms. */
-const DATABASE_PATIENCE = 3_000
+/** How long sending notices may delay the exit of a run's process, in ms. */
+const SEND_TIMEOUT = 10_000
+/** Additional time to store the outcomes in the database, in ms. */
+const STORE_TIMEOUT = 2_000
+/** Statement timeout, in ms: waiting longer would delay the next run. */
+const STATEMENT_TIMEOUT = 3_000
 
 export type OutboxOptions = NotifyOptions & {
   readonly databaseUrl: string
@@ -17,11 +17,11 @@ export type OutboxOptions = NotifyOptions & {
 
 /** Sends notices for a run's process. */
 export type NoticeSender = {
-  /** Sends what the run itself had to say, and resolves once that is done or its time is up. Never rejects. */
+  /** Sends the notices of the run itself; resolves when they are sent or after a timeout. Never rejects. */
   finish(): Promise<void>
 }
 
-/** Begins at once, beside the run, with what earlier ones have left. Without sinks it does nothing at all. */
+/** Starts to send due notices of earlier runs, concurrently with the run. Does nothing without sinks. */
 export function startNoticeSender(request: OutboxOptions): NoticeSender {
   if ((request.notifications ?? []).length === 0) return { finish: async () => {} }
   const { signal } = request
@@ -29,23 +29,23 @@ export function startNoticeSender(request: OutboxOptions): NoticeSender {
   const either = signal === undefined ? end.signal : AbortSignal.any([signal, end.signal])
   const earlier = sendDue(request, { signal: either })
   const finish = async (): Promise<void> => {
-    const timer = setTimeout(() => end.abort(), LONGEST_FAREWELL)
-    const patience = new AbortController()
+    const timer = setTimeout(() => end.abort(), SEND_TIMEOUT)
+    const done = new AbortController()
     try {
-      // Whoever is told to stop does not stay to talk; the next process does.
+      // A process that must stop leaves its notices to the next one.
       const own = either.aborted ? undefined : sendDue(request, { signal: either })
       const all = Promise.all([earlier, own])
-      const limit = sleep(LONGEST_FAREWELL + LAST_WORDS, undefined, { signal: patience.signal })
+      const limit = sleep(SEND_TIMEOUT + STORE_TIMEOUT, undefined, { signal: done.signal })
       await Promise.race([all, limit.catch(() => undefined)])
     } finally {
       clearTimeout(timer)
-      patience.abort()
+      done.abort()
     }
   }
   return { finish }
 }
 
-/** Sends what is due to these sinks, and tells the observer what did not go. Never rejects. */
+/** Sends the due notices of these sinks, and reports failures to the observer as warnings. Never rejects. */
 export async function sendDue(request: OutboxOptions, options: DeliverOptions): Promise<void> {
   const { notifications = [] } = request
   if (notifications.length === 0) return
@@ -54,27 +54,27 @@ export async function sendDue(request: OutboxOptions, options: DeliverOptions): 
     writes: true,
     applicationName: 'rapidrmf notices',
     retryFor: 0,
-    queryTimeout: DATABASE_PATIENCE,
+    queryTimeout: STATEMENT_TIMEOUT,
   }
   const warn = (message: string): void => request.observer?.({ type: 'warning', message })
   try {
-    // Here and not above: a process without sinks has no use for what sends.
+    // Imported on demand: a process without sinks does not load the senders.
     const { deliverNotices } = await import('./deliver.ts')
     const deliveries = await deliverNotices(target, notifications, options)
     for (const each of deliveries) if (each.outcome !== 'sent') warn(deliveryText(each))
   } catch (thrown) {
-    warn(`notices could not be sent: ${asError(thrown).message}; the next process tries again`)
+    warn(`notices could not be sent: ${asError(thrown).message}; the next process retries`)
   }
 }
 
-/** What came of a notice that was not sent. */
+/** The warning about a notice that was not sent. */
 export function deliveryText({ sink, outcome, runId, error }: Delivery): string {
   const what = runId === null ? `notices for "${sink}"` : `the notice of run ${runId} for "${sink}"`
   const next = {
-    failed: 'it is tried again later',
+    failed: 'it will be retried',
     'given up': 'it is given up',
-    blocked: 'they wait',
+    blocked: 'they stay pending',
     sent: '',
   }
-  return `${what} did not go out: ${error ?? ''}; ${next[outcome]}`
+  return `${what} could not be sent: ${error ?? ''}; ${next[outcome]}`
 }

@@ -1,8 +1,8 @@
 import type { Client } from 'pg'
-import type { Receiver, Sink } from '../../job-image/notify/sink.ts'
+import type { Transport, Sink } from '../../job-image/notify/sink.ts'
 
 /** A webhook on this machine that hears of every run of `production`. */
-export function webhookSink(url: string, changes: Partial<Sink> & { receiver?: Receiver } = {}): Sink {
+export function webhookSink(url: string, changes: Partial<Sink> & { transport?: Transport } = {}): Sink {
   return {
     name: 'ops',
     on: ['always'],
@@ -10,7 +10,7 @@ export function webhookSink(url: string, changes: Partial<Sink> & { receiver?: R
     grace: 300_000,
     timeout: 5_000,
     allowPrivateAddresses: true,
-    receiver: { type: 'webhook', url, headers: {} },
+    transport: { type: 'webhook', url, headers: {} },
     ...changes,
   }
 }

@@ -171,8 +171,8 @@ async function tryOut(sink: Sink, { signal }: Io): Promise<Trial> {
   const { randomUUID } = await import('node:crypto')
   const { testNotice } = await import('../../notify/notice.ts')
   const { send } = await import('../../notify/send.ts')
-  const { name, receiver, environments } = sink
-  const type = receiver.type === 'unusable' ? receiver.kind : receiver.type
+  const { name, transport, environments } = sink
+  const type = transport.type === 'unusable' ? transport.kind : transport.type
   try {
     const notice = testNotice(randomUUID(), environments[0] ?? '', new Date().toISOString())
     await send(sink, notice, { signal })

@@ -21,18 +21,18 @@ export type Attempt = {
 
 export type AttemptOutcome = 'success' | 'failed' | 'interrupted' | 'abandoned'
 
-/** Which attempt. Its number is no more unique than the run's; the worker's name is. */
+/** Identifies an attempt. Its number is not unique across failovers; the worker's name is. */
 export type AttemptRef = { readonly run: RunRef; readonly attempt: number; readonly worker: string }
 
 /**
- * How a worker's session is named: peers find and end the session of a frozen one by it. The last part of the worker's
- * name keeps it apart from a worker of another run with the same numbers, which may have come here after a failover.
+ * The application name of an attempt's sessions: peers find and end the session of a frozen worker by it. The last part
+ * of the worker's name distinguishes it from a worker of another run with the same numbers after a failover.
  */
 export function sessionName({ run, attempt, worker }: AttemptRef): string {
   return `rapidrmf run=${run.id} attempt=${attempt} ${worker.slice(worker.lastIndexOf('/') + 1)}`
 }
 
-/** Adds an attempt; a worker that comes back after a lost connection finds the one it has. Needs the run's row locked. */
+/** Adds an attempt, or finds the one that the worker added before it lost its connection. Needs the run's row locked. */
 export async function beginAttempt(
   client: Client,
   run: RunRef,
@@ -64,10 +64,10 @@ function attemptParameters({ run, attempt, worker }: AttemptRef): (number | stri
 }
 
 /**
- * A sign of life. Of the worker's sessions that wait for an answer (`backendPids`), tells which will get none: the server
- * has no process of it any more, or one that has itself been waiting for its client for longer than the idle limit,
- * which does not reach a COPY. undefined: the attempt goes on no longer, because a peer has declared it abandoned or the
- * database has lost it.
+ * Records a heartbeat. Returns those of the worker's waiting sessions (`backendPids`) that will never get an answer: the
+ * server has no such process, or the process has been waiting for its client for longer than the idle limit, which does
+ * not apply within a COPY. Returns undefined if the attempt is no longer active: a peer has abandoned it, or a failover
+ * lost it.
  */
 export async function recordHeartbeat(
   client: Client,
@@ -90,7 +90,7 @@ export async function recordHeartbeat(
     throw await droppedRows(
       client,
       ATTEMPTS,
-      `the sign of life of attempt ${attempt.attempt} at run ${attempt.run.id}`,
+      `the heartbeat of attempt ${attempt.attempt} at run ${attempt.run.id}`,
     )
   }
   return undefined
@@ -118,21 +118,21 @@ export async function endAttempt(
 }
 
 /**
- * SQL condition: the last sign of life of a row of `job_run_attempts` is not older than `limit`, a number of ms. One that
- * lies further ahead than that is none: the clock of the database was wrong when it was written, and nobody could say
- * for how long the process behind it has been dead.
+ * SQL condition: the last heartbeat of a row of `job_run_attempts` is not older than `limit`, a number of ms. A heartbeat
+ * further in the future than that does not count: the database's clock was wrong when it was written, so its age is
+ * unknown.
  */
 function hasFreshHeartbeat(limit: string): string {
   const span = `${limit} * interval '1 ms'`
   return `heartbeat_at > ${UTC_NOW} - ${span} AND heartbeat_at <= ${UTC_NOW} + ${span}`
 }
 
-/** SQL condition: an attempt works on its run, as far as anybody can know. */
+/** SQL condition: an attempt has not ended, and its last heartbeat is recent. */
 function isAlive(limit: string): string {
   return `ended_at IS NULL AND ${hasFreshHeartbeat(limit)}`
 }
 
-/** SQL condition: an attempt has no end, and shows no life any more. */
+/** SQL condition: an attempt has not ended, and its last heartbeat is too old. */
 function isSilent(limit: string): string {
   return `ended_at IS NULL AND NOT (${hasFreshHeartbeat(limit)})`
 }
@@ -148,8 +148,8 @@ export async function hasLiveAttempt(client: Client, run: RunRef, abandonAfter: 
 }
 
 /**
- * Ends the attempts of a run that have been silent for `abandonAfter` ms, and their sessions first: a client frozen
- * inside COPY keeps its locks whatever the timeouts say, and only pg_terminate_backend frees them.
+ * Ends the attempts of a run whose last heartbeat is older than `abandonAfter` ms, and their sessions first: no timeout
+ * ends the session of a client that is frozen inside COPY, and only pg_terminate_backend releases its locks.
  */
 export async function evictSilentAttempts(
   client: Client,
@@ -171,8 +171,8 @@ export async function evictSilentAttempts(
   const { rowCount } = await client.query(
     `UPDATE job_run_attempts
         SET ended_at = ${UTC_NOW}, outcome = 'abandoned',
-            error = CASE WHEN heartbeat_at <= ${UTC_NOW} THEN 'no sign of life since ' || heartbeat_at || ' UTC'
-                         ELSE 'its last sign of life, ' || heartbeat_at || ' UTC, lies ahead of the clock of the database'
+            error = CASE WHEN heartbeat_at <= ${UTC_NOW} THEN 'no heartbeat since ' || heartbeat_at || ' UTC'
+                         ELSE 'its last heartbeat, ' || heartbeat_at || ' UTC, is ahead of the clock of the database'
                     END
       WHERE ${silent}`,
     [...runParameters(run), abandonAfter],
@@ -180,13 +180,13 @@ export async function evictSilentAttempts(
   return rowCount ?? 0
 }
 
-/** Runs of an environment (null: of every one), and those of a schedule, of whatever environment. */
+/** The runs of an environment (null: of all), and those of a schedule in any environment. */
 export type RunGroup = { readonly environment: string | null; readonly scheduleUid: string | null }
 
-/** SQL condition: a row `r` of `job_runs` belongs to the neighbours given as $1 and $2. */
+/** SQL condition: a row `r` of `job_runs` belongs to the group given as $1 and $2. */
 const IN_GROUP = '($1::text IS NULL OR r.environment = $1 OR r.schedule_uid = $2)'
 
-/** Runs, closed ones too, with an attempt that went silent without an end. */
+/** The runs, including closed ones, that have a silent attempt. */
 export async function findSilentRuns(
   client: Client,
   { environment, scheduleUid }: RunGroup,
@@ -203,7 +203,7 @@ export async function findSilentRuns(
   return rows
 }
 
-/** Running runs of the lifecycle, other than `exceptKey`, that nobody alive works on. */
+/** The running runs with a run key, except `exceptKey`, that have no live attempt. */
 export async function findAbandonedRuns(
   client: Client,
   { environment, scheduleUid }: RunGroup,
@@ -223,8 +223,8 @@ export async function findAbandonedRuns(
 }
 
 /**
- * Of these runs those that are `running` while no attempt shows life, by id, with the last sign of it: PostgreSQL's text,
- * UTC.
+ * The time of the last heartbeat of those of these runs that are `running` without a live attempt, by id; PostgreSQL's
+ * text, UTC.
  */
 export async function silentSince(
   client: Client,

@@ -1,9 +1,9 @@
 /**
- * SQL of the digest of everything that the decisions of one system depend on, time apart: sha256 over the plan's own
- * digest and the system's evidence. `plan` and `system` are SQL: a bytea, and the id of a system.
+ * SQL of the digest of all inputs of one system's decisions except time: sha256 over the plan's digest and the system's
+ * evidence. `plan` and `system` are SQL: a bytea, and the id of a system.
  *
- * The text of a row quotes what needs it, so no two lists of rows have the same text; session settings fix how it shows
- * a time. textsend, because the conversion to another encoding may refuse what is stored. OFFSET 0: see CLAIM.
+ * PostgreSQL quotes values in the text of a row, so different lists of rows have different texts; session settings fix
+ * the format of times. textsend, because a conversion to another encoding may fail. OFFSET 0: see CLAIM.
  */
 export function inputDigest(plan: string, system: string): string {
   return `(

@@ -5,7 +5,7 @@ import { droppedRows } from '../session/dropped-rows.ts'
 import { IS_RUN, runParameters } from './run-ref.ts'
 import type { RunRef } from './run-ref.ts'
 
-/** All times of a run are the database's: no worker's clock decides anything. */
+/** SQL of the current time. All times of a run are the database's, so that the clocks of workers do not matter. */
 export const UTC_NOW = `(clock_timestamp() AT TIME ZONE 'UTC')`
 
 /** The type of the runs that are validations; RapidRMF has others. */
@@ -13,7 +13,7 @@ export const JOB_TYPE = 'validation'
 
 export type RunStatus = 'running' | 'success' | 'failed'
 
-/** A row of `job_runs`. Timestamps are PostgreSQL's text, UTC. What is null in rows of other programs is nullable. */
+/** A row of `job_runs`. Timestamps are PostgreSQL's text, UTC. Columns that other programs leave null are nullable. */
 export type JobRun = {
   readonly id: number
   readonly job_type: string
@@ -40,11 +40,11 @@ export type NewJobRun = {
   readonly jobType: string
   readonly environment: string
   readonly attributes: Readonly<Record<string, unknown>>
-  /** Identity given from outside; null for a run that this program's lifecycle does not manage. */
+  /** The caller's identity of the run; null for a run that this program does not resume or close. */
   readonly runKey?: string | null
   readonly scheduleUid?: string | null
   readonly schedule?: string | null
-  /** The nominal time the run is for, ISO-8601 UTC. */
+  /** The slot of the run, ISO-8601 UTC. */
   readonly slotAt?: string | null
 }
 
@@ -76,7 +76,7 @@ export type RunEnd = {
   readonly error?: string | null
 }
 
-/** Ends a running run, once: undefined if it was not running any more, or is not in this database. */
+/** Ends a running run. Returns undefined if it is no longer running, or not in this database. */
 export async function finishJobRun(client: Client, run: RunRef, end: RunEnd): Promise<JobRun | undefined> {
   const { rows } = await client.query<JobRun>(
     `UPDATE job_runs
@@ -93,8 +93,8 @@ function endParameters(run: RunRef, { status, verdict, metrics, error }: RunEnd)
 }
 
 /**
- * Closes a run whose queue is empty; undefined if it was closed already or a system is pending (a worker that holds
- * one tries again itself after its own commit). `planned_at` keeps a joiner from closing a run before it has a queue.
+ * Closes a run whose queue is empty. Returns undefined if it is already closed or a system is pending (a worker that has
+ * claimed one tries again after its own commit). The condition on `planned_at` keeps a run without a queue open.
  */
 export async function closeDecidedRun(client: Client, run: RunRef, end: RunEnd): Promise<JobRun | undefined> {
   const { rows } = await client.query<JobRun>(
@@ -108,7 +108,7 @@ export async function closeDecidedRun(client: Client, run: RunRef, end: RunEnd):
   return rows[0]
 }
 
-/** Opens a failed run, whose row is locked, again: it keeps its start, its reference time and what is done. */
+/** Reopens a failed run, whose row is locked. It keeps its start, its reference time and its results. */
 export async function reopenJobRun(client: Client, run: RunRef): Promise<void> {
   const { rowCount } = await client.query(
     `UPDATE job_runs SET status = 'running', verdict = NULL, error = NULL, finished_at = NULL
@@ -123,15 +123,15 @@ export async function lockJobRunByKey(client: Client, runKey: string): Promise<J
   return findOne(client, `run_key = $1 ${LOCKED}`, [runKey])
 }
 
-/** The row of a run, locked in the same way; undefined: it is not in this database. */
+/** The row of a run, locked in the same way; undefined if it is not in this database. */
 export async function lockJobRun(client: Client, run: RunRef): Promise<JobRun | undefined> {
   return findOne(client, `${IS_RUN} ${LOCKED}`, runParameters(run))
 }
 
-// NO KEY: the foreign keys of the queue and the attempts must not wait for it. It does wait for the batches' FOR SHARE.
+// NO KEY: inserts that reference the row (queue, attempts) do not wait for this lock. It waits for the batches' FOR SHARE.
 const LOCKED = 'FOR NO KEY UPDATE'
 
-/** The row of a run as it stands now; undefined: it is not in this database. */
+/** The current row of a run; undefined if it is not in this database. */
 export async function rereadJobRun(client: Client, run: RunRef): Promise<JobRun | undefined> {
   return findOne(client, IS_RUN, runParameters(run))
 }
@@ -147,7 +147,7 @@ async function findOne(
   return rows[0]
 }
 
-/** The run that has a number now: for readers, who were given nothing else. */
+/** The run that currently has this id. For reading commands, whose users give only the id. */
 export async function getJobRun(client: Client, id: number): Promise<JobRun | undefined> {
   return findOne(client, 'id = $1', [id])
 }
@@ -156,13 +156,13 @@ export async function findJobRunByKey(client: Client, runKey: string): Promise<J
   return findOne(client, 'run_key = $1', [runKey])
 }
 
-/** Runs that are looked at together: most often the very first is the one. */
+/** Runs per query; in most cases the first one matches. */
 const PAGE = 20
 
 /**
- * The newest run that ended before this one, of the same environment and scope (runs without a scope compare with each
- * other). What a baseline comes to is known from planning on; a run that did not get that far compares by its selection.
- * Only runs of this program have a key and a verdict.
+ * The newest run of the same environment and scope that ended before this one. Runs without a scope compare with each
+ * other. Planning resolves a baseline; an unplanned run compares by its selection. Only runs of this program have a key
+ * and a verdict.
  */
 export async function previousComparable(client: Client, run: JobRun): Promise<JobRun | undefined> {
   for (let offset = 0; ; offset += PAGE) {
@@ -178,7 +178,7 @@ export async function previousComparable(client: Client, run: JobRun): Promise<J
   }
 }
 
-/** Compares the selection that was asked for and, where both runs were planned, what a baseline came to. */
+/** Compares the selections and, if both runs were planned, the controls of the baseline. */
 function isSameScope(a: JobRun, b: JobRun): boolean {
   if (textIn(a, 'digests', 'scope') !== textIn(b, 'digests', 'scope')) return false
   if (a.planned_at === null || b.planned_at === null) return true
@@ -191,7 +191,7 @@ function textIn({ attributes }: JobRun, outer: string, inner: string): unknown {
   return members?.[inner]
 }
 
-/** Who holds the slot, or the one running row, of a schedule. */
+/** The run of a slot of the schedule, or its running run. */
 export async function findScheduleRun(
   client: Client,
   scheduleUid: string,
@@ -216,7 +216,7 @@ export type RunFilter = {
   readonly limit?: number
 }
 
-/** The newest runs first, of all programs; the filters apply before the limit. */
+/** The runs of all programs, newest first; the filters apply before the limit. */
 export async function getRecentJobRuns(client: Client, filter: RunFilter = {}): Promise<JobRun[]> {
   const { rows } = await client.query<JobRun>(
     `SELECT ${COLUMNS} FROM job_runs
@@ -228,16 +228,16 @@ export async function getRecentJobRuns(client: Client, filter: RunFilter = {}): 
   return rows
 }
 
-/** What planning found out. */
+/** What planning stores with the run. */
 export type PlannedRun = {
   readonly metrics: Readonly<Record<string, unknown>>
-  /** Added to the row's own. */
+  /** Added to the attributes of the row. */
   readonly attributes: Readonly<Record<string, unknown>>
-  /** Digest of the controls that the run decides; null: all there are. */
+  /** Digest of the selected controls; null if all are selected. */
   readonly controlScope: string | null
 }
 
-/** Needs the run's row locked. */
+/** Stores the plan of a run and marks it as planned. Needs the run's row locked. */
 export async function markPlanned(client: Client, run: RunRef, planned: PlannedRun): Promise<void> {
   await addAttributes(client, [run.id], planned.attributes)
   const { rowCount } = await client.query(
@@ -248,8 +248,8 @@ export async function markPlanned(client: Client, run: RunRef, planned: PlannedR
 }
 
 /**
- * Sets members of the runs' attributes, beside whatever other programs keep there; a row that has them already is left
- * alone. Needs the runs' rows locked.
+ * Sets members of the runs' attributes and keeps those of other programs; a row that has them already is not updated.
+ * Needs the runs' rows locked.
  */
 export async function addAttributes(
   client: Client,
@@ -272,13 +272,13 @@ export async function addAttributes(
   )
 }
 
-/** A number of `job_runs.metrics`; 0 where the row has none, or where another program has written something else. */
+/** A number in `job_runs.metrics`; 0 if it is missing or, in rows of other programs, not a number. */
 export function metricOf({ metrics }: Pick<JobRun, 'metrics'>, key: string): number {
   const value = metrics?.[key]
   return typeof value === 'number' ? value : 0
 }
 
-/** `job_runs.metrics` in the seed's spelling. */
+/** The counts under the names that RapidRMF uses in `job_runs.metrics`. */
 export function metricsOf(counts: RunCounts): Record<string, number> {
   return {
     systems: counts.systems,

@@ -16,7 +16,7 @@ export type StoredNotice = {
   readonly trigger: Trigger
   readonly created_at: string
   readonly attempts: number
-  /** When it is tried next; null: nothing more happens to it. */
+  /** The time of the next try; null if there will be none. */
   readonly next_try_at: string | null
   readonly sent_at: string | null
   readonly cancelled_at: string | null
@@ -26,17 +26,17 @@ export type StoredNotice = {
 const COLUMNS = `event_id, job_run_id, environment, sink, trigger, created_at, attempts, next_try_at, sent_at,
   cancelled_at, last_error`
 
-/** A sink as the outbox knows it: by its name, and for which environments. */
+/** A sink as the outbox identifies it: its name and its environments. */
 export type SinkRef = { readonly name: string; readonly environments: readonly string[] }
 
 export type NewNotice = {
   readonly sink: string
-  /** How long it waits, in ms. */
+  /** The delay before the first try, in ms. */
   readonly grace: number
   readonly notice: Notice
 }
 
-/** Part of the transaction that ends the run. */
+/** Writes notices to the outbox, in the transaction that ends the run. */
 export async function insertNotices(
   client: Client,
   run: JobRun,
@@ -62,7 +62,7 @@ export async function insertNotices(
     ],
   )
   if (rowCount === notices.length) return
-  // One that was there already is no loss.
+  // A conflict is not an error: the notice is already stored.
   const { rows } = await client.query('SELECT FROM notification_outbox WHERE event_id = ANY ($1)', [
     notices.map(({ notice }) => notice.id),
   ])
@@ -70,7 +70,7 @@ export async function insertNotices(
   throw await droppedRows(client, 'notification_outbox', `the notices of the end of run ${run.id}`)
 }
 
-/** Sinks that were told that this very run had failed, before it was opened again. */
+/** The sinks that were notified of the failure of this run before it was reopened. */
 export async function sinksNotifiedOfFailure(client: Client, run: JobRun): Promise<string[]> {
   const { rows } = await client.query<{ sink: string }>(
     `SELECT DISTINCT sink FROM notification_outbox
@@ -81,8 +81,8 @@ export async function sinksNotifiedOfFailure(client: Client, run: JobRun): Promi
 }
 
 /**
- * Takes back what is not true any more, because its run was opened again. What is being sent at this moment (its row is
- * locked) cannot be taken back, and is not waited for.
+ * Cancels the pending notices of a run that was reopened. A notice that is being sent (its row is locked) cannot be
+ * cancelled and is skipped.
  */
 export async function cancelNotices(client: Client, run: RunRef): Promise<void> {
   await client.query(
@@ -93,10 +93,10 @@ export async function cancelNotices(client: Client, run: RunRef): Promise<void> 
   )
 }
 
-/** The end that a notice tells of still stands. */
-const STANDS = `EXISTS (SELECT FROM job_runs r WHERE r.id = o.job_run_id AND r.finished_at = o.finished_at)`
+/** SQL condition: the end of the run that a notice `o` reports is still its current end. */
+const IS_CURRENT = `EXISTS (SELECT FROM job_runs r WHERE r.id = o.job_run_id AND r.finished_at = o.finished_at)`
 
-/** $1 and $2: pairs of a sink and an environment. */
+/** SQL condition: a notice `o` is for one of the pairs of a sink ($1) and an environment ($2). */
 const FOR_SINKS = `EXISTS (SELECT FROM unnest($1::text[], $2::text[]) AS a (sink, environment)
                             WHERE a.sink = o.sink AND a.environment = o.environment)`
 
@@ -105,27 +105,27 @@ function pairs(sinks: readonly SinkRef[]): [names: string[], environments: strin
   return [all.map(([name]) => name), all.map(([, environment]) => environment)]
 }
 
-/** Names of those of these sinks that something is to be sent to now. */
+/** Names of those of these sinks that have due notices. */
 export async function sinksWithDueNotices(client: Client, sinks: readonly SinkRef[]): Promise<Set<string>> {
   const { rows } = await client.query<{ sink: string }>(
     `SELECT DISTINCT o.sink FROM notification_outbox o
-      WHERE o.next_try_at <= ${UTC_NOW} AND ${FOR_SINKS} AND ${STANDS}`,
+      WHERE o.next_try_at <= ${UTC_NOW} AND ${FOR_SINKS} AND ${IS_CURRENT}`,
     pairs(sinks),
   )
   return new Set(rows.map(({ sink }) => sink))
 }
 
-/** A notice that only this transaction has. */
+/** A notice whose row this transaction has locked. */
 export type ClaimedNotice = { readonly id: string; readonly attempts: number; readonly payload: Notice }
 
 /**
- * The notice for the sink that has been due for longest, locked until the transaction ends: a sender that dies gives it
- * back with its connection. Undefined: nothing is due that no other sender has.
+ * Locks the notice that has been due for the longest time for the sink, until the transaction ends: if the sender dies,
+ * its connection ends and releases it. Returns undefined if no unlocked notice is due.
  */
 export async function claimNotice(client: Client, sink: SinkRef): Promise<ClaimedNotice | undefined> {
   const { rows } = await client.query<ClaimedNotice>(
     `SELECT o.id, o.attempts, o.payload FROM notification_outbox o
-      WHERE o.next_try_at <= ${UTC_NOW} AND ${FOR_SINKS} AND ${STANDS}
+      WHERE o.next_try_at <= ${UTC_NOW} AND ${FOR_SINKS} AND ${IS_CURRENT}
       ORDER BY o.next_try_at, o.id LIMIT 1 FOR UPDATE OF o SKIP LOCKED`,
     pairs([sink]),
   )
@@ -141,7 +141,7 @@ export async function markSent(client: Client, id: string): Promise<void> {
   )
 }
 
-/** `delay`: until the next try, in ms; null: there is none. */
+/** Records a failed try. `delay` is the time until the next one, in ms; null gives up. */
 export async function markFailed(
   client: Client,
   id: string,
@@ -156,7 +156,7 @@ export async function markFailed(
   )
 }
 
-/** Says why what is due cannot even be tried here. It stays due: another process may be able to. */
+/** Records why this process cannot send the due notices of a sink. They stay due: another process may be able to. */
 export async function markBlocked(client: Client, sink: SinkRef, error: string): Promise<number> {
   const { rowCount } = await client.query(
     `UPDATE notification_outbox SET last_error = $3
@@ -167,18 +167,18 @@ export async function markBlocked(client: Client, sink: SinkRef, error: string):
   return rowCount ?? 0
 }
 
-/** Makes due what waits after a failed try, and what was given up; not what has not been tried yet. */
+/** Makes notices due that wait after a failed try or were given up; untried ones keep their time. */
 export async function retryNow(client: Client, sinks: readonly SinkRef[]): Promise<void> {
   await client.query(
     `UPDATE notification_outbox SET next_try_at = ${UTC_NOW}
       WHERE id IN (SELECT o.id FROM notification_outbox o
                     WHERE o.sent_at IS NULL AND o.cancelled_at IS NULL AND o.attempts > 0
-                      AND ${FOR_SINKS} AND ${STANDS} FOR UPDATE SKIP LOCKED)`,
+                      AND ${FOR_SINKS} AND ${IS_CURRENT} FOR UPDATE SKIP LOCKED)`,
     pairs(sinks),
   )
 }
 
-/** What can become of a notice; `failed`: given up. */
+/** The state of a notice; `failed` means given up. */
 export type NoticeState = 'pending' | 'sent' | 'failed' | 'cancelled'
 
 const STATE = `CASE WHEN sent_at IS NOT NULL THEN 'sent' WHEN cancelled_at IS NOT NULL THEN 'cancelled'

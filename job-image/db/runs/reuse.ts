@@ -7,31 +7,30 @@ import type { RunRef } from './run-ref.ts'
 export type ReuseRequest = {
   readonly run: RunRef
   readonly environment: string
-  /** Systems in scope; null: all of the environment. */
+  /** Ids of the systems in scope; null for all of the environment. */
   readonly only: readonly number[] | null
-  /** `planDigest` of what would decide them now. */
+  /** `planDigest` of the current plan. */
   readonly planDigest: Buffer
-  /** After how many seconds decisions are made anew, whatever has not changed. */
+  /** Age of a result, in seconds, from which on all systems are evaluated again. */
   readonly fullEvery: number
 }
 
 export type ReusedSystems = {
-  /** Systems whose decisions this run takes over. */
+  /** Number of systems whose results this run reuses. */
   readonly systems: number
-  /** Systems that could have been, had not one of their decisions been made longer ago than `fullEvery`. */
+  /** Number of systems that were not reused because at least one result is older than `fullEvery`. */
   readonly tooOld: number
-  /** The run that they are all taken over from; null if there are several, or none. */
+  /** The run that all reused results come from; null if there are several, or none. */
   readonly previousRun: number | null
 }
 
-// Of every system its newest answer, of whatever run: an older one is never taken over, also where it would fit. That
-// of a later run is not either: prune looks for what refers to a run in later ones only.
-// `held` asks, from the cheap to the dear: do the rows still exist; has nobody judged the system since; is all that it
-// was made from the same. One system at a time, by indexes: each step is materialized and looks things up in subqueries
-// of its own (OFFSET 0, FOR KEY SHARE), because a join would be ordered by statistics that have never seen the latest
-// runs, and then the digests may be made once for each run there is.
-// The origin is locked against prune, which passes over what somebody holds.
-const CARRY = `
+// For each system only its newest results, of any run, can be reused. Results of a later run cannot: prune searches only
+// later runs for references to a run.
+// `held` checks in the order of cost: the rows still exist; no other program has evaluated the system since; all inputs
+// are the same. Each step is materialized and uses correlated subqueries (OFFSET 0, FOR KEY SHARE), one system at a
+// time: the planner would order a join by statistics that lack the latest runs, and might compute each digest per run.
+// The origin row is locked against prune, which skips locked rows.
+const REUSE = `
   WITH newest AS MATERIALIZED (
     SELECT q.*
       FROM systems s
@@ -60,29 +59,28 @@ const CARRY = `
               WHERE v.system_id = n.system_id AND v.job_run_id IS NULL AND v.validated_at > n.made_at OFFSET 0)
        AND n.input_digest = ${inputDigest('$4::bytea', 'n.system_id')}),
   age AS (SELECT count(*) FILTER (WHERE made_at <= $5::timestamp - $6 * interval '1 s')::int AS old FROM held),
-  carried AS (
+  reused AS (
     INSERT INTO job_run_systems (job_run_id, system_id, state, results_run_id, pass, fail, insufficient_evidence,
                                  unknown, decided_at, input_digest, valid_until)
     SELECT $1, system_id, 'done', results_run_id, pass, fail, insufficient_evidence, unknown, ${UTC_NOW}, input_digest,
            valid_until
       FROM held, age WHERE old = 0
     RETURNING system_id)
-  SELECT (SELECT count(*)::int FROM carried) AS systems,
+  SELECT (SELECT count(*)::int FROM reused) AS systems,
          CASE WHEN old = 0 THEN 0 ELSE (SELECT count(*)::int FROM held) END AS "tooOld",
          (SELECT CASE WHEN min(job_run_id) = max(job_run_id) THEN min(job_run_id) END
             FROM held WHERE old = 0) AS "previousRun"
     FROM age`
 
 /**
- * Puts into the run's queue, as done, every system whose newest decisions would be made again just as they stand: same
- * evidence, same plan, no moment passed that changes an answer, and no later row of anybody. They point to the run that
- * made them. All or none when one of them was made longer ago than `fullEvery`: then the run is a full one.
- * Runs inside a transaction that holds the run's row.
+ * Queues, as done, every system whose newest results are still valid: same evidence, same plan, no expiry in between, and
+ * no later results of any program. The queue refers to the run that stored them. If one of them is older than
+ * `fullEvery`, none is reused, and the run is a full one. Must run inside a transaction that holds the run's row.
  */
 export async function reuseSystems(client: Client, request: ReuseRequest): Promise<ReusedSystems> {
   const { run, environment, only, planDigest, fullEvery } = request
   await client.query(STAY_ON_INDEXES.replaceAll('SET ', 'SET LOCAL '))
-  const { rows } = await client.query<ReusedSystems>(CARRY, [
+  const { rows } = await client.query<ReusedSystems>(REUSE, [
     run.id,
     environment,
     only,

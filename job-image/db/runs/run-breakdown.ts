@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 
-/** How many of a family's controls pass for one system of a run. */
+/** The number of a family's controls that pass for one system of a run. */
 export type FamilyCount = {
   readonly system: string
   /** `AC`, `AU`, … */

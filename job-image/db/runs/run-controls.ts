@@ -4,7 +4,7 @@ import { droppedRows } from '../session/dropped-rows.ts'
 import { RUN_EXISTS, runParameters } from './run-ref.ts'
 import type { RunRef } from './run-ref.ts'
 
-/** Adds a worker's times to those of the others; `us`: microseconds. Always in the order of the ids: no deadlock. */
+/** Adds a worker's times to the stored ones; `us`: microseconds. Locks rows in the order of their ids: no deadlock. */
 export async function addControlTimes(
   client: Client,
   run: RunRef,
@@ -28,8 +28,8 @@ const BY_STATUS = `v.control_id, count(*) FILTER (WHERE v.status = 'PASS') AS pa
   count(*) FILTER (WHERE v.status = 'UNKNOWN') AS unknown`
 
 /**
- * The run's own rows by the run's number alone, which is four times faster than by way of its systems: about 0.35 s for a
- * million. Those that it took over are the others' and found through the systems.
+ * Counts all rows. The run's own rows are read by the run's id alone, four times faster than through its systems: about
+ * 0.35 s for a million. Reused rows belong to other runs and are read through the systems.
  */
 const ALL = `
   SELECT control_id, sum(pass)::int AS pass, sum(fail)::int AS fail, sum(insufficient)::int AS insufficient,
@@ -44,8 +44,8 @@ const ALL = `
    GROUP BY control_id`
 
 /**
- * What the previous run ($2) counted, less what is not carried on from it, and what is new: reads what changed.
- * EXCEPT, because an anti-join of two runs that the statistics have not seen yet compares every system with every other.
+ * The counts of the previous run ($2), minus its rows that are not reused, plus the new rows: reads only what changed.
+ * EXCEPT, because without statistics of the two runs an anti-join compares every system with every other one.
  */
 const CHANGED = `
   WITH gone AS MATERIALIZED (
@@ -68,7 +68,7 @@ const CHANGED = `
           SELECT ${BY_STATUS} FROM validation_results v WHERE v.job_run_id = $1 GROUP BY v.control_id) parts
    GROUP BY control_id HAVING sum(pass + fail + insufficient + unknown) > 0`
 
-/** Of one control, by its row id, in the order of STORE's columns. */
+/** The counts of one control, in the order of STORE's columns. */
 export type ControlCounts = readonly [
   id: number,
   pass: number,
@@ -86,10 +86,10 @@ const STORE = `
          unknown = EXCLUDED.unknown`
 
 /**
- * Counts per control of a whole run. `own` are those of one worker's committed batches: where they come to the `totals`
- * of the run's systems, nobody else has decided any, and nothing has to be read. Otherwise from the rows that the systems
- * point to; where the run carried decisions on from one `previousRun`, from that run's counts, which rows that are gone
- * since would make wrong: the totals tell. Runs inside the transaction that closed the run, which holds its row.
+ * Stores the counts per control of a whole run. `own` are the counts of one worker's committed batches: if they add up to
+ * the `totals` of the run's systems, no other worker decided any, and no rows are read. Otherwise, if the run reuses
+ * results of one `previousRun`, they are computed from that run's counts; these may be outdated by deleted rows, so they
+ * are compared with the totals, too. Otherwise all rows are counted. Must run in the transaction that closed the run.
  */
 export async function countControls(
   client: Client,
@@ -113,15 +113,15 @@ export async function countControls(
   )
 }
 
-/** Where the counts may come from without reading all rows of the run. */
+/** Sources of the counts that save reading all rows of the run. */
 export type CountSources = {
   readonly own?: readonly ControlCounts[]
   readonly previousRun?: number | null
 }
 
 /**
- * Statistics expect hardly any rows of a run that has just been: without the setting they would be sorted, which takes as
- * long again as reading them.
+ * Executes a counting query without sorting. Statistics expect hardly any rows of a recent run, so the planner would sort
+ * them, which takes as long as reading them.
  */
 async function read(client: Client, text: string, values: readonly number[]): Promise<ControlCounts[]> {
   await client.query('SET LOCAL enable_sort TO off')

@@ -1,10 +1,10 @@
 import type { Client } from 'pg'
 import type { JobRun } from './job-runs.ts'
 
-/** What a run says about one of its systems. */
+/** The state and the counts of one system of a run. */
 export type RunSystem = {
   readonly system_id: number
-  /** Null: the system was deleted since, and not by `systems remove`, which notes the name with the run. */
+  /** Null if the system was deleted other than by `systems remove`, which stores the name with the run. */
   readonly system: string | null
   /** The system is no longer in the database. */
   readonly removed: boolean
@@ -14,12 +14,12 @@ export type RunSystem = {
   readonly fail: number
   readonly insufficient_evidence: number
   readonly unknown: number
-  /** The run whose rows hold the answer; an earlier one where nothing had changed. */
+  /** The run whose rows hold the results; an earlier run if they are reused. */
   readonly results_run_id: number | null
   readonly decided_at: string | null
 }
 
-/** The systems of a run by name: one short row each, of 10,000 systems about 2 MB. */
+/** The systems of a run, ordered by name: one short row each, about 2 MB for 10,000 systems. */
 export async function listRunSystems(
   client: Client,
   { id, attributes }: Pick<JobRun, 'id' | 'attributes'>,

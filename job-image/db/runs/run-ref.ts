@@ -1,9 +1,9 @@
 import type { JobRun } from './job-runs.ts'
 
 /**
- * Which run. Its number alone does not say so: a standby that is promoted without the last transactions, and a restored
- * backup, hand the same number out again. The key is the identity; the reference time (when the row was inserted) tells
- * apart two rows of one key, the first of which was lost. A `JobRun` is a reference to itself.
+ * Identifies a run. Its id alone does not: a standby promoted without the last transactions, and a restored backup, assign
+ * the same id again. The key is the identity; the reference time (of the insert) distinguishes two rows of one key, the
+ * first of which was lost. A `JobRun` is a reference to itself.
  */
 export type RunRef = Pick<JobRun, 'id' | 'run_key' | 'reference_time'>
 

@@ -10,12 +10,12 @@ import { inputDigest } from './input-digest.ts'
 import { IS_RUN, OF_RUN, RUN_EXISTS, runParameters } from './run-ref.ts'
 import type { RunRef } from './run-ref.ts'
 
-/** A system that this transaction has locked in the run's queue, with all that is needed to decide it. */
+/** A system that this transaction has locked in the run's queue, with the inputs of its decisions. */
 export type ClaimedSystem = {
   readonly systemId: number
-  /** What `decisiveEvidence` leaves of it. */
+  /** The evidence that `decisiveEvidence` selects. */
   readonly evidence: readonly EvidenceRow[]
-  /** Of the plan and all evidence of the system; hexadecimal. */
+  /** Digest of the plan and all evidence of the system; hexadecimal. */
   readonly inputDigest: string
   /** Why the system cannot be decided, if it cannot. */
   readonly problem?: string
@@ -29,8 +29,8 @@ export type Claim = {
 
 type ClaimTuple = [string, number, boolean, string, ...(EvidenceTuple | [null, null, null, null, null])]
 
-// MATERIALIZED keeps the row locks in one place: the claim is taken once, before the evidence is joined to it.
-// OFFSET 0 keeps the evidence of other systems out of it: where it is a view, one system's rows may raise an error.
+// MATERIALIZED: the rows are locked once, before the evidence is joined to them.
+// OFFSET 0 keeps the planner from reading evidence of other systems: if it is a view, their rows may raise errors.
 const CLAIM = `
   WITH claimed AS MATERIALIZED (
     SELECT system_id FROM job_run_systems
@@ -46,7 +46,7 @@ const CLAIM = `
 
 export type ClaimRequest = {
   readonly run: RunRef
-  /** Its `types` are those that some rule asks for. */
+  /** `types` are the evidence types that any rule requires. */
   readonly plan: { readonly types: readonly string[] }
   readonly planDigest: Buffer
   /** The moment at which evidence must be valid. */
@@ -54,8 +54,9 @@ export type ClaimRequest = {
 }
 
 /**
- * Locks up to `limit` pending systems (only those in `only`, if given) until the transaction ends, and reads the evidence
- * that decides them, with the digest of all of it under the plan's. Systems that another worker has locked are passed over. Undefined: nothing to claim.
+ * Locks up to `limit` pending systems (only those in `only`, if given) until the transaction ends, and reads their
+ * decisive evidence and the digest of their inputs. Skips systems that another worker has locked. Returns undefined if
+ * there is nothing to claim.
  */
 export async function claimSystems(
   client: Client,
@@ -87,7 +88,7 @@ export async function claimSystems(
   return { systems: [...systems.values()], now: first[0] }
 }
 
-/** A timestamp that PostgreSQL can hold and this program cannot read makes its system an error, not the batch. */
+/** Adds a row of evidence. A timestamp that only PostgreSQL can represent makes an error of the system, not the batch. */
 function addEvidence(system: { evidence: EvidenceRow[]; problem?: string }, tuple: EvidenceTuple): void {
   try {
     system.evidence.push(toEvidence(tuple))
@@ -96,7 +97,7 @@ function addEvidence(system: { evidence: EvidenceRow[]; problem?: string }, tupl
   }
 }
 
-/** Puts the systems of the environment, all or these, into the run's queue where they are not yet; returns how many. */
+/** Adds the systems of the environment (all, or `only`) that are not yet queued to the run's queue; returns their number. */
 export async function queueSystems(
   client: Client,
   run: RunRef,
@@ -124,7 +125,7 @@ export async function queueSystems(
   return added
 }
 
-/** Puts the systems that could not be evaluated into the queue again; they have no results. Needs the run's row locked. */
+/** Requeues the systems that could not be evaluated; they have no results. Needs the run's row locked. */
 export async function requeueFailedSystems(client: Client, run: RunRef): Promise<void> {
   if ((await runTotals(client, run)).failedSystems === 0) return
   await client.query(
@@ -134,7 +135,7 @@ export async function requeueFailedSystems(client: Client, run: RunRef): Promise
   )
 }
 
-/** The systems that a claim would take now, locked only as long as the transaction around it lasts. */
+/** The systems that a claim would lock now; they are locked until the surrounding transaction ends. */
 export async function claimableSystems(
   client: Client,
   run: RunRef,
@@ -158,15 +159,15 @@ export type SystemOutcome = {
   readonly insufficientEvidence: number
   readonly unknown: number
   readonly error: string | null
-  /** What the decisions were made from, hexadecimal; null where there are none. */
+  /** Digest of the inputs of the decisions, hexadecimal; null if there are none. */
   readonly inputDigest: string | null
-  /** From when on time alone may change the answer: PostgreSQL's text, UTC; null: never. */
+  /** The moment from which on time alone may change the results: PostgreSQL's text, UTC; null for never. */
   readonly validUntil: string | null
 }
 
-// The fence: the run must still be here and running, and cannot be closed before this transaction ends.
-// decided_at is the transaction's time, as `validated_at` of the rows is: who looks for later rows need not read these.
-// What the systems count must be there: the rows are counted by the index of (run, system, control), about 1 % of a run.
+// The fence: the run must still be in the database and running, and cannot be closed before this transaction ends.
+// decided_at is the transaction's time, as `validated_at` of the rows is: a query for later rows need not read these.
+// The stored rows must match the counts: they are counted by the index (run, system, control), about 1 % of a run's time.
 const SETTLE = `
   WITH run AS MATERIALIZED (SELECT id FROM job_runs WHERE ${IS_RUN} AND status = 'running' FOR SHARE),
   settled AS (
@@ -204,8 +205,8 @@ type Settled = {
 }
 
 /**
- * Takes the systems out of the queue. False: the run is not running any more, so the batch must be rolled back. Throws
- * DroppedRows where the tables do not hold what they were given; then too.
+ * Marks the systems as done or failed. Returns false if the run is no longer running, and throws DroppedRows if the
+ * tables do not hold the written rows; in both cases the batch must be rolled back.
  */
 export async function settleSystems(
   client: Client,
@@ -238,7 +239,7 @@ export async function settleSystems(
   return true
 }
 
-/** The table in which a run's results are. */
+/** The table of results. */
 export const RESULTS = 'validation_results'
 
 function missingResults({ systemId, written, stored }: Settled): string {
@@ -247,12 +248,12 @@ function missingResults({ systemId, written, stored }: Settled): string {
     : `the ${written} results that were written for system ${systemId} (it holds ${stored})`
 }
 
-/** Sums over the queue. */
+/** Sums over the queue of a run. */
 export type RunTotals = {
   readonly systems: number
   readonly pending: number
   readonly failedSystems: number
-  /** Why one of them could not be evaluated; null: all could. */
+  /** Why one of the systems could not be evaluated; null if all could. */
   readonly error: string | null
   readonly counts: Pick<RunCounts, 'pass' | 'fail' | 'insufficientEvidence' | 'unknown'>
 }

@@ -168,7 +168,7 @@ describe('what is not this sender’s to send', () => {
     const sink = webhookSink(receiver.url)
     await endedRuns(2, [sink])
     const unusable = webhookSink('', {
-      receiver: { type: 'unusable', kind: 'webhook', fault: 'X is not set' },
+      transport: { type: 'unusable', kind: 'webhook', problem: 'X is not set' },
     })
     expect(await deliverNotices(TARGET, [unusable])).toEqual([
       { sink: 'ops', outcome: 'blocked', eventId: null, runId: null, trigger: null, error: 'X is not set' },

@@ -167,12 +167,12 @@ describe('a run whose notices do not go out', () => {
     expect(run.code).toBe(0)
     expect(run.stdout).toMatch(/^Run \d+: Passed/)
     expect(run.stderr).toMatch(
-      /warning: the notice of run \d+ for "ops" did not go out: 127\.0\.0\.1: answered 500;/,
+      /warning: the notice of run \d+ for "ops" could not be sent: 127\.0\.0\.1: answered 500;/,
     )
-    expect(run.stderr).toMatch(/for "chat" did not go out: 127\.0\.0\.1: answered 500;/)
-    expect(run.stderr).toMatch(/for "mail" did not go out: 127\.0\.0\.1: refused the connection;/)
+    expect(run.stderr).toMatch(/for "chat" could not be sent: 127\.0\.0\.1: answered 500;/)
+    expect(run.stderr).toMatch(/for "mail" could not be sent: 127\.0\.0\.1: refused the connection;/)
     expect(run.stderr).toMatch(
-      /notices for "missing" did not go out: config\.yaml:\d+:\d+: notifications\.1\.secret: the environment variable NOWHERE is not set/,
+      /notices for "missing" could not be sent: config\.yaml:\d+:\d+: notifications\.1\.secret: the environment variable NOWHERE is not set/,
     )
     expect(await storedRun(client, 'told')).toMatchObject({ status: 'success' })
 

@@ -283,10 +283,10 @@ describe('a run', () => {
     const warnings = watched.events.flatMap((event) => (event.type === 'warning' ? [event.message] : []))
     expect(warnings.sort()).toEqual([
       expect.stringMatching(
-        /^the notice of run \d+ for "failing" did not go out: 127\.0\.0\.1: answered 500; it is tried/,
+        /^the notice of run \d+ for "failing" could not be sent: 127\.0\.0\.1: answered 500; it will be retried/,
       ),
       expect.stringMatching(
-        /^the notice of run \d+ for "hanging" did not go out: .*did not answer within 1\.5 s/,
+        /^the notice of run \d+ for "hanging" could not be sent: .*did not answer within 1\.5 s/,
       ),
     ])
   })

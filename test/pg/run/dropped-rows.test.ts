@@ -148,7 +148,7 @@ describe('a table of the run itself', () => {
     await client.query('DROP FUNCTION slow CASCADE')
     expect(events).toContainEqual({
       type: 'warning',
-      message: expect.stringMatching(/no heartbeat: .*the sign of life of attempt 1/) as string,
+      message: expect.stringMatching(/no heartbeat: .*the heartbeat of attempt 1/) as string,
     })
     expect(await getJobRun(client, runId!)).toMatchObject({ status: 'success' })
   })

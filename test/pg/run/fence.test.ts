@@ -171,8 +171,8 @@ it('a run whose plan is lost, as by a failover, is planned again', async () => {
 })
 
 it.each([
-  ['has been silent for long enough', '-2 hours', /^no sign of life since /],
-  ['was last heard of in the future', '2 hours', /lies ahead of the clock of the database$/],
+  ['sent its last heartbeat too long ago', '-2 hours', /^no heartbeat since /],
+  ['sent its last heartbeat in the future', '2 hours', /is ahead of the clock of the database$/],
 ])('systems that a worker froze with are freed once it %s', async (_, offset, error) => {
   const runKey = `frozen ${offset}`
   const id = await plannedRun(runKey)

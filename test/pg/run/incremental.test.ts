@@ -312,7 +312,7 @@ describe('an incremental run', () => {
         observer: (event) => void (event.type === 'warning' && warnings.push(event.message)),
       })
       expect(second).toMatchObject({ carried: 0, verdict: 'Incomplete', counts: { errors: 1 } })
-      expect(warnings.join()).toMatch(/decided anew: .*division by zero/)
+      expect(warnings.join()).toMatch(/all systems are evaluated: .*division by zero/)
     } finally {
       await client.query('DROP VIEW evidence; ALTER TABLE evidence_rows RENAME TO evidence')
     }

@@ -164,12 +164,12 @@ describe('what dead processes leave', () => {
     expect(await attemptsOf(runKey)).toMatchObject([{ outcome: 'abandoned' }])
   })
 
-  it('a run whose process was last heard of in the future is closed too', async () => {
+  it('a run whose process sent its last heartbeat in the future is closed too', async () => {
     const { runKey } = await dieAfterPlanning({ schedule: schedule('ahead') }, '-1 hour')
     await executeRun(request({ schedule: schedule('ahead') }))
     expect(await storedRun(client, runKey)).toMatchObject({ status: 'failed', finished: true })
     expect(await attemptsOf(runKey)).toMatchObject([
-      { outcome: 'abandoned', error: expect.stringMatching(/lies ahead of the clock/) as string },
+      { outcome: 'abandoned', error: expect.stringMatching(/is ahead of the clock/) as string },
     ])
   })
 

@@ -36,7 +36,7 @@ describe('notifications', () => {
         grace: 300_000,
         timeout: 10_000,
         allowPrivateAddresses: false,
-        receiver: { type: 'webhook', url: 'https://hooks.example/x', headers: {} },
+        transport: { type: 'webhook', url: 'https://hooks.example/x', headers: {} },
       },
     ])
   })
@@ -71,15 +71,15 @@ describe('notifications', () => {
         timeout: 2_500,
         grace: 0,
         allowPrivateAddresses: true,
-        receiver: {
+        transport: {
           url: 'http://hooks.internal:8080/t0ken',
           secret: 's3cret',
           headers: { authorization: 'Bearer t0ken' },
         },
       },
-      { receiver: { type: 'slack', url: 'https://hooks.slack.com/services/T/B/x' } },
+      { transport: { type: 'slack', url: 'https://hooks.slack.com/services/T/B/x' } },
       {
-        receiver: {
+        transport: {
           host: 'mail.example.org',
           port: 465,
           tls: 'implicit',
@@ -87,7 +87,7 @@ describe('notifications', () => {
           to: ['a@example.org', 'B <b@example.org>'],
         },
       },
-      { receiver: { port: 25, tls: 'none', to: ['d@e.f'] } },
+      { transport: { port: 25, tls: 'none', to: ['d@e.f'] } },
     ])
   })
 
@@ -139,14 +139,14 @@ describe('notifications', () => {
 
   it('a sink whose variable is missing is told as unusable, and the others work', () => {
     const [broken, fine] = sinks(`${HOOK}, secret: "\${SECRET}" }\n${HOOK.replace('ops', 'other')} }`)
-    expect(broken?.receiver).toEqual({
+    expect(broken?.transport).toEqual({
       type: 'unusable',
       kind: 'webhook',
-      fault: expect.stringContaining(
+      problem: expect.stringContaining(
         'notifications.0.secret: the environment variable SECRET is not set',
       ) as string,
     })
-    expect(fine?.receiver.type).toBe('webhook')
+    expect(fine?.transport.type).toBe('webhook')
   })
 })
 
