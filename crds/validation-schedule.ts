@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { MAX_DURATION, durationRule } from './duration-rule.ts'
 import { jobSettingsSchema } from './job-settings.ts'
 import type { API_VERSION, KIND } from './names.ts'
 import { MAX_INT32, int32, int64, keyRef, withRules } from './schema-parts.ts'
@@ -109,12 +110,15 @@ export const scheduleSpecSchema = z.object({
     .describe(
       'Decide again only the systems whose inputs have changed. Where this is false, the configuration says whether.',
     ),
-  fullEvery: withRules(z.string().min(2).max(16), [
-    "self.matches('^[0-9]{1,6}[hm]$') && duration(self) >= duration('1h') && duration(self) <= duration('8784h')",
-    'needs hours or minutes, such as 168h or 90m, from one hour to 366 days',
-  ])
+  fullEvery: withRules(
+    z.string().min(2).max(MAX_DURATION),
+    durationRule(3600, 366 * 86_400, 'one hour to 366 days'),
+  )
     .default('168h')
-    .describe('After how long an incremental run decides everything again.'),
+    .describe(
+      'After how long an incremental run decides everything again: `168h`, `7d`, `1w`, `1mo` or ISO 8601 such as `P1M`. ' +
+        "Months and years are those of the calendar, back from the run's reference time.",
+    ),
   job: jobSettingsSchema.prefault({}).describe('The Jobs and their pods.'),
 })
 

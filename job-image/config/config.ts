@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto'
 import { dirname, isAbsolute, join } from 'node:path'
 import { z } from 'zod'
+import type { Duration } from '../../common/duration.ts'
 import { invisibleIn } from '../../common/printable.ts'
 import { selectionSchema } from '../../crds/selection.ts'
 import type { Selection } from '../../crds/selection.ts'
@@ -55,7 +56,7 @@ export type Config = {
   /** Whether runs decide only what has changed. */
   readonly incremental: boolean | undefined
   /** After how many seconds they decide everything all the same. */
-  readonly fullEvery: number | undefined
+  readonly fullEvery: Duration | undefined
   /** RapidRMF's other top-level keys, as written. */
   readonly other: Readonly<Record<string, unknown>>
 }

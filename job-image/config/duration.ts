@@ -1,15 +1,53 @@
 import { z } from 'zod'
+import { DURATION_PATTERNS, limitSeconds, parseDuration } from '../../common/duration.ts'
+import type { Duration } from '../../common/duration.ts'
 
-const DURATION = /^(\d{1,9}(?:\.\d{1,3})?)(s|m|h|d)?$/
-const SECONDS = { s: 1, m: 60, h: 3600, d: 86_400 } as const
+/** The shortest and the longest that is allowed, in seconds, as `limitSeconds` counts them. */
+export type DurationLimits = { readonly min: number; readonly max: number }
 
-/** A duration of the configuration: a number of seconds, or a text like `90s`, `5m`, `1h`, `7d`. Its output is in seconds. */
-export function durationSchema({ min, max }: { readonly min: number; readonly max: number }) {
-  const expected = `expected a number of seconds or a text like 90s, 5m, 1h or 7d, from ${min} to ${max} seconds`
-  return z.union([z.number(), z.string()], expected).transform((value, context): number => {
-    const [, number = '', unit = 's'] = DURATION.exec(String(value)) ?? []
-    const seconds = Number(number) * SECONDS[unit as keyof typeof SECONDS]
-    if (number !== '' && seconds >= min && seconds <= max) return seconds
+/** What a setting takes, for its error message. */
+export function expectedDuration({ min, max }: DurationLimits): string {
+  return `expected a number of seconds or a text like 90s, 5m, 1h or 7d, from ${min} to ${max} seconds`
+}
+
+const SECONDS = /^[0-9]+([.][0-9]+)?$/
+
+/** A number, or a text of one, is in seconds. Undefined for what is no duration or outside of the limits. */
+export function readDuration(value: string | number, { min, max }: DurationLimits): Duration | undefined {
+  const isNumber = typeof value === 'number' || SECONDS.test(value)
+  const duration = isNumber ? { months: 0, seconds: Number(value) } : parseDuration(value)
+  if (duration === undefined) return undefined
+  const length = limitSeconds(duration)
+  return length >= min && length <= max ? duration : undefined
+}
+
+/** The same for a setting that is a fixed length of time: months and years, which are not, are undefined. */
+export function readSeconds(value: string | number, limits: DurationLimits): number | undefined {
+  const duration = readDuration(value, limits)
+  return duration?.months === 0 ? duration.seconds : undefined
+}
+
+/** A duration that may have months of the calendar. */
+export function durationSchema(limits: DurationLimits) {
+  return schema(limits, readDuration)
+}
+
+/** A duration in seconds. */
+export function secondsSchema(limits: DurationLimits) {
+  return schema(limits, readSeconds)
+}
+
+/** For the editors that check a file by the JSON Schema; reading a text decides. */
+const TEXT = new RegExp([SECONDS.source, ...DURATION_PATTERNS].join('|'))
+
+type Read<Value> = (value: string | number, limits: DurationLimits) => Value | undefined
+
+function schema<Value>(limits: DurationLimits, read: Read<Value>) {
+  const expected = expectedDuration(limits)
+  const number = z.number().min(limits.min, expected).max(limits.max, expected)
+  return z.union([number, z.string().regex(TEXT, expected)], expected).transform((value, context): Value => {
+    const found = read(value, limits)
+    if (found !== undefined) return found
     context.addIssue({ code: 'custom', message: expected })
     return z.NEVER
   })

@@ -1,12 +1,13 @@
+import type { Duration } from '../../common/duration.ts'
 import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import type { Config } from './config.ts'
-import { durationSchema } from './duration.ts'
+import { durationSchema, expectedDuration, readDuration } from './duration.ts'
 
 /** How a run decides only what has changed. */
 export type Incremental = {
-  /** After how many seconds everything is decided anew. */
-  readonly fullEvery: number
+  /** The age of decisions from which on everything is decided anew, back from the run's reference time. */
+  readonly fullEvery: Duration
 }
 
 /** A caller's word: on, off, or nothing; and how often a full run is due, as a text. */
@@ -17,10 +18,11 @@ export type IncrementalOptions = {
 
 const HOUR = 3600
 const YEAR = 366 * 24 * HOUR
-const WEEK = 7 * 24 * HOUR
+const WEEK: Duration = { months: 0, seconds: 7 * 24 * HOUR }
 
 /** An hour at least: below that every run of most schedules would be a full one. */
-export const fullEverySchema = durationSchema({ min: HOUR, max: YEAR })
+const LIMITS = { min: HOUR, max: YEAR } as const
+export const fullEverySchema = durationSchema(LIMITS)
 
 /**
  * Flags stand above the variables INCREMENTAL and FULL_EVERY (how the operator hands on the schedule's spec), these above
@@ -37,11 +39,11 @@ export function incrementalFor(
   return on === true ? { fullEvery: fullEvery ?? WEEK } : undefined
 }
 
-function duration(source: string, text: string | undefined): number | undefined {
+function duration(source: string, text: string | undefined): Duration | undefined {
   if (text === undefined || text === '') return undefined
-  const { data, error } = fullEverySchema.safeParse(text)
-  if (data !== undefined) return data
-  throw new InputError(`${source}: ${error?.issues[0]?.message ?? 'expected a duration'}, found "${text}"`)
+  const found = readDuration(text, LIMITS)
+  if (found !== undefined) return found
+  throw new InputError(`${source}: ${expectedDuration(LIMITS)}, found "${text}"`)
 }
 
 function booleanOf(source: string, text: string | undefined): boolean | undefined {

@@ -6,6 +6,7 @@ import type { Problem } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { MAIL_TLS, TRIGGERS } from '../notify/sink.ts'
 import type { Email, Transport, Sink, Slack, Trigger, Webhook } from '../notify/sink.ts'
+import { secondsSchema } from './duration.ts'
 import { expand, referenceFault } from './expand.ts'
 import type { Setting } from './expand.ts'
 import { REDACTED, redact } from './redact.ts'
@@ -16,8 +17,6 @@ const name = z
 
 /** Whoever sends holds a transaction open; the database ends one in which nothing happens for a minute. */
 const LONGEST_TIMEOUT = 30
-const seconds = (min: number, max: number) =>
-  z.number().min(min, `must be at least ${min} (seconds)`).max(max, `must be at most ${max} (seconds)`)
 
 const DEFAULT_TIMEOUT = 10
 /**
@@ -30,8 +29,8 @@ const common = {
   name,
   on: z.array(z.enum(TRIGGERS)).min(1),
   environments: z.array(z.string()).min(1).nullish(),
-  timeout: seconds(0.1, LONGEST_TIMEOUT).nullish(),
-  grace: seconds(0, 86_400).nullish(),
+  timeout: secondsSchema({ min: 0.1, max: LONGEST_TIMEOUT }).nullish(),
+  grace: secondsSchema({ min: 0, max: 86_400 }).nullish(),
   allow_private_addresses: z.boolean().nullish(),
 }
 

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { durationSchema } from './duration.ts'
+import { secondsSchema } from './duration.ts'
 
 const DAY = 86_400
 
@@ -13,7 +13,7 @@ export const schedulerSchema = z.preprocess(
         .min(0, 'expected a whole number from 0 on')
         .max(100, 'expected at most 100')
         .default(0),
-      retry_delay: durationSchema({ min: 1, max: DAY }).default(60),
+      retry_delay: secondsSchema({ min: 1, max: DAY }).default(60),
       retry_backoff: z
         .number('expected a number')
         .min(1, 'expected 1 or more')

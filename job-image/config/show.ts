@@ -1,4 +1,5 @@
 import type { Selection } from '../../crds/selection.ts'
+import { formatDuration } from '../../common/duration.ts'
 import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import { environmentOf, pathOf } from './config.ts'
@@ -19,8 +20,7 @@ export type ShownConfig = {
   readonly scheduler: SchedulerSettings
   readonly selection?: Selection
   readonly incremental?: boolean
-  /** Seconds. */
-  readonly full_every?: number
+  readonly full_every?: string
   readonly [other: string]: unknown
 }
 
@@ -57,7 +57,7 @@ export function showConfig(
     scheduler,
     ...(selection === undefined ? {} : { selection }),
     ...(incremental === undefined ? {} : { incremental }),
-    ...(fullEvery === undefined ? {} : { full_every: fullEvery }),
+    ...(fullEvery === undefined ? {} : { full_every: formatDuration(fullEvery) }),
     ...(notifications.length === 0 ? {} : { notifications: showSinks(notifications) }),
     ...(redact(other) as Record<string, unknown>),
   }

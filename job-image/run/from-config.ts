@@ -1,4 +1,6 @@
 import { catalogFrameworks, configDigest, rulePackPaths } from '../config/config.ts'
+import { expectedDuration, readSeconds } from '../config/duration.ts'
+import type { DurationLimits } from '../config/duration.ts'
 import { incrementalFor } from '../config/incremental.ts'
 import type { IncrementalOptions } from '../config/incremental.ts'
 import { resolveSink } from '../config/notifications.ts'
@@ -75,26 +77,20 @@ function refuseUnusable({ runKey, concurrency = DEFAULT_CONCURRENCY, schedule }:
   if (schedule?.slotAt !== undefined) checkedSlot('schedule.slotAt', schedule.slotAt)
 }
 
-const SECONDS = /^\d+(\.\d+)?$/
-
 /** Bounds in seconds. Shorter intervals load the server; longer ones hide a dead process. */
 const HEARTBEAT = { min: 0.1, max: 600 } as const
 const ABANDON_AFTER = { min: 2 * HEARTBEAT.min, max: 86_400 } as const
 /** Bounds in seconds; 0 means that a lost connection is not retried. */
 const OUTAGE = { min: 0, max: 86_400 } as const
 
-/** RAPIDRMF_HEARTBEAT, RAPIDRMF_ABANDON_AFTER and RAPIDRMF_OUTAGE, in seconds; the same for all workers of a run. */
+/** RAPIDRMF_HEARTBEAT, RAPIDRMF_ABANDON_AFTER and RAPIDRMF_OUTAGE: durations, or numbers of seconds; the same for all workers of a run. */
 export function timingFrom(env: Io['env']): Timing {
-  const milliseconds = (
-    name: string,
-    { min, max }: { readonly min: number; readonly max: number },
-    byDefault: number,
-  ): number => {
+  const milliseconds = (name: string, limits: DurationLimits, byDefault: number): number => {
     const text = env[name] ?? ''
     if (text === '') return byDefault
-    const seconds = SECONDS.test(text) ? Number(text) : NaN
-    if (seconds >= min && seconds <= max) return seconds * 1000
-    throw new InputError(`${name}: expected a number of seconds from ${min} to ${max}, found "${text}"`)
+    const seconds = readSeconds(text, limits)
+    if (seconds !== undefined) return seconds * 1000
+    throw new InputError(`${name}: ${expectedDuration(limits)}, found "${text}"`)
   }
   const timing = {
     heartbeat: milliseconds('RAPIDRMF_HEARTBEAT', HEARTBEAT, DEFAULT_TIMING.heartbeat),

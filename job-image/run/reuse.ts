@@ -1,4 +1,5 @@
 import type { Client } from 'pg'
+import { formatDuration } from '../../common/duration.ts'
 import { reuseSystems } from '../db/runs/reuse.ts'
 import { isDataError } from '../db/session/errors.ts'
 import type { JobRun } from '../db/runs/job-runs.ts'
@@ -37,7 +38,7 @@ export async function reuseResults(
       planDigest,
       fullEvery: incremental.fullEvery,
     })
-    const because = tooOld > 0 ? `decisions are ${incremental.fullEvery} s old or older` : null
+    const because = tooOld > 0 ? `decisions are ${formatDuration(incremental.fullEvery)} old or older` : null
     return { carried: systems, previous_run: previousRun, full_because: because }
   } catch (thrown) {
     if (!isDataError(thrown)) throw thrown

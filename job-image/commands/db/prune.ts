@@ -1,41 +1,13 @@
 import { command, flag, option } from 'cmd-ts'
-import type { Type } from 'cmd-ts'
 import type { PruneReport } from '../../db/prune/prune.ts'
 import { InputError } from '../../errors.ts'
 import { write, writeJson } from '../../io.ts'
 import type { Action, Io } from '../../io.ts'
 import { plural } from '../../plural.ts'
 import { withDatabase } from '../shared/connection.ts'
+import { ageType } from '../shared/durations.ts'
 import { positiveInteger } from '../shared/numbers.ts'
 import { configOption, databaseEnvOption, databaseUrlOption, jsonFlag } from '../shared/options.ts'
-
-/** An age in PostgreSQL's words, and whether it is so short that it is probably a typing error. */
-export type Age = { readonly interval: string; readonly short: boolean }
-
-const UNITS: Readonly<Record<string, { readonly word: string; readonly hours: number }>> = {
-  h: { word: 'hours', hours: 1 },
-  d: { word: 'days', hours: 24 },
-  w: { word: 'weeks', hours: 7 * 24 },
-  mo: { word: 'months', hours: 30 * 24 },
-  y: { word: 'years', hours: 365 * 24 },
-}
-/** Older than any installation, and what the database can subtract from today. */
-const MAX_HOURS = 1000 * 365 * 24
-
-/** `18mo`, `90d`, `2y`: a whole number and a unit; months and years are those of the calendar. */
-export function parseAge(text: string): Age {
-  const [, digits = '', name = ''] = /^(\d{1,7})(h|d|w|mo|y)$/.exec(text) ?? []
-  const unit = UNITS[name]
-  const hours = Number(digits) * (unit?.hours ?? 0)
-  if (unit === undefined || hours > MAX_HOURS) {
-    throw new Error(
-      `expected an age like 18mo, 90d, 12w, 36h or 2y (at most 1000y), found ${JSON.stringify(text)}`,
-    )
-  }
-  return { interval: `${Number(digits)} ${unit.word}`, short: hours < 24 }
-}
-
-const ageType: Type<string, Age> = { displayName: 'AGE', from: async (text) => parseAge(text) }
 
 /** `rapidrmf db prune` */
 export const pruneCommand = command({
@@ -49,7 +21,7 @@ export const pruneCommand = command({
     olderThan: option({
       long: 'older-than',
       type: ageType,
-      description: 'Of runs that ended longer ago than this: 18mo, 90d, 12w, 2y',
+      description: 'Of runs that ended longer ago than this, by the calendar: 18mo, 90d, 12w, 2y, P18M',
     }),
     dryRun: flag({ long: 'dry-run', description: 'Say what would be deleted, and delete nothing' }),
     yes: flag({ long: 'yes', description: 'Allow an age of less than a day' }),
@@ -71,7 +43,7 @@ export const pruneCommand = command({
     async (io) => {
       if (olderThan.short && !yes && !dryRun) {
         throw new InputError(
-          '--older-than is less than a day: nearly all history would go; add --yes if that is meant',
+          '--older-than is less than a day: nearly all history would go; write months as mo, or add --yes if that is meant',
         )
       }
       const { pruneResults } = await import('../../db/prune/prune.ts')

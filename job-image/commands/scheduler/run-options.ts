@@ -107,7 +107,7 @@ export const incrementalArgs = {
     long: 'full-every',
     type: optional(text('AGE')),
     description:
-      'With --incremental: decide everything once decisions are this old (90m, 24h, 7d). Default: 7d',
+      'With --incremental: decide everything once decisions are this old (90m, 24h, 7d, 1mo). Default: 7d',
   }),
 }
 

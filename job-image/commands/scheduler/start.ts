@@ -1,4 +1,4 @@
-import { command, number, option, optional } from 'cmd-ts'
+import { command, option, optional } from 'cmd-ts'
 import type { Logger } from '../../../common/logging/logger.ts'
 import { InputError, asError } from '../../errors.ts'
 import { runAction } from '../../io.ts'
@@ -9,6 +9,7 @@ import type { RunLog } from '../../output/run-log.ts'
 import { openTracing } from '../../tracing/open.ts'
 import { logArgs, logSettings } from '../shared/log-options.ts'
 import { migrateFirst } from './once.ts'
+import { secondsType } from '../shared/durations.ts'
 import { configOption, databaseUrlOption, envOption, migrateFlag } from '../shared/options.ts'
 import {
   concurrencyOption,
@@ -38,10 +39,11 @@ const LONGEST_DEADLINE = 31_622_400
 
 const deadlineOption = option({
   long: 'starting-deadline',
-  type: { ...number, displayName: 'SECONDS' },
+  type: secondsType({ min: 0.001, max: LONGEST_DEADLINE }),
   defaultValue: () => 300,
   defaultValueIsSerializable: true,
-  description: 'How late, in seconds, a slot may still be run; later ones are skipped with a message',
+  description:
+    'How late a slot may still be run, in seconds or as 5m, 1h; later ones are skipped with a message',
 })
 
 const scheduleOption = option({
@@ -98,11 +100,6 @@ export const startCommand = command({
         signal: io.signal,
         observer: loggingObserver(log, runLog, options),
         ...(tracing === undefined ? {} : { tracing }),
-      }
-      if (!(options.startingDeadline > 0 && options.startingDeadline <= LONGEST_DEADLINE)) {
-        throw new InputError(
-          `--starting-deadline: expected a number of seconds, more than 0 and at most ${LONGEST_DEADLINE}`,
-        )
       }
       checkScheduler(scheduler, io)
       await checkDatabase(options, migrate, io, log)

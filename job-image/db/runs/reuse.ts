@@ -1,4 +1,6 @@
 import type { Client } from 'pg'
+import { intervalText } from '../../../common/duration.ts'
+import type { Duration } from '../../../common/duration.ts'
 import { inputDigest } from './input-digest.ts'
 import { UTC_NOW } from './job-runs.ts'
 import { STAY_ON_INDEXES } from '../results/result-queries.ts'
@@ -11,8 +13,8 @@ export type ReuseRequest = {
   readonly only: readonly number[] | null
   /** `planDigest` of the current plan. */
   readonly planDigest: Buffer
-  /** Age of a result, in seconds, from which on all systems are evaluated again. */
-  readonly fullEvery: number
+  /** Age of a result from which on all systems are evaluated again, back from the run's reference time. */
+  readonly fullEvery: Duration
 }
 
 export type ReusedSystems = {
@@ -58,7 +60,7 @@ const REUSE = `
              SELECT FROM validation_results v
               WHERE v.system_id = n.system_id AND v.job_run_id IS NULL AND v.validated_at > n.made_at OFFSET 0)
        AND n.input_digest = ${inputDigest('$4::bytea', 'n.system_id')}),
-  age AS (SELECT count(*) FILTER (WHERE made_at <= $5::timestamp - $6 * interval '1 s')::int AS old FROM held),
+  age AS (SELECT count(*) FILTER (WHERE made_at <= $5::timestamp - $6::interval)::int AS old FROM held),
   reused AS (
     INSERT INTO job_run_systems (job_run_id, system_id, state, results_run_id, pass, fail, insufficient_evidence,
                                  unknown, decided_at, input_digest, valid_until)
@@ -86,7 +88,7 @@ export async function reuseSystems(client: Client, request: ReuseRequest): Promi
     only,
     planDigest,
     run.reference_time,
-    fullEvery,
+    intervalText(fullEvery),
   ])
   return rows[0]!
 }

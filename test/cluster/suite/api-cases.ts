@@ -96,6 +96,21 @@ export const ACCEPTED: readonly Accepted[] = [
   ['patterns of any characters', { selection: { systems: { include: ['é\\%_[a-', '*a'.repeat(127)] } } }],
   ['full every hour', { fullEvery: '60m' }],
   ['full once a year', { incremental: true, fullEvery: '8784h' }],
+  ...[
+    '7d',
+    '1w',
+    '1h30m',
+    '1.5h',
+    '12mo',
+    '1y',
+    '0y60m',
+    'P1W',
+    'P1Y',
+    'P1M',
+    'PT60M',
+    'P1DT12H',
+    'P11M30DT1H0.5S',
+  ].map((fullEvery): Accepted => [`full every ${fullEvery}`, { fullEvery }]),
   ['a hundred workers', { job: { parallelism: 100, backoffLimit: 100 } }],
   ['ConfigMap with dots', { config: { configMapKeyRef: { name: 'a.b', key: '_' } } }],
 ]
@@ -124,7 +139,8 @@ const OBJECT_NAME = 'must be the name of a Kubernetes object: lower-case letters
 const RESERVED = 'identify a run and are set by the operator and by Kubernetes; leave them out'
 const RESERVED_ENV = 'tell the job about its run and are set by the operator; leave them out'
 const VALUES = 'In and NotIn need at least one value, Exists and DoesNotExist have none'
-const FULL_EVERY = 'needs hours or minutes, such as 168h or 90m, from one hour to 366 days'
+const FULL_EVERY =
+  'needs a duration such as 90m, 168h, 7d, 1w, 18mo, 2y or P1DT12H, from one hour to 366 days'
 
 const LABEL_KEY = 'the key of a label is a name of at most 63 letters'
 const ANNOTATION_KEY = 'the key of an annotation is a name of at most 63 letters'
@@ -217,11 +233,25 @@ export const REFUSED: readonly Refused[] = [
   ['Exists with values', matching({ operator: 'Exists', values: ['x'] }), VALUES],
   ['incremental as a word', { incremental: 'yes' }, 'must be of type boolean'],
   ['full every half an hour', { fullEvery: '30m' }, FULL_EVERY],
-  ['full every week', { fullEvery: '7d' }, FULL_EVERY],
   ['full every number', { fullEvery: '168' }, FULL_EVERY],
   ['full never', { fullEvery: '0h' }, FULL_EVERY],
-  ['full every hour and a half', { fullEvery: '1h30m' }, FULL_EVERY],
   ['full after ages', { fullEvery: '8785h' }, FULL_EVERY],
+  ...[
+    '0.9h',
+    'PT59M59.9S',
+    '13mo',
+    '1y1s',
+    'P1YT1S',
+    'P',
+    'PT',
+    'P1DT',
+    '1m1h',
+    '1.5mo',
+    'P1H',
+    '1H',
+    '-7d',
+    '7 d',
+  ].map((fullEvery): Refused => [`full every ${fullEvery}`, { fullEvery }, FULL_EVERY]),
 
   ['our label', inJob({ labels: { 'rapidrmf.io/schedule-uid': 'x' } }), 'spec.job.labels: Invalid value: '],
   ['label of the Job controller', inJob({ labels: { 'batch.kubernetes.io/job-name': 'x' } }), RESERVED],

@@ -139,7 +139,9 @@ describe('systems remove', () => {
     expect(await rows(`SELECT attributes -> 'removed_systems' AS removed FROM job_runs`)).toEqual([
       { removed: { '2': 'production-system-2', '3': 'production-system-3' } },
     ])
-    const next = await executeRun(runRequest(url, { incremental: { fullEvery: 604_800 } }))
+    const next = await executeRun(
+      runRequest(url, { incremental: { fullEvery: { months: 0, seconds: 604_800 } } }),
+    )
     expect(next).toMatchObject({ status: 'success', counts: { systems: 1, errors: 0 } })
     expect(await cli('db', 'prune', '--older-than', '0h', '--yes')).toMatchObject({ code: 0 })
   })

@@ -239,16 +239,16 @@ describe('rapidrmf db prune', () => {
     expect(stderr).toMatch(/^run 1 was pruned at .*Z: only what is still referred to is left\nno results\n$/)
   })
 
-  it.each([['0d'], ['23h']])('refuses %s without --yes', async (age) => {
+  it.each([['0d'], ['23h'], ['18m'], ['PT18M'], ['P0D']])('refuses %s without --yes', async (age) => {
     const { code, stderr } = await runCli(['db', 'prune', '--older-than', age], { env })
     expect(code).toBe(2)
     expect(stderr).toContain('add --yes')
   })
 
-  it.each([['18m'], ['-1d'], ['1.5y'], ['9999999y']])('refuses the age %j', async (age) => {
+  it.each([['18'], ['18M'], ['-1d'], ['1.5y'], ['P'], ['9999999y']])('refuses the age %j', async (age) => {
     const { code, stderr } = await runCli(['db', 'prune', `--older-than=${age}`], { env })
     expect(code).toBe(2)
-    expect(stderr).toContain('expected an age like 18mo')
+    expect(stderr).toContain('expected an age such as 90m, 168h, 7d, 1w, 18mo')
   })
 
   it('ends with 143 when it is interrupted', async () => {

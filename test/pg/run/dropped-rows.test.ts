@@ -82,7 +82,9 @@ describe('results of one system', () => {
     })
     // What was not stored is not carried on.
     await client.query('DROP FUNCTION hush CASCADE')
-    const next = await executeRun(runRequest(url, { incremental: { fullEvery: 86_400 } }))
+    const next = await executeRun(
+      runRequest(url, { incremental: { fullEvery: { months: 0, seconds: 86_400 } } }),
+    )
     expect(next).toMatchObject({ counts: { systems: 3, results: 12, errors: 0 } })
     const { rows } = await client.query(
       'SELECT FROM validation_results WHERE job_run_id = $1 AND system_id = $2',

@@ -14,7 +14,7 @@ const { client, url } = await createDatabase()
 const SYSTEMS = 200
 const NIGHTS = 5
 const night = async (): Promise<number> =>
-  (await executeRun(runRequest(url, { incremental: { fullEvery: 86_400 } }))).runId!
+  (await executeRun(runRequest(url, { incremental: { fullEvery: { months: 0, seconds: 86_400 } } }))).runId!
 let last = 0
 
 // What no statistics know yet is what a new run always works on, so they are as old here as they can be.
@@ -59,7 +59,7 @@ it('makes the digest of each system once, however many runs there have been', as
       only: null,
       // Of another plan: every digest is made, and none fits.
       planDigest: plans[0]!.input_digest,
-      fullEvery: 86_400,
+      fullEvery: { months: 0, seconds: 86_400 },
     })
   })
   expect(scans).toBe(SYSTEMS)

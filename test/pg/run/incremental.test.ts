@@ -39,7 +39,7 @@ beforeEach(async () => {
   )
 })
 
-const WEEK = 7 * 86_400
+const WEEK = { months: 0, seconds: 7 * 86_400 }
 
 function incremental(changes: Partial<RunOptions> = {}): Promise<RunSummary> {
   return executeRun(runRequest(url, { incremental: { fullEvery: WEEK }, batchSize: 2, ...changes }))
@@ -286,9 +286,21 @@ describe('an incremental run', () => {
     const second = await incremental()
     expect(second.carried).toBe(0)
     const { attributes } = (await getJobRun(client, second.runId!))!
-    expect(reuseRecord({ attributes })?.full_because).toMatch(/604800 s/)
+    expect(reuseRecord({ attributes })?.full_because).toMatch(/decisions are 7d old or older/)
     expect(new Set(Object.values(await origins(second.runId!)))).toEqual(new Set([second.runId]))
     expect(first.counts).toEqual(second.counts)
+  })
+
+  it.each([
+    [27, 1],
+    [32, 0],
+  ])('takes decisions of %i days as younger or older than a month of the calendar', async (days, carried) => {
+    await full()
+    await client.query(`UPDATE job_run_systems SET decided_at = decided_at - make_interval(days => $1)`, [
+      days,
+    ])
+    const second = await incremental({ incremental: { fullEvery: { months: 1, seconds: 0 } } })
+    expect(Math.sign(second.carried ?? 0)).toBe(carried)
   })
 
   it('two at once, of two schedules, both answer as a full run', async () => {

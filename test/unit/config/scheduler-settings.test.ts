@@ -21,6 +21,9 @@ describe('scheduler of the configuration', () => {
     ['5m', 300],
     ['1h', 3600],
     ['24h', 86_400],
+    ['1h30m', 5400],
+    ['PT90S', 90],
+    ['P1D', 86_400],
   ])('reads the delay %s as %i seconds', (text, seconds) => {
     expect(settings(`{ retry_delay: ${text} }`).retry_delay).toBe(seconds)
   })
@@ -28,6 +31,8 @@ describe('scheduler of the configuration', () => {
   it.each([
     ['{ retry_delay: 0 }', /2:14: .*90s, 5m, 1h or 7d/],
     ['{ retry_delay: 25h }', /from 1 to 86400/],
+    ['{ retry_delay: 1mo }', /from 1 to 86400/],
+    ['{ retry_delay: 0mo1y }', /from 1 to 86400/],
     ['{ retry_delay: 1e3s }', /90s, 5m, 1h or 7d/],
     ['{ retry_delay: -5 }', /90s, 5m, 1h or 7d/],
     ['{ retry_delay: [5] }', /90s, 5m, 1h or 7d/],

@@ -9,7 +9,13 @@ describe('timingFrom', () => {
     expect(timingFrom(env)).toMatchObject({ heartbeat: 500, abandonAfter: 86_400_000, outage: 0 })
   })
 
+  it('reads durations with units', () => {
+    const env = { RAPIDRMF_HEARTBEAT: '0.5s', RAPIDRMF_ABANDON_AFTER: '1d', RAPIDRMF_OUTAGE: 'PT5M' }
+    expect(timingFrom(env)).toMatchObject({ heartbeat: 500, abandonAfter: 86_400_000, outage: 300_000 })
+  })
+
   it.each([
+    ['RAPIDRMF_OUTAGE', '1mo', 'from 0 to 86400'],
     ['RAPIDRMF_HEARTBEAT', '0', 'from 0.1 to 600'],
     ['RAPIDRMF_HEARTBEAT', '3000000', 'from 0.1 to 600'],
     ['RAPIDRMF_HEARTBEAT', '-1', 'from 0.1 to 600'],
@@ -21,7 +27,9 @@ describe('timingFrom', () => {
   ])('refuses %s=%s', (name, text, range) => {
     const read = (): unknown => timingFrom({ [name]: text })
     expect(read).toThrow(InputError)
-    expect(read).toThrow(`${name}: expected a number of seconds ${range}, found "${text}"`)
+    expect(read).toThrow(
+      `${name}: expected a number of seconds or a text like 90s, 5m, 1h or 7d, ${range} seconds, found "${text}"`,
+    )
   })
 
   it('refuses an abandon limit of less than two heartbeats', () => {

@@ -39,6 +39,6 @@ test('a duration that is none is refused', async () => {
   const env = { DATABASE_URL: 'postgresql://me@127.0.0.1:1/x', RAPIDRMF_OUTAGE: 'long' }
   expect(await runArgv(['db', 'status'], { cwd: folder.path, env })).toMatchObject({
     code: 2,
-    err: 'rapidrmf: RAPIDRMF_OUTAGE: expected a number of seconds from 0 to 86400, found "long"\n',
+    err: 'rapidrmf: RAPIDRMF_OUTAGE: expected a number of seconds or a text like 90s, 5m, 1h or 7d, from 0 to 86400 seconds, found "long"\n',
   })
 })

@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest'
+import { parseDuration } from '../../../../common/duration.ts'
 import type { ValidationScheduleSpecInput } from '../../../../crds/validation-schedule.ts'
 import { parseConfig } from '../../../../job-image/config/config.ts'
 import { incrementalFor } from '../../../../job-image/config/incremental.ts'
@@ -35,7 +36,7 @@ it('what a schedule asks for is what the job understands, and above what its con
       controls: { baseline: 'moderate', families: ['SC'] },
       allowEmpty: true,
     },
-    incremental: { fullEvery: 5400 },
+    incremental: { fullEvery: { months: 0, seconds: 5400 } },
   })
   const include = ['$(HOME)', '$$', '"\\\n']
   expect(understood({ selection: { systems: { include } } }).selection).toEqual({
@@ -48,6 +49,11 @@ it('what a schedule does not say is left to the configuration', () => {
   expect(understood({})).toEqual({ selection: { controls: { families: ['AC'] } }, incremental: undefined })
 })
 
-it.each(['1h', '60m', '168h', '8784h', '527040m'])('a full run every %s can be asked for', (fullEvery) => {
-  expect(understood({ incremental: true, fullEvery }).incremental?.fullEvery).toBeGreaterThan(0)
-})
+it.each(['1h', '60m', '168h', '8784h', '527040m', '1w', '1h30m', '12mo', '1y', 'P1Y', 'PT1H'])(
+  'a full run every %s can be asked for',
+  (fullEvery) => {
+    expect(understood({ incremental: true, fullEvery }).incremental?.fullEvery).toEqual(
+      parseDuration(fullEvery),
+    )
+  },
+)
