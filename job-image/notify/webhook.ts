@@ -1,3 +1,4 @@
+import { snakeKeys } from '../../common/snake-case.ts'
 import { cloudEvent } from '../../common/webhook/cloud-event.ts'
 import type { CloudEvent } from '../../common/webhook/cloud-event.ts'
 import { sendEvent } from '../../common/webhook/send-event.ts'
@@ -13,7 +14,7 @@ export function noticeEvent({ id, trigger, triggers, time, run, previous }: Noti
     type: `run.${trigger === 'always' ? 'finished' : trigger}`,
     subject: `runs/${run.runId ?? 'none'}`,
     time,
-    data: { trigger, triggers, run, previous },
+    data: { trigger, triggers, run: snakeKeys(run), previous: snakeKeys(previous) },
   })
 }
 

@@ -32,17 +32,17 @@ export function noticeEvent(schedule: Of, notice: Notice): CloudEvent {
         run === undefined
           ? null
           : {
-              runId: null,
-              runKey: run.jobUID,
+              run_id: null,
+              run_key: run.jobUID,
               job: run.job,
               environment: spec.environment,
               verdict: run.verdict ?? null,
               reason,
               message,
-              startedAt: run.startTime ?? null,
-              finishedAt: run.completionTime ?? null,
+              started_at: run.startTime ?? null,
+              finished_at: run.completionTime ?? null,
               schedule: name,
-              slotAt: run.scheduledTime ?? null,
+              slot_at: run.scheduledTime ?? null,
             },
     },
   })

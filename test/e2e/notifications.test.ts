@@ -1,5 +1,6 @@
 import { createHmac } from 'node:crypto'
 import { beforeAll, expect, inject, it } from 'vitest'
+import { snakeKeys } from '../../common/snake-case.ts'
 import { describeWithCluster } from '../cluster/namespace.ts'
 import { until } from '../../scripts/control-plane/until.ts'
 import { HANG, OK, startReceiver } from '../support/receiver.ts'
@@ -80,7 +81,9 @@ describeWithCluster('notices of runs in pods', () => {
     expect(JSON.parse(body)).toMatchObject({
       type: 'io.rapidrmf.run.finished',
       subject: `runs/${lastRun.runId}`,
-      data: { run: { runKey: uid, verdict: 'Findings', schedule: 'heard', counts: lastRun.counts } },
+      data: {
+        run: { run_key: uid, verdict: 'Findings', schedule: 'heard', counts: snakeKeys(lastRun.counts) },
+      },
     })
     expect(receiver.requests).toHaveLength(1)
     await until('its row', async () => {

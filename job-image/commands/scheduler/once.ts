@@ -2,6 +2,7 @@ import { command, option, optional } from 'cmd-ts'
 import { constants, open } from 'node:fs/promises'
 import { resolve } from 'node:path'
 import { printable } from '../../../common/printable.ts'
+import { snakeKeys } from '../../../common/snake-case.ts'
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import { EXIT, InputError, InterruptedError, asError } from '../../errors.ts'
 import { runAction, say } from '../../io.ts'
@@ -152,7 +153,7 @@ async function once(options: OnceOptions, io: Io): Promise<number> {
     await early
     await writeSummary(summary)
     const told = report.ended(summary)
-    if (options.json) io.stdout.write(`${JSON.stringify(summary, null, 2)}\n`)
+    if (options.json) io.stdout.write(`${JSON.stringify(snakeKeys(summary), null, 2)}\n`)
     else if (!told) io.stdout.write(await summaryLines(summary))
     return exitCodeFor(summary, options.failOn)
   } catch (thrown) {

@@ -89,14 +89,14 @@ describeWithCluster('the notices of the operator', () => {
       source: `/rapidrmf/namespaces/${here.name}/schedules/no-image`,
       type: 'io.rapidrmf.run.stuck',
       subject: `jobs/${job}`,
-      data: { reason: 'ImagePullBackOff', message: 'no such image: job:none', run: { runKey: uid } },
+      data: { reason: 'ImagePullBackOff', message: 'no such image: job:none', run: { run_key: uid } },
     })
     expect(end).toMatchObject({
       type: 'io.rapidrmf.run.errored',
       data: {
         reason: 'DeadlineExceeded',
         message: expect.stringContaining('it never got on: ImagePullBackOff') as string,
-        run: { runKey: uid, runId: null, verdict: 'Errored', schedule: 'no-image' },
+        run: { run_key: uid, run_id: null, verdict: 'Errored', schedule: 'no-image' },
       },
     })
     for (const { path, headers, body } of receiver.requests) {

@@ -58,7 +58,7 @@ async function must(...argv: string[]): Promise<Ran> {
 }
 
 type Summary = {
-  readonly runId: number
+  readonly run_id: number
   readonly verdict: string
   readonly counts: Readonly<Record<string, number>>
   readonly scope?: { readonly digest: string }
@@ -88,7 +88,7 @@ describe('rules', () => {
   test('of NIST SP 800-53 pass no control of another framework', async () => {
     await must('catalog', 'import', 'namesakes.json')
     const { out: printed, err } = await must('scheduler', 'once', '--json')
-    const { runId, verdict, counts } = JSON.parse(printed) as Summary
+    const { run_id: runId, verdict, counts } = JSON.parse(printed) as Summary
     expect(await results(runId)).toEqual(['AC-02 UNKNOWN namesakes', 'AC-03 UNKNOWN namesakes'])
     expect(err).toContain(
       '2 controls of the catalog "namesakes" are unknown: there is no rule pack for its framework',
@@ -107,7 +107,7 @@ describe('rules', () => {
 
   test('apply once a person says that the framework is NIST SP 800-53: at the import, or in the configuration', async () => {
     await must('catalog', 'import', 'namesakes.json', '--framework', 'nist-800-53-rev5')
-    expect(await results((await once()).runId)).toEqual(['AC-2 PASS namesakes', 'AC-3 PASS namesakes'])
+    expect(await results((await once()).run_id)).toEqual(['AC-2 PASS namesakes', 'AC-3 PASS namesakes'])
 
     await must('catalog', 'import', 'namesakes.json')
     folder.write(
@@ -115,16 +115,16 @@ describe('rules', () => {
       'environments: { production: }\ncatalogs: { namesakes: { framework: NIST SP 800-53 } }\n',
     )
     // The row says another framework by now; its controls are read as those of the configured one.
-    expect(await results((await once('--config', 'named.yaml')).runId)).toEqual([
+    expect(await results((await once('--config', 'named.yaml')).run_id)).toEqual([
       'AC-02 PASS namesakes',
       'AC-03 PASS namesakes',
     ])
-    expect(await results((await once()).runId)).toEqual([
+    expect(await results((await once()).run_id)).toEqual([
       'AC-02 UNKNOWN namesakes',
       'AC-03 UNKNOWN namesakes',
     ])
     await must('catalog', 'import', 'namesakes.json', '--config', 'named.yaml')
-    expect(await results((await once()).runId)).toEqual(['AC-2 PASS namesakes', 'AC-3 PASS namesakes'])
+    expect(await results((await once()).run_id)).toEqual(['AC-2 PASS namesakes', 'AC-3 PASS namesakes'])
     await must('catalog', 'import', 'namesakes.json')
     const list = async (config: string): Promise<unknown> =>
       JSON.parse((await must('catalog', 'list', '--json', '--config', config)).out) as unknown
@@ -148,7 +148,7 @@ controls: { AC-02: { required_all: [no-such-type] } }
     writeCatalog('handbook.json', 'Handbook', { 'AC-02': 'Doors', 'AC-2': 'Locks', 'X-1': 'Windows' })
     await must('catalog', 'import', 'handbook.json')
     await must('catalog', 'import', 'namesakes.json')
-    const { runId } = await once('--config', 'own.yaml')
+    const { run_id: runId } = await once('--config', 'own.yaml')
     expect(await results(runId)).toEqual([
       'AC-02 INSUFFICIENT_EVIDENCE handbook',
       'AC-2 PASS handbook',
@@ -168,7 +168,10 @@ controls: { AC-02: { required_all: [no-such-type] } }
       VALUES (2, '[]', '["audit-log"]')`)
     // AC-3 of NIST SP 800-53 needs AC-2; this one does not.
     const { out, err } = await must('scheduler', 'once', '--json')
-    expect(await results((JSON.parse(out) as Summary).runId)).toEqual(['AC-2 UNKNOWN mine', 'AC-3 PASS mine'])
+    expect(await results((JSON.parse(out) as Summary).run_id)).toEqual([
+      'AC-2 UNKNOWN mine',
+      'AC-3 PASS mine',
+    ])
     expect(err).toContain(
       '1 control of the catalog "mine" is unknown: the framework of the catalog is not known; set catalogs.mine.framework in the configuration',
     )
@@ -193,7 +196,7 @@ describe('a baseline', () => {
     const before = await once('--baseline', 'profile-a')
     await must('catalog', 'import', 'handbook-b.json')
     const after = await once('--baseline', 'profile-a')
-    expect(await results(after.runId)).toEqual(['K-1 UNKNOWN handbook-a', 'K-2 UNKNOWN handbook-a'])
+    expect(await results(after.run_id)).toEqual(['K-1 UNKNOWN handbook-a', 'K-2 UNKNOWN handbook-a'])
     expect(after.scope).toEqual(before.scope)
   })
 
@@ -279,7 +282,7 @@ describe('an import', () => {
     const { rows: decided } = await client.query(
       `SELECT DISTINCT c.control_id FROM validation_results v JOIN controls c ON c.id = v.control_id
         WHERE v.job_run_id = $1 ORDER BY 1`,
-      [(await once()).runId],
+      [(await once()).run_id],
     )
     expect(decided).toEqual(['AC-1', 'AC-2', 'AC-3'].map((control_id) => ({ control_id })))
   })
@@ -311,9 +314,9 @@ describe('ids of other frameworks', () => {
     writeCatalog('ism.json', 'Information security manual', ISM)
     await must('catalog', 'import', 'ism.json')
     const all = await once()
-    expect(await results(all.runId)).toEqual(['ISM-0039 UNKNOWN ism', 'ISM-0445 UNKNOWN ism'])
+    expect(await results(all.run_id)).toEqual(['ISM-0039 UNKNOWN ism', 'ISM-0445 UNKNOWN ism'])
     for (const id of ['ISM-0445', 'ism-0445', 'ISM-04*']) {
-      expect(await results((await once('--control', id)).runId)).toEqual(['ISM-0445 UNKNOWN ism'])
+      expect(await results((await once('--control', id)).run_id)).toEqual(['ISM-0445 UNKNOWN ism'])
       const { out } = await must('results', '--control', id, '--json')
       expect((JSON.parse(out) as { control: string }[]).map(({ control }) => control)).toEqual(['ISM-0445'])
     }
@@ -344,12 +347,12 @@ describe('ids of other frameworks', () => {
     expect(JSON.parse(out)).toMatchObject({
       imports: [{ added: 0, changed: 2, removed: 0, unchanged: 0, framework: 'information-security-manual' }],
     })
-    expect(await results(before.runId)).toEqual(['ISM-0039 UNKNOWN ism', 'ISM-0445 UNKNOWN ism'])
+    expect(await results(before.run_id)).toEqual(['ISM-0039 UNKNOWN ism', 'ISM-0445 UNKNOWN ism'])
     // The baseline still has the former spelling, and follows the catalog.
-    expect(await results((await once('--baseline', 'level')).runId)).toEqual(['ISM-0445 UNKNOWN ism'])
+    expect(await results((await once('--baseline', 'level')).run_id)).toEqual(['ISM-0445 UNKNOWN ism'])
     const again = await must('catalog', 'import', 'level.json', '--json')
     expect(JSON.parse(again.out)).toMatchObject({ imports: [{ added: 0, changed: 1, removed: 0 }] })
-    expect(await results((await once('--baseline', 'level')).runId)).toEqual(['ISM-0445 UNKNOWN ism'])
+    expect(await results((await once('--baseline', 'level')).run_id)).toEqual(['ISM-0445 UNKNOWN ism'])
   })
 })
 
@@ -377,13 +380,13 @@ describe('--control, --family and --framework', () => {
     [['--family', 'AC', '--framework', 'handbook'], ['AC-2 UNKNOWN other', 'AC-3 UNKNOWN other'], ''],
   ])('%j', async (argv, lines, warning) => {
     const { out, err } = await must('scheduler', 'once', '--json', ...argv)
-    expect(await results((JSON.parse(out) as Summary).runId)).toEqual(lines)
+    expect(await results((JSON.parse(out) as Summary).run_id)).toEqual(lines)
     if (warning === '') expect(err).not.toContain('is also in')
     else expect(err).toContain(warning)
   })
 
   test('a family is that of the framework with rules', async () => {
-    const { runId, counts } = await once('--family', 'AC')
+    const { run_id: runId, counts } = await once('--family', 'AC')
     expect(new Set((await results(runId)).map((line) => line.split(' ')[2]))).toEqual(
       new Set(['nist-800-53-rev5']),
     )

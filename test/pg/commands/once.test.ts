@@ -32,7 +32,7 @@ describe('scheduler once', () => {
     expect((await rapidrmf('scheduler', 'once', '--fail-on', 'findings')).code).toBe(3)
   })
 
-  it('prints JSON that is the summary', async () => {
+  it('prints JSON that is the summary in snake_case', async () => {
     const { code, out } = await rapidrmf('scheduler', 'once', '--env', 'staging', '--json')
     expect(code).toBe(0)
     expect(JSON.parse(out)).toMatchObject({
@@ -40,7 +40,7 @@ describe('scheduler once', () => {
       final: true,
       status: 'success',
       verdict: 'Findings',
-      counts: { systems: 2, controls: 4, results: 8, pass: 0, notPass: 8, unknown: 2, errors: 0 },
+      counts: { systems: 2, controls: 4, results: 8, pass: 0, not_pass: 8, unknown: 2, errors: 0 },
     })
   })
 

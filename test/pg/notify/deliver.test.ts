@@ -49,7 +49,7 @@ async function endedRuns(
 const idsOf = ({ requests }: Receiver): string[] =>
   requests.map(({ body }) => (JSON.parse(body) as { id: string }).id)
 const runsOf = ({ requests }: Receiver): number[] =>
-  requests.map(({ body }) => (JSON.parse(body) as { data: { run: { runId: number } } }).data.run.runId)
+  requests.map(({ body }) => (JSON.parse(body) as { data: { run: { run_id: number } } }).data.run.run_id)
 const outcomes = async (sinks: readonly Sink[], options = {}): Promise<string[]> =>
   (await deliverNotices(TARGET, sinks, options)).map(({ outcome }) => outcome)
 

@@ -1,4 +1,5 @@
 import { beforeEach, expect, it } from 'vitest'
+import type { SnakeKeys } from '../../../common/snake-case.ts'
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import { createDatabase } from '../../support/database.ts'
 import { clearHistory } from '../../support/history.ts'
@@ -41,7 +42,7 @@ it('workers whose clocks are hours apart share a run, and every time in it is th
   const ends = await Promise.all([-7, 0, 9].map((hours) => worker(hours, '--run-key', 'apart')))
   const summaries = ends.map(({ code, stdout, stderr }) => {
     expect({ code, stderr }).toMatchObject({ code: 0 })
-    return JSON.parse(stdout) as RunSummary
+    return JSON.parse(stdout) as SnakeKeys<RunSummary>
   })
   expect(new Set(summaries.map((summary) => JSON.stringify(summary))).size).toBe(1)
   await expectExactlyOnce(client, 'apart', SYSTEMS * 4)

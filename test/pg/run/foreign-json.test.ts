@@ -33,7 +33,7 @@ async function succeed(...argv: readonly string[]): Promise<string> {
   return out
 }
 
-type Summary = { runId: number; verdict: string; counts: Record<string, number>; carried?: number }
+type Summary = { run_id: number; verdict: string; counts: Record<string, number>; carried?: number }
 
 const once = async (...argv: readonly string[]): Promise<Summary> =>
   JSON.parse(await succeed('scheduler', 'once', '--json', ...argv)) as Summary
@@ -106,7 +106,7 @@ describe.each(NASTY)('a requirement with %s', (name, value) => {
        VALUES ($1, $2, '["audit-log"]') RETURNING id AS value`,
         [ac2, `["audit-log", ${value}]`],
       )
-      const { runId, verdict, counts } = await once()
+      const { run_id: runId, verdict, counts } = await once()
       expect(verdict).toBe('Incomplete')
       expect(counts).toMatchObject({ errors: 1, results: SYSTEMS * CONTROLS })
       const { rows } = await client.query<{ status: string; message: string }>(

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
 import { VERSION } from '../../../common/version.ts'
+import type { SnakeKeys } from '../../../common/snake-case.ts'
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import { runCli } from '../../support/cli.ts'
 import { createDatabase } from '../../support/database.ts'
@@ -27,10 +28,10 @@ const once = (main: string | undefined, ...flags: string[]) =>
     ...(main === undefined ? {} : { main }),
   })
 
-async function summary(main: string | undefined, ...flags: string[]): Promise<RunSummary> {
+async function summary(main: string | undefined, ...flags: string[]): Promise<SnakeKeys<RunSummary>> {
   const { code, stdout, stderr } = await once(main, ...flags)
   expect({ code, stderr: code === 0 ? '' : stderr }).toEqual({ code: 0, stderr: '' })
-  return JSON.parse(stdout) as RunSummary
+  return JSON.parse(stdout) as SnakeKeys<RunSummary>
 }
 
 it('another version takes over no decision, and then its own', SLOW, async () => {

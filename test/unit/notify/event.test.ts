@@ -19,8 +19,8 @@ describe('the CloudEvent of a notice', () => {
       data: {
         trigger: 'worse',
         triggers: ['worse', 'findings'],
-        run: { runId: 12, verdict: 'Findings', schedule: 'nightly', counts: { notPass: 2 } },
-        previous: { runId: 11, verdict: 'Passed' },
+        run: { run_id: 12, verdict: 'Findings', schedule: 'nightly', counts: { not_pass: 2 } },
+        previous: { run_id: 11, verdict: 'Passed' },
       },
     })
     expect(noticeEvent(noticeOf({}, { trigger: 'always' })).type).toBe('io.rapidrmf.run.finished')

@@ -14,9 +14,12 @@ it('the operator needs neither a database nor a mail server', async () => {
   expect(packages.filter((name) => /^(pg|pg-.*|node-pg-migrate|nodemailer)$/.test(name))).toEqual([])
 })
 
-it.each(['http.ts', 'cloud-event.ts', 'signature.ts', 'webhook.ts', 'slack.ts'])(
-  '%s brings no package along, so that the operator can use it',
-  async (file) => {
-    expect(await packagesOf(`job-image/notify/${file}`)).toEqual([])
-  },
-)
+it.each([
+  'common/webhook/http.ts',
+  'common/webhook/cloud-event.ts',
+  'common/webhook/signature.ts',
+  'job-image/notify/webhook.ts',
+  'job-image/notify/slack.ts',
+])('%s brings no package along', async (file) => {
+  expect(await packagesOf(file)).toEqual([])
+})
