@@ -1,12 +1,12 @@
 import type { Client } from 'pg'
 import { InputError } from '../../errors.ts'
 
-/** SQL_ASCII stores the bytes that it is sent, and this program sends UTF-8. */
+/** SQL_ASCII stores any bytes, and this program sends UTF-8. */
 const USABLE = ['UTF8', 'SQL_ASCII']
 
 export type Encoding = {
   readonly encoding: string
-  /** Null: any text can be stored. */
+  /** Null if any text can be stored. */
   readonly problem: string | null
 }
 
@@ -20,7 +20,7 @@ export async function databaseEncoding(client: Client): Promise<Encoding> {
   return { encoding, problem: USABLE.includes(encoding) ? null : problem }
 }
 
-/** Throws an InputError before anything is stored that would fail in the middle for a single character. */
+/** Throws an InputError for an encoding that cannot store every character, before anything is stored. */
 export async function refuseEncoding(client: Client): Promise<void> {
   const { problem } = await databaseEncoding(client)
   if (problem !== null) throw new InputError(`${problem}; nothing was changed`)

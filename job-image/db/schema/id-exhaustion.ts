@@ -7,13 +7,13 @@ const WARN_AT = 0.8
 /** The largest id by `pg_type.typname` of the column. A bigint ends with its sequence. */
 const LARGEST: Readonly<Record<string, number>> = { int2: 32_767, int4: 2_147_483_647 }
 
-/** How far the ids of `validation_results` are used up. Undefined: they are bigint, nothing to fear. */
+/** How many ids of `validation_results` are used and left. */
 export type IdSpace = { readonly last: number; readonly left: number; readonly used: number }
 
 type Ids = {
-  /** `pg_type.typname`; of a domain that of its base type. */
+  /** `pg_type.typname`; for a domain that of its base type. */
   readonly type: string
-  /** What the column's default takes ids from, owned by the column or not; null: no sequence. */
+  /** The sequence of the column's default, owned by the column or not; null if there is none. */
   readonly sequence: string | null
   readonly largest: number | null
   readonly step: number | null
@@ -42,6 +42,7 @@ async function resultIds(client: Client): Promise<Ids | undefined> {
   return { ...ids, last: stored[0]?.last ?? null }
 }
 
+/** The usage of the result ids; undefined for bigint ids, which cannot run out. */
 export async function idSpace(client: Client): Promise<IdSpace | undefined> {
   const ids = await resultIds(client)
   return ids && spaceOf(ids)
@@ -55,9 +56,9 @@ function spaceOf({ type, largest, step, last }: Ids): IdSpace | undefined {
 }
 
 /**
- * Refuses a run whose results would not all get an id: it would break in the middle of the night. On a table made by
- * RapidRMF the id is an integer, and widening it locks the table, so that is a person's decision. `selected` counts the
- * results of the run's selection, for which everything has to be read: only where all of the environment would not fit.
+ * Refuses a run whose results need more ids than are left: it would break while it is running. The id of a table made by
+ * RapidRMF is an integer; widening it locks the table, so the user decides when. `selected` counts the results of the
+ * run's selection; it is expensive and is called only if the whole environment would not fit.
  */
 export async function refuseExhaustedIds(
   client: Client,
@@ -84,7 +85,7 @@ export async function refuseExhaustedIds(
   }
 }
 
-/** Makes the ids bigint. Rewrites the table under an exclusive lock; false if they were bigint already. */
+/** Changes the ids to bigint. Rewrites the table under an exclusive lock; returns false if they already are bigint. */
 export async function widenIds(client: Client): Promise<boolean> {
   const ids = await resultIds(client)
   if (ids === undefined || spaceOf(ids) === undefined) return false

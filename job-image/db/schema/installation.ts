@@ -2,28 +2,28 @@ import type { Client } from 'pg'
 import { InputError } from '../../errors.ts'
 import { MIGRATIONS_TABLE, OWN_TABLES, SHARED_TABLES } from './shared-tables.ts'
 
-/** Every table that a migration makes; a table of such a name elsewhere would be hidden by it, or would hide it. */
+/** All tables that a migration creates. One of the same name in another schema would hide it, or be hidden. */
 const TABLES = [...Object.keys(SHARED_TABLES), ...OWN_TABLES, MIGRATIONS_TABLE]
 
-/** The tables that no installation is without. */
+/** The tables that every installation has. */
 const CORE = ['systems', 'job_runs']
 
 /** A relation of one of these names, in any schema of the database. */
 export type Located = {
   readonly name: string
   readonly schema: string
-  /** What an unqualified name means to this session. */
+  /** True if the unqualified name refers to it in this session. */
   readonly visible: boolean
 }
 
-/** Where this session looks for tables, and what is there. */
+/** The search_path of this session, and the tables of the database. */
 export type Surroundings = {
   readonly role: string
   /** The setting as it was written. */
   readonly searchPath: string
-  /** Its schemas that exist and may be used, in order. */
+  /** Its schemas that exist and are usable, in order. */
   readonly path: readonly string[]
-  /** The connection itself chose the path (the URL's options, PGOPTIONS, SET); else it is the role's or a default. */
+  /** True if the connection sets the path (options of the URL, PGOPTIONS, SET); false for the role's or a default. */
   readonly chosen: boolean
   readonly tables: readonly Located[]
 }
@@ -45,28 +45,31 @@ export async function surroundings(client: Client): Promise<Surroundings> {
 }
 
 /**
- * The schema in which to migrate: where the tables are that this session's names mean, and the path's first schema where
- * there are none. Throws an InputError where tables that are made would hide, or be hidden by, tables that exist.
+ * The schema to migrate: the one of the visible tables or, without any, the first schema of the path. Throws an
+ * InputError if new tables would hide existing tables or be hidden by them.
  */
 export function schemaOf(found: Surroundings): string {
   const visible = found.tables.filter((table) => table.visible)
   const [schema, ...others] = new Set(visible.map((table) => table.schema))
   if (schema === undefined) return emptySchema(found)
   if (others.length > 0) {
-    throw refusal(`tables of one installation are spread over several schemas: ${listing(visible)}`, found)
+    throw ambiguousSchema(
+      `tables of one installation are spread over several schemas: ${listing(visible)}`,
+      found,
+    )
   }
-  // Migrated before: its programs work with this schema, whatever else there is.
+  // This schema was migrated before, so the programs of the installation use it.
   if (visible.some(({ name }) => name === MIGRATIONS_TABLE)) return schema
   if (schema !== found.path[0] && !visible.some(({ name }) => CORE.includes(name))) {
-    throw refusal(
-      `no installation is found (${CORE.join(', ')}), but tables by names of its others: ${listing(visible)}; new tables in "${found.path[0]}" would hide them`,
+    throw ambiguousSchema(
+      `the tables ${CORE.join(', ')} of an installation are missing, but others exist: ${listing(visible)}; new tables in "${found.path[0]}" would hide them`,
       found,
     )
   }
   const hidden = hiddenTables(found)
   if (hidden.length === 0) return schema
-  throw refusal(
-    `two installations could be meant: ${listing([...visible, ...hidden])}; the tables of "${schema}" hide the others`,
+  throw ambiguousSchema(
+    `there are two installations: ${listing([...visible, ...hidden])}; the tables of "${schema}" hide the others`,
     found,
   )
 }
@@ -84,13 +87,13 @@ function emptySchema(found: Surroundings): string {
   throw new InputError(`${elsewhereProblem(elsewhere, found)}; nothing was changed`)
 }
 
-/** Tables on the path that tables of an earlier schema hide. */
+/** The tables on the path that are hidden by tables of an earlier schema. */
 export function hiddenTables({ tables, path }: Surroundings): Located[] {
   return tables.filter(({ visible, schema }) => !visible && path.includes(schema))
 }
 
 /**
- * Tables off the path that look like an installation. The names are common ones, so one of them alone is none.
+ * The tables outside of the path that look like an installation. Their names are common, so one table alone does not.
  */
 export function installationsElsewhere({ tables, path }: Surroundings): Located[] {
   const bySchema = Map.groupBy(
@@ -105,13 +108,13 @@ function isInstallation(tables: readonly Located[]): boolean {
   return names.has(MIGRATIONS_TABLE) || (names.has('systems') && names.size > 1)
 }
 
-function refusal(problem: string, found: Surroundings): InputError {
+function ambiguousSchema(problem: string, found: Surroundings): InputError {
   return new InputError(
     `${problem}; ${pathOf(found)}. Choose one schema by the database URL, ${urlOption('SCHEMA')}, or by ALTER ROLE ${quoted(found.role)} SET search_path TO SCHEMA; nothing was changed`,
   )
 }
 
-/** What to do about an installation that this session does not see. */
+/** The problem and the remedy for an installation that is not visible to this session. */
 export function elsewhereProblem(elsewhere: readonly Located[], found: Surroundings): string {
   const [schema = ''] = elsewhere.map((table) => table.schema)
   const own = found.path[0] ?? 'SCHEMA'
@@ -125,7 +128,7 @@ function pathOf({ role, searchPath }: Surroundings): string {
   return `the search_path of role "${role}" is ${searchPath === '' ? 'empty' : searchPath}`
 }
 
-/** The parameter of a database URL that chooses a schema; `SCHEMA` stands for a name that the user knows. */
+/** The parameter of a database URL that sets the search_path; `SCHEMA` is a placeholder. */
 export function urlOption(schema: string): string {
   const name = /^([a-z_][a-z0-9_]*|SCHEMA)$/.test(schema)
     ? schema

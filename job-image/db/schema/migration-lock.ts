@@ -1,15 +1,15 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
 
-/** An advisory lock is a database's own; the number is any that nobody else uses. */
+/** The key of an advisory lock, an arbitrary number. Advisory locks are per database. */
 const MIGRATION_LOCK = '7241865325823965'
 const POLL_MS = 200
 const POLLS_PER_MESSAGE = 50
 
 /**
- * Lets one session of the database migrate at a time, for as long as `work` takes; the server frees the lock of a session
- * that ended. Sessions that wait ask again and again and hold nothing meanwhile: one that waited inside of a statement
- * would have a snapshot, for whose end an index that is built concurrently waits, which is a deadlock.
+ * Executes `work` while holding the database's migration lock; the server releases the lock of a session that ends.
+ * Waiting sessions poll and hold nothing meanwhile: one that waited inside a statement would have a snapshot, and a
+ * concurrent index build waits for the end of snapshots, which is a deadlock.
  */
 export async function withMigrationLock<T>(
   client: Client,

@@ -6,10 +6,10 @@ import { refuseEncoding } from './encoding.ts'
 import { sqlState } from '../session/errors.ts'
 import { elsewhereProblem, installationsElsewhere, schemaOf, surroundings } from './installation.ts'
 import type { Surroundings } from './installation.ts'
-import { inLockTurns } from './lock-turns.ts'
-import type { LockTurns } from './lock-turns.ts'
+import { withLockRetries } from './lock-retries.ts'
+import type { LockRetries } from './lock-retries.ts'
 import { withMigrationLock } from './migration-lock.ts'
-import { refusal } from './migration-refusal.ts'
+import { migrationError } from './migration-error.ts'
 import { buildIndexes, indexProblems } from './shared-indexes.ts'
 import { MIGRATIONS_TABLE, SHARED_TABLES } from './shared-tables.ts'
 import { foundTables, refuseShapes, shapeProblems } from './table-shapes.ts'
@@ -17,18 +17,18 @@ import { foundTables, refuseShapes, shapeProblems } from './table-shapes.ts'
 const LOCK_WAIT_MS = 5 * 60_000
 const UNDEFINED_TABLE = '42P01'
 
-/** Which migrations the database has had; names as the files are called, without `.sql`. */
+/** The migrations of the database; their names are those of the files without `.sql`. */
 export type SchemaStatus = {
   readonly applied: readonly string[]
   readonly pending: readonly string[]
-  /** Applied by a newer version of this program, which this one does not know. */
+  /** Migrations applied by a newer version of this program. */
   readonly unknown: readonly string[]
 }
 
 export type MigrateOptions = {
-  /** How long to go on trying to get the locks, in ms. Default 5 minutes. */
+  /** How long to retry locking, in ms. Default 5 minutes. */
   readonly lockWait?: number
-  /** Called while it waits, with the sessions that are in the way, and before an index is built that takes long. */
+  /** Called while it waits, with the blocking sessions, and before a large index is built. */
   readonly onProgress?: (message: string) => void
 }
 
@@ -57,7 +57,7 @@ async function appliedMigrations(client: Client): Promise<string[]> {
   }
 }
 
-/** Refuses a database that is older or newer than this program, with the command that mends it. */
+/** Refuses a database whose schema is older or newer than this program; the message names the command to run. */
 export async function requireCurrentSchema(client: Client): Promise<void> {
   const status = await schemaStatus(client)
   refuseNewer(status)
@@ -74,7 +74,7 @@ export async function requireCurrentSchema(client: Client): Promise<void> {
   }
 }
 
-/** Migrating, the remedy for missing tables, would be the wrong one where they are only out of sight. */
+/** Refuses a session that does not see the existing tables: migrating would be the wrong remedy. */
 async function refuseUnseenInstallation(client: Client): Promise<void> {
   const found = await surroundings(client)
   const elsewhere = installationsElsewhere(found)
@@ -90,11 +90,10 @@ function refuseNewer({ unknown }: SchemaStatus): void {
 }
 
 /**
- * Applies what is missing and returns the names of the migrations applied and of the indexes built, in the schema where
- * the tables are that this session's names mean. Safe to run from several processes at once (one works, the others
- * wait), on an empty database and on one that another program made. Does nothing, and so needs no right to create
- * anything, where nothing is missing. Throws an InputError, before anything is changed, where the schema is ambiguous or
- * a shared table has another shape.
+ * Applies missing migrations and builds missing indexes in the schema of the visible tables; returns their names. Safe to
+ * run in several processes at once (one works, the others wait), on an empty database and on one of another program. If
+ * nothing is missing, it does nothing and needs no privilege. Throws an InputError, before any change, if the schema is
+ * ambiguous or a shared table has an incompatible shape.
  */
 export async function migrate(client: Client, options: MigrateOptions = {}): Promise<string[]> {
   const status = await schemaStatus(client)
@@ -112,19 +111,19 @@ export async function migrate(client: Client, options: MigrateOptions = {}): Pro
   })
 }
 
-/** Leaves the session's search_path as it was. */
+/** Applies the migrations; restores the session's search_path. */
 async function applyMigrations(
   client: Client,
   path: readonly string[],
-  waiting: Omit<LockTurns, 'tables'>,
+  waiting: Omit<LockRetries, 'tables'>,
 ): Promise<string[]> {
   const { rows } = await client.query<{ before: string }>(`SELECT current_setting('search_path') AS before`)
   try {
-    return await inLockTurns(client, { ...waiting, tables: Object.keys(SHARED_TABLES) }, () =>
+    return await withLockRetries(client, { ...waiting, tables: Object.keys(SHARED_TABLES) }, () =>
       runMigrations(client, path),
     )
   } catch (error) {
-    throw refusal(error, 'the database refuses the migration', '; nothing was changed')
+    throw migrationError(error, 'the database refuses the migration', '; nothing was changed')
   } finally {
     await client
       .query(`SELECT set_config('search_path', $1, false)`, [rows[0]?.before])
@@ -133,11 +132,11 @@ async function applyMigrations(
 }
 
 /**
- * The runner makes tables in the first schema of `path`; names in the migrations mean what they mean to every later
- * session, so that a type or a table further down is found and not made again.
+ * Runs the migrations. Tables are created in the first schema of `path`; names are resolved as in every later session, so
+ * that a type or a table in a later schema is found and not created again.
  */
 async function runMigrations(client: Client, path: readonly string[]): Promise<string[]> {
-  // Lazily: the runner brings a loader for migrations in TypeScript that looks at the working directory on import.
+  // Imported on demand: the runner loads a TypeScript loader that reads the working directory on import.
   const { runner } = await import('node-pg-migrate')
   const applied = await runner({
     dbClient: client,
@@ -147,21 +146,21 @@ async function runMigrations(client: Client, path: readonly string[]): Promise<s
     schema: [...path],
     migrationsSchema: path[0] as string,
     advisoryLockMode: 'wait',
-    // All or none; and only so does the runner roll back, without which nothing can be tried again.
+    // All or nothing; only then does the runner roll back, which a retry needs.
     singleTransaction: true,
     logger: { info: () => {}, warn: () => {}, error: () => {} },
   })
   return applied.map(({ name }) => name)
 }
 
-/** The schemas of the session's path, the one to migrate in first. */
+/** The schemas of the session's path, with the one to migrate first. */
 async function pathToMigrate(client: Client, found: Surroundings): Promise<string[]> {
   const schema = schemaOf(found)
   await requireCreate(client, schema)
   return [schema, ...found.path.filter((other) => other !== schema)]
 }
 
-/** Asked before the runner meets the refusal: it would hide it in a stack trace. */
+/** Checks the privilege beforehand: the runner would hide the error in a stack trace. */
 async function requireCreate(client: Client, schema: string): Promise<void> {
   const { rows } = await client.query<{ role: string; allowed: boolean }>(
     `SELECT current_user AS role, has_schema_privilege($1, 'CREATE') AS allowed`,

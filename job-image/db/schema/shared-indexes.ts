@@ -1,20 +1,20 @@
 import type { Client } from 'pg'
 import { RunError } from '../../errors.ts'
 import { LOCK_NOT_AVAILABLE, sqlState } from '../session/errors.ts'
-import { inLockTurns, sessionsInTheWay } from './lock-turns.ts'
-import { refusal } from './migration-refusal.ts'
+import { withLockRetries, blockingSessions } from './lock-retries.ts'
+import { migrationError } from './migration-error.ts'
 
 /** An index of this program on a table that other programs use, too. */
 type SharedIndex = {
   readonly table: string
   readonly unique: boolean
-  /** What follows the table's name in CREATE INDEX. */
+  /** The definition after the table's name in CREATE INDEX. */
   readonly on: string
 }
 
 /**
- * They are no part of the migrations: building an index, a partial one as well, reads every row of its table, and a
- * migration's transaction locks the table meanwhile. Each name belongs to one definition for ever.
+ * Indexes on shared tables, by name. They are not part of the migrations, whose transaction would lock the table while
+ * building an index, even a partial one, reads all rows. The definition of a name must never change.
  */
 const SHARED_INDEXES: Readonly<Record<string, SharedIndex>> = {
   ux_job_runs_run_key: { table: 'job_runs', unique: true, on: '(run_key) WHERE run_key IS NOT NULL' },
@@ -28,13 +28,13 @@ const SHARED_INDEXES: Readonly<Record<string, SharedIndex>> = {
     unique: true,
     on: `(schedule_uid) WHERE schedule_uid IS NOT NULL AND status = 'running'`,
   },
-  // Exactly once by the database, and the order in which a run's results are read.
+  // Ensures that each result is stored once, and orders the results of a run.
   ux_validation_results_run: {
     table: 'validation_results',
     unique: true,
     on: '(job_run_id, system_id, control_id) WHERE job_run_id IS NOT NULL',
   },
-  // "Has another program judged this system since?" for every system of an incremental run. Rows of runs are not in it.
+  // For each system of an incremental run: has another program evaluated it since? Rows of runs are not in the index.
   ix_validation_results_others: {
     table: 'validation_results',
     unique: false,
@@ -42,20 +42,20 @@ const SHARED_INDEXES: Readonly<Record<string, SharedIndex>> = {
   },
 }
 
-/** A smaller table is read in some milliseconds: so short a stop of its writers is better than waiting for others. */
+/** Below this size an index is built in some milliseconds: blocking writers that long is better than waiting for others. */
 const SMALL_TABLE_BYTES = 8 * 1024 * 1024
 
 /** An index of this program that queries cannot use yet. */
 export type IndexProblem = {
   readonly index: string
   readonly table: string
-  /** `invalid`: building it was broken off. */
+  /** `invalid`: a build was interrupted. */
   readonly state: 'missing' | 'invalid'
-  /** Runs rely on it for being right, not only for being fast. */
+  /** True if the correctness of runs depends on it, not only their speed. */
   readonly required: boolean
 }
 
-/** The indexes that are yet to be built in a database that has had every migration. */
+/** The missing or invalid indexes of a fully migrated database. */
 export async function indexProblems(client: Client): Promise<IndexProblem[]> {
   const names = Object.keys(SHARED_INDEXES)
   const { rows } = await client.query<{ name: string; valid: boolean }>(
@@ -82,20 +82,20 @@ export type IndexBuild = {
   readonly onProgress?: ((message: string) => void) | undefined
 }
 
-/** Builds what is missing and, anew, what was broken off; returns the names. */
+/** Builds missing indexes and rebuilds invalid ones; returns the names. */
 export async function buildIndexes(client: Client, build: IndexBuild): Promise<string[]> {
   const problems = await indexProblems(client)
   for (const problem of problems) {
     try {
       await buildIndex(client, problem, build)
     } catch (error) {
-      throw refusal(error, `the database refuses index ${problem.index} on ${problem.table}`)
+      throw migrationError(error, `the database refuses index ${problem.index} on ${problem.table}`)
     }
   }
   return problems.map(({ index }) => index)
 }
 
-/** What holds rows: the table itself or, of a table in partitions, each partition. */
+/** A relation with rows: the table itself or a partition of it. */
 type Heap = {
   readonly oid: number
   readonly relation: string
@@ -104,8 +104,8 @@ type Heap = {
 }
 
 /**
- * Large heaps get their index while others read and write. A partitioned table itself cannot, but its own index takes
- * over those of its partitions without reading them.
+ * Builds one index. Large heaps are indexed concurrently with readers and writers. That is impossible for a partitioned
+ * table itself, but its index adopts those of its partitions without reading them.
  */
 async function buildIndex(client: Client, { index, table }: IndexProblem, build: IndexBuild): Promise<void> {
   const heaps = await heapsOf(client, table)
@@ -119,7 +119,7 @@ async function buildIndex(client: Client, { index, table }: IndexProblem, build:
     )
   }
   if (whole?.large === true) return
-  await inLockTurns(client, { ...build, tables: [table] }, () =>
+  await withLockRetries(client, { ...build, tables: [table] }, () =>
     client.query(createIndex(index, `IF NOT EXISTS ${index} ON ${table}`)),
   )
 }
@@ -158,27 +158,29 @@ async function dropInvalid(
         client.query(`DROP INDEX CONCURRENTLY ${index}`),
       )
     } else {
-      await inLockTurns(client, { ...build, tables: [relation] }, () => client.query(`DROP INDEX ${index}`))
+      await withLockRetries(client, { ...build, tables: [relation] }, () =>
+        client.query(`DROP INDEX ${index}`),
+      )
     }
   }
 }
 
-/** It waits for older transactions without holding up anybody, so it may wait long. */
+/** Executes a concurrent index operation: it waits for older transactions without blocking others, so it may wait long. */
 async function concurrently(
   client: Client,
   what: string,
   { lockWait, onProgress }: IndexBuild,
   work: () => Promise<unknown>,
 ): Promise<void> {
-  const older = await sessionsInTheWay(client)
-  onProgress?.(`${what} while others go on working${older === '' ? '' : `; it waits for ${older}`}`)
+  const older = await blockingSessions(client)
+  onProgress?.(`${what} concurrently${older === '' ? '' : `; it waits for ${older}`}`)
   await client.query(`SET lock_timeout TO ${Math.max(1, lockWait)}`)
   try {
     await work()
   } catch (error) {
     if (sqlState(error) !== LOCK_NOT_AVAILABLE) throw error
     throw new RunError(
-      `${what}: older transactions did not end in time: ${await sessionsInTheWay(client)}; the next "rapidrmf db migrate" builds it anew`,
+      `${what}: older transactions did not end in time: ${await blockingSessions(client)}; the next "rapidrmf db migrate" builds it anew`,
       { cause: error },
     )
   } finally {

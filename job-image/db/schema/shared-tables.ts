@@ -1,25 +1,25 @@
 /** A column of a shared table that this program reads or writes. */
 export type SharedColumn = {
-  /** The type that RapidRMF gives it, as `format_type` spells it; a type of the same family is as good. */
+  /** The type in RapidRMF, as `format_type` spells it; a type of the same family works, too. */
   readonly type: string
   /**
-   * What this program's inserts store there: `value` is never NULL, `nullable` is NULL at times. Absent: inserts leave
-   * the column out, so it must have a default or allow NULL.
+   * What this program's inserts store: `value` is never NULL, `nullable` may be NULL. Absent: inserts omit the column, so
+   * it must have a default or allow NULL.
    */
   readonly insert?: 'value' | 'nullable'
-  /** Length of the longest text that this program stores there, where it is known beforehand. */
+  /** Length of the longest text that this program stores, if it is fixed. */
   readonly longest?: number
-  /** Every value has the full length, so that `character(n)` pads none. */
+  /** True if every value has the full length, so that `character(n)` pads none. */
   readonly fixedLength?: true
 }
 
-/** What inserts rows into a shared table; a run cannot do without its own two. */
+/** The command that inserts rows into a shared table. Runs need `validation_results` and `job_runs`. */
 export type Inserter = 'run' | 'inventory apply' | 'catalog import'
 
 export type SharedTable = {
-  /** Absent: this program only reads the table, so that a view is as good. */
+  /** Absent if this program only reads the table, so that a view works, too. */
   readonly insertedBy?: Inserter
-  /** Shared tables that migrations let it refer to, by their `id`, where they make it. */
+  /** Shared tables that it references by their `id`, if a migration creates it. */
   readonly references: readonly string[]
   readonly columns: Readonly<Record<string, SharedColumn>>
 }
@@ -36,8 +36,8 @@ const varchar = (length: number): SharedColumn => ({
 })
 
 /**
- * The tables that RapidRMF installations share, with the columns that this program reads or writes; it ignores all others.
- * One list for the check before a migration, for docs/tables.md and for the tests.
+ * The tables that RapidRMF installations share, with the columns that this program uses; it ignores all others. The list
+ * is the source of the check before a migration, of docs/tables.md and of the tests.
  */
 export const SHARED_TABLES: Readonly<Record<string, SharedTable>> = {
   systems: {
@@ -134,10 +134,10 @@ export const SHARED_TABLES: Readonly<Record<string, SharedTable>> = {
   },
 }
 
-/** Which migrations were applied. */
+/** The table of applied migrations. */
 export const MIGRATIONS_TABLE = 'rapidrmf_migrations'
 
-/** The tables that only this program makes. */
+/** The tables that only this program uses. */
 export const OWN_TABLES: readonly string[] = [
   'baseline_controls',
   'baselines',

@@ -11,21 +11,21 @@ import type { SchemaStatus } from './schema.ts'
 import { foundTables, shapeProblems } from './table-shapes.ts'
 import type { ShapeProblem } from './table-shapes.ts'
 
-/** What `rapidrmf db status` shows; the keys are those of its JSON. */
+/** The output of `rapidrmf db status`; the keys are those of its JSON. */
 export type DatabaseStatus = SchemaStatus & {
-  /** Nothing has to be done. */
+  /** True if nothing has to be done. */
   readonly ready: boolean
-  /** Where the tables are, or would be made. Null: `schema_problem` says why none can be chosen. */
+  /** The schema of the existing or future tables; null if none can be chosen (see `schema_problem`). */
   readonly schema: string | null
   readonly schema_problem: string | null
-  /** `schema.table`: tables of other installations that this session cannot see for tables of the same names. */
+  /** Tables of other installations, as `schema.table`, that are hidden by tables of the same names. */
   readonly hidden: readonly string[]
   readonly table_problems: readonly ShapeProblem[]
   readonly encoding: string
   readonly encoding_problem: string | null
-  /** What "db migrate" builds in a database that has had every migration. */
+  /** The indexes that "db migrate" builds in a fully migrated database. */
   readonly index_problems: readonly IndexProblem[]
-  /** Null: bigint. */
+  /** Null for bigint ids. */
   readonly result_ids: IdSpace | null
 }
 

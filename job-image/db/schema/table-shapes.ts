@@ -4,7 +4,7 @@ import { SHARED_TABLES } from './shared-tables.ts'
 import type { SharedColumn, SharedTable } from './shared-tables.ts'
 import { urlOption } from './installation.ts'
 
-/** A column as the catalogs describe it; of a domain the type beneath it. */
+/** A column as the system catalogs describe it; a domain is resolved to its base type. */
 export type FoundColumn = {
   readonly name: string
   /** `pg_type.typname` of the base type. */
@@ -14,9 +14,9 @@ export type FoundColumn = {
   /** The limit of a varchar or char; null: none. */
   readonly length: number | null
   readonly notNull: boolean
-  /** An insert may leave it out: it has a default, or is an identity. */
+  /** True if an insert may omit it: it has a default, or is an identity. */
   readonly filled: boolean
-  /** No insert may give it a value. */
+  /** True if no insert may give it a value. */
   readonly generated: boolean
   /** The labels of an enum. */
   readonly labels: readonly string[] | null
@@ -26,7 +26,7 @@ export type FoundTable = {
   readonly name: string
   /** `pg_class.relkind` */
   readonly kind: string
-  /** A foreign key can refer to `id`. */
+  /** True if a foreign key can reference `id`. */
   readonly keyed: boolean
   /** Columns of the partition key; an expression is an empty name. */
   readonly partitionedBy: readonly string[]
@@ -40,11 +40,11 @@ export type ShapeProblem = {
   readonly found: string
   readonly wanted: string
   readonly remedy: string
-  /** What does not work. `run`: nothing does, and a migration is refused; else the command of this name alone. */
+  /** What does not work: `run` means that a migration is refused; otherwise only the command of this name fails. */
   readonly affects: 'run' | 'inventory apply' | 'catalog import'
 }
 
-/** The shared tables that this session's names mean. */
+/** The shared tables that are visible to this session. */
 export async function foundTables(client: Client): Promise<FoundTable[]> {
   const { rows } = await client.query<FoundTable>(FOUND_TABLES, [Object.keys(SHARED_TABLES)])
   return rows
@@ -79,7 +79,7 @@ const FOUND_TABLES = `
    WHERE c.relname = ANY ($1) AND c.relkind NOT IN ('i', 'I') AND pg_table_is_visible(c.oid)
    ORDER BY c.relname`
 
-/** Every way in which tables that exist do not fit. A table that is missing fits: a migration makes it. */
+/** All differences of existing tables. A missing table is no problem: a migration creates it. */
 export function shapeProblems(tables: readonly FoundTable[]): ShapeProblem[] {
   const missing = new Set(
     Object.keys(SHARED_TABLES).filter((name) => !tables.some((table) => table.name === name)),
@@ -93,7 +93,7 @@ export function shapeProblems(tables: readonly FoundTable[]): ShapeProblem[] {
     return [
       ...keyProblems(table, wanted, referred),
       ...columnProblems(table, wanted),
-      ...strangers(table, wanted),
+      ...otherColumns(table, wanted),
     ]
   })
 }
@@ -108,7 +108,7 @@ const KINDS: Readonly<Record<string, string>> = {
   c: 'a composite type',
 }
 
-/** Reading works on whatever can be read; what a run writes to gets columns and indexes of this program's own. */
+/** Checks the kind of a relation: any readable one can be read, but tables of runs get columns and indexes. */
 function kindProblem(
   { name, kind, partitionedBy }: FoundTable,
   { insertedBy }: SharedTable,
@@ -135,7 +135,7 @@ function kindProblem(
       )
 }
 
-/** Foreign keys of the tables that a migration makes: those of this program refer to `job_runs`. */
+/** Checks that the tables created by a migration can reference `id`; those of this program reference `job_runs`. */
 function keyProblems(
   { name, kind, keyed }: FoundTable,
   { columns }: SharedTable,
@@ -199,8 +199,8 @@ function columnProblem(
   return wanted.insert === undefined ? unfilled(found, insertedBy) : undefined
 }
 
-/** Columns of others, which inserts leave out. */
-function strangers(table: FoundTable, { columns, insertedBy }: SharedTable): ShapeProblem[] {
+/** Checks the columns of other programs, which inserts omit. */
+function otherColumns(table: FoundTable, { columns, insertedBy }: SharedTable): ShapeProblem[] {
   if (insertedBy === undefined) return []
   return table.columns
     .filter(({ name }) => columns[name] === undefined)
@@ -220,7 +220,7 @@ function unfilled({ notNull, filled }: FoundColumn, affects: ShapeProblem['affec
   }
 }
 
-/** Base types (`pg_type.typname`) that serve for a type of RapidRMF's. */
+/** Base types (`pg_type.typname`) that are compatible with a type of RapidRMF. */
 const FAMILIES: Readonly<Record<string, readonly string[]>> = {
   integer: ['int4', 'int2', 'int8'],
   bigint: ['int8', 'int4', 'int2'],
@@ -255,7 +255,7 @@ export function problemText({ table, column, found, wanted, remedy }: ShapeProbl
   return `${table}${column === null ? '' : `.${column}`}: found ${found}, wanted ${wanted}; ${remedy}`
 }
 
-/** Refuses tables with which no run would work, all their differences at once. */
+/** Throws an InputError with all differences that prevent runs. */
 export function refuseShapes(problems: readonly ShapeProblem[]): void {
   const fatal = problems.filter(({ affects }) => affects === 'run')
   if (fatal.length === 0) return

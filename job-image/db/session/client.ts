@@ -21,22 +21,22 @@ import { TYPE_PARSERS } from './type-parsers.ts'
 import { describeDatabase } from './url.ts'
 import { requireWritable } from './writable.ts'
 
-/** Where to connect, and how patiently. */
+/** Where and how to connect. */
 export type Target = {
   /** A URL that `parseDatabaseUrl` accepts. */
   readonly url: string
   /** Shown in pg_stat_activity; at most 63 bytes. Peers find a frozen worker's session by it. */
   readonly applicationName?: string
   /**
-   * True for work that needs a server, and a role, that can write: of several servers the first such one is used.
-   * Otherwise the first that answers is.
+   * True for work that needs a writable server and role: of several servers the first such one is used. Otherwise the
+   * first server that answers is used.
    */
   readonly writes?: boolean
-  /** How long to go on trying while the server cannot be reached, in ms. Default 30 s; 0 = one try. */
+  /** How long to retry while the server cannot be reached, in ms. Default 30 s; 0 = one try. */
   readonly retryFor?: number
-  /** After how many ms without an answer a query fails. Default: never; only for queries that wait for no lock. */
+  /** Timeout of a query, in ms. Default: none; only for queries that wait for no lock. */
   readonly queryTimeout?: number
-  /** Told of every failed try that will be repeated. */
+  /** Called for every failed try that will be retried. */
   readonly onRetry?: (error: Error) => void
   readonly signal?: AbortSignal
   readonly tracing?: Pick<Tracing, 'watch'>
@@ -45,12 +45,12 @@ export type Target = {
 const DEFAULT_RETRY_MS = 30_000
 const CONNECT_TIMEOUT_MS = 10_000
 const RETRY = { first: 100, longest: 2_000 }
-/** Node probes ten times, one second apart, after this much silence: a server that vanished is noticed in 20 s. */
+/** After this idle time Node probes ten times, one second apart: a dead connection is detected within 20 s. */
 const KEEPALIVE_IDLE_MS = 10_000
-/** A farewell that a half-open connection never answers must not hold up the end. */
-const FAREWELL_MS = 2_000
+/** Timeout of closing a connection: a half-open one never answers. */
+const DISCONNECT_TIMEOUT_MS = 2_000
 
-/** A connected, configured session. Retries while the server is away; what a person must mend throws at once. */
+/** Opens a configured session. Transient errors are retried with backoff; other errors are thrown at once. */
 export async function connect(target: Target): Promise<Client> {
   const deadline = performance.now() + (target.retryFor ?? DEFAULT_RETRY_MS)
   for (let attempt = 0; ; attempt += 1) {
@@ -61,7 +61,7 @@ export async function connect(target: Target): Promise<Client> {
       const where = `database ${describeDatabase(target.url)}`
       const delay = backoffDelay(RETRY, attempt)
       if (!isTransient(thrown)) throw namingDatabase(thrown, where)
-      // A process that was stopped in the middle of a try has not tried for all that time.
+      // If the process was suspended during the try, the elapsed time does not count.
       const wasStopped = performance.now() - began > longestTry(target) + 1_000
       if (performance.now() + delay > deadline && !wasStopped) {
         const problem = thrown instanceof WrongServer ? where : `${where} cannot be reached`
@@ -86,7 +86,7 @@ export function reason(thrown: unknown): string {
     : error.message
 }
 
-/** The first server that can be had. What a person must mend on one of them ends the search, as in libpq. */
+/** Connects to the first available server. An error that is not transient ends the search, as in libpq. */
 async function connectOnce(target: Target): Promise<Client> {
   const { servers, attributes } = triesOf(target.url)
   const errors: Error[] = []
@@ -121,7 +121,7 @@ async function connectToServer(
 
 async function openSession(target: Target, url: string, attributes: string | undefined): Promise<Client> {
   const client = newClient(target, url)
-  // An 'error' event without a listener would end the process; the query under way rejects anyway.
+  // An 'error' event without a listener would end the process; the running query rejects anyway.
   client.on('error', () => {})
   try {
     await client.connect()
@@ -145,7 +145,7 @@ export function applicationNameOf({ applicationName = 'rapidrmf' }: Target): str
 function newClient(target: Target, url: string): Client {
   try {
     const client = new Client({
-      // pg lets what it finds in the URL win over what is given beside it.
+      // Parameters in the URL override the options given here.
       connectionString: url,
       application_name: applicationNameOf(target),
       connectionTimeoutMillis: CONNECT_TIMEOUT_MS,
@@ -155,13 +155,13 @@ function newClient(target: Target, url: string): Client {
     })
     return withoutDefaults(client, target.queryTimeout)
   } catch (thrown) {
-    // Here pg reads the certificate files that the URL names.
+    // The constructor reads the certificate files that the URL names.
     const { message } = asError(thrown)
     throw new InputError(`database ${describeDatabase(url)}: the URL's parameters cannot be used: ${message}`)
   }
 }
 
-/** A host of the library may have changed `pg.defaults`, which take the place of whatever a client sets to nothing. */
+/** Overrides `pg.defaults`, which a program that uses the library may have changed, for options that are unset. */
 function withoutDefaults(client: Client, queryTimeout = 0): Client {
   const settings = client as unknown as {
     binary: boolean
@@ -172,13 +172,13 @@ function withoutDefaults(client: Client, queryTimeout = 0): Client {
   return client
 }
 
-/** pg's words for a session that ended, or could not begin; it gives these errors no code. */
+/** pg's messages for a session that ended or could not start; these errors have no code. */
 const LOST =
   /^(Connection terminated|There was an error establishing an SSL connection|Client has encountered a connection error|Client was closed|timeout expired|Query read timeout)/
 
 /**
- * Gives pg's code-less "connection terminated" errors a class of their own. Every error of a database comes through
- * here on its way to rows, logs and summaries, so here it loses what it may quote: a trigger's text can hold a login.
+ * Gives pg's code-less "connection terminated" errors a class of their own. Every database error passes through here
+ * before it reaches rows, logs and summaries, so secrets are redacted here: a trigger's message can contain a login.
  */
 export function lostConnection(thrown: unknown): Error {
   const error = asError(thrown)
@@ -198,13 +198,13 @@ export async function interruptibleSleep(ms: number, signal: AbortSignal | undef
 const serverSessions = new WeakMap<Client, ServerSession>()
 
 const UNENCRYPTED =
-  'the connection is not encrypted: the server has no TLS, and sslmode=prefer goes on without it; sslmode=require would refuse'
+  'the connection is not encrypted: the server has no TLS, and sslmode=prefer permits that; use sslmode=require to refuse it'
 const ASYNCHRONOUS =
-  'synchronous_commit is off for this role or server; a run turns it on, so that no crash of the server loses what was reported'
+  'synchronous_commit is off for this role or server; a run turns it on, so that a crash of the server loses no reported result'
 
 const warnings = new WeakMap<Client, string>()
 
-/** What is worth a word about a session that `connect` opened. */
+/** Warnings about a session that `connect` opened. */
 export function sessionWarnings(client: Client): string[] {
   const warning = warnings.get(client)
   return [
@@ -218,7 +218,7 @@ export function serverSession(client: Client): ServerSession | undefined {
   return serverSessions.get(client)
 }
 
-/** Connects, works, disconnects; also after an error. */
+/** Executes `work` on a new session, which is always closed. */
 export async function withClient<T>(target: Target, work: (client: Client) => Promise<T>): Promise<T> {
   const client = await connect(target)
   try {
@@ -230,14 +230,14 @@ export async function withClient<T>(target: Target, work: (client: Client) => Pr
   }
 }
 
-/** Ends the session; a connection that is already gone is no error here. */
+/** Closes the session; a connection that is already closed is no error. */
 export async function disconnect(client: Client): Promise<void> {
-  const timer = setTimeout(() => cutConnection(client), FAREWELL_MS)
+  const timer = setTimeout(() => cutConnection(client), DISCONNECT_TIMEOUT_MS)
   await client.end().catch(() => {})
   clearTimeout(timer)
 }
 
-/** Ends the connection without a word; what waits for an answer on it fails as lost. */
+/** Destroys the connection without notifying the server; a running query fails with ConnectionLost. */
 export function cutConnection(client: Client): void {
   const { connection } = client as Client & { readonly connection: { readonly stream: Duplex } }
   connection.stream.destroy()

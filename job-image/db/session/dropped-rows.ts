@@ -2,8 +2,8 @@ import type { Client } from 'pg'
 import { InputError } from '../../errors.ts'
 
 /**
- * A table does not hold what it was given, although no statement failed: a trigger that returns NULL, or a rule, drops
- * rows silently. What was counted by the sender would count all the same.
+ * A table lacks rows that were written although no statement failed: a trigger that returns NULL, or a rule, drops rows
+ * silently.
  */
 export class DroppedRows extends InputError {
   readonly table: string
@@ -14,7 +14,7 @@ export class DroppedRows extends InputError {
   }
 }
 
-/** The refusal, with what may be the cause by name. `missing`: what the table should hold and does not. */
+/** The error, with the names of possible causes. `missing` describes what the table does not hold. */
 export async function droppedRows(client: Client, table: string, missing: string): Promise<DroppedRows> {
   const suspects = await suspectsOf(client, table)
   const cause =
@@ -26,7 +26,7 @@ export async function droppedRows(client: Client, table: string, missing: string
   )
 }
 
-/** Triggers and rules of a table, that people made. */
+/** The user-defined triggers and rules of a table. */
 async function suspectsOf(client: Client, table: string): Promise<string[]> {
   const { rows } = await client.query<{ suspect: string }>(
     `SELECT format('trigger %I', tgname) AS suspect FROM pg_trigger

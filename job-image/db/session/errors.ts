@@ -4,7 +4,7 @@ import { ROW_SECURITY_REMEDY } from './row-security.ts'
 
 // SQLSTATE classes and codes: PostgreSQL manual, appendix A.
 
-/** The connection or the server went away, or the server is short of something: the same work can succeed later. */
+/** The connection or the server is gone, or the server lacks a resource: the same work can succeed later. */
 const TRANSIENT_CLASSES = new Set([
   '08', // connection exception
   '40', // serialization failure, deadlock
@@ -18,7 +18,7 @@ const TRANSIENT_CODES = new Set([
   '25P03', // idle_in_transaction_session_timeout
   '25P04', // transaction_timeout
 ])
-/** A cancelled statement is transient for the server, but here somebody asked for it. */
+/** A cancelled statement is transient for the server, but an administrator requested it. */
 const FINAL_CODES = new Set(['57014'])
 
 const TRANSIENT_SYSTEM_CODES = new Set([
@@ -34,7 +34,7 @@ const TRANSIENT_SYSTEM_CODES = new Set([
   'ENOENT', // a Unix socket that is not there (yet)
 ])
 
-/** One row's fault: the value cannot be read, cast or stored, or a constraint refuses it. Other rows are fine. */
+/** An error of one row: its value cannot be read, cast or stored, or violates a constraint. Other rows may be valid. */
 const DATA_CLASSES = new Set([
   '21', // a subquery (of a view) that finds more than one row
   '22', // data exception
@@ -50,7 +50,7 @@ const STORED_VALUE = 'a stored value cannot be read or kept as it is: correct th
 const OTHER_SHAPE =
   'the tables are not as rapidrmf needs them: "rapidrmf db status" lists every difference, docs/tables.md what is needed'
 
-/** What only a person can mend; key: SQLSTATE, or its class. */
+/** Remedies for errors that a retry cannot correct; key: SQLSTATE, or its class. */
 const REMEDIES: Record<string, string> = {
   '22': STORED_VALUE,
   '54': STORED_VALUE,
@@ -66,18 +66,18 @@ const REMEDIES: Record<string, string> = {
   '42501': 'grant the missing privilege to this role (see "Database roles" in docs/guide.md)',
 }
 
-/** A session was refused for a setting that came with it. While it opens, the same states mean nothing else. */
+/** States of a connection that is refused because of a setting. During connecting they mean nothing else. */
 const SETTING_STATES = new Set([
   '22023', // a value that the setting cannot have
-  '42601', // no setting at all
+  '42601', // not a setting
   '42704', // an unknown one
   '55P02', // one that only the server's start can change
 ])
 
-/** pgbouncer's refusal of a parameter that it does not pass on; its state is that of any error of the protocol. */
+/** pgbouncer's error for a parameter that it does not support; it has the state of any protocol error. */
 const UNSUPPORTED_PARAMETER = /^unsupported startup parameter/
 
-/** The error of a session that did not open; with its remedy where the settings of the connection are at fault. */
+/** The error of a session that could not be opened; with its remedy if a setting of the connection caused it. */
 export function whileConnecting(thrown: unknown, where: string): Error {
   const error = asError(thrown)
   const state = sqlState(error) ?? ''
@@ -88,7 +88,7 @@ export function whileConnecting(thrown: unknown, where: string): Error {
 
 const TOO_MANY_CONNECTIONS = '53300'
 
-/** lock_timeout: the caller that set it knows what to do. */
+/** The state after lock_timeout, which the caller that set it handles. */
 export const LOCK_NOT_AVAILABLE = '55P03'
 
 export function sqlState(error: unknown): string | undefined {
@@ -107,44 +107,44 @@ export function isTransient(thrown: unknown): boolean {
   return TRANSIENT_SYSTEM_CODES.has(error.code ?? '')
 }
 
-/** A text that no column can hold: found before the server refuses it, and with it all that comes by the same statement. */
+/** A text that no column can store. It is detected before the server would refuse the whole statement. */
 export class UnstorableText extends Error {
   override readonly name = 'UnstorableText'
 }
 
-/** True if single rows are at fault: halving the batch finds them. */
+/** True if single rows cause the error: halving the batch finds them. */
 export function isDataError(thrown: unknown): boolean {
   if (thrown instanceof UnstorableText) return true
   const state = sqlState(thrown)
   return state !== undefined && DATA_CLASSES.has(state.slice(0, 2))
 }
 
-/** No connection could be had for as long as the caller was ready to wait. */
+/** No connection could be established within the caller's limit. */
 export class UnreachableError extends RunError {}
 
-/** True if work failed because the database was away, or short of connections, for too long. */
+/** True if work failed because the database was unreachable, or had no free connection, for too long. */
 export function isOutage(thrown: unknown): boolean {
   return thrown instanceof UnreachableError || isTransient(thrown)
 }
 
-/** True if the server has no room for one more session: those that are open go on. */
+/** True if the server refuses another session; open ones are not affected. */
 export function isShortOfConnections(thrown: unknown): boolean {
   return sqlState(thrown) === TOO_MANY_CONNECTIONS
 }
 
-/** The session ended under us. pg reports some of these as plain Errors without a code; the client wraps them. */
+/** The session ended unexpectedly. pg reports some of these as plain Errors without a code; `lostConnection` wraps them. */
 export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost'
 }
 
-/** A server is not the one that the URL asks for, as the old primary after a failover; another one may be. */
+/** A server does not have the requested role, as the old primary after a failover; another server may have it. */
 export class WrongServer extends Error {
   override readonly name = 'WrongServer'
 }
 
 const NO_TLS = /does not support SSL connections/
 
-/** True if the server was asked for TLS and has none. pg gives this error no code. */
+/** True if TLS was requested and the server has none. pg gives this error no code. */
 export function isUnencryptedOnly(thrown: unknown): boolean {
   return NO_TLS.test(asError(thrown).message)
 }
@@ -152,7 +152,7 @@ export function isUnencryptedOnly(thrown: unknown): boolean {
 const UNTRUSTED =
   "the server's certificate is not trusted: name its authority with sslrootcert=FILE in the URL"
 
-/** Codes of Node's TLS for a connection that cannot be trusted as it is configured. */
+/** Remedies for Node's TLS errors; key: their code. */
 const TLS_REMEDIES: Record<string, string> = {
   SELF_SIGNED_CERT_IN_CHAIN: UNTRUSTED,
   DEPTH_ZERO_SELF_SIGNED_CERT: UNTRUSTED,
@@ -166,13 +166,13 @@ const TLS_REMEDIES: Record<string, string> = {
   ERR_TLS_CERT_ALTNAME_INVALID: 'connect by a host name that the certificate is for',
 }
 
-/** Refusals to which pg gives no code. */
+/** Remedies for errors to which pg gives no code. */
 const UNCODED_REMEDIES: readonly (readonly [message: RegExp, remedy: string])[] = [
   [NO_TLS, 'change sslmode in the URL (disable sends everything unencrypted), or enable TLS on the server'],
   [/client password must be a/, 'add the password to the URL: the server asks for one'],
 ]
 
-/** Where PostgreSQL's source raises it: the SQLSTATE is that of any missing privilege, the text is translated. */
+/** The routine of PostgreSQL that raises the error: its SQLSTATE is that of any missing privilege, its text is translated. */
 const ROW_SECURITY_ROUTINE = 'check_enable_rls'
 
 function remedyOf(thrown: unknown): string | undefined {
@@ -183,7 +183,7 @@ function remedyOf(thrown: unknown): string | undefined {
   return TLS_REMEDIES[code] ?? UNCODED_REMEDIES.find(([pattern]) => pattern.test(message))?.[1]
 }
 
-/** A refusal that needs a person (wrong password, missing privilege, bad data) becomes an InputError with its remedy. */
+/** Turns an error that a user must correct (wrong password, missing privilege, bad data) into an InputError with its remedy. */
 export function withRemedy(thrown: unknown, where: string): Error {
   const error = asError(thrown)
   const remedy = error instanceof InputError ? undefined : remedyOf(error)
@@ -192,7 +192,7 @@ export function withRemedy(thrown: unknown, where: string): Error {
     : new InputError(`${where}: ${error.message}; ${remedy}`, { cause: thrown })
 }
 
-/** An error on its way to a person: with its remedy if there is one, and with the database that it comes from. */
+/** The error for a message: with its remedy if there is one, and with the name of its database. */
 export function namingDatabase(thrown: unknown, where: string): Error {
   const error = withRemedy(thrown, where)
   const isOfDatabase = error instanceof DatabaseError || error instanceof ConnectionLost

@@ -6,14 +6,14 @@ import { isOutage } from './errors.ts'
 
 const MARK = 'rapidrmf.session'
 
-/** How long a second session is waited for, in ms: the check is worth a little patience, and no run. */
-const PATIENCE = 5_000
+/** Timeout of opening the second session, in ms: the check must not fail a run. */
+const CHECK_TIMEOUT = 5_000
 
 /**
- * Refuses a proxy that shares sessions between transactions: what a session sets or is called there is worth nothing.
- * Two sessions mark themselves; where they turn out to be one, or the mark is gone, somebody deals them out anew.
- * The second one is `target`'s, opened beside `meanwhile`, what else there is to ask the first one. A server that has no
- * room for it is most likely no proxy, so the run goes on, and `warn` hears of it.
+ * Refuses a proxy that shares sessions between transactions, because session settings and names are lost there. Two
+ * sessions set a mark; if the first one reads the other mark or none, sessions are shared. The second session is opened
+ * with `target` while `meanwhile` uses the first one. If the server has no room for it, it is most likely not a proxy:
+ * the run continues with a warning.
  */
 export async function refuseSharedSessions(
   client: Client,
@@ -21,8 +21,8 @@ export async function refuseSharedSessions(
   meanwhile: () => Promise<void>,
   warn: (message: string) => void,
 ): Promise<void> {
-  const patience = Math.min(PATIENCE, target.retryFor ?? PATIENCE)
-  const second = connect({ ...target, retryFor: patience, queryTimeout: PATIENCE }).catch(asError)
+  const retryFor = Math.min(CHECK_TIMEOUT, target.retryFor ?? CHECK_TIMEOUT)
+  const second = connect({ ...target, retryFor, queryTimeout: CHECK_TIMEOUT }).catch(asError)
   try {
     await meanwhile()
     const other = await second

@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
 import { InputError } from '../../errors.ts'
 
-/** What a run reads and writes. */
+/** The tables that a run reads or writes. */
 const TABLES = [
   'systems',
   'evidence',
@@ -19,11 +19,11 @@ const TABLES = [
 ]
 
 /**
- * What to do where policies apply to a role. Every session sets `row_security` to off, so that PostgreSQL raises an
- * error instead of leaving rows out (PostgreSQL manual, "Row Security Policies").
+ * The remedy if policies apply to a role. Every session sets `row_security` to off, so that PostgreSQL raises an error
+ * instead of omitting rows (PostgreSQL manual, "Row Security Policies").
  */
 export const ROW_SECURITY_REMEDY =
-  'row-level security would leave rows out silently, and what is not seen cannot be validated: use a role with BYPASSRLS (ALTER ROLE … BYPASSRLS), the owner of the tables (where it is not forced on them), or disable it (ALTER TABLE … DISABLE ROW LEVEL SECURITY)'
+  'row-level security would omit rows silently, and they would not be validated: use a role with BYPASSRLS (ALTER ROLE … BYPASSRLS), the owner of the tables (where it is not forced on them), or disable it (ALTER TABLE … DISABLE ROW LEVEL SECURITY)'
 
 /** Refuses tables on which policies apply to this role, before anything is written. */
 export async function refuseRowSecurity(client: Client): Promise<void> {

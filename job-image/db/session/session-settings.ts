@@ -1,27 +1,27 @@
 import { escapeLiteral } from 'pg'
 import type { Client, QueryResult } from 'pg'
 
-/** How long the server waits for a client inside a transaction before it ends the session; a PostgreSQL interval. */
+/** The idle timeout of the server for a session inside a transaction; a PostgreSQL interval. */
 export const IDLE_LIMIT = '60s'
 
 /**
- * What every session sets, whatever the server, the database, the role or the URL say. A setting that a server's version
- * does not have is left out. Limits come first: they could end the statements that follow.
+ * The settings of every session; they override those of the server, the database, the role and the URL. Settings that the
+ * server's version does not have are omitted. Timeouts come first: they could end the statements that follow.
  */
 const SETTINGS: readonly (readonly [name: string, value: string])[] = [
-  // Limits of roles are meant for people's queries: a batch may wait for a lock, and a lane for its next batch.
+  // Timeouts of roles are meant for interactive queries: a batch may wait for a lock, and a lane for its next batch.
   ['statement_timeout', '0'],
   ['transaction_timeout', '0'],
   ['lock_timeout', '0'],
   ['idle_session_timeout', '0'],
-  // Locks are given up when the client is gone: a peer that vanished is noticed within about 30 s, and a client that
-  // hangs inside a transaction after the idle limit.
+  // Locks of a dead client are released: the server detects a vanished peer within about 30 s, and a client that hangs
+  // inside a transaction after the idle timeout.
   ['idle_in_transaction_session_timeout', IDLE_LIMIT],
   ['tcp_keepalives_idle', '10'],
   ['tcp_keepalives_interval', '5'],
   ['tcp_keepalives_count', '4'],
   ['tcp_user_timeout', '30s'],
-  // Every session reads and writes the same text.
+  // All sessions use the same text formats.
   ['client_encoding', 'UTF8'],
   ['datestyle', 'ISO, YMD'],
   ['timezone', 'UTC'],
@@ -31,29 +31,29 @@ const SETTINGS: readonly (readonly [name: string, value: string])[] = [
   ['array_nulls', 'on'],
   ['quote_all_identifiers', 'off'],
   ['standard_conforming_strings', 'on'],
-  // The order of a run's locks is thought out for it.
+  // The locking of runs is designed for this isolation level.
   ['default_transaction_isolation', 'read committed'],
-  // A policy that would leave rows out is an error.
+  // A policy that would omit rows raises an error.
   ['row_security', 'off'],
 ]
 
-/** A session of the server as it was found when it was opened. */
+/** Facts about a session of the server, read when it was opened. */
 export type ServerSession = {
-  /** The server's process. Asked by SQL: what the protocol names at connect is a pooler's own invention. */
+  /** The server process. Read by SQL, because a pooler makes up the pid that the protocol reports. */
   readonly pid: number
-  /** The time at which that process was started: together with `pid` it names one session of a server's life. */
+  /** The start time of that process: together with `pid` it identifies a session of the server. */
   readonly startedAt: string
   /** True if the server or the role had synchronous_commit off: a commit could be lost after it was acknowledged. */
   readonly wasAsynchronous: boolean
-  /** True if the server replays the log of another one, and can only be read. */
+  /** True if the server is a standby, which is read-only. */
   readonly isStandby: boolean
   /** True if a setting of the server, the database, the role or the URL makes every transaction read-only. */
   readonly isReadOnly: boolean
 }
 
 /**
- * synchronous_commit is changed only where it is off. The other values differ in what they wait for on standbys, which
- * is the choice of the installation.
+ * Reads the facts. synchronous_commit is changed only if it is off: the other values differ in how they wait for standbys,
+ * which the installation chooses.
  */
 const FACTS = `
   SELECT pg_backend_pid() AS pid,
@@ -62,11 +62,11 @@ const FACTS = `
          CASE WHEN current_setting('synchronous_commit') = 'off'
               THEN set_config('synchronous_commit', 'on', false) = 'on' ELSE false END AS "wasAsynchronous"`
 
-/** Makes a new connection a session of this program, in one round trip. */
+/** Configures a new session, in one round trip. */
 export async function configureSession(client: Client, applicationName: string): Promise<ServerSession> {
   const settings = [...SETTINGS, ['application_name', applicationName] as const]
   const statements = settings.map(([name, value]) => setting(name, value))
-  // Of several statements pg returns a list of results, whatever its types say.
+  // For several statements pg returns a list of results, contrary to its types.
   const answers = await client.query<ServerSession>([...statements, FACTS].join(';'))
   return (answers as unknown as QueryResult<ServerSession>[]).at(-1)!.rows[0]!
 }

@@ -3,32 +3,32 @@ import { connect, cutConnection, disconnect } from './client.ts'
 import type { Target } from './client.ts'
 import { LostSessions } from './lost-sessions.ts'
 
-/** How long the server is given to end a session, in ms. */
-const PATIENCE = 2_000
+/** Timeout of terminating a session, in ms. */
+const TERMINATE_TIMEOUT = 2_000
 
 /**
- * Ends a session whatever it waits for; what is under way on it fails as on a lost connection, and is rolled back.
- * To cut the connection is not enough: a server that waits for a lock does not look at its client, and would keep what
- * the transaction has locked for as long as that takes. So the server is asked by a second session first.
+ * Terminates a session, even one that waits for a lock; its running work fails as after a lost connection and is rolled
+ * back. Closing the connection is not enough: a server process that waits for a lock does not notice it and keeps the
+ * locks of its transaction. Therefore a second session requests the termination first.
  */
 export async function terminateSession(target: Target, client: Client): Promise<void> {
   const lost = new LostSessions()
   lost.add(client, target)
-  const asked = askServer(target, lost).catch(() => {})
+  const requested = requestTermination(target, lost).catch(() => {})
   let timer: NodeJS.Timeout | undefined
-  await Promise.race([asked, new Promise((resolve) => (timer = setTimeout(resolve, PATIENCE)))])
+  await Promise.race([requested, new Promise((resolve) => (timer = setTimeout(resolve, TERMINATE_TIMEOUT)))])
   clearTimeout(timer)
   cutConnection(client)
 }
 
-async function askServer(target: Target, lost: LostSessions): Promise<void> {
+async function requestTermination(target: Target, lost: LostSessions): Promise<void> {
   const { url, writes = false } = target
   const client = await connect({
     url,
     writes,
     applicationName: 'rapidrmf stop',
     retryFor: 0,
-    queryTimeout: PATIENCE,
+    queryTimeout: TERMINATE_TIMEOUT,
   })
   try {
     await lost.end(client)

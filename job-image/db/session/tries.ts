@@ -3,24 +3,24 @@ import type { ServerSession } from './session-settings.ts'
 import { describeHost, formatDatabaseUrl, parseDatabaseUrl, readDatabaseUrl } from './url.ts'
 import type { DatabaseAddress, Host } from './url.ts'
 
-/** One server of a URL, with the modes in which it is tried one after the other. */
+/** One server of a URL, with the TLS modes to try in order. */
 export type Server = {
-  /** For people. */
+  /** Display name. */
   readonly name: string
   /** The URL of this server alone, once for each mode. */
   readonly urls: readonly string[]
 }
 
-/** How a database URL is tried: its servers in turn, and which of their sessions will do. */
+/** The servers of a database URL to try in order, and the sessions that it accepts. */
 export type Tries = {
   readonly servers: readonly Server[]
-  /** libpq's target_session_attrs, where the URL has it. */
+  /** libpq's target_session_attrs; undefined if the URL does not have it. */
   readonly attributes: string | undefined
 }
 
 /**
- * libpq's rules for TLS: `prefer` goes on without it where the server has none, `allow` begins without it, and a Unix
- * socket never has it (PostgreSQL manual, "SSL Support").
+ * libpq's rules for TLS: `prefer` falls back to a connection without it, `allow` starts without it, and a Unix socket never
+ * uses it (PostgreSQL manual, "SSL Support").
  */
 const MODES: Record<string, readonly string[]> = {
   prefer: ['prefer', 'disable'],
@@ -49,7 +49,7 @@ function urlOf(address: DatabaseAddress, host: Host, mode: string | undefined): 
   parameters.delete('target_session_attrs')
   if (mode !== undefined) {
     parameters.set('sslmode', mode)
-    // pg's own reading of the modes is another one.
+    // pg's own interpretation of the modes differs.
     parameters.set('uselibpqcompat', 'true')
   }
   return formatDatabaseUrl({ ...address, hosts: [host], parameters })
@@ -57,12 +57,12 @@ function urlOf(address: DatabaseAddress, host: Host, mode: string | undefined): 
 
 const INVALID_AUTHORIZATION = '28000'
 
-/** True if another mode of TLS may be let in: the server has none, or its pg_hba.conf wants the other one. */
+/** True if another TLS mode may be accepted: the server has no TLS, or its pg_hba.conf requires the other mode. */
 export function mayTryOtherMode(error: unknown): boolean {
   return isUnencryptedOnly(error) || sqlState(error) === INVALID_AUTHORIZATION
 }
 
-/** Throws where a session is not of the kind that the URL asks for. */
+/** Throws a WrongServer if the session does not match the URL's target_session_attrs. */
 export function requireAttributes(attributes: string, { isStandby, isReadOnly }: ServerSession): void {
   const isWritable = !isStandby && !isReadOnly
   if (attributes === 'read-write' && !isWritable)

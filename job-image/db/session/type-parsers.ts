@@ -6,10 +6,10 @@ type Parser = (text: string) => unknown
 const asText: Parser = (text) => text
 const asNumber: Parser = Number
 
-/** An element is quoted where it holds a sign of the array's own; NULL is null only without quotes. */
+/** Elements with special characters are quoted; NULL is null only without quotes. */
 const ELEMENT = /"((?:\\.|[^"\\])*)"|[^{},]+/gs
 
-/** An array of one dimension. */
+/** Parses a one-dimensional array. */
 function parseArray(text: string): (string | null)[] {
   // Before the brace there may be bounds, as in [2:3]={a,b}.
   return Array.from(text.slice(text.indexOf('{')).matchAll(ELEMENT), ([plain, quoted]) =>
@@ -51,8 +51,8 @@ const PARSERS: ReadonlyMap<number, Parser> = new Map<number, Parser>([
 const FIRST_USER_OID = 16_384
 
 /**
- * How the values of a session become JavaScript's. Per session, and complete for what this program reads: a host of the
- * library may have replaced any of pg's parsers, which are global. Types that only the host reads are parsed as it says.
+ * Parsers for the values of a session, complete for the types that this program reads. They are set per session, because
+ * a program that uses the library may have replaced pg's global parsers; other types use those.
  */
 export const TYPE_PARSERS: CustomTypesConfig = {
   getTypeParser: ((oid: number, format?: 'text' | 'binary') =>

@@ -13,7 +13,7 @@ export type Host = {
 export type DatabaseAddress = {
   readonly user: string
   readonly password: string
-  /** At least one, in the order in which they are tried. */
+  /** At least one, in the order of connecting. */
   readonly hosts: readonly Host[]
   /** `/DATABASE`, or empty. */
   readonly path: string
@@ -21,10 +21,9 @@ export type DatabaseAddress = {
 }
 
 /**
- * The parameters that say where and how to connect, besides those that become a part of the address. All others are
- * dropped: they belong to other drivers (`prepared_statement_cache_size`), or would change what the program needs its
- * sessions to be (`application_name`, `statement_timeout`, `query_timeout`), because pg lets them override its own
- * configuration.
+ * The supported parameters, besides those that become a part of the address. All others are dropped: they belong to other
+ * drivers (`prepared_statement_cache_size`), or would override settings that the program needs (`application_name`,
+ * `statement_timeout`, `query_timeout`).
  */
 const PARAMETERS = new Set([
   'user',
@@ -38,20 +37,20 @@ const PARAMETERS = new Set([
   'sslnegotiation',
 ])
 
-/** libpq's modes, and which sessions it accepts (PostgreSQL manual, "Parameter Key Words"). */
+/** The values that libpq accepts (PostgreSQL manual, "Parameter Key Words"). */
 const VALUES: Record<string, readonly string[]> = {
   sslmode: ['disable', 'allow', 'prefer', 'require', 'verify-ca', 'verify-full'],
   target_session_attrs: ['any', 'read-write', 'read-only', 'primary', 'standby'],
 }
 
-/** The words of SQLAlchemy and pg for modes of libpq, whose `require` does not check the certificate. */
+/** The names of SQLAlchemy and pg for modes of libpq, whose `require` does not verify the certificate. */
 const SSL_MODES: Record<string, string> = { true: 'require', false: 'disable', 'no-verify': 'require' }
 
 /**
- * A database URL in one plain form, which `new URL` can read: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`, with the
- * percent-encoded directory as the host of a Unix socket. Of several hosts the first stands there, and all of them in
- * libpq's parameters `host` and `port`. SQLAlchemy's `postgresql+asyncpg://` and its `ssl=MODE` are accepted.
- * `source` is what a refusal speaks of, or makes its problem; the text itself is never in it.
+ * Normalizes a database URL to a form that `new URL` can parse: `postgresql://USER:PASSWORD@HOST:PORT/DATABASE`, with the
+ * percent-encoded directory as the host of a Unix socket. Several hosts are in libpq's parameters `host` and `port`; the
+ * first one is also in the address. SQLAlchemy's `postgresql+asyncpg://` and its `ssl=MODE` are accepted.
+ * Throws an InputError that names `source`, or has its problem; it never quotes the URL.
  */
 export function parseDatabaseUrl(text: string, source: string | ((message: string) => Problem)): string {
   try {
@@ -80,7 +79,7 @@ type Part = 'login' | 'servers' | 'path' | 'query' | 'rest'
 const SHAPE =
   /^postgres(?:ql)?(?:\+\w+)?:\/\/(?<login>(?:[^/?#]*@)?)(?<servers>[^/?#]*)(?<path>(?:\/[^?#]*)?)(?<query>(?:\?[^#]*)?)(?<rest>(?:#.*)?)$/s
 
-/** The parts of a URL. Throws a UrlProblem, whose message quotes nothing of the text. */
+/** Splits a URL into its parts. Throws a UrlProblem, whose message never quotes the URL. */
 export function readDatabaseUrl(text: string): DatabaseAddress {
   const parts = SHAPE.exec(text.trim())?.groups as Record<Part, string> | undefined
   if (parts === undefined) throw new UrlProblem(NOT_A_URL)
@@ -100,8 +99,8 @@ export function readDatabaseUrl(text: string): DatabaseAddress {
 }
 
 /**
- * A raw `/`, `?` or `#` in the password ends the host too early: what was meant as a password would be shown as a host,
- * and the connection go to the wrong place. A raw `%` cannot be decoded later.
+ * Refuses unencoded special characters. A raw `/`, `?` or `#` in the password ends the host too early: a part of the
+ * password would be shown as the host and connected to. A raw `%` cannot be decoded later.
  */
 function requireEncoded({ login, servers, path, query, rest }: Record<Part, string>): void {
   const endsEarly = rest !== '' || (login === '' && `${path}${query}`.includes('@'))
@@ -127,7 +126,7 @@ function parametersOf(given: URLSearchParams): URLSearchParams {
 /** One of `HOST`, `HOST:PORT`, `[ADDRESS]`, `[ADDRESS]:PORT`. */
 const SERVER = /^(?<name>\[[^[\]]*\]|[^:[\]]*)(?::(?<port>\d*))?$/
 
-/** libpq's rules: parameters override what stands before the path, and one port is that of every host. */
+/** Applies libpq's rules: parameters override the address before the path, and one port applies to every host. */
 function hostsOf(servers: string, parameters: URLSearchParams): readonly Host[] {
   const listed = servers.split(',').map(splitServer)
   const names = parameters.get('host')?.split(',') ?? listed.map(({ name }) => name)
@@ -163,7 +162,7 @@ function encodeHost({ name, port }: Host): string {
   return port === '' ? host : `${host}:${port}`
 }
 
-/** The plain form of a URL. */
+/** The normalized form of a URL. */
 export function formatDatabaseUrl({ user, password, hosts, path, parameters }: DatabaseAddress): string {
   const url = new URL(`postgresql://${encodeHost(hosts[0]!)}${path}`)
   url.username = user
@@ -186,7 +185,7 @@ function isEncoded(text: string): boolean {
   }
 }
 
-/** The URL for people: no password, no parameters (they may hold one), all hosts. */
+/** The URL for messages: all hosts, without the password and the parameters (which may contain one). */
 export function describeDatabase(text: string): string {
   try {
     const { user, hosts, path } = readDatabaseUrl(text)

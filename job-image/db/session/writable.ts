@@ -7,9 +7,9 @@ const STANDBY =
   'the server is a standby, which can only be read: connect to its primary, or name every server in the URL (postgresql://HOST1,HOST2/DATABASE)'
 
 /**
- * Refuses a session that cannot write. A standby becomes the primary in a failover, so the caller may try again. A
- * setting stays as it is: it would be easy to overrule, but a role is made read-only on purpose, for reading commands,
- * and so is a server that is about to be replaced.
+ * Refuses a session that cannot write. A standby may become the primary in a failover, so that error is transient. A
+ * read-only setting is not overridden: roles for reading commands, and servers about to be replaced, are read-only on
+ * purpose.
  */
 export async function requireWritable(client: Client, session: ServerSession, where: string): Promise<void> {
   if (session.isStandby) throw new WrongServer(STANDBY)

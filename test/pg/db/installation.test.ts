@@ -181,12 +181,12 @@ describe('what is ambiguous is refused, and nothing is made', () => {
     [
       'an installation that hides another one',
       `{tables}; CREATE SCHEMA app; SET search_path TO app; {tables}; ALTER ROLE {role} SET search_path TO app, public`,
-      /two installations could be meant: "app" has .*systems.*; "public" has .*systems.*the tables of "app" hide the others/,
+      /there are two installations: "app" has .*systems.*; "public" has .*systems.*the tables of "app" hide the others/,
     ],
     [
       'a table of another program that new tables would hide',
       'CREATE TABLE findings (id uuid); CREATE SCHEMA {role}',
-      /no installation is found \(systems, job_runs\), but tables by names of its others: "public" has findings; new tables in "rapid_\w+" would hide them/,
+      /the tables systems, job_runs of an installation are missing, but others exist: "public" has findings; new tables in "rapid_\w+" would hide them/,
     ],
     [
       'an installation outside of the path',

@@ -138,7 +138,7 @@ describe('migrate', () => {
     await migrate(client, { onProgress: (message) => told.push(message) })
     const { rows } = await client.query<{ oid: number }>(`SELECT 'one'::regclass::oid::int AS oid`)
     const part = `ix_validation_results_others_${rows[0]?.oid}`
-    expect(told).toContainEqual(`building index ${part} on one while others go on working`)
+    expect(told).toContainEqual(`building index ${part} on one concurrently`)
     expect(told.join()).not.toContain(' on rest')
     expect(await databaseStatus(client)).toMatchObject({ ready: true, index_problems: [] })
     const parents = await client.query<{ parent: string }>(

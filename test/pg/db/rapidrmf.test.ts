@@ -106,7 +106,7 @@ describe('a long reader in the way of a migration', () => {
 
     const tooLong = migrate(client, { lockWait: 0 })
     await expect(tooLong).rejects.toThrow(RunError)
-    await expect(tooLong).rejects.toThrow(/in the way: pid \d+ \(nightly report, in a transaction since/)
+    await expect(tooLong).rejects.toThrow(/blocked by: pid \d+ \(nightly report, in a transaction since/)
     const timeout = await client.query<{ lock_timeout: string }>('SHOW lock_timeout')
     expect(timeout.rows[0]?.lock_timeout).toBe('0')
 

@@ -73,7 +73,7 @@ describe('policies that would leave rows out', () => {
     const error = await executeRun(runRequest(url)).then(() => undefined, asError)
     await client.query('DROP VIEW evidence; ALTER TABLE all_evidence RENAME TO evidence')
     expect(error).toBeInstanceOf(InputError)
-    expect(error?.message).toMatch(/table "all_evidence"; row-level security would leave rows out silently/)
+    expect(error?.message).toMatch(/table "all_evidence"; row-level security would omit rows silently/)
   })
 })
 

@@ -4,42 +4,46 @@ import { RunError } from '../../errors.ts'
 import { LOCK_NOT_AVAILABLE, sqlState } from '../session/errors.ts'
 
 /**
- * A request for a table's exclusive lock holds up every later query of the table, so it is short and comes back. It
- * stays below PostgreSQL's deadlock_timeout (1 s), so that it gives way before anybody else is chosen to.
+ * Lock timeouts in ms. A waiting request for an exclusive lock blocks every later query of the table, so it is short and
+ * is retried. It stays below PostgreSQL's deadlock_timeout (1 s), so that in a deadlock this session gives up first.
  */
 const FIRST_WAIT_MS = 100
 const LONGEST_WAIT_MS = 500
 const GROWTH = 1.2
-/** Readers may have been held up for the whole turn; a pause of 12 to 18 turns keeps that below a tenth of the time. */
+/** Readers may have waited as long as the request; a pause of 12 to 18 times that keeps it below a tenth of the time. */
 const PAUSE_FACTOR = 12
 const PAUSE_JITTER = 0.5
 
-export type LockTurns = {
+export type LockRetries = {
   /** The tables whose locks are needed. */
   readonly tables: readonly string[]
-  /** When to give up, as `Date.now()` counts. */
+  /** The time at which to give up, as `Date.now()` counts. */
   readonly deadline: number
-  /** Called before each pause, with the sessions that are in the way. */
+  /** Called before each pause, with the blocking sessions. */
   readonly onProgress?: ((message: string) => void) | undefined
 }
 
-/** Repeats `work`, which must leave nothing behind when it fails, until it gets its locks. RunError: not in time. */
-export async function inLockTurns<T>(client: Client, turns: LockTurns, work: () => Promise<T>): Promise<T> {
+/** Retries `work`, which must be atomic, until it gets its locks. Throws a RunError after the deadline. */
+export async function withLockRetries<T>(
+  client: Client,
+  retries: LockRetries,
+  work: () => Promise<T>,
+): Promise<T> {
   try {
-    for (let turn = 0; ; turn += 1) {
-      const wait = Math.min(FIRST_WAIT_MS * GROWTH ** turn, LONGEST_WAIT_MS)
+    for (let retry = 0; ; retry += 1) {
+      const wait = Math.min(FIRST_WAIT_MS * GROWTH ** retry, LONGEST_WAIT_MS)
       await client.query(`SET lock_timeout TO ${Math.round(wait)}`)
       const from = performance.now()
       const done = await unlessLocked(work)
       if (done !== undefined) return done.value
-      await pause(client, performance.now() - from, turns)
+      await pause(client, performance.now() - from, retries)
     }
   } finally {
     await client.query('SET lock_timeout TO 0').catch(() => undefined)
   }
 }
 
-/** Undefined: another session has a lock that is needed. */
+/** Executes `work`; returns undefined if another session holds a lock that it needs. */
 async function unlessLocked<T>(work: () => Promise<T>): Promise<{ readonly value: T } | undefined> {
   try {
     return { value: await work() }
@@ -51,19 +55,19 @@ async function unlessLocked<T>(work: () => Promise<T>): Promise<{ readonly value
 
 async function pause(
   client: Client,
-  turn: number,
-  { tables, deadline, onProgress }: LockTurns,
+  waited: number,
+  { tables, deadline, onProgress }: LockRetries,
 ): Promise<void> {
-  const holders = (await sessionsInTheWay(client, tables)) || 'a session that has ended since'
+  const holders = (await blockingSessions(client, tables)) || 'a session that has ended since'
   if (Date.now() > deadline) {
-    throw new RunError(`the migration could not lock its tables in time; in the way: ${holders}`)
+    throw new RunError(`the migration could not lock its tables in time; blocked by: ${holders}`)
   }
-  onProgress?.(`waiting for table locks; in the way: ${holders}`)
-  await sleep(turn * PAUSE_FACTOR * (1 + PAUSE_JITTER * Math.random()))
+  onProgress?.(`waiting for table locks; blocked by: ${holders}`)
+  await sleep(waited * PAUSE_FACTOR * (1 + PAUSE_JITTER * Math.random()))
 }
 
-/** Sessions of this database in a transaction, the oldest first; with `tables`, those that have a lock on one. */
-export async function sessionsInTheWay(client: Client, tables?: readonly string[]): Promise<string> {
+/** The sessions of this database in a transaction, oldest first; with `tables`, only those with a lock on one of them. */
+export async function blockingSessions(client: Client, tables?: readonly string[]): Promise<string> {
   const { rows } = await client.query<{ holder: string }>(
     `SELECT format('pid %s (%s, in a transaction since %s)', a.pid, coalesce(nullif(a.application_name, ''), 'no name'),
                    to_char(a.xact_start, 'HH24:MI:SS "UTC"')) AS holder

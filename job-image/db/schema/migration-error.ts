@@ -2,11 +2,11 @@ import { InputError, asError } from '../../errors.ts'
 import { sqlState } from '../session/errors.ts'
 
 const INSUFFICIENT_PRIVILEGE = '42501'
-/** SQLSTATE classes of a database that is not as a migration needs it: trying again does not help. */
+/** SQLSTATE classes of errors caused by the state of the database: a retry does not help. */
 const REFUSING_CLASSES = new Set(['0A', '22', '23', '2B', '42'])
 
-/** The database's refusal of a migration's step, with what to do; any other error as it is. */
-export function refusal(thrown: unknown, what: string, more = ''): unknown {
+/** Adds the remedy to an error of a migration step that is caused by the state of the database; returns others unchanged. */
+export function migrationError(thrown: unknown, what: string, more = ''): unknown {
   const state = sqlState(thrown) ?? ''
   if (!REFUSING_CLASSES.has(state.slice(0, 2))) return thrown
   const remedy =
