@@ -8,13 +8,13 @@ import { sendDue } from '../outbox/send-due.ts'
 import { timingFrom } from '../run/from-config.ts'
 import { closeAbandonedRunsOf } from '../run/abandoned-runs.ts'
 
-/** Between two looks into the outbox, in ms: a notice that waits five minutes for a retry may wait one more. */
+/** Interval of polling the outbox, in ms: short compared with the default grace of five minutes. */
 const INTERVAL = 60_000
 
 /**
- * Closes the runs of dead processes, of any environment of the database, and sends what is due, for as long as a
- * scheduler lives, so that nothing waits for the next slot. Without sinks it does nothing. The configuration is read
- * anew each time, as a run reads it; what is wrong with it is told by the run.
+ * Closes abandoned runs of all environments of the database and sends due notices while a scheduler is running, so that
+ * they do not wait for the next slot. Does nothing without sinks. The configuration is reloaded each time; runs report
+ * its problems.
  */
 export async function sendBetweenRuns(
   target: TargetOptions,
@@ -40,7 +40,7 @@ export async function sendBetweenRuns(
   }
 }
 
-/** False as soon as the signal is aborted. */
+/** Waits `ms`; returns false as soon as the signal is aborted. */
 async function passes(ms: number, signal: AbortSignal): Promise<boolean> {
   await sleep(ms, undefined, { signal }).catch(() => undefined)
   return !signal.aborted

@@ -7,13 +7,13 @@ import { scopeOfSelection } from '../selection/scope.ts'
 import { selectionFor } from '../run/selection-sources.ts'
 import type { ScheduleIdentity } from '../run/options.ts'
 
-/** What distinguishes the schedule of one `scheduler start` from that of another. */
+/** The options of `scheduler start` that identify its schedule. */
 export type CliScheduleOptions = TargetOptions & {
   readonly cron: string
   /** IANA name. */
   readonly timezone: string
   readonly selection?: Selection
-  /** A name, which is then all that distinguishes it from the environment's other schedules. */
+  /** A name that identifies the schedule within its environment instead of the other options. */
   readonly schedule?: string | undefined
 }
 
@@ -21,9 +21,9 @@ export type CliScheduleOptions = TargetOptions & {
 const MAX_NAME = 100
 
 /**
- * The same for every instance that watches the schedule, so that they run each slot once. What the runs are restricted
- * to is part of it: two instances that validate different things are two schedules. Throws an InputError where the selection
- * or the name is no good.
+ * The identity of the schedule, equal in all instances of it, so that together they run each slot once. The selection is
+ * part of it: two instances that validate different things are two schedules. Throws an InputError for an invalid
+ * selection or name.
  */
 export function cliSchedule(
   options: CliScheduleOptions,

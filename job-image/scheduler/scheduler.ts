@@ -16,9 +16,9 @@ import { executeRun } from '../run/job.ts'
 import type { Tracing } from '../tracing/tracing.ts'
 import type { RunObserver } from '../run/options.ts'
 
-/** `cron` has five fields as the CronJob controller reads them; 7 is Sunday too. `selection`: above other sources. */
+/** `cron` has five fields as in the CronJob controller, and 7 is also Sunday. `selection` overrides other sources. */
 export type SchedulerOptions = CliScheduleOptions & {
-  /** How late a slot may still be run, in seconds; the newest such slot is run, older ones are skipped. */
+  /** How late a slot may start, in seconds; the newest such slot runs, older ones are skipped. */
   readonly startingDeadline: number
   readonly incremental?: IncrementalOptions
   readonly concurrency?: number | undefined
@@ -31,7 +31,7 @@ export type SchedulerOptions = CliScheduleOptions & {
 
 export type Clock = {
   now(): Date
-  /** Resolves after about `ms`, or at once when the signal is aborted. */
+  /** Resolves after about `ms`, or as soon as the signal is aborted. */
   sleep(ms: number, signal: AbortSignal): Promise<void>
 }
 
@@ -40,31 +40,31 @@ export type SchedulerObserver = {
   next(slot: string): void
   /** Slots that were due and are not run, with the reason. */
   skipped(slots: readonly string[], reason: string): void
-  /** Not where the configuration cannot be read any more: then there is only `failed`. */
+  /** Called at the start of each try, unless the configuration is invalid: then only `failed` is called. */
   started(slot: string, runKey: string): RunObserver
   finished(slot: string, summary: RunSummary): void
-  /** The slot is tried again in `pause` seconds: for the `retry`-th time. */
+  /** The slot is retried in `pause` seconds, for the `retry`-th time. */
   retrying(slot: string, error: Error, next: { readonly retry: number; readonly pause: number }): void
-  /** `why`: what kept it from being tried again, although it might have been. */
+  /** `why`: the reason for not retrying, if a retry was possible. */
   failed(slot: string, error: Error, why?: string): void
-  /** What stops nothing: a notice that did not go out. */
+  /** A problem that does not stop the scheduler, such as a notice that could not be sent. */
   warned(message: string): void
   stopped(): void
 }
 
 /**
- * A sleep is cut into pieces so that a suspended machine or a clock that was set is noticed: what counts is what the
- * clock says, not how long a timer took.
+ * The longest single sleep: waiting is divided into pieces and the clock read again, so that a suspended machine or a
+ * changed clock is detected.
  */
 const LONGEST_SLEEP_MS = 15_000
 
-/** More missed slots than anybody reads: `* * * * *` over a month is 43,200. */
+/** Number of missed slots that are reported: `* * * * *` has 43,200 slots in a month. */
 const MOST_NAMED_SLOTS = 5
 
 /**
- * Fires the runs of one schedule until `signal` is aborted. Never overlaps itself: a slot that comes due during a run
- * is run after it, if it is not too late by then. Throws InputError before anything else when the schedule, the zone
- * or the environment is no good.
+ * Starts the runs of one schedule until `signal` is aborted. Runs never overlap: a slot that becomes due during a run
+ * starts after it, unless it is too late by then. Throws an InputError at once for an invalid schedule, time zone or
+ * environment.
  */
 export async function watchSchedule(options: SchedulerOptions, io: Pick<Io, 'env' | 'cwd'>): Promise<void> {
   const { signal, observer } = options
@@ -90,7 +90,7 @@ async function watch(
   let after = clock.now()
   while (!signal.aborted) {
     const first = nextSlot(schedule, timezone, after)
-    // The schedule was checked: it ends only after years, and then there is nothing more to watch.
+    // The schedule was checked: no further slot exists only years from now.
     if (first === undefined) break
     observer.next(slotText(first))
     const before = await sleepUntil(first, clock, signal, after)
@@ -111,14 +111,14 @@ async function watch(
   }
 }
 
-/** Schedule, zone, environment, configuration and selection; throws InputError. Needs no database. */
+/** Checks schedule, time zone, environment, configuration and selection; throws an InputError. Needs no database. */
 export function checkScheduler(
   options: Omit<SchedulerOptions, 'signal' | 'observer'>,
   io: Pick<Io, 'env' | 'cwd'>,
 ): CronSchedule {
   const schedule = checkedSchedule(options)
   if (nextSlot(schedule, options.timezone, (options.clock ?? SYSTEM_CLOCK).now()) === undefined) {
-    throw new InputError(`--cron: "${options.cron}" never fires in the years to come`)
+    throw new InputError(`--cron: "${options.cron}" has no slot in the coming years`)
   }
   const target = resolveTarget(options, io)
   selectionFor(target.config, target.environment, options.selection, io)
@@ -128,8 +128,8 @@ export function checkScheduler(
 }
 
 /**
- * The slots of `@every` are multiples of the interval since 1970: counted from a process's own start, two instances
- * would never name the same slot, and each would run its own.
+ * The first slot after a time. The slots of `@every` are multiples of the interval since 1970: if they were counted from
+ * the start of a process, two instances would have different slots.
  */
 function nextSlot(schedule: CronSchedule, timezone: string, after: Date): Date | undefined {
   if (schedule.kind !== 'interval') return nextRun(schedule, timezone, after)
@@ -156,7 +156,7 @@ function checkedSchedule({ cron, timezone }: Pick<SchedulerOptions, 'cron' | 'ti
   }
 }
 
-/** The newest slot up to now, and those before it (named up to a bound) that were due too. */
+/** The newest due slot, and the last few of the due slots before it. */
 function dueSlots(
   schedule: CronSchedule,
   timezone: string,
@@ -174,8 +174,8 @@ function dueSlots(
 }
 
 /**
- * Waits for a moment that was counted from `since`. Resolves early with the time it is, if that lies before `since`: the
- * clock went back, and what was counted from its earlier time may be years ahead.
+ * Waits for a moment that was computed from `since`. Resolves early, with the current time, if that is before `since`: the
+ * clock was set back, and the moment may be years ahead.
  */
 async function sleepUntil(
   moment: Date,
@@ -193,7 +193,7 @@ async function sleepUntil(
   return undefined
 }
 
-/** A slot that has run already is found by its key, and only reported again. */
+/** The warning that the clock was set back. Slots that have already run are found by their key and only reported again. */
 function wentBack(from: Date, to: Date): string {
   return `the clock went back from ${slotText(from)} or later to ${slotText(to)}; the next slot is the one after that`
 }
@@ -201,9 +201,9 @@ function wentBack(from: Date, to: Date): string {
 type Slot = { readonly at: Date; readonly next: Date | undefined }
 
 /**
- * One slot, tried as often as `scheduler` of the configuration says, always with the same run key: a try goes on where
- * the one before it ended. Not after what only a person can mend, and never once the next slot is due: that one would
- * be late. Whatever goes wrong ends this slot, not the scheduler.
+ * Runs one slot, with the retries that `scheduler` of the configuration sets. The run key stays the same, so a retry
+ * resumes the run. An InputError is not retried, and nothing is retried once the next slot is due. An error ends this
+ * slot, not the scheduler.
  */
 async function runSlot(options: SchedulerOptions, io: Pick<Io, 'env' | 'cwd'>, slot: Slot): Promise<void> {
   const { observer, signal, clock = SYSTEM_CLOCK } = options
@@ -223,15 +223,15 @@ async function runSlot(options: SchedulerOptions, io: Pick<Io, 'env' | 'cwd'>, s
       return
     }
     observer.retrying(name, ended, { retry: failures, pause })
-    // Where the clock went back the pause ends at once: nobody knows how much of it has passed.
+    // If the clock was set back, the pause ends at once: how much of it has passed is unknown.
     await sleepUntil(again, clock, signal, failedAt)
-    if (signal.aborted) throw new InterruptedError(`stopped before slot ${name} was tried again`)
+    if (signal.aborted) throw new InterruptedError(`stopped before slot ${name} was retried`)
   }
 }
 
-const NEXT_SLOT = 'not tried again: by then the next slot is due'
+const NEXT_SLOT = 'not retried: by then the next slot is due'
 
-/** Read anew, as all of the configuration; what is wrong with it by now is told by the next slot. */
+/** The pause before a retry, from the reloaded configuration; undefined if it is invalid, which the next slot reports. */
 function pauseIfAny(
   options: SchedulerOptions,
   io: Pick<Io, 'env' | 'cwd'>,
@@ -245,8 +245,8 @@ function pauseIfAny(
 }
 
 /**
- * One try. The configuration is read anew, as a CronJob's pod would. A database that is away is waited for as long as
- * the slot may still be run.
+ * Tries a slot once. The configuration is reloaded, as in a CronJob's pod. An unreachable database is retried while the
+ * slot may still start.
  */
 async function trySlot(
   options: SchedulerOptions,

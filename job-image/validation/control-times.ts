@@ -1,6 +1,6 @@
 import type { ValidationPlan } from './plan.ts'
 
-/** Where the time of deciding went, in ms: one place for each rule and each node of a plan. */
+/** Time spent on decisions, in ms, per rule and per node of a plan. */
 export type DecisionTimes = { readonly rules: Float64Array; readonly nodes: Float64Array }
 
 export function noTimes(plan: ValidationPlan): DecisionTimes {
@@ -8,13 +8,13 @@ export function noTimes(plan: ValidationPlan): DecisionTimes {
 }
 
 /**
- * Microseconds of each control, parallel to `plan.controls`. Controls that share a rule and its prerequisites are
- * decided once for all of them, so they share that time in equal parts: the sum over the controls is the time spent.
+ * Microseconds per control, parallel to `plan.controls`. Controls with the same rule and prerequisites are decided once and
+ * share that time in equal parts, so the sum over all controls is the total time.
  */
 export function controlTimes(plan: ValidationPlan, times: DecisionTimes): number[] {
   const controlsOfNode = new Float64Array(plan.nodes.length)
   for (const node of plan.nodeOf) controlsOfNode[node]! += 1
-  // A node that only a prerequisite needs is nobody's own; its time is a small part, and left out.
+  // A node that only a prerequisite needs belongs to no control; its time is small and is omitted.
   const controlsOfRule = new Float64Array(plan.rules.length)
   plan.nodes.forEach((node, index) => {
     if (node.fixed === undefined) controlsOfRule[node.rule]! += controlsOfNode[index]!

@@ -14,8 +14,8 @@ export type { InvalidControl, ValidationPlan } from './plan.ts'
 export type { ControlRow, Decision, EvidenceRow, Requirement, Status } from './model.ts'
 
 /**
- * Decides every control of the plan for one system; the answers are parallel to `plan.controls`.
- * Controls with the same outcome get the *same object*: a system has some fifty distinct decisions for a thousand
+ * Decides every control of the plan for one system; the decisions are parallel to `plan.controls`.
+ * Controls with the same outcome share the *same object*: a system has about fifty distinct decisions for a thousand
  * controls, so the caller can encode each once.
  */
 export function decideSystem(
@@ -29,9 +29,8 @@ export function decideSystem(
 }
 
 /**
- * `decideSystem` for several systems: what each has as evidence → its decisions, or why it cannot be decided. Goes rule
- * by rule and node by node over all of them and adds to `times` what each took: a timer around every single decision
- * would measure the timer.
+ * Decides several systems: returns the decisions of each, or the error that prevents them. Processes all systems rule by
+ * rule and node by node, and adds the time of each to `times`: a timer around every single decision would measure itself.
  */
 export function decideSystems(
   plan: ValidationPlan,
@@ -42,7 +41,7 @@ export function decideSystems(
   const work = systems.map((evidence) => new SystemWork(plan, evidence, referenceTime))
   measure(plan.rules, times.rules, (rule) => work.forEach((system) => system.examine(rule)))
   measure(plan.nodes, times.nodes, (node) => work.forEach((system) => system.decide(node)))
-  return work.map((system) => system.answer())
+  return work.map((system) => system.result())
 }
 
 function measure<T>(steps: readonly T[], times: Float64Array, take: (step: T) => void): void {
@@ -55,7 +54,7 @@ function measure<T>(steps: readonly T[], times: Float64Array, take: (step: T) =>
   })
 }
 
-/** One system on its way through rules and nodes. What goes wrong for it is kept, so that the others go on. */
+/** The evaluation of one system. Its first error is kept, so that it does not affect other systems. */
 class SystemWork {
   readonly #plan: ValidationPlan
   readonly #referenceTime: Micros
@@ -78,12 +77,12 @@ class SystemWork {
     )
   }
 
-  /** The nodes come in the plan's order: each after those that it links to. */
+  /** Must be called in the plan's order of nodes. */
   decide(node: PlanNode): void {
     this.#attempt(() => this.#decisions.push(node.fixed ?? this.#decided(node)))
   }
 
-  answer(): readonly Decision[] | Error {
+  result(): readonly Decision[] | Error {
     return this.#failure ?? this.#plan.nodeOf.map((node) => this.#decisions[node]!)
   }
 
@@ -102,7 +101,7 @@ class SystemWork {
   }
 }
 
-/** What the evidence says to one rule, prerequisites aside. */
+/** The evaluation of one rule against the evidence, without prerequisites. */
 type Finding = {
   readonly rule: CompiledRule
   /** Types of required_all without a valid row, in the rule's order. */
@@ -126,8 +125,7 @@ function examine(
   const types: string[] = []
   const expired: DatedType[] = []
   const future: DatedType[] = []
-  // One key per type, of its newest row: a collector that leaves a row every hour must not grow every result by all
-  // of them. The list is as long as the rule at most, and points at what was true last.
+  // Only the key of the newest row of each type: a collector that adds a row every hour must not enlarge every result.
   const keys = new Set<string>()
   for (const index of rule.types) {
     const type = names[index]!
@@ -157,27 +155,28 @@ function unmet(links: readonly Link[], decisions: readonly Decision[]): readonly
 
 const NONE: readonly UnmetPrerequisite[] = []
 
-/** Why a control does not pass. `named` are the types whose expiry the message already tells. */
-type Objection = {
+/** Why a control does not pass. `named` are the types whose expiry the message already contains. */
+type Reason = {
   readonly message: string
   readonly named: readonly LackingType[]
   readonly remediation: string | null
   readonly attributes: Record<string, unknown>
 }
 
-type Check = (finding: Finding, blockers: readonly UnmetPrerequisite[]) => Objection | undefined
+/** Returns why a finding does not satisfy the condition; undefined if it does. */
+type Condition = (finding: Finding, blockers: readonly UnmetPrerequisite[]) => Reason | undefined
 
-/** In the order of the specification; the first objection is the answer, none means pass. */
-const CHECKS: readonly Check[] = [prerequisitesPass, requiredAllPresent, requiredAnyPresent]
+/** The conditions in the order of the specification. The first one that fails decides; a control without one passes. */
+const CONDITIONS: readonly Condition[] = [prerequisitesPass, requiredAllPresent, requiredAnyPresent]
 
-function prerequisitesPass(_finding: Finding, blockers: readonly UnmetPrerequisite[]): Objection | undefined {
+function prerequisitesPass(_finding: Finding, blockers: readonly UnmetPrerequisite[]): Reason | undefined {
   if (blockers.length === 0) return undefined
   const attributes = { blocked_by: blockers.map(({ control }) => control) }
   const remediation = messages.blockedRemediation(blockers)
   return { message: messages.blocked(blockers), named: [], remediation, attributes }
 }
 
-function requiredAllPresent({ rule, required }: Finding): Objection | undefined {
+function requiredAllPresent({ rule, required }: Finding): Reason | undefined {
   if (required.length === 0) return undefined
   const missing = required.filter(({ expiredAt }) => expiredAt === undefined).map(({ type }) => type)
   const attributes = missing.length === 0 ? {} : { missing }
@@ -189,7 +188,7 @@ function requiredAllPresent({ rule, required }: Finding): Objection | undefined 
   }
 }
 
-function requiredAnyPresent({ rule, options }: Finding): Objection | undefined {
+function requiredAnyPresent({ rule, options }: Finding): Reason | undefined {
   if (options.length === 0) return undefined
   const attributes = { missing_any: options.map((group) => group.map(({ type }) => type)) }
   const named = options.flat()
@@ -202,17 +201,17 @@ function decide(
   advisory: readonly UnmetPrerequisite[],
 ): Decision {
   const { rule, types, keys, expired, future } = finding
-  let objection: Objection | undefined
-  for (const check of CHECKS) objection ??= check(finding, blockers)
-  const attributes: Record<string, unknown> = { rule: rule.label, ...objection?.attributes }
+  let reason: Reason | undefined
+  for (const condition of CONDITIONS) reason ??= condition(finding, blockers)
+  const attributes: Record<string, unknown> = { rule: rule.label, ...reason?.attributes }
   if (expired.length > 0) attributes['expired'] = expired.map(({ type }) => type)
   if (future.length > 0) attributes['future'] = future.map(({ type }) => type)
   if (advisory.length > 0) attributes['advisory'] = advisory.map(({ control }) => control)
-  const told = objection?.named ?? []
-  const untold = expired.filter(({ type }) => !told.some((named) => named.type === type))
-  const message = messages.withNotes(objection?.message ?? messages.present(types), untold, future, advisory)
-  if (objection === undefined)
+  const named = reason?.named ?? []
+  const unnamed = expired.filter(({ type }) => !named.some((each) => each.type === type))
+  const message = messages.withNotes(reason?.message ?? messages.present(types), unnamed, future, advisory)
+  if (reason === undefined)
     return { status: 'pass', message, evidenceKeys: keys, remediation: null, attributes }
-  const { remediation } = objection
+  const { remediation } = reason
   return { status: 'insufficient_evidence', message, evidenceKeys: [], remediation, attributes }
 }

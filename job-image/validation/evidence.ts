@@ -1,19 +1,19 @@
 import type { Micros } from '../time.ts'
 import type { EvidenceRow } from './model.ts'
 
-/** What a system has of one evidence type at the reference time. */
+/** The evidence of one type that a system has at the reference time. */
 export type Holding = {
-  /** The newest valid row, undefined when there is none. */
+  /** The newest valid row; undefined if there is none. */
   readonly valid: EvidenceRow | undefined
-  /** The latest expiry among rows that no longer count; reported only when no row is valid. */
+  /** The latest expiry among expired rows; reported only if no row is valid. */
   readonly expiredAt: Micros | undefined
 }
 
 export const NOTHING: Holding = { valid: undefined, expiredAt: undefined }
 
 /**
- * One holding per type that some rule asks for, by type index; the order of the rows does not matter.
- * A row counts only while its expiry lies strictly after the reference time.
+ * One holding per required type, by type index; independent of the order of the rows.
+ * A row is valid only if its expiry is strictly after the reference time.
  */
 export function holdingsOf(
   typeIndex: ReadonlyMap<string, number>,
@@ -39,8 +39,8 @@ export function isValid({ expiresAt }: EvidenceRow, referenceTime: Micros): bool
 }
 
 /**
- * Collected later; between rows of one moment the lower key, then the lower id: one answer for any order of rows. Keys
- * compare as UTF-8, by code point, as `decisiveEvidence` has the database compare them.
+ * True if `row` was collected later; ties are broken by the lower key, then the lower id, so that the order of the rows
+ * does not matter. Keys are compared as UTF-8, by code point, as in `decisiveEvidence`.
  */
 function isNewer(row: EvidenceRow, other: EvidenceRow): boolean {
   if (row.collectedAt !== other.collectedAt) return row.collectedAt > other.collectedAt
@@ -49,8 +49,8 @@ function isNewer(row: EvidenceRow, other: EvidenceRow): boolean {
 }
 
 /**
- * The first moment after the reference time at which the same rows may lead to another decision or another message:
- * the next expiry, or the moment at which evidence from the future no longer is. Null: never.
+ * The first moment after the reference time at which the same rows may lead to another decision or message: the next
+ * expiry, or the collection time of evidence from the future. Null for never.
  */
 export function nextChange(
   typeIndex: ReadonlyMap<string, number>,

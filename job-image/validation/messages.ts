@@ -3,14 +3,14 @@ import type { Micros } from '../time.ts'
 import type { Decision, Status } from './model.ts'
 
 /*
- * The words that are stored with decisions. Times are absolute, never "3 days ago": the same inputs give the same
- * words, and a row reads the same whenever it is read.
+ * The messages that are stored with decisions. Times are absolute, never "3 days ago": the same inputs produce the same
+ * message.
  */
 
-/** A type and the moment that is to be told with it. */
+/** An evidence type and the moment that is reported with it. */
 export type DatedType = { readonly type: string; readonly at: Micros }
 
-/** A type that a rule asks for and no valid row has; `expiredAt` when rows exist but no longer count. */
+/** A required type without a valid row; `expiredAt` is set if all its rows have expired. */
 export type LackingType = { readonly type: string; readonly expiredAt: Micros | undefined }
 
 export type UnmetPrerequisite = { readonly control: string; readonly status: Status }
@@ -35,7 +35,7 @@ export function blockedRemediation(by: readonly UnmetPrerequisite[]): string {
   return `Make ${by.map(({ control }) => control).join(', ')} pass first.`
 }
 
-/** What an auditor should know beside the reason: what did not count, what looks odd, what was only advised. */
+/** Adds notes for auditors to the reason: expired evidence, evidence from the future, failed advisory prerequisites. */
 export function withNotes(
   reason: string,
   expired: readonly DatedType[],
@@ -56,7 +56,7 @@ export function withNotes(
 export function noRule(): Decision {
   return {
     status: 'unknown',
-    message: 'No rule covers this control, neither of its own nor of its family',
+    message: 'No rule covers this control or its family',
     evidenceKeys: [],
     remediation: 'Add a rule for the control or its family to a rule pack, or requirements to the database.',
     attributes: {},
@@ -66,7 +66,7 @@ export function noRule(): Decision {
 export function noPack(framework: string): Decision {
   return {
     status: 'unknown',
-    message: `No rule pack is for the framework of this control, ${framework}`,
+    message: `There is no rule pack for the framework of this control, ${framework}`,
     evidenceKeys: [],
     remediation: 'Add a rule pack that names this framework, or requirements to the database.',
     attributes: {},
@@ -78,7 +78,7 @@ export function frameworkNotKnown(): Decision {
     status: 'unknown',
     message: 'The framework of this control is not known, so no rule can be chosen',
     evidenceKeys: [],
-    remediation: 'Name the framework of its catalog under catalogs.NAME.framework in the configuration.',
+    remediation: 'Set the framework of its catalog as catalogs.NAME.framework in the configuration.',
     attributes: {},
   }
 }

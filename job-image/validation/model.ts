@@ -11,17 +11,17 @@ export type ControlRow = {
   readonly catalogId: number
   /** The stored id, in any spelling. */
   readonly controlId: string
-  /** The framework of its catalog (see rules/framework.ts); undefined when it is not known. */
+  /** The framework of its catalog (see rules/framework.ts); undefined if it is not known. */
   readonly framework: string | undefined
-  /** In the order of their ids; they take precedence over every rule pack. */
+  /** Ordered by id; they override every rule pack. */
   readonly requirements: readonly Requirement[]
-  /** What is wrong with the requirements, when they cannot be read. */
+  /** The problem of requirements that cannot be read. */
   readonly problem?: string
-  /** controls.remediation: stored with decisions that the database's own requirements lead to. */
+  /** controls.remediation: stored with decisions that are based on the database's requirements. */
   readonly remediation?: string | null
 }
 
-/** One row of evidence of the system being judged. */
+/** One row of evidence of the evaluated system. */
 export type EvidenceRow = {
   readonly id: number
   readonly type: string
@@ -30,7 +30,7 @@ export type EvidenceRow = {
   readonly expiresAt: Micros | null
 }
 
-/** What a run says about one control of one system, and stores. Names no control: many may share one object. */
+/** The decision about one control of one system. It does not name the control: many controls share one object. */
 export type Decision = {
   readonly status: Status
   readonly message: string

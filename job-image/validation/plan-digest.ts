@@ -3,9 +3,8 @@ import { VERSION } from '../../common/version.ts'
 import type { ValidationPlan } from './plan.ts'
 
 /**
- * sha256 of all that decides, evidence and time apart: the controls in scope, their rules and requirements, the
- * prerequisites in and out of scope, and the code by its version. What is compiled is what decides, so nothing can be
- * forgotten.
+ * sha256 of all inputs of decisions except evidence and time: the controls in scope, their rules and requirements, all
+ * prerequisites, and the version of the code. It covers the compiled plan, so it misses no input.
  */
 export function planDigest({ controls, nodeOf, nodes, rules, types }: ValidationPlan): Buffer {
   return createHash('sha256')

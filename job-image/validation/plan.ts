@@ -6,17 +6,17 @@ import type { ControlRow, Decision, Requirement } from './model.ts'
 
 /** A rule with its evidence types as indexes into `ValidationPlan.types`. */
 export type CompiledRule = {
-  /** What `attributes.rule` says: `AC-2`, `family AC` or `database`. */
+  /** The value of `attributes.rule`: `AC-2`, `family AC` or `database`. */
   readonly label: string
   readonly remediation: string | null
   readonly all: readonly number[]
-  /** Each needs one type present: one group for a pack's rule, one for every requirements row of the database. */
+  /** Each group needs one of its types: one group for a pack's rule, one for each requirements row of the database. */
   readonly groups: readonly (readonly number[])[]
-  /** All of the above, each once, in the order in which they are reported. */
+  /** All types of the rule, each once, in the order of reporting. */
   readonly types: readonly number[]
 }
 
-/** A prerequisite, resolved: the node that answers it and the name to report. */
+/** A resolved prerequisite: the node that decides it and the name to report. */
 export type Link = { readonly control: string; readonly node: number }
 
 /** One outcome per system, shared by all controls with the same rule and the same prerequisites. */
@@ -34,11 +34,11 @@ export type InvalidControl = { readonly id: number; readonly controlId: string; 
 
 /** Everything about a run's controls that does not depend on the system. */
 export type ValidationPlan = {
-  /** Ordered by row id; `decideSystem` answers in this order. */
+  /** Ordered by row id, as the decisions of `decideSystem` are. */
   readonly controls: readonly ControlRow[]
   /** The node of each control. */
   readonly nodeOf: readonly number[]
-  /** Each after the nodes that it links to. */
+  /** Ordered so that each node follows the nodes that it links to. */
   readonly nodes: readonly PlanNode[]
   readonly rules: readonly CompiledRule[]
   readonly types: readonly string[]
@@ -48,9 +48,9 @@ export type ValidationPlan = {
 }
 
 /**
- * Resolves rules and prerequisites once for a run. `others` are controls outside the selection: never decided for
- * themselves, but their requirements count where a selected control needs them, so that the answer does not depend
- * on what was selected (`prerequisiteClosure` says which ids to read).
+ * Resolves rules and prerequisites once for a run. `others` are controls outside of the selection: they are evaluated only
+ * as prerequisites of selected ones, so that decisions do not depend on the selection (`prerequisiteClosure` returns the
+ * ids to read).
  */
 export function compilePlan(
   ruleSet: RuleSet,
@@ -75,10 +75,10 @@ export function compilePlan(
   return { controls: selected, nodeOf, ...builder.finish(), invalidControls }
 }
 
-/** Canonical id → the row that stands for it in one catalog. */
+/** Canonical id → the row that represents it in one catalog. */
 type CatalogRows = Map<string, ControlRow>
 
-/** A catalog may hold a control twice: the row with the lowest id answers for it where another control needs it. */
+/** A catalog may hold a control twice: the row with the lowest id is used for prerequisites of other controls. */
 function groupByCatalog(rows: readonly ControlRow[]): Map<number, CatalogRows> {
   const catalogs = new Map<number, CatalogRows>()
   for (const row of rows) {
@@ -91,7 +91,7 @@ function groupByCatalog(rows: readonly ControlRow[]): Map<number, CatalogRows> {
   return catalogs
 }
 
-/** An id that cannot be read has no rule and no prerequisites; it must not collide with one that can. */
+/** The canonical id. An unreadable one has no rule and no prerequisites; its prefix avoids collisions with readable ones. */
 function idOf(row: ControlRow): string {
   return canonicalControlId(row.controlId, row.framework) ?? `?${row.controlId}`
 }
@@ -108,11 +108,11 @@ function problemOf({ problem, requirements }: ControlRow): string | undefined {
   return undefined
 }
 
-/** The nodes of one catalog. Rules and prerequisites are those of its framework and of no other. */
+/** The nodes of one catalog. Rules and prerequisites are those of its framework only. */
 class CatalogPlan {
   readonly #builder: PlanBuilder
   readonly #rules: FrameworkRules | undefined
-  /** The answer for a control that no rule covers. */
+  /** The decision for a control that no rule covers. */
   readonly #noRule: Decision
   readonly #prerequisites: ReadonlyMap<string, FrameworkRules['prerequisites']>
   /** Canonical id → node, for the ids that prerequisites name. */
@@ -125,7 +125,7 @@ class CatalogPlan {
     this.#prerequisites = Map.groupBy(rules?.prerequisites ?? [], ({ control }) => control)
   }
 
-  /** Makes the nodes of everything the ids need: the catalog's own row, else what the rules say of the id. */
+  /** Creates the nodes of all prerequisites of the ids, from the catalog's row or else from the rules. */
   resolvePrerequisites(ids: readonly string[], rows: CatalogRows): void {
     if (this.#rules === undefined) return
     const needed = prerequisiteClosure(this.#rules, ids)
@@ -149,7 +149,7 @@ class CatalogPlan {
 
   #nodeForId(id: string): number {
     const found = this.#rules === undefined ? undefined : findRule(this.#rules, id)
-    // Without a rule nothing can be decided, whatever its prerequisites say: `unknown`, not `insufficient_evidence`.
+    // Without a rule nothing can be decided, even if a prerequisite fails: `unknown`, not `insufficient_evidence`.
     return found === undefined
       ? this.#builder.fixedNode(this.#noRule)
       : this.#node(id, this.#builder.packRule(found))
@@ -182,7 +182,7 @@ function unusableRequirements(message: string): Decision {
   }
 }
 
-/** Collects nodes, rules and types of all catalogs, each distinct one once. */
+/** Collects the distinct nodes, rules and types of all catalogs. */
 class PlanBuilder {
   readonly #nodes: PlanNode[] = []
   readonly #nodeIndex = new Map<string, number>()
@@ -241,7 +241,7 @@ function linked(resolved: ReadonlyMap<string, number>, id: string): number {
   return node
 }
 
-/** Every row must hold by itself, so each row's options are a group of their own; the same options twice are one. */
+/** One group of options per row, because every row must be satisfied; rows with the same options share one. */
 function anyGroups(requirements: readonly Requirement[]): (readonly string[])[] {
   const groups = new Map<string, readonly string[]>()
   for (const { requiredAny } of requirements) {

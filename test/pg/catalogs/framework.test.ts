@@ -99,7 +99,7 @@ describe('rules', () => {
       {
         control: 'AC-02',
         message:
-          'No rule pack is for the framework of this control, protecting-controlled-information-in-nonfederal-systems-not-sp-800-53',
+          'There is no rule pack for the framework of this control, protecting-controlled-information-in-nonfederal-systems-not-sp-800-53',
       },
       { control: 'AC-03' },
     ])

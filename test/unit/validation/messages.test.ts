@@ -131,7 +131,7 @@ describe('what is stored', () => {
     const [one, other] = decideSystem(compilePlan(RULES, [row('ZZ-9'), row('S1.1.1')]), [], NOW)
     expect(one).toBe(other)
     expect(one).toMatchObject({ status: 'unknown', evidenceKeys: [], attributes: {} })
-    expect(one?.message).toBe('No rule covers this control, neither of its own nor of its family')
+    expect(one?.message).toBe('No rule covers this control or its family')
   })
 
   test('an enhancement takes its family rule and shares its decision with it', () => {
