@@ -12,6 +12,15 @@ export function isGlob(text: string): boolean {
  * one could take besides, a later one can take as well.
  */
 export function compileGlob(pattern: string): Glob {
+  return compile(pattern, '?')
+}
+
+/** As `compileGlob`, but `?` stands for itself. */
+export function compileStarGlob(pattern: string): Glob {
+  return compile(pattern, undefined)
+}
+
+function compile(pattern: string, anyCharacter: '?' | undefined): Glob {
   return (text) => {
     let at = 0
     let next = 0
@@ -23,7 +32,7 @@ export function compileGlob(pattern: string): Glob {
         star = next
         taken = at
         next += 1
-      } else if (symbol === '?') {
+      } else if (symbol !== undefined && symbol === anyCharacter) {
         at += widthAt(text, at)
         next += 1
       } else if (symbol === text[at]) {

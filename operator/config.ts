@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
+import { urlFault } from '../common/webhook/url-fault.ts'
 
 /** A flag or a variable cannot be used; the message names it and says what is expected. */
 export class ConfigError extends Error {
@@ -83,7 +84,10 @@ const configSchema = (given: Given) =>
     'notify-url': z
       .string()
       .superRefine((url, context) => {
-        const message = urlFault(url, given['notify-allow-private-addresses'] === 'true')
+        const message = urlFault(url, {
+          allowPrivate: given['notify-allow-private-addresses'] === 'true',
+          allowedBy: '--notify-allow-private-addresses=true',
+        })
         if (message !== undefined) context.addIssue({ code: 'custom', message })
       })
       .optional(),
@@ -97,17 +101,6 @@ const configSchema = (given: Given) =>
       .default('false')
       .transform((text) => text === 'true'),
   })
-
-/** None of them quotes it: a URL of a webhook may be a secret. */
-function urlFault(text: string, allowPrivate: boolean): string | undefined {
-  if (/\p{Cc}/u.test(text)) return 'holds a line break or another control character: was it made by echo?'
-  const url = URL.parse(text)
-  if (url === null || !/^https?:$/.test(url.protocol)) return 'expected a URL that begins with https://'
-  if (url.username !== '' || url.password !== '') return 'a login does not belong into the URL'
-  return url.protocol === 'http:' && !allowPrivate
-    ? 'http:// sends in the clear; use https:// (http:// is for --notify-allow-private-addresses=true)'
-    : undefined
-}
 
 /** Flags, then variables, then defaults; all that is wrong in one error. An empty variable is none. */
 export function readConfig(

@@ -1,6 +1,7 @@
 import { request as requestPlain } from 'node:http'
 import type { ClientRequest, IncomingMessage } from 'node:http'
 import { request as requestTls } from 'node:https'
+import { parseRetryAfter } from '../retry-after.ts'
 import { VERSION } from '../version.ts'
 import { allowedAddresses, pinned } from './address.ts'
 import type { Lookup } from './address.ts'
@@ -76,7 +77,11 @@ async function answerTo(request: ClientRequest, body: string): Promise<Answer> {
   const text = response.statusCode === SWITCHING_PROTOCOLS ? '' : await readStart(response)
   // Lets go of a receiver that has more to say than anybody reads.
   request.destroy()
-  return { status: response.statusCode ?? 0, text, retryAfter: retryAfterOf(response) }
+  return {
+    status: response.statusCode ?? 0,
+    text,
+    retryAfter: parseRetryAfter(response.headers['retry-after'], new Date()),
+  }
 }
 
 async function readStart(response: IncomingMessage): Promise<string> {
@@ -88,12 +93,6 @@ async function readStart(response: IncomingMessage): Promise<string> {
     if (size >= MAX_ANSWER) break
   }
   return Buffer.concat(chunks).subarray(0, MAX_ANSWER).toString('utf8')
-}
-
-/** Seconds only; a date would have to be read by our clock. */
-function retryAfterOf({ headers }: IncomingMessage): number | undefined {
-  const text = headers['retry-after'] ?? ''
-  return /^\d{1,6}$/.test(text) ? Number(text) * 1000 : undefined
 }
 
 /** Throws unless the receiver took it: any 2xx. `said`: a word of the receiver's that is known to be harmless. */

@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { urlFault } from '../../common/webhook/url-fault.ts'
 import { suggestion } from '../document.ts'
 import type { SourceDocument } from '../document.ts'
 import { InputError, formatProblem } from '../errors.ts'
@@ -146,7 +147,12 @@ function transportOf(settings: SinkSettings, env: Io['env'], problems: Problem[]
     }
   }
   const { source } = settings
-  const checkUrl = (url: string): string | undefined => urlFault(url, source.allow_private_addresses === true)
+  const checkUrl = (url: string): string | undefined =>
+    urlFault(url, {
+      allowPrivate: source.allow_private_addresses === true,
+      allowedBy: '"allow_private_addresses: true"',
+      loginGoesTo: '"headers"',
+    })
   switch (source.type) {
     case 'webhook':
       return webhookOf(source, read, checkUrl)
@@ -205,15 +211,6 @@ function emailOf(
 function textFault(value: string): string | undefined {
   if (value === '') return 'is empty once its variables are put in'
   return /\p{Cc}/u.test(value) ? 'holds a line break or another control character' : undefined
-}
-
-function urlFault(text: string, allowPrivate: boolean): string | undefined {
-  const url = URL.parse(text)
-  if (url === null || !/^https?:$/.test(url.protocol)) return 'expected a URL that begins with https://'
-  if (url.username !== '' || url.password !== '') return 'a login does not belong into the URL; use "headers"'
-  return url.protocol === 'http:' && !allowPrivate
-    ? 'http:// sends in the clear; use https:// (http:// is for "allow_private_addresses: true")'
-    : undefined
 }
 
 /** What the sender sets itself, or what would change how the request is read. */

@@ -109,11 +109,3 @@ function isDenied({ status, causes }: KubeError): boolean {
 export function wordsOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }
-
-/** Retry-After is a number of seconds or a date (RFC 9110, 10.2.3); in milliseconds. */
-export function parseRetryAfter(header: string | undefined, now: Date): number | undefined {
-  if (header === undefined || header.trim() === '') return undefined
-  const seconds = Number(header)
-  const wait = Number.isNaN(seconds) ? Date.parse(header) - now.getTime() : seconds * 1000
-  return Number.isNaN(wait) ? undefined : Math.max(wait, 0)
-}

@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
-import { KubeError, parseRetryAfter, SilenceError, UnreachableError } from './errors.ts'
+import { parseRetryAfter } from '../../common/retry-after.ts'
+import { KubeError, SilenceError, UnreachableError } from './errors.ts'
 import type { Status } from './errors.ts'
 
 /** A refusal's body is quoted in logs and conditions: a proxy's error page must not fill them. */

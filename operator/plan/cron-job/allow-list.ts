@@ -1,3 +1,4 @@
+import { compileStarGlob } from '../../../common/glob.ts'
 import type { CachedSchedule } from '../../cache/projections.ts'
 import type { JobDefaults } from '../inputs/job-defaults.ts'
 
@@ -19,22 +20,9 @@ export function notAllowed({ spec }: CachedSchedule, defaults: JobDefaults): str
   return undefined
 }
 
-/** `*` stands for any characters. */
+/** `*` matches any characters. */
 function admits(patterns: readonly string[] | undefined, value: string): boolean {
-  return patterns === undefined || patterns.some((pattern) => matches(pattern.split('*'), value))
-}
-
-function matches([first = '', ...rest]: readonly string[], value: string): boolean {
-  if (rest.length === 0) return value === first
-  if (!value.startsWith(first)) return false
-  const last = rest.at(-1) ?? ''
-  let at = first.length
-  for (const part of rest.slice(0, -1)) {
-    const found = value.indexOf(part, at)
-    if (found === -1) return false
-    at = found + part.length
-  }
-  return value.length - last.length >= at && value.endsWith(last)
+  return patterns === undefined || patterns.some((pattern) => compileStarGlob(pattern)(value))
 }
 
 function listed(patterns: readonly string[] = []): string {

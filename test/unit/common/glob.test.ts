@@ -1,14 +1,17 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { compileGlob } from '../../../common/glob.ts'
+import { compileGlob, compileStarGlob } from '../../../common/glob.ts'
 
 /** The definition, character by character, for every beginning of both. */
-function naive(pattern: readonly string[], text: readonly string[]): boolean {
+function naive(pattern: readonly string[], text: readonly string[], any = '?'): boolean {
   const [symbol, ...rest] = pattern
   if (symbol === undefined) return text.length === 0
-  if (symbol === '*') return naive(rest, text) || (text.length > 0 && naive(pattern, text.slice(1)))
-  return text.length > 0 && (symbol === '?' || symbol === text[0]) && naive(rest, text.slice(1))
+  if (symbol === '*') return naive(rest, text, any) || (text.length > 0 && naive(pattern, text.slice(1), any))
+  return text.length > 0 && (symbol === any || symbol === text[0]) && naive(rest, text.slice(1), any)
 }
+
+/** No symbol: with it, every character but `*` stands for itself. */
+const NONE = ''
 
 const symbols = fc.constantFrom('a', 'b', '*', '?', '.', '\\', '%', '_', '[', '^', '😀')
 
@@ -20,6 +23,8 @@ describe('a pattern', () => {
         fc.array(symbols, { maxLength: 10 }),
         (pattern, text) => {
           expect(compileGlob(pattern.join(''))(text.join(''))).toBe(naive(pattern, text))
+          const literal = compileStarGlob(pattern.join(''))
+          expect(literal(text.join(''))).toBe(naive(pattern, text, NONE))
         },
       ),
       { numRuns: 5_000 },
