@@ -7,7 +7,7 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
-export type Config = z.output<ReturnType<typeof configSchema>>
+export type OperatorConfig = z.output<ReturnType<typeof configSchema>>
 
 /** Flag, its environment variable, what it is for. In the order of `--help`. */
 const FLAGS = {
@@ -60,10 +60,10 @@ const list = z
 
 const whole = (max: number) => z.coerce.number('expected a number').int('expected a whole number').max(max)
 
-type Given = Readonly<Partial<Record<Setting, string | undefined>>>
+type Settings = Readonly<Partial<Record<Setting, string | undefined>>>
 
 /** What is given is looked at as a whole where one setting depends on another. */
-const configSchema = (given: Given) =>
+const configSchema = (given: Settings) =>
   z.object({
     image: z
       .string({ error: 'is required: the image that runs "rapidrmf", such as registry.example/rapidrmf:1.0' })
@@ -106,10 +106,10 @@ const configSchema = (given: Given) =>
 export function readConfig(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
-): Readonly<Config> | 'help' {
+): Readonly<OperatorConfig> | 'help' {
   const { flags, help } = readFlags(argv)
   if (help) return 'help'
-  const given: Given = Object.fromEntries(
+  const given: Settings = Object.fromEntries(
     (Object.keys(SETTINGS) as Setting[]).map((name) => [
       name,
       flags[name as Flag] ?? (env[SETTINGS[name][0]] || undefined),

@@ -3,7 +3,7 @@ import { createCaches } from './cache/caches.ts'
 import type { Caches } from './cache/caches.ts'
 import type { Clock } from './clock/clock.ts'
 import { ClusterClock } from './clock/cluster-clock.ts'
-import type { Config } from './config.ts'
+import type { OperatorConfig } from './config.ts'
 import { Coverage } from './cache/coverage.ts'
 import { KubeClient } from './kube/client.ts'
 import type { PooledConfig } from './kube/connection.ts'
@@ -20,10 +20,10 @@ import { WorkQueue } from './queue/queue.ts'
 import type { Work } from './queue/queue.ts'
 import { Reconciler } from './reconcile/reconcile.ts'
 import { startServer } from './metrics/server.ts'
-import type { Check } from './metrics/server.ts'
+import type { HealthCheck } from './metrics/server.ts'
 
 export type OperatorOptions = {
-  readonly config: Readonly<Config>
+  readonly config: Readonly<OperatorConfig>
   readonly kube: PooledConfig
   /** Different for each process. */
   readonly identity: string
@@ -43,7 +43,7 @@ const LAST_WORDS_MS = 2_000
 export async function runOperator(options: OperatorOptions): Promise<void> {
   const { config, kube, log, signal } = options
   const clock = new ClusterClock(options.clock)
-  const client = new KubeClient(kube, { fieldManager: FIELD_MANAGER, onDate: (date) => clock.hear(date) })
+  const client = new KubeClient(kube, { fieldManager: FIELD_MANAGER, onDate: (date) => clock.observe(date) })
   const watching = new AbortController()
   const leading = new AbortController()
   const queue: WorkQueue = new WorkQueue({
@@ -51,7 +51,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     clock,
     handle: (key, how) => work(key, how),
     onError: (key, error) => {
-      metrics.reconciled(0, 'bug')
+      metrics.reconcileDone(0, 'bug')
       log.error({ schedule: key, err: error }, 'a reconcile failed unexpectedly; trying again')
     },
   })
@@ -101,7 +101,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     new NoticeQueue({
       send: (event, stopped) => sink.send(event, stopped),
       isLeader: () => elector.isLeader(),
-      onResult: (result) => metrics.noticed(result),
+      onResult: (result) => metrics.noticeDone(result),
       log,
       clock,
     })
@@ -129,7 +129,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
     if (!elector.isLeader()) return
     const startedAt = clock.now()
     const result = await reconciler.reconcile(key, how)
-    metrics.reconciled((clock.now() - startedAt) / 1000, result.kind)
+    metrics.reconcileDone((clock.now() - startedAt) / 1000, result.kind)
     if (result.kind === 'backOff' || result.kind === 'stale') {
       queue.retry(key, result.kind === 'backOff' ? result.atLeast : 0)
       return
@@ -159,7 +159,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   )
   const watches = Promise.all(Object.values(caches).map((cache) => cache.run(watching.signal)))
   // A replica that cannot read anything must not keep one that can from leading.
-  await Promise.race([coverage.settled, aborted(signal)])
+  await Promise.race([coverage.synced, aborted(signal)])
   let election = Promise.resolve()
   if (!signal.aborted) {
     log.info({ schedules: caches.schedules.store.size }, 'caches synced')
@@ -187,7 +187,7 @@ function addAll({ schedules }: Caches, queue: WorkQueue, namespace = '*'): void 
   }
 }
 
-function jobDefaults(config: Readonly<Config>): JobDefaults {
+function jobDefaults(config: Readonly<OperatorConfig>): JobDefaults {
   const {
     image,
     'image-pull-policy': imagePullPolicy,
@@ -202,7 +202,7 @@ function jobDefaults(config: Readonly<Config>): JobDefaults {
   }
 }
 
-function watchesAlive(caches: Caches): Check {
+function watchesAlive(caches: Caches): HealthCheck {
   return () => {
     const dead = Object.entries(caches)
       .filter(([, { reflectors }]) => reflectors.some(({ isAlive }) => !isAlive))

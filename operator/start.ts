@@ -5,7 +5,7 @@ import type { Ending, Surroundings } from '../common/program.ts'
 import { createLogger } from '../common/logging/logger.ts'
 import { systemClock } from './clock/clock.ts'
 import { ConfigError, helpText, readConfig } from './config.ts'
-import type { Config } from './config.ts'
+import type { OperatorConfig } from './config.ts'
 import { loadConfig } from './kube/connection.ts'
 import { runOperator } from './operator.ts'
 
@@ -26,7 +26,7 @@ export async function start(io: Surroundings, argv: readonly string[]): Promise<
   }
 }
 
-function run(config: Readonly<Config>, { stdout, signal }: Surroundings): Promise<void> {
+function run(config: Readonly<OperatorConfig>, { stdout, signal }: Surroundings): Promise<void> {
   const { kubeconfig, context } = config
   const kube = loadConfig({
     ...(kubeconfig === undefined ? {} : { kubeconfig }),

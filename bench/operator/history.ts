@@ -14,7 +14,7 @@ import {
   projectPod,
   projectSchedule,
 } from '../../operator/cache/projections.ts'
-import { NOTHING_LEARNED } from '../../operator/plan/inputs/live-reads.ts'
+import { NOTHING_OBSERVED } from '../../operator/plan/inputs/live-reads.ts'
 import { childName } from '../../operator/values/names.ts'
 import { plan } from '../../operator/plan/plan.ts'
 import { isoTime } from '../../operator/values/time.ts'
@@ -119,7 +119,7 @@ async function writeStatus(
     ofCronJob: [],
     jobs: runs.map(({ job }) => projectJob(job)),
     pods: [...pods.values()].flat(),
-    learned: { ...NOTHING_LEARNED, pods },
+    observed: { ...NOTHING_OBSERVED, pods },
     defaults: { image: IMAGE },
     now,
     plannedAt: now,

@@ -20,14 +20,14 @@ export type CoverageOptions = {
  */
 export class Coverage {
   /** Every namespace has been read or refused, and one at least can be read. */
-  readonly settled: Promise<void>
+  readonly synced: Promise<void>
   readonly #options: CoverageOptions
   readonly #known = new Map<string, Access>()
-  #settle!: () => void
+  #markSynced!: () => void
 
   constructor(options: CoverageOptions) {
     this.#options = options
-    this.settled = new Promise((resolve) => (this.#settle = resolve))
+    this.synced = new Promise((resolve) => (this.#markSynced = resolve))
     for (const namespace of this.namespaces) this.#known.set(namespace, 'pending')
   }
 
@@ -65,7 +65,7 @@ export class Coverage {
         onReadable(namespace)
       }
     }
-    if (this.problem() === undefined) this.#settle()
+    if (this.problem() === undefined) this.#markSynced()
   }
 
   #accessTo(namespace: string): Access {
@@ -77,7 +77,7 @@ export class Coverage {
   /** What the API server said. */
   #refusal(namespace: string): string {
     const refused = this.#reflectors(namespace).find(({ reflector }) => reflector?.access === 'refused')
-    return refused?.reflector?.trouble ?? 'refused'
+    return refused?.reflector?.lastError ?? 'refused'
   }
 
   #missing(namespaces: readonly string[]): string[] {

@@ -9,7 +9,7 @@ const known = new Map<string, string>()
  * The one copy of a text that many objects hold: JSON.parse makes each value anew, and thirty thousand Jobs would hold
  * their namespace and the few words of their ends thirty thousand times.
  */
-export function shared(text: string): string {
+export function intern(text: string): string {
   if (text.length > LONGEST) return text
   const found = known.get(text)
   if (found !== undefined) return found
@@ -19,12 +19,12 @@ export function shared(text: string): string {
 }
 
 /** The same for all texts within, in place: a copy would be larger than what has just been parsed. */
-export function shareWithin<T>(value: T): T {
-  if (typeof value === 'string') return shared(value) as T
+export function internWithin<T>(value: T): T {
+  if (typeof value === 'string') return intern(value) as T
   if (typeof value !== 'object' || value === null) return value
   const fields = value as Record<string, unknown>
   for (const [key, field] of Object.entries(fields)) {
-    if (typeof field === 'string' || typeof field === 'object') fields[key] = shareWithin(field)
+    if (typeof field === 'string' || typeof field === 'object') fields[key] = internWithin(field)
   }
   return value
 }

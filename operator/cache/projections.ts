@@ -11,7 +11,7 @@ import type { KubeObject, ManagedFields, ObjectMeta, OwnerReference } from '../k
 import { CLOCK_SKEW_MS } from '../values/time.ts'
 import { list, number, record, text } from '../values/untyped-json.ts'
 import type { Raw } from '../values/untyped-json.ts'
-import { shareWithin, shared } from './intern.ts'
+import { internWithin, intern } from './intern.ts'
 
 /*
  * What the operator remembers of each object: the fields that a decision looks at and nothing else, because thousands
@@ -88,7 +88,7 @@ export type CachedJob = Identity & {
 }
 
 /** A reason and a message as Kubernetes gives them; both may be ''. */
-export type Words = { readonly reason: string; readonly message: string }
+export type ReasonMessage = { readonly reason: string; readonly message: string }
 
 export type CachedPod = Identity & {
   readonly scheduleUid: string
@@ -100,14 +100,14 @@ export type CachedPod = Identity & {
   readonly deleting: boolean
   readonly phase: string
   /** Why a container is not running. */
-  readonly waiting: Words | undefined
+  readonly waiting: ReasonMessage | undefined
   /** Why no node takes the pod. */
-  readonly unschedulable: Words | undefined
+  readonly unschedulable: ReasonMessage | undefined
   /** Why the node refused or ended the pod as a whole: `OutOfcpu`, `Evicted`. Its containers may then have no status. */
-  readonly failure: Words | undefined
+  readonly failure: ReasonMessage | undefined
   /** How the job's container ended; `message` is what it wrote. */
   readonly terminated:
-    (Words & { readonly exitCode: number; readonly finishedAt: string | undefined }) | undefined
+    (ReasonMessage & { readonly exitCode: number; readonly finishedAt: string | undefined }) | undefined
   /** Names of the containers that go on although the job's has ended: sidecars, those among the init containers too. */
   readonly stillRunning: readonly string[]
 }
@@ -121,8 +121,8 @@ export function projectSchedule(object: KubeObject): CachedSchedule {
     createdAt: metadata.creationTimestamp ?? '',
     runRequest: metadata.annotations?.[RUN_REQUEST_ANNOTATION] ?? '',
     // The API server has filled in the defaults and checked the shape.
-    spec: shareWithin(object['spec'] as ValidationScheduleSpec),
-    status: shareWithin(object['status'] ?? {}),
+    spec: internWithin(object['spec'] as ValidationScheduleSpec),
+    status: internWithin(object['status'] ?? {}),
   }
 }
 
@@ -154,8 +154,8 @@ export function projectJob(object: KubeObject): CachedJob {
   const status = record(object['status'])
   return {
     ...identityOf(object),
-    scheduleUid: shared(metadata.labels?.[SCHEDULE_UID_LABEL] ?? ''),
-    controller: shareWithin(controllerOf(object)),
+    scheduleUid: intern(metadata.labels?.[SCHEDULE_UID_LABEL] ?? ''),
+    controller: internWithin(controllerOf(object)),
     deleting: metadata.deletionTimestamp !== undefined,
     createdAt: metadata.creationTimestamp ?? '',
     suspended: spec['suspend'] === true,
@@ -174,7 +174,7 @@ export function projectPod(object: KubeObject): CachedPod {
   const status = record(object['status'])
   return {
     ...identityOf(object),
-    scheduleUid: shared(labels[SCHEDULE_UID_LABEL] ?? ''),
+    scheduleUid: intern(labels[SCHEDULE_UID_LABEL] ?? ''),
     jobUid: uidOf(controllerOf(object), 'batch', 'Job') ?? '',
     index: workerIndex(annotations[JOB_INDEX_ANNOTATION]),
     createdAt: metadata.creationTimestamp ?? '',
@@ -198,7 +198,7 @@ function jobEnd(status: Raw): JobEnd | undefined {
   if (condition === undefined) return undefined
   return {
     type: condition['type'] as JobEnd['type'],
-    ...words(condition),
+    ...reasonMessage(condition),
     at: text(status['completionTime']) ?? text(condition['lastTransitionTime']) ?? '',
   }
 }
@@ -214,21 +214,21 @@ function uncountedPods(status: Raw): number {
 }
 
 /** Of any container: those that are injected can hold the pod up as well. */
-function waitingState(status: Raw): Words | undefined {
+function waitingState(status: Raw): ReasonMessage | undefined {
   const states = [...list(status['initContainerStatuses']), ...list(status['containerStatuses'])]
   const waiting = states.map(({ state }) => record(state)['waiting']).find((state) => state !== undefined)
-  return waiting === undefined ? undefined : words(record(waiting))
+  return waiting === undefined ? undefined : reasonMessage(record(waiting))
 }
 
-function unschedulable(status: Raw): Words | undefined {
+function unschedulable(status: Raw): ReasonMessage | undefined {
   const condition = list(status['conditions']).find(
     ({ type, status, reason }) => type === 'PodScheduled' && status === 'False' && reason === 'Unschedulable',
   )
-  return condition && words(condition)
+  return condition && reasonMessage(condition)
 }
 
-function podFailure(status: Raw): Words | undefined {
-  return status['phase'] === 'Failed' && text(status['reason']) ? words(status) : undefined
+function podFailure(status: Raw): ReasonMessage | undefined {
+  return status['phase'] === 'Failed' && text(status['reason']) ? reasonMessage(status) : undefined
 }
 
 function terminatedState(status: Raw): CachedPod['terminated'] {
@@ -236,7 +236,11 @@ function terminatedState(status: Raw): CachedPod['terminated'] {
   const terminated = record(container?.['state'])['terminated']
   if (terminated === undefined) return undefined
   const state = record(terminated)
-  return { ...words(state), exitCode: number(state['exitCode']), finishedAt: text(state['finishedAt']) }
+  return {
+    ...reasonMessage(state),
+    exitCode: number(state['exitCode']),
+    finishedAt: text(state['finishedAt']),
+  }
 }
 
 const NONE: readonly string[] = []
@@ -245,13 +249,13 @@ function stillRunning(status: Raw): readonly string[] {
   if (terminatedState(status) === undefined) return NONE
   const others = [...list(status['initContainerStatuses']), ...list(status['containerStatuses'])]
     .filter(({ name, state }) => name !== JOB_CONTAINER && record(state)['terminated'] === undefined)
-    .map(({ name }) => shared(text(name) ?? ''))
+    .map(({ name }) => intern(text(name) ?? ''))
   return others.length === 0 ? NONE : others
 }
 
 function identityOf({ metadata }: KubeObject): Identity {
   const { namespace = '', name, uid = '', resourceVersion = '' } = metadata
-  return { namespace: shared(namespace), name, uid, resourceVersion }
+  return { namespace: intern(namespace), name, uid, resourceVersion }
 }
 
 /** Times are whole seconds: of two writes within one, another's is named rather than the operator's own. */
@@ -288,6 +292,6 @@ function slotOf({ name, annotations, creationTimestamp = '' }: ObjectMeta): stri
   return agrees ? text : undefined
 }
 
-function words(value: Raw): Words {
-  return { reason: shared(text(value['reason']) ?? ''), message: shared(text(value['message']) ?? '') }
+function reasonMessage(value: Raw): ReasonMessage {
+  return { reason: intern(text(value['reason']) ?? ''), message: intern(text(value['message']) ?? '') }
 }

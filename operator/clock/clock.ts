@@ -9,13 +9,13 @@ export type Clock = {
 }
 
 /** setTimeout fires at once for anything longer than 2^31 − 1 ms. Who waits for a slot in a year is woken early and looks again. */
-const LONGEST_TIMER = 2 ** 31 - 1
+const MAX_TIMER_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {
   now: () => performance.now(),
   date: () => new Date(),
   after(milliseconds, run) {
-    const timer = setTimeout(run, Math.min(Math.max(milliseconds, 0), LONGEST_TIMER))
+    const timer = setTimeout(run, Math.min(Math.max(milliseconds, 0), MAX_TIMER_MS))
     return () => clearTimeout(timer)
   },
 }

@@ -9,22 +9,22 @@ const TOLERANCE_MS = 30_000
  */
 export class ClusterClock implements Clock {
   readonly #own: Clock
-  #heard: { readonly date: number; readonly at: number } | undefined
+  #observed: { readonly date: number; readonly at: number } | undefined
 
   constructor(own: Clock) {
     this.#own = own
   }
 
   /** The `Date` of an answer. */
-  hear(header: string): void {
+  observe(header: string): void {
     const date = Date.parse(header)
-    if (!Number.isNaN(date)) this.#heard = { date, at: this.now() }
+    if (!Number.isNaN(date)) this.#observed = { date, at: this.now() }
   }
 
   date(): Date {
     const own = this.#own.date()
-    if (this.#heard === undefined) return own
-    const theirs = this.#heard.date + this.now() - this.#heard.at
+    if (this.#observed === undefined) return own
+    const theirs = this.#observed.date + this.now() - this.#observed.at
     return Math.abs(own.getTime() - theirs) > TOLERANCE_MS ? new Date(theirs) : own
   }
 

@@ -1,7 +1,7 @@
 import { cutToBytes } from './cut-to-bytes.ts'
 
 /** The body of a refusal: metav1.Status, as far as it is used. */
-export type Status = {
+export type StatusBody = {
   readonly message?: string
   readonly reason?: string
   readonly code?: number
@@ -26,7 +26,7 @@ export class KubeError extends Error {
   /** Milliseconds the server asks us to wait. */
   readonly retryAfter: number | undefined
 
-  constructor(status: number, body: Status, retryAfter?: number) {
+  constructor(status: number, body: StatusBody, retryAfter?: number) {
     super(cutToBytes(body.message ?? `HTTP ${status}`, LONGEST_MESSAGE_BYTES))
     this.status = status
     this.reason = body.reason ?? ''
@@ -106,6 +106,6 @@ function isDenied({ status, causes }: KubeError): boolean {
 }
 
 /** For logs and conditions: what went wrong, without the stack that only a fault of our own needs. */
-export function wordsOf(error: unknown): string {
+export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

@@ -28,7 +28,7 @@ export type EventInput = {
   readonly action: string
   readonly note: string
   /** What it happened to (a Job's UID, a generation): one reason is told once for each. */
-  readonly occasion: string
+  readonly dedupKey: string
 }
 
 export type EventRecorderOptions = {
@@ -50,7 +50,7 @@ export type EventRecorderOptions = {
 const NOTE_BYTES = 1024
 const INSTANCE_LENGTH = 128
 const NAME_LENGTH = 253
-const ATTEMPTS = 4
+const MAX_TRIES = 4
 const BACKOFF = { first: 500, longest: 10_000 }
 
 /**
@@ -99,12 +99,12 @@ export class EventRecorder {
     // What was recorded just now may belong to a status that is being written: let that go first.
     await Promise.resolve()
     for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
-      await this.#makeWay()
+      await this.#yieldToReconciles()
       if (this.#stop.signal.aborted || !(await this.#deliver(event))) this.#dropped++
     }
   }
 
-  async #makeWay(): Promise<void> {
+  async #yieldToReconciles(): Promise<void> {
     const { clock, pause = () => 0 } = this.#options
     const milliseconds = pause()
     if (milliseconds > 0) await sleep(clock, milliseconds, this.#stop.signal)
@@ -113,7 +113,7 @@ export class EventRecorder {
   async #deliver(event: KubeObject): Promise<boolean> {
     const { client, clock, log, random } = this.#options
     const { signal } = this.#stop
-    for (let attempt = 1; attempt <= ATTEMPTS && !signal.aborted; attempt++) {
+    for (let attempt = 1; attempt <= MAX_TRIES && !signal.aborted; attempt++) {
       try {
         await client.create(RESOURCES.events, event, { signal, timeout: 5_000 })
         return true
@@ -122,7 +122,7 @@ export class EventRecorder {
         // Told already, before a restart or by the leader before us.
         if (failure.kind === 'alreadyExists') return true
         const hopeless = failure.kind !== 'transient' && failure.kind !== 'wait'
-        if (hopeless || attempt === ATTEMPTS || signal.aborted) {
+        if (hopeless || attempt === MAX_TRIES || signal.aborted) {
           log.debug({ err: error, event: event.metadata.name }, 'an event could not be sent')
           return false
         }
@@ -154,9 +154,9 @@ export class EventRecorder {
 }
 
 /** The same event has the same name whoever sends it, and however often: the API server takes it once. */
-export function eventName({ regarding, reason, occasion }: EventInput): string {
+export function eventName({ regarding, reason, dedupKey }: EventInput): string {
   const digest = createHash('sha256')
-    .update(JSON.stringify([regarding.uid, reason, occasion]))
+    .update(JSON.stringify([regarding.uid, reason, dedupKey]))
     .digest('hex')
   const suffix = `.${digest.slice(0, 16)}`
   // Cut at a dot or a dash, the rest would not be a DNS name.

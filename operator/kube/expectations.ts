@@ -7,7 +7,7 @@ const SWEEP_AT = 1_000
  * A cache that has seen a version has seen everything before it, so the cache's own newest version answers, and an object
  * that was deleted right after the write is no special case.
  */
-export class WriteEcho {
+export class Expectations {
   readonly #hasSeen: (key: string, version: string) => boolean
   readonly #awaited = new Map<string, string>()
   #sweepAt = SWEEP_AT
@@ -21,16 +21,16 @@ export class WriteEcho {
     return this.#awaited.size
   }
 
-  wrote(key: string, version: string | undefined): void {
+  expect(key: string, version: string | undefined): void {
     if (version === undefined) return
     this.#awaited.set(key, version)
     if (this.#awaited.size < this.#sweepAt) return
-    for (const awaited of this.#awaited.keys()) this.caughtUp(awaited)
+    for (const awaited of this.#awaited.keys()) this.satisfied(awaited)
     // Twice what is left, or a thousand writes under way would be searched at every further one.
     this.#sweepAt = Math.max(SWEEP_AT, this.#awaited.size * 2)
   }
 
-  caughtUp(key: string): boolean {
+  satisfied(key: string): boolean {
     const version = this.#awaited.get(key)
     if (version === undefined) return true
     if (!this.#hasSeen(key, version)) return false

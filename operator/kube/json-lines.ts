@@ -1,7 +1,7 @@
 import type { Readable } from 'node:stream'
 
 /** etcd takes objects of 1.5 MiB by default, and JSON escapes can multiply them by six; anything longer is no event. */
-const LONGEST_LINE = 16 * 2 ** 20
+const MAX_LINE_LENGTH = 16 * 2 ** 20
 
 /**
  * One JSON value per line, as a watch sends them. What breaks the stream is passed through `wrap`; a line that is not JSON
@@ -17,7 +17,7 @@ export async function* readJsonLines<T>(
   try {
     for await (const chunk of body as AsyncIterable<string>) {
       length += chunk.length
-      if (length > LONGEST_LINE) throw new Error(`a line of more than ${LONGEST_LINE} characters`)
+      if (length > MAX_LINE_LENGTH) throw new Error(`a line of more than ${MAX_LINE_LENGTH} characters`)
       const end = chunk.lastIndexOf('\n')
       if (end < 0) {
         // Only joined when the line is complete: a large object comes in dozens of chunks.

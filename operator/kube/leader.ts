@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { sleep } from '../clock/clock.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { KubeClient } from './client.ts'
-import { failureOf, NotLeaderError, wordsOf } from './errors.ts'
+import { failureOf, NotLeaderError, errorMessage } from './errors.ts'
 import { microTime } from './micro-time.ts'
 import { RESOURCES } from './object.ts'
 import type { KubeObject, ObjectMeta } from './object.ts'
@@ -17,7 +17,7 @@ export type LeaseSpec = {
 
 export type Lease = KubeObject & { readonly spec?: LeaseSpec }
 
-export type LeaderTiming = {
+export type LeaseTiming = {
   /** How long the others wait after the last sign of life. */
   readonly lease: number
   /** How long the leader goes on believing in itself after its last successful renewal. */
@@ -29,7 +29,7 @@ export type LeaderTiming = {
  * client-go's. Five seconds lie between the end of the leader's own belief and the earliest take-over; it renews every 2 s,
  * so that four attempts may fail.
  */
-const TIMING: LeaderTiming = { lease: 15_000, renewDeadline: 10_000, retry: 2_000 }
+const TIMING: LeaseTiming = { lease: 15_000, renewDeadline: 10_000, retry: 2_000 }
 
 /** An end that takes long ends in SIGKILL. */
 const RELEASE_TIMEOUT = 2_000
@@ -44,7 +44,7 @@ export type LeaderOptions = {
   readonly log: Logger
   readonly clock: Clock
   readonly random?: () => number
-  readonly timing?: LeaderTiming
+  readonly timing?: LeaseTiming
   readonly onChange?: (leading: boolean) => void
 }
 
@@ -54,11 +54,11 @@ type Observation = { readonly lease: Lease; readonly at: number }
 /** Decides which one replica writes, by a Lease and client-go's rules. */
 export class LeaderElector {
   readonly #options: LeaderOptions
-  readonly #timing: LeaderTiming
+  readonly #timing: LeaseTiming
   #observed: Observation | undefined
   /** Just before the last successful renewal was sent: the others count from some moment after it. */
   #renewedAt: number | undefined
-  #told = false
+  #notifiedLeading = false
 
   constructor(options: LeaderOptions) {
     this.#options = options
@@ -86,24 +86,24 @@ export class LeaderElector {
   async run(signal: AbortSignal): Promise<void> {
     const { random = Math.random, log } = this.#options
     while (!signal.aborted) {
-      await this.#attempt(signal).catch((error: unknown) => {
-        if (!signal.aborted) log.warn({ reason: wordsOf(error) }, 'cannot read or renew the lease')
+      await this.#tryAcquireOrRenew(signal).catch((error: unknown) => {
+        if (!signal.aborted) log.warn({ reason: errorMessage(error) }, 'cannot read or renew the lease')
       })
-      this.#tell()
+      this.#notify()
       // The waiting replicas spread out, as client-go's do; the leader keeps its beat.
       const pause = this.isLeader() ? this.#timing.retry : this.#timing.retry * (1 + 1.2 * random())
-      await this.#rest(pause, signal)
+      await this.#waitForRetry(pause, signal)
     }
     await this.#release()
   }
 
   /** The pause, cut short where leadership ends within it, so that this is told in time. */
-  async #rest(pause: number, signal: AbortSignal): Promise<void> {
+  async #waitForRetry(pause: number, signal: AbortSignal): Promise<void> {
     await sleep(this.#options.clock, Math.min(pause, this.#untilDeadline()), signal)
-    this.#tell()
+    this.#notify()
   }
 
-  async #attempt(signal: AbortSignal): Promise<void> {
+  async #tryAcquireOrRenew(signal: AbortSignal): Promise<void> {
     // One PUT every 2 s and no GET while nobody interferes.
     if (this.isLeader() && this.#observed !== undefined) {
       try {
@@ -184,22 +184,22 @@ export class LeaderElector {
     const leading = this.isLeader()
     // From here on nothing is written, whether the API server hears of it or not.
     this.#renewedAt = undefined
-    this.#tell()
+    this.#notify()
     if (!leading) return
-    await this.#giveBack()
+    await this.#releaseLease()
       // The renewal that the end interrupted may have arrived all the same.
       .catch(async (error: unknown) => {
         if (failureOf(error).kind !== 'conflict') throw error
         await this.#read(AbortSignal.timeout(RELEASE_TIMEOUT))
-        await this.#giveBack()
+        await this.#releaseLease()
       })
       .catch((error: unknown) => {
         const words = 'could not give the lease back; the next leader waits until it expires'
-        this.#options.log.warn({ reason: wordsOf(error) }, words)
+        this.#options.log.warn({ reason: errorMessage(error) }, words)
       })
   }
 
-  async #giveBack(): Promise<void> {
+  async #releaseLease(): Promise<void> {
     const { client, namespace, name, identity, clock } = this.#options
     const lease = this.#observed?.lease
     if (lease?.spec?.holderIdentity !== identity) return
@@ -220,10 +220,10 @@ export class LeaderElector {
     return this.#renewedAt + this.#timing.renewDeadline - this.#options.clock.now()
   }
 
-  #tell(): void {
+  #notify(): void {
     const leading = this.isLeader()
-    if (leading === this.#told) return
-    this.#told = leading
+    if (leading === this.#notifiedLeading) return
+    this.#notifiedLeading = leading
     this.#options.log.info({ holder: this.holder }, leading ? 'leading' : 'not leading any more')
     this.#options.onChange?.(leading)
   }

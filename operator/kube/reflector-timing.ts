@@ -1,7 +1,7 @@
 import type { Backoff } from '../../common/backoff.ts'
 
 /** When a reflector gives up a connection, and how long it waits before the next. Milliseconds. */
-export type Timing = {
+export type ReflectorTiming = {
   /** Bookmarks come every 60 s even when nothing happens: after half as much again the connection is dead. */
   readonly silence: number
   /** A connection that lived this long was no failure, however it ended. */
@@ -11,7 +11,7 @@ export type Timing = {
   readonly lifetime: { readonly shortest: number; readonly longest: number }
 }
 
-export const DEFAULT_TIMING: Timing = {
+export const DEFAULT_TIMING: ReflectorTiming = {
   silence: 90_000,
   steady: 10_000,
   backoff: { first: 800, longest: 30_000 },

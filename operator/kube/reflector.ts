@@ -8,7 +8,7 @@ import type { Failure } from './errors.ts'
 import { compareVersions, keyOf } from './object.ts'
 import type { KubeObject, Resource } from './object.ts'
 import { DEFAULT_TIMING } from './reflector-timing.ts'
-import type { Timing } from './reflector-timing.ts'
+import type { ReflectorTiming } from './reflector-timing.ts'
 import type { Cached } from './store.ts'
 import { checkedEvent, closesList, GarbledWatchError } from './watch-event.ts'
 
@@ -21,7 +21,7 @@ const REFUSALS = new Set([403, 404])
 export type Change<T> = { readonly key: string; readonly before?: T; readonly after?: T }
 
 /** Where the objects go. */
-export type Sink<T> = {
+export type ObjectSink<T> = {
   get(key: string): T | undefined
   keys(): Iterable<string>
   set(object: T): void
@@ -37,14 +37,14 @@ export type ReflectorOptions<T extends Cached> = {
   readonly fieldSelector?: string | undefined
   /** Keeps what is used of an object: a raw Job is 15 times as large. */
   readonly project: (raw: KubeObject) => T
-  readonly store: Sink<T>
+  readonly store: ObjectSink<T>
   readonly onChange: (change: Change<T>) => void
   /** `access` is another one than before. */
   readonly onAccess?: (() => void) | undefined
   readonly log: Logger
   readonly clock: Clock
   readonly random?: () => number
-  readonly timing?: Partial<Timing>
+  readonly timing?: Partial<ReflectorTiming>
   /** False: lists come in pages from the start. Faster by half for thousands of objects, at the cost of larger answers. */
   readonly streaming?: boolean
 }
@@ -68,25 +68,25 @@ class StaleListError extends Error {
  */
 export class Reflector<T extends Cached> {
   readonly #options: ReflectorOptions<T>
-  readonly #timing: Timing
+  readonly #timing: ReflectorTiming
   #access: Access = 'pending'
   /** Where the next watch starts; undefined: list first. */
-  #resume: string | undefined
-  #newest: string | undefined
+  #resumeVersion: string | undefined
+  #lastSyncVersion: string | undefined
   #streaming: 'yes' | 'notNow' | 'never' = 'yes'
   /** What a streaming list has sent so far; undefined: no such list is under way. */
   #initial: Map<string, T> | undefined
   #restarts = 0
   #lastEventAt: number
-  #lastTurnAt: number
-  #trouble: string | undefined
+  #lastIterationAt: number
+  #lastError: string | undefined
   /** The last session ended because its version was too old. */
   #expired = false
 
   constructor(options: ReflectorOptions<T>) {
     this.#options = options
     this.#timing = { ...DEFAULT_TIMING, ...options.timing }
-    this.#lastEventAt = this.#lastTurnAt = options.clock.now()
+    this.#lastEventAt = this.#lastIterationAt = options.clock.now()
     if (options.streaming === false) this.#streaming = 'never'
   }
 
@@ -106,22 +106,22 @@ export class Reflector<T extends Cached> {
   }
 
   /** The reason why there is no working watch at the moment. */
-  get trouble(): string | undefined {
-    return this.#trouble
+  get lastError(): string | undefined {
+    return this.#lastError
   }
 
   /** False only if the loop itself is stuck: an API server that is away is not this process's fault. */
   get isAlive(): boolean {
     const { silence, backoff } = this.#timing
-    const quiet = this.#options.clock.now() - Math.max(this.#lastEventAt, this.#lastTurnAt)
+    const quiet = this.#options.clock.now() - Math.max(this.#lastEventAt, this.#lastIterationAt)
     // One silent connection, then the longest pause that a server may ask for.
     return quiet < silence + Math.max(backoff.longest * 1.5, 300_000) + 30_000
   }
 
   /** Whether everything up to this version is in the store: false after an own write until its echo has come. */
   hasSeen(version: string): boolean {
-    if (this.#newest === undefined) return false
-    return (compareVersions(this.#newest, version) ?? 0) >= 0
+    if (this.#lastSyncVersion === undefined) return false
+    return (compareVersions(this.#lastSyncVersion, version) ?? 0) >= 0
   }
 
   /** Runs until the signal aborts. */
@@ -129,24 +129,24 @@ export class Reflector<T extends Cached> {
     const { clock, random } = this.#options
     let failures = 0
     while (!signal.aborted) {
-      const startedAt = this.#turn()
+      const startedAt = this.#startIteration()
       const error = await this.#session(signal).then(
         () => undefined,
         (thrown: unknown) => thrown ?? new Error('unknown'),
       )
       if (signal.aborted) return
-      const steady = this.#turn() - startedAt >= this.#timing.steady
+      const steady = this.#startIteration() - startedAt >= this.#timing.steady
       failures = steady ? Number(error !== undefined) : failures + 1
       this.#restarts++
       const failure = error === undefined ? undefined : this.#noteFailure(error, failures)
-      if (this.#goesOnAtOnce(failure, steady)) continue
+      if (this.#reconnectsAtOnce(failure, steady)) continue
       const pause = backoffDelay(this.#timing.backoff, Math.max(failures - 1, 0), random)
       await sleep(clock, failure?.kind === 'wait' ? Math.max(pause, failure.after) : pause, signal)
     }
   }
 
   /** Old age and compaction happen to healthy watches: they need no pause, unless they happen again and again. */
-  #goesOnAtOnce(failure: Failure | undefined, steady: boolean): boolean {
+  #reconnectsAtOnce(failure: Failure | undefined, steady: boolean): boolean {
     const expiredBefore = this.#expired
     this.#expired = failure?.kind === 'expired'
     // A 410 is often the first answer after an outage, when the pauses have grown long.
@@ -156,7 +156,8 @@ export class Reflector<T extends Cached> {
 
   /** One connection, after a list where one is needed. */
   async #session(signal: AbortSignal): Promise<void> {
-    if (this.#resume !== undefined) return this.#watch(signal, { resourceVersion: this.#resume })
+    if (this.#resumeVersion !== undefined)
+      return this.#watch(signal, { resourceVersion: this.#resumeVersion })
     if (this.#streaming !== 'yes' || !(await this.#streamingList(signal))) {
       const version = await this.#list(signal)
       return this.#watch(signal, { resourceVersion: version })
@@ -260,17 +261,17 @@ export class Reflector<T extends Cached> {
 
   /** The store becomes what was listed: what is not in it was deleted while nobody watched. */
   #replace(objects: ReadonlyMap<string, T>, version: string): void {
-    if (this.#newest !== undefined && (compareVersions(version, this.#newest) ?? 0) < 0) {
+    if (this.#lastSyncVersion !== undefined && (compareVersions(version, this.#lastSyncVersion) ?? 0) < 0) {
       throw new StaleListError(
-        `the API server answered with version ${version} of ${this.#name} after ${this.#newest}: it lags behind, or was ` +
+        `the API server answered with version ${version} of ${this.#name} after ${this.#lastSyncVersion}: it lags behind, or was ` +
           'restored from a backup (then restart the operator)',
       )
     }
     const { store, namespace } = this.#options
     const within = namespace === undefined ? '' : `${namespace}/`
     const gone = [...store.keys()].filter((key) => key.startsWith(within) && !objects.has(key))
-    this.#resume = this.#newest = version
-    this.#trouble = undefined
+    this.#resumeVersion = this.#lastSyncVersion = version
+    this.#lastError = undefined
     for (const key of gone) this.#remove(key)
     for (const object of objects.values()) this.#put(object)
     this.#setAccess('granted')
@@ -284,9 +285,10 @@ export class Reflector<T extends Cached> {
 
   /** False: the server repeats itself, or lags behind what it has said before. */
   #advance(version: string): boolean {
-    this.#trouble = undefined
-    if (this.#newest !== undefined && (compareVersions(version, this.#newest) ?? 1) <= 0) return false
-    this.#resume = this.#newest = version
+    this.#lastError = undefined
+    if (this.#lastSyncVersion !== undefined && (compareVersions(version, this.#lastSyncVersion) ?? 1) <= 0)
+      return false
+    this.#resumeVersion = this.#lastSyncVersion = version
     return true
   }
 
@@ -298,7 +300,7 @@ export class Reflector<T extends Cached> {
     if (before !== undefined && (compareVersions(after.resourceVersion, before.resourceVersion) ?? 1) <= 0)
       return
     store.set(after)
-    this.#tell(before === undefined ? { key, after } : { key, before, after })
+    this.#notify(before === undefined ? { key, after } : { key, before, after })
   }
 
   #remove(key: string): void {
@@ -306,11 +308,11 @@ export class Reflector<T extends Cached> {
     const before = store.get(key)
     if (before === undefined) return
     store.delete(key)
-    this.#tell({ key, before })
+    this.#notify({ key, before })
   }
 
   /** A listener's mistake must not end the watch, and with it everything else. */
-  #tell(change: Change<T>): void {
+  #notify(change: Change<T>): void {
     try {
       this.#options.onChange(change)
     } catch (error) {
@@ -320,10 +322,10 @@ export class Reflector<T extends Cached> {
 
   #noteFailure(error: unknown, failures: number): Failure {
     const failure = failureOf(error)
-    if (this.#needsList(error, failure, failures)) this.#resume = undefined
-    this.#trouble = error instanceof Error ? error.message : String(error)
+    if (this.#needsList(error, failure, failures)) this.#resumeVersion = undefined
+    this.#lastError = error instanceof Error ? error.message : String(error)
     if (error instanceof KubeError && REFUSALS.has(error.status)) this.#setAccess('refused')
-    const details = { resource: this.#name, reason: this.#trouble, failures }
+    const details = { resource: this.#name, reason: this.#lastError, failures }
     // One broken connection is daily business; what lasts should be seen. A refusal is reported for its namespace, once.
     if (failures > 2 && this.#access !== 'refused')
       this.#options.log.warn(details, 'cannot watch; trying again')
@@ -337,8 +339,8 @@ export class Reflector<T extends Cached> {
     return error instanceof GarbledWatchError || (error instanceof KubeError && failures >= LIST_AFTER)
   }
 
-  #turn(): number {
-    return (this.#lastTurnAt = this.#options.clock.now())
+  #startIteration(): number {
+    return (this.#lastIterationAt = this.#options.clock.now())
   }
 
   get #name(): string {

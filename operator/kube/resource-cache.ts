@@ -2,7 +2,7 @@ import type { Change, ReflectorOptions } from './reflector.ts'
 import { Reflector } from './reflector.ts'
 import { splitKey } from './object.ts'
 import type { Cached, Store } from './store.ts'
-import { WriteEcho } from './expectations.ts'
+import { Expectations } from './expectations.ts'
 
 export type ResourceCacheOptions<T extends Cached, Index extends string> = Omit<
   ReflectorOptions<T>,
@@ -18,7 +18,7 @@ export type ResourceCacheOptions<T extends Cached, Index extends string> = Omit<
 export class ResourceCache<T extends Cached, Index extends string = never> {
   readonly store: Store<T, Index>
   /** The operator's own writes of this kind. */
-  readonly echo: WriteEcho
+  readonly expectations: Expectations
   readonly #reflectors: ReadonlyMap<string | undefined, Reflector<T>>
 
   constructor({ namespaces, ...options }: ResourceCacheOptions<T, Index>) {
@@ -26,7 +26,7 @@ export class ResourceCache<T extends Cached, Index extends string = never> {
     this.#reflectors = new Map(
       (namespaces ?? [undefined]).map((namespace) => [namespace, new Reflector({ ...options, namespace })]),
     )
-    this.echo = new WriteEcho((key, version) => this.hasSeen(splitKey(key).namespace, version))
+    this.expectations = new Expectations((key, version) => this.hasSeen(splitKey(key).namespace, version))
   }
 
   get reflectors(): readonly Reflector<T>[] {

@@ -1,7 +1,7 @@
 import type { Dispatcher } from 'undici'
 import { parseRetryAfter } from '../../common/retry-after.ts'
 import { KubeError, SilenceError, UnreachableError } from './errors.ts'
-import type { Status } from './errors.ts'
+import type { StatusBody } from './errors.ts'
 
 /** A refusal's body is quoted in logs and conditions: a proxy's error page must not fill them. */
 const LONGEST_FOREIGN_TEXT = 300
@@ -41,9 +41,9 @@ export async function refusal(
   )
 }
 
-function statusIn(text: string): Status | undefined {
+function statusIn(text: string): StatusBody | undefined {
   try {
-    const body = JSON.parse(text) as (Status & { kind?: unknown }) | null
+    const body = JSON.parse(text) as (StatusBody & { kind?: unknown }) | null
     return body?.kind === 'Status' ? body : undefined
   } catch {
     return undefined

@@ -1,6 +1,6 @@
 import type { WatchEvent } from './client.ts'
 import { KubeError } from './errors.ts'
-import type { Status } from './errors.ts'
+import type { StatusBody } from './errors.ts'
 import type { KubeObject } from './object.ts'
 
 const TYPES = new Set(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK'])
@@ -32,6 +32,6 @@ export function closesList({ metadata }: KubeObject): boolean {
 
 /** An ERROR event holds a Status; 410 comes this way more often than as the answer. */
 function errorIn(object: unknown): KubeError {
-  const status = (object ?? {}) as Status
+  const status = (object ?? {}) as StatusBody
   return new KubeError(status.code ?? 500, status)
 }

@@ -2,7 +2,7 @@ import type { CachedCronJob, Slots } from '../cache/projections.ts'
 import { latestSlot, slotSearch } from '../plan/slots/slots.ts'
 import { instant } from '../values/time.ts'
 
-type Known = {
+type ExpectedSlot = {
   readonly slots: Slots
   readonly since: string
   readonly until: number
@@ -11,7 +11,7 @@ type Known = {
 
 /** For each CronJob the newest slot whose starting deadline has passed: by then there is a run, or something is wrong. */
 export class ExpectedSlots {
-  readonly #known = new Map<string, Known>()
+  readonly #known = new Map<string, ExpectedSlot>()
 
   /** Milliseconds since the epoch; 0: there is none. `since`: slots before that were another schedule's; '' is unknown. */
   of({ uid, slots }: Pick<CachedCronJob, 'uid' | 'slots'>, since: string, now: number): number {
@@ -31,7 +31,7 @@ export class ExpectedSlots {
 }
 
 /** A longer deadline does not take back what has been expected. */
-function isSame(known: Known, { schedule, timeZone }: Slots, since: string): boolean {
+function isSame(known: ExpectedSlot, { schedule, timeZone }: Slots, since: string): boolean {
   return known.since === since && known.slots.schedule === schedule && known.slots.timeZone === timeZone
 }
 

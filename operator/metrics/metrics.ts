@@ -52,13 +52,13 @@ export class Metrics {
     this.#counters()
   }
 
-  reconciled(seconds: number, result: 'done' | 'postponed' | 'stale' | 'backOff' | 'drop' | 'bug'): void {
+  reconcileDone(seconds: number, result: 'done' | 'postponed' | 'stale' | 'backOff' | 'drop' | 'bug'): void {
     this.#duration.observe(seconds)
     if (result === 'backOff' || result === 'bug') this.#errors.inc({ result })
   }
 
   /** What became of a notice in the end. */
-  noticed(result: 'sent' | 'failed'): void {
+  noticeDone(result: 'sent' | 'failed'): void {
     this.#notices.inc({ result })
   }
 

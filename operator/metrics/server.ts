@@ -5,13 +5,13 @@ import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { pipeline } from 'node:stream/promises'
 
 /** Undefined: all is well; else what is wrong, in words. */
-export type Check = () => string | undefined
+export type HealthCheck = () => string | undefined
 
 export type ServerOptions = {
   readonly host?: string
   readonly port: number
-  readonly health: Readonly<Record<string, Check>>
-  readonly readiness: Readonly<Record<string, Check>>
+  readonly health: Readonly<Record<string, HealthCheck>>
+  readonly readiness: Readonly<Record<string, HealthCheck>>
   readonly metrics: { readonly contentType: string; scrape(): AsyncGenerator<string> }
 }
 
@@ -30,7 +30,7 @@ const LONGEST_LAG = 10
 /** /healthz, /readyz and /metrics, for the kubelet and Prometheus. */
 export async function startServer(options: ServerOptions): Promise<StatusServer> {
   const lag = watchEventLoop()
-  const loop: Check = () => {
+  const loop: HealthCheck = () => {
     const typical = lag.typical()
     return typical > LONGEST_LAG ? `busy: typically ${typical.toFixed(1)} s late` : undefined
   }
@@ -71,7 +71,7 @@ export async function startServer(options: ServerOptions): Promise<StatusServer>
   }
 }
 
-function report(response: ServerResponse, checks: Readonly<Record<string, Check>>): void {
+function report(response: ServerResponse, checks: Readonly<Record<string, HealthCheck>>): void {
   const results = Object.entries(checks).map(([name, check]) => ({ name, problem: check() }))
   const lines = results.map(
     ({ name, problem }) =>

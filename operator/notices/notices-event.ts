@@ -2,20 +2,20 @@ import { createHash } from 'node:crypto'
 import { cloudEvent } from '../../common/webhook/cloud-event.ts'
 import type { CloudEvent } from '../../common/webhook/cloud-event.ts'
 import type { CachedSchedule } from '../cache/projections.ts'
-import type { Notice } from '../plan/status/notices.ts'
+import type { ScheduleNotice } from '../plan/status/notices.ts'
 
 type Of = Pick<CachedSchedule, 'namespace' | 'name' | 'uid' | 'spec'>
 
 /** The same for the same thing that happened, whoever sends it and however often. */
-export function noticeId({ uid }: Pick<Of, 'uid'>, { type, occasion }: Notice): string {
+export function noticeId({ uid }: Pick<Of, 'uid'>, { type, dedupKey }: ScheduleNotice): string {
   return createHash('sha256')
-    .update(JSON.stringify([uid, type, occasion]))
+    .update(JSON.stringify([uid, type, dedupKey]))
     .digest('hex')
     .slice(0, 32)
 }
 
 /** `run` has the names that the notices of runs have, as far as there is something to say. */
-export function noticeEvent(schedule: Of, notice: Notice): CloudEvent {
+export function noticeEvent(schedule: Of, notice: ScheduleNotice): CloudEvent {
   const { namespace, name, uid, spec } = schedule
   const { type, subject, reason, message, since, run } = notice
   return cloudEvent({

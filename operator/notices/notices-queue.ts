@@ -27,13 +27,13 @@ type Waiting = {
 /** A notice is a kilobyte or two. */
 const CAPACITY = 2_000
 /** A try that fails later than this after the notice was added is the last one. */
-const PATIENCE_MS = 300_000
+const RETRY_FOR_MS = 300_000
 const BACKOFF = { first: 1_000, longest: 60_000 }
 /**
  * Tries at a time. A look-up of a name that nobody answers holds one of Node's four threads for longer than its try lasts,
  * and they are the API server's name's as well: a receiver that does not answer gets one at a time.
  */
-const LANES = 2
+const CONCURRENCY = 2
 
 /**
  * Sends notices beside the work: no reconcile waits for a receiver. A notice that is not taken is tried again for some
@@ -58,7 +58,7 @@ export class NoticeQueue {
     if (this.#stop.signal.aborted || this.#waiting.has(event.id)) return
     const entry: Waiting = { event, schedule, since: clock.now(), tries: 0, cancel: undefined }
     if (this.#waiting.size >= capacity) {
-      this.#giveUp(entry, `${capacity} others wait`)
+      this.#drop(entry, `${capacity} others wait`)
       return
     }
     this.#waiting.set(event.id, entry)
@@ -86,7 +86,7 @@ export class NoticeQueue {
   }
 
   #pump(): void {
-    while (this.#sending < (this.#isFailing ? 1 : LANES)) {
+    while (this.#sending < (this.#isFailing ? 1 : CONCURRENCY)) {
       const next = this.#due.shift()
       if (next === undefined) break
       this.#sending += 1
@@ -103,7 +103,7 @@ export class NoticeQueue {
     const { id } = entry.event
     // Not sure whether it leads, that is: the end of a term clears the queue.
     if (!isLeader()) {
-      this.#again(entry, BACKOFF.first)
+      this.#retryAfter(entry, BACKOFF.first)
       return
     }
     entry.tries += 1
@@ -114,7 +114,7 @@ export class NoticeQueue {
       if (this.#waiting.get(id) === entry) this.#failed(entry, error)
       return
     }
-    this.#noteHealth(true)
+    this.#logTransition(true)
     if (this.#waiting.get(id) === entry) this.#waiting.delete(id)
     onResult('sent')
   }
@@ -123,19 +123,19 @@ export class NoticeQueue {
     const { clock, random } = this.#options
     // What is not ours may quote the URL, which may be a secret.
     const why = error instanceof DeliveryError ? error.message : 'an unexpected error'
-    this.#noteHealth(false, why)
-    const left = entry.since + PATIENCE_MS - clock.now()
+    this.#logTransition(false, why)
+    const left = entry.since + RETRY_FOR_MS - clock.now()
     if (left <= 0) {
       this.#waiting.delete(entry.event.id)
-      this.#giveUp(entry, why)
+      this.#drop(entry, why)
       return
     }
     const asked = error instanceof DeliveryError ? (error.retryAfter ?? 0) : 0
     const pause = Math.max(backoffDelay(BACKOFF, entry.tries - 1, random), asked)
-    this.#again(entry, Math.min(pause, left))
+    this.#retryAfter(entry, Math.min(pause, left))
   }
 
-  #again(entry: Waiting, pause: number): void {
+  #retryAfter(entry: Waiting, pause: number): void {
     entry.cancel = this.#options.clock.after(pause, () => {
       this.#due.push(entry)
       this.#pump()
@@ -143,7 +143,7 @@ export class NoticeQueue {
   }
 
   /** When it begins to fail and when it is over, and not for each try. */
-  #noteHealth(isTaken: boolean, why = ''): void {
+  #logTransition(isTaken: boolean, why = ''): void {
     if (this.#isFailing !== isTaken) return
     this.#isFailing = !isTaken
     const { log } = this.#options
@@ -151,7 +151,7 @@ export class NoticeQueue {
     else log.warn({ reason: why }, 'a notice was not taken; trying again for some minutes')
   }
 
-  #giveUp({ event, schedule, tries }: Waiting, reason: string): void {
+  #drop({ event, schedule, tries }: Waiting, reason: string): void {
     const { id, type } = event
     this.#options.log.warn({ schedule, notice: id, type, tries, reason }, 'a notice could not be sent')
     this.#options.onResult('failed')

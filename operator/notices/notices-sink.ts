@@ -1,7 +1,7 @@
 import type { CloudEvent } from '../../common/webhook/cloud-event.ts'
 import { sendEvent } from '../../common/webhook/send-event.ts'
 import type { Clock } from '../clock/clock.ts'
-import type { Config } from '../config.ts'
+import type { OperatorConfig } from '../config.ts'
 
 /** For one try, from the look-up of the name to the last byte of the answer. */
 const TIMEOUT_MS = 10_000
@@ -13,7 +13,10 @@ export type NoticeSink = {
 }
 
 /** The one sink of the installation; undefined: none is configured. */
-export function noticeSink(config: Readonly<Config>, clock: Pick<Clock, 'date'>): NoticeSink | undefined {
+export function noticeSink(
+  config: Readonly<OperatorConfig>,
+  clock: Pick<Clock, 'date'>,
+): NoticeSink | undefined {
   const {
     'notify-url': url,
     'notify-secret': secret,

@@ -5,18 +5,18 @@ import type { CronJobState } from './cron-job/cron-job-state.ts'
 import { cronJobStatus } from './cron-job/cron-job-status.ts'
 import { cronJobStep } from './cron-job/cron-job-step.ts'
 import type { CronJobStep } from './cron-job/cron-job-step.ts'
-import type { Written } from './cron-job/drift.ts'
+import type { LastWrite } from './cron-job/drift.ts'
 import { event, failedRequestEvent, skippedEvent, transitions } from './status/events.ts'
 import type { PlannedEvent } from './status/events.ts'
 import type { JobDefaults } from './inputs/job-defaults.ts'
-import type { Learned, LiveRead } from './inputs/live-reads.ts'
+import type { Observed, LiveRead } from './inputs/live-reads.ts'
 import { SLOT_GRACE_MS, nextSlot } from './slots/next-slot.ts'
 import type { NextSlot } from './slots/next-slot.ts'
 import { noticesOf } from './status/notices.ts'
-import type { Notice } from './status/notices.ts'
+import type { ScheduleNotice } from './status/notices.ts'
 import { ownershipOf } from './cron-job/ownership.ts'
 import { jobsToPrune } from './runs/history-limit.ts'
-import { conflictAfter, endOf, standingConflict } from './cron-job/repairs.ts'
+import { conflictAfter, endOf, currentConflict } from './cron-job/repairs.ts'
 import { runRequest } from './runs/run-request.ts'
 import type { RunRequest } from './runs/run-request.ts'
 import { readRuns } from './runs/runs.ts'
@@ -31,14 +31,14 @@ export type PlanInput = {
   /** Of the name that the schedule's CronJob has, whoever's it is. */
   readonly cronJob: CachedCronJob | undefined
   /** What is known of the last write of the CronJob: by this process, else by the status. */
-  readonly written: Written | undefined
+  readonly written: LastWrite | undefined
   /** With the schedule's label. */
   readonly jobs: readonly CachedJob[]
   /** That the CronJob controls, whosever runs they are. */
   readonly ofCronJob: readonly CachedJob[]
   readonly pods: readonly CachedPod[]
   /** What was found out in this reconcile. */
-  readonly learned: Learned
+  readonly observed: Observed
   readonly defaults: JobDefaults
   /** Milliseconds since the epoch. */
   readonly now: number
@@ -70,12 +70,12 @@ export type Settled = {
   readonly prune: readonly CachedJob[]
   readonly events: readonly PlannedEvent[]
   /** What nobody else tells, whether or not it was told before. */
-  readonly notices: readonly Notice[]
+  readonly notices: readonly ScheduleNotice[]
   readonly requeueAt: number | undefined
 }
 
 export function plan(input: PlanInput): Plan {
-  const { schedule, learned } = input
+  const { schedule, observed } = input
   // Garbage collection does the rest; whatever is made now would be left behind.
   if (schedule.deleting) return { kind: 'nothing' }
   const step = cronJobStep(input)
@@ -88,7 +88,7 @@ export function plan(input: PlanInput): Plan {
     jobs: runs.jobs,
     accepted: step.state.kind === 'ready' || step.state.kind === 'conflict',
     busy: runs.active.length > 0,
-    refusal: learned.run,
+    refusal: observed.run,
     defaults: input.defaults,
   })
   if (request.kind === 'create') return { kind: 'run', job: request.job }
@@ -101,7 +101,7 @@ function settle(
   runs: ReturnType<typeof readRuns>,
   request: RunRequest,
 ): Settled {
-  const { schedule, jobs, learned, now } = input
+  const { schedule, jobs, observed, now } = input
   const own = ownCronJob(input)
   const remembered = own && cronJobStatus(own, input.written, schedule.status, now)
   const { next, slots } = slotsOf(input, state, runs, own?.slots, remembered?.slotsSince)
@@ -109,18 +109,18 @@ function settle(
     schedule,
     state,
     cronJob: remembered,
-    conflictingWriter: conflictAfter(standingConflict(schedule.status, now), learned.repeated, now),
+    conflictingWriter: conflictAfter(currentConflict(schedule.status, now), observed.repeated, now),
     heldUpBy: inheritedJobs(input),
     next,
     runs,
     handledRunRequest: request.kind === 'handled' ? request.token : undefined,
     now,
   })
-  const untold = new Set(runs.finished.map(({ jobUID }) => jobUID))
+  const unreported = new Set(runs.finished.map(({ jobUID }) => jobUID))
   return {
     kind: 'settled',
     status: sameJson(status, schedule.status) ? undefined : status,
-    prune: jobsToPrune(schedule, jobs, untold),
+    prune: jobsToPrune(schedule, jobs, unreported),
     events: [
       ...transitions(schedule, status, runs.finished),
       ...skippedEvent(slots),
@@ -130,7 +130,7 @@ function settle(
     requeueAt: earliest(
       requeueAt,
       runs.requeueAt,
-      learned.run?.recheckAt,
+      observed.run?.recheckAt,
       status.conflictingWriter && endOf(status.conflictingWriter),
       slots.decidedAt && slots.decidedAt + 1000,
       state.kind === 'ready' && next.kind === 'at' ? next.time + SLOT_GRACE_MS : undefined,
@@ -152,12 +152,12 @@ function slotsOf(
   const held = isHeld ? 'notAllowed' : undefined
   return {
     next: nextSlot({ spec, since, last: lastScheduleTime, now }),
-    slots: skippedSlots({ slots, since, held, status, jobs, now, toldUntil: plannedAt }),
+    slots: skippedSlots({ slots, since, held, status, jobs, now, reportedUntil: plannedAt }),
   }
 }
 
-function ownCronJob({ schedule, cronJob, learned }: PlanInput): CachedCronJob | undefined {
-  const live = learned.cronJob ?? cronJob
+function ownCronJob({ schedule, cronJob, observed }: PlanInput): CachedCronJob | undefined {
+  const live = observed.cronJob ?? cronJob
   return live !== undefined && ownershipOf(live, schedule).kind === 'ours' ? live : undefined
 }
 
@@ -175,9 +175,9 @@ function isHeldUp({ spec }: CachedSchedule, state: CronJobState): boolean {
   return state.kind === 'notAllowed' && state.lastGood?.suspended === true && !spec.suspend
 }
 
-function writeEvent(step: CronJobWriteStep, { schedule, now, cronJob, learned }: PlanInput): PlannedEvent {
+function writeEvent(step: CronJobWriteStep, { schedule, now, cronJob, observed }: PlanInput): PlannedEvent {
   const { generation } = schedule
-  const version = (learned.cronJob ?? cronJob)?.resourceVersion ?? ''
+  const version = (observed.cronJob ?? cronJob)?.resourceVersion ?? ''
   switch (step.kind) {
     case 'create': {
       const { name } = step.body.metadata

@@ -28,7 +28,7 @@ export type Work = {
 /** One turn in so many belongs to a key of low priority, so that a queue that never empties does not starve it. */
 const TURNS_PER_LOW = 10
 
-type Later = { readonly at: number; readonly cancel: () => void }
+type Delayed = { readonly at: number; readonly cancel: () => void }
 
 /**
  * Keys to be worked on. A key that waits is not added twice; a key that is being worked on is worked on once more when that
@@ -37,18 +37,18 @@ type Later = { readonly at: number; readonly cancel: () => void }
 export class WorkQueue {
   readonly #options: WorkQueueOptions
   readonly #clock: Clock
-  readonly #waiting = new Set<string>()
+  readonly #normalPriority = new Set<string>()
   readonly #running = new Set<string>()
-  readonly #postponed = new Set<string>()
+  readonly #lowPriority = new Set<string>()
   /** How many of the running keys have normal priority. */
   #normalRunning = 0
   /** Turns of normal priority since the last one of low priority. */
   #turnsSinceLow = 0
-  readonly #again = new Set<string>()
-  readonly #later = new Map<string, Later>()
+  readonly #dirty = new Set<string>()
+  readonly #delayed = new Map<string, Delayed>()
   readonly #failures = new Map<string, number>()
   /** Until when the server wants to hear nothing more of a key, whatever happens to it. */
-  readonly #heldUntil = new Map<string, number>()
+  readonly #notBefore = new Map<string, number>()
   #started = false
   #drained: (() => void) | undefined
   #stopped = false
@@ -60,12 +60,12 @@ export class WorkQueue {
 
   /** Keys that wait for a worker, those with a time to come not counted. */
   get depth(): number {
-    return this.#waiting.size + this.#postponed.size
+    return this.#normalPriority.size + this.#lowPriority.size
   }
 
   /** True while keys of normal priority wait for a worker, or more than one of them is worked on. */
   get isBusy(): boolean {
-    return this.#waiting.size > 0 || this.#normalRunning > 1
+    return this.#normalPriority.size > 0 || this.#normalRunning > 1
   }
 
   get running(): number {
@@ -85,20 +85,20 @@ export class WorkQueue {
 
   add(key: string): void {
     if (this.#stopped) return
-    const held = (this.#heldUntil.get(key) ?? 0) - this.#clock.now()
+    const held = (this.#notBefore.get(key) ?? 0) - this.#clock.now()
     if (held > 0) this.addAfter(key, held)
-    else if (this.#running.has(key)) this.#again.add(key)
+    else if (this.#running.has(key)) this.#dirty.add(key)
     else {
-      this.#postponed.delete(key)
-      this.#waiting.add(key)
+      this.#lowPriority.delete(key)
+      this.#normalPriority.add(key)
     }
     this.#pump()
   }
 
   /** Adds the key with low priority. A later `add` raises it. */
   postpone(key: string): void {
-    if (this.#stopped || this.#waiting.has(key)) return
-    this.#postponed.add(key)
+    if (this.#stopped || this.#normalPriority.has(key)) return
+    this.#lowPriority.add(key)
     this.#pump()
   }
 
@@ -110,21 +110,21 @@ export class WorkQueue {
       return
     }
     const at = this.#clock.now() + milliseconds
-    const known = this.#later.get(key)
+    const known = this.#delayed.get(key)
     if (known !== undefined && known.at <= at) return
     known?.cancel()
     const cancel = this.#clock.after(milliseconds, () => {
-      this.#later.delete(key)
+      this.#delayed.delete(key)
       this.add(key)
     })
-    this.#later.set(key, { at, cancel })
+    this.#delayed.set(key, { at, cancel })
   }
 
   /** Tries a failed key again, later each time until `forget`; not before `atLeast` (a server's Retry-After), however often it is added. */
   retry(key: string, atLeast = 0): void {
     const earlier = this.#failures.get(key) ?? 0
     this.#failures.set(key, earlier + 1)
-    if (atLeast > 0) this.#heldUntil.set(key, this.#clock.now() + atLeast)
+    if (atLeast > 0) this.#notBefore.set(key, this.#clock.now() + atLeast)
     const { backoff = BACKOFF, random } = this.#options
     this.addAfter(key, Math.max(backoffDelay(backoff, earlier, random), atLeast))
   }
@@ -132,17 +132,17 @@ export class WorkQueue {
   /** The key has succeeded: its next failure is a first one. */
   forget(key: string): void {
     this.#failures.delete(key)
-    this.#heldUntil.delete(key)
+    this.#notBefore.delete(key)
   }
 
   /** Drops what waits, takes nothing more, and resolves when the work at hand is done. */
   async drain(): Promise<void> {
     this.#stopped = true
-    for (const { cancel } of this.#later.values()) cancel()
-    this.#later.clear()
-    this.#waiting.clear()
-    this.#postponed.clear()
-    this.#again.clear()
+    for (const { cancel } of this.#delayed.values()) cancel()
+    this.#delayed.clear()
+    this.#normalPriority.clear()
+    this.#lowPriority.clear()
+    this.#dirty.clear()
     if (this.#running.size === 0) return
     await new Promise<void>((resolve) => (this.#drained = resolve))
   }
@@ -159,14 +159,14 @@ export class WorkQueue {
   }
 
   #nextPriority(): Priority {
-    const isIdle = this.#waiting.size === 0 && this.#normalRunning === 0
+    const isIdle = this.#normalPriority.size === 0 && this.#normalRunning === 0
     const isLow = isIdle || this.#turnsSinceLow >= TURNS_PER_LOW
-    return isLow && this.#postponed.size > 0 ? 'low' : 'normal'
+    return isLow && this.#lowPriority.size > 0 ? 'low' : 'normal'
   }
 
   /** Removes and returns the oldest key of this priority. Undefined if there is none, or none that is not being worked on. */
   #take(priority: Priority): string | undefined {
-    const keys = priority === 'low' ? this.#postponed : this.#waiting
+    const keys = priority === 'low' ? this.#lowPriority : this.#normalPriority
     for (const key of keys) {
       if (this.#running.has(key)) continue
       keys.delete(key)
@@ -188,7 +188,7 @@ export class WorkQueue {
     } finally {
       this.#running.delete(key)
       if (priority === 'normal') this.#normalRunning -= 1
-      if (this.#again.delete(key)) this.add(key)
+      if (this.#dirty.delete(key)) this.add(key)
       if (this.#running.size === 0) this.#drained?.()
       this.#pump()
     }

@@ -1,30 +1,30 @@
 import type { Logger } from 'pino'
-import { Stop, outcomeOf } from './attempt.ts'
-import type { Attempt } from './attempt.ts'
+import { StopReconcile, tryWrite } from './attempt.ts'
+import type { ReconcileRequest } from './attempt.ts'
 import type { Caches } from '../cache/caches.ts'
 import type { Clock } from '../clock/clock.ts'
 import { digestOf } from '../values/digest.ts'
 import type { KubeClient } from '../kube/client.ts'
-import { failureOf, wordsOf } from '../kube/errors.ts'
+import { failureOf, errorMessage } from '../kube/errors.ts'
 import type { EventRecorder } from '../kube/events.ts'
 import { RESOURCES } from '../kube/object.ts'
 import type { KubeObject, ObjectMeta } from '../kube/object.ts'
-import { find, readLive } from './live-reads.ts'
+import { getOrUndefined, readLive } from './live-reads.ts'
 import { projectCronJob, projectJob } from '../cache/projections.ts'
 import type { CachedCronJob, CachedJob, CachedSchedule } from '../cache/projections.ts'
-import { Pace } from '../queue/pace.ts'
-import type { Written } from '../plan/cron-job/drift.ts'
+import { RateLimiter } from '../queue/pace.ts'
+import type { LastWrite } from '../plan/cron-job/drift.ts'
 import type { PlannedEvent } from '../plan/status/events.ts'
-import { NOTHING_LEARNED, withRefusedRun, withRefusedSuspension } from '../plan/inputs/live-reads.ts'
-import type { CronJobWrite, Learned, RepeatedWrite } from '../plan/inputs/live-reads.ts'
+import { NOTHING_OBSERVED, withRefusedRun, withRefusedSuspension } from '../plan/inputs/live-reads.ts'
+import type { CronJobWrite, Observed, RepeatedWrite } from '../plan/inputs/live-reads.ts'
 import type { CronJobWriteStep, Plan, PlanInput } from '../plan/plan.ts'
 import { instant } from '../values/time.ts'
-import { record } from './record.ts'
+import { recordEvents } from './record.ts'
 import { RepeatedWrites } from './repeated-writes.ts'
 import { consequenceOf, logFailure } from './on-write-error.ts'
 import type { Consequence } from './on-write-error.ts'
 
-export type StepsOptions = {
+export type ApplierOptions = {
   /** Guarded by the leadership. */
   readonly client: Pick<KubeClient, 'get' | 'list' | 'create' | 'replace' | 'patch'>
   readonly caches: Caches
@@ -39,63 +39,63 @@ const REPAIRS_PER_SECOND = 20
 const NEW_MS = 60_000
 
 /** Carries out what a plan names, one step at a time, and hands back what the next plan is made from. */
-export class Steps {
-  readonly #options: StepsOptions
-  readonly #pace: Pace
+export class Applier {
+  readonly #options: ApplierOptions
+  readonly #repairRate: RateLimiter
   readonly #repeats = new RepeatedWrites()
   /** What was written, until the status says so. */
-  readonly #written = new Map<string, Written & { readonly scheduleUid: string }>()
-  readonly #unrecorded = new Map<string, RepeatedWrite>()
+  readonly #written = new Map<string, LastWrite & { readonly scheduleUid: string }>()
+  readonly #repeatedWrites = new Map<string, RepeatedWrite>()
 
-  constructor(options: StepsOptions) {
+  constructor(options: ApplierOptions) {
     this.#options = options
-    this.#pace = new Pace({ clock: options.clock, perSecond: REPAIRS_PER_SECOND })
+    this.#repairRate = new RateLimiter({ clock: options.clock, perSecond: REPAIRS_PER_SECOND })
   }
 
   /** What is known of the last write of the schedule's CronJob. */
-  written(key: string, { uid, status }: CachedSchedule): Written | undefined {
+  written(key: string, { uid, status }: CachedSchedule): LastWrite | undefined {
     const own = this.#written.get(key)
     return own?.scheduleUid === uid ? own : status.cronJob
   }
 
   /** What the next plan is to know of this process's writes that the status does not say yet. */
-  learned(key: string): Learned {
-    const repeated = this.#unrecorded.get(key)
-    return repeated === undefined ? NOTHING_LEARNED : { ...NOTHING_LEARNED, repeated }
+  observedWrites(key: string): Observed {
+    const repeated = this.#repeatedWrites.get(key)
+    return repeated === undefined ? NOTHING_OBSERVED : { ...NOTHING_OBSERVED, repeated }
   }
 
   /** The status says what was written. */
-  recorded(key: string): void {
+  statusWritten(key: string): void {
     this.#written.delete(key)
-    this.#unrecorded.delete(key)
+    this.#repeatedWrites.delete(key)
   }
 
   /** The schedule is gone. */
   forget(key: string): void {
-    this.recorded(key)
+    this.statusWritten(key)
     this.#repeats.forget(key)
-    this.#pace.forget(key)
+    this.#repairRate.forget(key)
   }
 
   /** Another replica may have written since. */
   startTerm(): void {
     this.#written.clear()
-    this.#unrecorded.clear()
+    this.#repeatedWrites.clear()
   }
 
-  async take(
-    attempt: Attempt,
+  async apply(
+    attempt: ReconcileRequest,
     input: PlanInput,
     next: Exclude<Plan, { kind: 'nothing' | 'settled' }>,
   ): Promise<PlanInput> {
     const { client } = this.#options
     if (next.kind === 'write') return this.#writeCronJob(attempt, input, next)
     if (next.kind === 'run') return this.#createJob(attempt, input, next.job)
-    let { learned } = input
+    let { observed } = input
     for (const read of next.reads) {
-      learned = await readLive(client, input.schedule.namespace, read, learned)
+      observed = await readLive(client, input.schedule.namespace, read, observed)
     }
-    return { ...input, learned }
+    return { ...input, observed }
   }
 
   /**
@@ -104,48 +104,53 @@ export class Steps {
    * made under it. That a schedule of this UID exists also proves that an earlier one of its name does not. What was
    * made just now and has no CronJob needs no such look, nor do the thousands of a bulk.
    */
-  async #confirm({ namespace, name, uid, resourceVersion }: CachedSchedule): Promise<void> {
-    const found = await find(this.#options.client, RESOURCES.schedules, { namespace, name })
-    if (found === undefined) throw new Stop({ kind: 'gone' })
+  async #requireCurrent({ namespace, name, uid, resourceVersion }: CachedSchedule): Promise<void> {
+    const found = await getOrUndefined(this.#options.client, RESOURCES.schedules, { namespace, name })
+    if (found === undefined) throw new StopReconcile({ kind: 'gone' })
     const { metadata } = found
     if (metadata.uid === uid && metadata.resourceVersion === resourceVersion) return
-    throw new Stop({ kind: 'stale' })
+    throw new StopReconcile({ kind: 'stale' })
   }
 
   async #writeCronJob(
-    attempt: Attempt,
+    attempt: ReconcileRequest,
     input: PlanInput,
     { step, events }: Extract<Plan, { kind: 'write' }>,
   ): Promise<PlanInput> {
     const { client, caches, log } = this.#options
-    const { learned, schedule, now } = input
+    const { observed, schedule, now } = input
     const { key } = attempt
-    this.#waitForPace(key, input, step)
+    this.#limitRepairRate(key, input, step)
     const isNew = now - instant(schedule.createdAt) < NEW_MS
-    if (step.kind !== 'create' || step.was === 'deleted' || !isNew) await this.#confirm(schedule)
-    const sent = await outcomeOf(() => send(client, step))
+    if (step.kind !== 'create' || step.was === 'deleted' || !isNew) await this.#requireCurrent(schedule)
+    const sent = await tryWrite(() => send(client, step))
     if ('error' in sent) {
       const consequence = this.#consequence(attempt, sent.error, now)
       if (consequence.kind === 'learn') {
-        log.warn({ schedule: key, reason: wordsOf(sent.error) }, 'the CronJob was refused')
-        return { ...input, learned: withRefusal(learned, step, consequence.write, now) }
+        log.warn({ schedule: key, reason: errorMessage(sent.error) }, 'the CronJob was refused')
+        return { ...input, observed: withRefusal(observed, step, consequence.write, now) }
       }
       const read = { kind: 'cronJob', name: nameOf(step) } as const
-      return { ...input, learned: await readLive(client, schedule.namespace, read, learned) }
+      return { ...input, observed: await readLive(client, schedule.namespace, read, observed) }
     }
     const cronJob = projectCronJob(sent.value)
-    caches.cronJobs.echo.wrote(key, cronJob.resourceVersion)
+    caches.cronJobs.expectations.expect(key, cronJob.resourceVersion)
     // An update that changes nothing keeps the version: it was made to learn what the API server makes of the spec.
     const hasChanged = cronJob.resourceVersion !== versionBefore(step)
-    if (hasChanged) this.#report(key, schedule, cronJob, events)
+    if (hasChanged) this.#reportWrite(key, schedule, cronJob, events)
     const repeated = hasChanged ? this.#repeated(key, input, step) : undefined
-    if (step.kind === 'suspend') return { ...input, cronJob, learned: { ...learned, cronJob, repeated } }
+    if (step.kind === 'suspend') return { ...input, cronJob, observed: { ...observed, cronJob, repeated } }
     const written = { uid: cronJob.uid, sentHash: digestOf(step.body['spec']), storedHash: cronJob.specHash }
     this.#written.set(key, { ...written, scheduleUid: schedule.uid })
-    return { ...input, cronJob, written, learned: { ...learned, cronJob, repeated, write: { kind: 'done' } } }
+    return {
+      ...input,
+      cronJob,
+      written,
+      observed: { ...observed, cronJob, repeated, write: { kind: 'done' } },
+    }
   }
 
-  #report(
+  #reportWrite(
     key: string,
     schedule: CachedSchedule,
     { name }: CachedCronJob,
@@ -155,69 +160,69 @@ export class Steps {
       { schedule: key, cronJob: name, events: events.map(({ reason }) => reason) },
       'wrote the CronJob',
     )
-    record(this.#options.events, schedule, events)
+    recordEvents(this.#options.events, schedule, events)
   }
 
   /** What a person has asked for does not wait; what has to be written only to know what the API server makes of it does. */
-  #waitForPace(key: string, { written, now }: PlanInput, step: CronJobWriteStep): void {
+  #limitRepairRate(key: string, { written, now }: PlanInput, step: CronJobWriteStep): void {
     if (step.kind !== 'replace' || (step.why === 'updated' && written?.sentHash !== undefined)) return
-    const wait = this.#pace.take(key)
-    if (wait > 0) throw new Stop({ kind: 'done', requeueAt: now + wait })
+    const wait = this.#repairRate.when(key)
+    if (wait > 0) throw new StopReconcile({ kind: 'done', requeueAt: now + wait })
   }
 
   /** Whether this write says again what this process wrote before, and who made that necessary. */
   #repeated(
     key: string,
-    { schedule, cronJob, learned, now }: PlanInput,
+    { schedule, cronJob, observed, now }: PlanInput,
     step: CronJobWriteStep,
   ): RepeatedWrite | undefined {
     const content = step.kind === 'suspend' ? `suspend ${step.suspend}` : digestOf(step.body['spec'])
     const times = this.#repeats.note(key, `${schedule.uid} ${schedule.generation} ${content}`, now)
     if (times === 0) return undefined
-    const before = step.kind === 'create' ? undefined : (learned.cronJob ?? cronJob)
+    const before = step.kind === 'create' ? undefined : (observed.cronJob ?? cronJob)
     const repeated = { times, fieldManager: before?.lastManager ?? '' }
-    this.#unrecorded.set(key, repeated)
+    this.#repeatedWrites.set(key, repeated)
     return repeated
   }
 
-  async #createJob(attempt: Attempt, input: PlanInput, job: KubeObject): Promise<PlanInput> {
+  async #createJob(attempt: ReconcileRequest, input: PlanInput, job: KubeObject): Promise<PlanInput> {
     const { client, caches, log } = this.#options
-    const { learned, now } = input
+    const { observed, now } = input
     const { key } = attempt
-    await this.#confirm(input.schedule)
-    const made = await outcomeOf(() => client.create(RESOURCES.jobs, job))
+    await this.#requireCurrent(input.schedule)
+    const made = await tryWrite(() => client.create(RESOURCES.jobs, job))
     if ('value' in made) {
-      caches.jobs.echo.wrote(key, made.value.metadata.resourceVersion)
+      caches.jobs.expectations.expect(key, made.value.metadata.resourceVersion)
       log.info({ schedule: key, job: job.metadata.name }, 'made the Job of a run request')
       return withJob(input, projectJob(made.value))
     }
     const consequence = this.#consequence(attempt, made.error, now)
     if (consequence.kind === 'learn') {
-      log.warn({ schedule: key, reason: wordsOf(made.error) }, 'the Job of a run request was refused')
-      return { ...input, learned: withRefusedRun(learned, consequence.write, now) }
+      log.warn({ schedule: key, reason: errorMessage(made.error) }, 'the Job of a run request was refused')
+      return { ...input, observed: withRefusedRun(observed, consequence.write, now) }
     }
     const { namespace, name } = job.metadata
     const found = projectJob(await client.get(RESOURCES.jobs, { namespace, name }))
     if (found.controller?.uid === input.schedule.uid) return withJob(input, found)
     log.warn({ schedule: key, job: name }, 'a Job of somebody else has the name of the requested run')
     const message = `a Job ${name} exists, and is not this schedule's`
-    return { ...input, learned: withRefusedRun(learned, { kind: 'refused', message }, now) }
+    return { ...input, observed: withRefusedRun(observed, { kind: 'refused', message }, now) }
   }
 
   /** What the step itself has to deal with; everything else ends the reconcile. */
   #consequence(
-    { key, failures }: Attempt,
+    { key, failures }: ReconcileRequest,
     error: unknown,
     now: number,
   ): Extract<Consequence, { kind: 'learn' | 'look' }> {
-    const consequence = consequenceOf(failureOf(error), wordsOf(error), now, failures)
+    const consequence = consequenceOf(failureOf(error), errorMessage(error), now, failures)
     if (consequence.kind === 'learn' || consequence.kind === 'look') return consequence
     logFailure(this.#options.log, key, error, consequence)
-    throw new Stop(consequence)
+    throw new StopReconcile(consequence)
   }
 }
 
-function send(client: StepsOptions['client'], step: CronJobWriteStep): Promise<KubeObject> {
+function send(client: ApplierOptions['client'], step: CronJobWriteStep): Promise<KubeObject> {
   switch (step.kind) {
     case 'create':
       return client.create(RESOURCES.cronJobs, step.body)
@@ -239,8 +244,8 @@ function nameOf(step: CronJobWriteStep): string {
   return step.kind === 'suspend' ? step.cronJob.name : step.body.metadata.name
 }
 
-function withRefusal(learned: Learned, step: CronJobWriteStep, write: CronJobWrite, now: number): Learned {
-  return step.kind === 'suspend' ? withRefusedSuspension(learned, write, now) : { ...learned, write }
+function withRefusal(observed: Observed, step: CronJobWriteStep, write: CronJobWrite, now: number): Observed {
+  return step.kind === 'suspend' ? withRefusedSuspension(observed, write, now) : { ...observed, write }
 }
 
 function withJob(input: PlanInput, job: CachedJob): PlanInput {

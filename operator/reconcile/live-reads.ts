@@ -4,8 +4,8 @@ import { failureOf } from '../kube/errors.ts'
 import { RESOURCES } from '../kube/object.ts'
 import type { KubeObject, Location, Resource } from '../kube/object.ts'
 import { projectCronJob, projectJob, projectPod } from '../cache/projections.ts'
-import type { Words } from '../cache/projections.ts'
-import type { Learned, LiveRead } from '../plan/inputs/live-reads.ts'
+import type { ReasonMessage } from '../cache/projections.ts'
+import type { Observed, LiveRead } from '../plan/inputs/live-reads.ts'
 import { record, text } from '../values/untyped-json.ts'
 
 /** Past the caches: the API server itself is asked. These are all such reads that a plan asks for. */
@@ -13,11 +13,11 @@ export async function readLive(
   client: Pick<KubeClient, 'get' | 'list'>,
   namespace: string,
   read: LiveRead,
-  known: Learned,
-): Promise<Learned> {
+  known: Observed,
+): Promise<Observed> {
   switch (read.kind) {
     case 'cronJob': {
-      const found = await find(client, RESOURCES.cronJobs, { namespace, name: read.name })
+      const found = await getOrUndefined(client, RESOURCES.cronJobs, { namespace, name: read.name })
       return { ...known, cronJob: found === undefined ? null : projectCronJob(found) }
     }
     case 'podsOfJob': {
@@ -28,7 +28,7 @@ export async function readLive(
       return { ...known, pods: new Map([...known.pods, [read.uid, pods]]) }
     }
     case 'job': {
-      const found = await find(client, RESOURCES.jobs, { namespace, name: read.name })
+      const found = await getOrUndefined(client, RESOURCES.jobs, { namespace, name: read.name })
       // Another Job of this name is not the one that was asked for.
       const job = found?.metadata.uid === read.uid ? projectJob(found) : undefined
       return { ...known, jobs: new Map([...known.jobs, [read.uid, job]]) }
@@ -42,7 +42,7 @@ export async function readLive(
 }
 
 /** The object as it is now; undefined: there is none of this name. */
-export async function find(
+export async function getOrUndefined(
   client: Pick<KubeClient, 'get'>,
   resource: Resource,
   at: Location,
@@ -56,7 +56,7 @@ export async function find(
 }
 
 /** The newest first. */
-function warningsIn(events: readonly KubeObject[]): Words[] {
+function warningsIn(events: readonly KubeObject[]): ReasonMessage[] {
   return events
     .toSorted((a, b) => timeOf(b).localeCompare(timeOf(a)))
     .map(({ reason, note }) => ({ reason: text(reason) ?? '', message: text(note) ?? '' }))

@@ -1,5 +1,5 @@
 import type { Logger } from 'pino'
-import { wordsOf } from '../kube/errors.ts'
+import { errorMessage } from '../kube/errors.ts'
 import type { Failure } from '../kube/errors.ts'
 import type { CronJobWrite } from '../plan/inputs/live-reads.ts'
 
@@ -17,7 +17,7 @@ export type Consequence =
   | { readonly kind: 'drop' }
 
 /** A failure that lasts has to be told: a webhook that is down answers each write with 500, for hours. */
-const TOLD_AFTER = 3
+const REPORT_AFTER = 3
 
 /**
  * Error kinds to behaviour, for the writes that make or change an object. `now`: milliseconds since the epoch; `failures`:
@@ -38,7 +38,7 @@ export function consequenceOf(failure: Failure, message: string, now: number, fa
       return { kind: 'backOff', atLeast: failure.after }
     case 'expired':
     case 'transient':
-      return failures < TOLD_AFTER
+      return failures < REPORT_AFTER
         ? { kind: 'backOff', atLeast: 0 }
         : { kind: 'learn', write: { kind: 'failing', message } }
     case 'notLeader':
@@ -53,7 +53,7 @@ function refusal(message: string, recheck: number | undefined, now: number): Cro
 }
 
 export function logFailure(log: Logger, key: string, error: unknown, { kind }: Consequence): void {
-  const fields = { schedule: key, reason: wordsOf(error) }
+  const fields = { schedule: key, reason: errorMessage(error) }
   if (kind === 'backOff' || kind === 'learn') log.warn(fields, 'trying again later')
   else log.debug(fields, 'read something out of date')
 }

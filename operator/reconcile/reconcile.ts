@@ -1,87 +1,89 @@
 import { API_VERSION, KIND } from '../../crds/validation-schedule.ts'
 import type { ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
-import { Stop, outcomeOf } from './attempt.ts'
-import type { Attempt, Result } from './attempt.ts'
+import { StopReconcile, tryWrite } from './attempt.ts'
+import type { ReconcileRequest, ReconcileResult } from './attempt.ts'
 import { uidKey } from '../cache/caches.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { Coverage } from '../cache/coverage.ts'
 import type { KubeClient } from '../kube/client.ts'
-import { UnreachableError, failureOf, wordsOf } from '../kube/errors.ts'
+import { UnreachableError, failureOf, errorMessage } from '../kube/errors.ts'
 import { RESOURCES, keyOf } from '../kube/object.ts'
 import type { CachedJob, CachedSchedule } from '../cache/projections.ts'
 import type { Notices } from '../notices/notices.ts'
 import type { JobDefaults } from '../plan/inputs/job-defaults.ts'
-import { NOTHING_LEARNED, isFailing } from '../plan/inputs/live-reads.ts'
+import { NOTHING_OBSERVED, needsBackoff } from '../plan/inputs/live-reads.ts'
 import { childName } from '../values/names.ts'
 import { plan } from '../plan/plan.ts'
 import type { PlanInput, Settled } from '../plan/plan.ts'
 import { sameJson } from '../plan/status/status.ts'
 import type { Work, WorkQueue } from '../queue/queue.ts'
-import { record } from './record.ts'
-import { Steps } from './apply.ts'
-import type { StepsOptions } from './apply.ts'
+import { recordEvents } from './record.ts'
+import { Applier } from './apply.ts'
+import type { ApplierOptions } from './apply.ts'
 import { consequenceOf, logFailure } from './on-write-error.ts'
 
-export type ReconcilerOptions = StepsOptions & {
+export type ReconcilerOptions = ApplierOptions & {
   readonly client: Pick<KubeClient, 'replaceStatus' | 'remove'>
   readonly defaults: JobDefaults
   readonly coverage: Pick<Coverage, 'isReadable'>
   readonly clock: Clock
   readonly queue: Pick<WorkQueue, 'isBusy'>
   /** Undefined: nobody is to be told but by events. */
-  readonly notices?: Pick<Notices, 'startTerm' | 'look' | 'tell' | 'forget'> | undefined
+  readonly notices?: Pick<Notices, 'startTerm' | 'markReported' | 'enqueue' | 'forget'> | undefined
 }
 
 /** Reads, write, write again, settle: four rounds, and as many again for what changes under our hands. */
-const MOST_ROUNDS = 8
+const MAX_ROUNDS = 8
 /** The cache learns of a deletion within 90 s, even where its watch hangs; until then the API server is asked so often. */
 const GONE_RECHECK_MS = 60_000
 /** The creation times of Jobs are cut to seconds, and their events take a moment. */
-const TOLD_MARGIN_MS = 5_000
+const REPORT_MARGIN_MS = 5_000
 /** What was decided while nobody looked is told if it is no older than this. */
-const UNSEEN_MS = 600_000
+const CATCH_UP_MS = 600_000
 
 /** Brings one schedule to where it should be: gather, plan, do, and again until nothing is left to do. */
 export class Reconciler {
   readonly #options: ReconcilerOptions
-  readonly #steps: Steps
+  readonly #applier: Applier
   readonly #plannedAt = new Map<string, number>()
   /** Schedules that the API server does not have any more, by key: nothing is made for them, whatever their CronJobs do. */
   readonly #gone = new Map<string, { readonly uid: string; readonly until: number }>()
 
   constructor(options: ReconcilerOptions) {
     this.#options = options
-    this.#steps = new Steps(options)
+    this.#applier = new Applier(options)
   }
 
-  async reconcile(key: string, { failures, priority }: Work): Promise<Result> {
+  async reconcile(key: string, { failures, priority }: Work): Promise<ReconcileResult> {
     const { caches, clock } = this.#options
     const schedule = caches.schedules.store.get(key)
     if (schedule === undefined) {
       this.#plannedAt.delete(key)
       this.#gone.delete(key)
-      this.#steps.forget(key)
+      this.#applier.forget(key)
       this.#options.notices?.forget(key)
       return { kind: 'done' }
     }
     // What is not shown any more may be there all the same. When it is shown again, this is called again.
     if (!this.#options.coverage.isReadable(schedule.namespace)) return { kind: 'done' }
     // A cache older than our last write would make us do it again.
-    const current = [caches.schedules, caches.cronJobs, caches.jobs].every(({ echo }) => echo.caughtUp(key))
+    const current = [caches.schedules, caches.cronJobs, caches.jobs].every(({ expectations: echo }) =>
+      echo.satisfied(key),
+    )
     if (!current) return { kind: 'stale' }
     const now = clock.date().getTime()
     const gone = this.#gone.get(key)
     if (gone?.uid === schedule.uid && now < gone.until) return { kind: 'done', requeueAt: gone.until }
-    this.#options.notices?.look(key, schedule, now)
+    this.#options.notices?.markReported(key, schedule, now)
     try {
-      return await this.#work({ key, failures, priority }, this.#gather(key, schedule, now))
+      return await this.#converge({ key, failures, priority }, this.#gather(key, schedule, now))
     } catch (error) {
-      const result = error instanceof Stop ? error.result : this.#failed(key, error, now)
-      return result.kind === 'gone' ? this.#believeGone(key, schedule, now) : result
+      const result = error instanceof StopReconcile ? error.result : this.#handleError(key, error, now)
+      return result.kind === 'gone' ? this.#markGone(key, schedule, now) : result
     }
   }
 
-  #believeGone(key: string, { uid }: CachedSchedule, now: number): Result {
+  #markGone(key: string, { uid }: CachedSchedule, now: number): ReconcileResult {
     const until = now + GONE_RECHECK_MS
     this.#gone.set(key, { uid, until })
     this.#options.log.info({ schedule: key }, 'the schedule is gone, and its watch has not said so yet')
@@ -91,7 +93,7 @@ export class Reconciler {
   /** To be called when this replica begins to lead: what it decided in an earlier term may not have been told. */
   startTerm(): void {
     this.#plannedAt.clear()
-    this.#steps.startTerm()
+    this.#applier.startTerm()
     this.#options.notices?.startTerm()
   }
 
@@ -102,27 +104,27 @@ export class Reconciler {
     return {
       schedule,
       cronJob,
-      written: this.#steps.written(key, schedule),
+      written: this.#applier.written(key, schedule),
       jobs: caches.jobs.store.by('schedule', uidKey(schedule)),
       ofCronJob: cronJob === undefined ? [] : caches.jobs.store.by('owner', uidKey(cronJob)),
       pods: caches.pods.store.by('schedule', uidKey(schedule)),
-      learned: this.#steps.learned(key),
+      observed: this.#applier.observedWrites(key),
       defaults,
       now,
-      plannedAt: this.#plannedAt.get(key) ?? now - UNSEEN_MS,
+      plannedAt: this.#plannedAt.get(key) ?? now - CATCH_UP_MS,
     }
   }
 
-  async #work(attempt: Attempt, start: PlanInput): Promise<Result> {
+  async #converge(attempt: ReconcileRequest, start: PlanInput): Promise<ReconcileResult> {
     let input = start
-    for (let round = 0; round < MOST_ROUNDS; round += 1) {
+    for (let round = 0; round < MAX_ROUNDS; round += 1) {
       const next = plan(input)
       if (next.kind === 'nothing') return { kind: 'done' }
       if (next.kind === 'settled') {
-        if (this.#canWait(attempt, input, next)) return { kind: 'postponed' }
+        if (this.#canPostponeStatus(attempt, input, next)) return { kind: 'postponed' }
         return this.#settle(attempt.key, input, next)
       }
-      input = await this.#steps.take(attempt, input, next)
+      input = await this.#applier.apply(attempt, input, next)
     }
     // Somebody changes things as fast as we look at them.
     return { kind: 'backOff', atLeast: 0 }
@@ -132,15 +134,23 @@ export class Reconciler {
    * While other schedules wait, their CronJobs are written before this status: a CronJob must exist before its slot. A
    * status that concerns runs does not wait, nor one that took live reads, which would have to be repeated.
    */
-  #canWait({ priority }: Attempt, { learned, schedule }: PlanInput, { status }: Settled): boolean {
-    const isInCaches = learned === NOTHING_LEARNED || learned.write?.kind === 'done'
+  #canPostponeStatus(
+    { priority }: ReconcileRequest,
+    { observed, schedule }: PlanInput,
+    { status }: Settled,
+  ): boolean {
+    const isInCaches = observed === NOTHING_OBSERVED || observed.write?.kind === 'done'
     if (status === undefined || priority === 'low' || !isInCaches || !this.#options.queue.isBusy) return false
     return sameJson(runsIn(status), runsIn(schedule.status))
   }
 
-  async #settle(key: string, { schedule, now, learned }: PlanInput, settled: Settled): Promise<Result> {
+  async #settle(
+    key: string,
+    { schedule, now, observed }: PlanInput,
+    settled: Settled,
+  ): Promise<ReconcileResult> {
     const { status, events, notices } = settled
-    const tell = (): void => record(this.#options.events, schedule, events)
+    const tell = (): void => recordEvents(this.#options.events, schedule, events)
     if (status !== undefined) {
       await this.#writeStatus(key, schedule, status).catch((error: unknown) => {
         // It may have been done all the same, and would not be told any more. An event that is told twice is one.
@@ -148,19 +158,19 @@ export class Reconciler {
         throw error
       })
     }
-    this.#steps.recorded(key)
+    this.#applier.statusWritten(key)
     tell()
-    this.#options.notices?.tell(key, schedule, notices)
-    this.#plannedAt.set(key, now - TOLD_MARGIN_MS)
-    for (const job of settled.prune) await this.#prune(job)
-    if (isFailing(learned)) return { kind: 'backOff', atLeast: 0 }
+    this.#options.notices?.enqueue(key, schedule, notices)
+    this.#plannedAt.set(key, now - REPORT_MARGIN_MS)
+    for (const job of settled.prune) await this.#deleteJob(job)
+    if (needsBackoff(observed)) return { kind: 'backOff', atLeast: 0 }
     return { kind: 'done', requeueAt: settled.requeueAt }
   }
 
   async #writeStatus(key: string, schedule: CachedSchedule, status: ValidationScheduleStatus): Promise<void> {
     const { client, caches } = this.#options
     const { namespace, name, uid, resourceVersion } = schedule
-    const sent = await outcomeOf(() =>
+    const sent = await tryWrite(() =>
       client.replaceStatus(RESOURCES.schedules, {
         apiVersion: API_VERSION,
         kind: KIND,
@@ -169,16 +179,16 @@ export class Reconciler {
       }),
     )
     if ('value' in sent) {
-      caches.schedules.echo.wrote(key, sent.value.metadata.resourceVersion)
+      caches.schedules.expectations.expect(key, sent.value.metadata.resourceVersion)
       return
     }
-    if (failureOf(sent.error).kind === 'notFound') throw new Stop({ kind: 'gone' })
+    if (failureOf(sent.error).kind === 'notFound') throw new StopReconcile({ kind: 'gone' })
     throw sent.error
   }
 
-  async #prune({ namespace, name, uid }: CachedJob): Promise<void> {
+  async #deleteJob({ namespace, name, uid }: CachedJob): Promise<void> {
     const { client, caches, log } = this.#options
-    const removed = await outcomeOf(() => client.remove(RESOURCES.jobs, { namespace, name }, { uid }))
+    const removed = await tryWrite(() => client.remove(RESOURCES.jobs, { namespace, name }, { uid }))
     if ('value' in removed) {
       // Or the echo of the status, which mostly comes first, would have it deleted once more.
       caches.jobs.store.delete(keyOf({ namespace, name }))
@@ -187,14 +197,14 @@ export class Reconciler {
     const { kind } = failureOf(removed.error)
     // Gone already, or another Job by now.
     if (kind !== 'notFound' && kind !== 'conflict')
-      log.warn({ job: name, reason: wordsOf(removed.error) }, 'cannot delete an old Job')
+      log.warn({ job: name, reason: errorMessage(removed.error) }, 'cannot delete an old Job')
   }
 
   /** Of a read, or of the status. */
-  #failed(key: string, error: unknown, now: number): Result {
+  #handleError(key: string, error: unknown, now: number): ReconcileResult {
     const failure = failureOf(error)
     if (failure.kind === 'namespaceTerminating') return { kind: 'drop' }
-    const consequence = consequenceOf(failure, wordsOf(error), now)
+    const consequence = consequenceOf(failure, errorMessage(error), now)
     logFailure(this.#options.log, key, error, consequence)
     if (consequence.kind === 'learn' || consequence.kind === 'look') return { kind: 'backOff', atLeast: 0 }
     return consequence

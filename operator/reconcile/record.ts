@@ -4,7 +4,7 @@ import type { CachedSchedule } from '../cache/projections.ts'
 import type { PlannedEvent } from '../plan/status/events.ts'
 
 /** Tells what was planned, of this schedule. */
-export function record(
+export function recordEvents(
   recorder: Pick<EventRecorder, 'record'>,
   { namespace, name, uid }: CachedSchedule,
   events: readonly PlannedEvent[],

@@ -1,6 +1,6 @@
 import { beforeAll, expect, it } from 'vitest'
 import type { KubeClient } from '../../operator/kube/client.ts'
-import { wordsOf } from '../../operator/kube/errors.ts'
+import { errorMessage } from '../../operator/kube/errors.ts'
 import { RESOURCES } from '../../operator/kube/object.ts'
 import { kubeconfig } from '../../scripts/control-plane/access.ts'
 import { installCrd } from '../../scripts/control-plane/crd.ts'
@@ -93,7 +93,7 @@ describeWithHelm("the chart's admission policy", () => {
       await until('the policy to be enforced', () =>
         create(client, `probe-${(tries += 1)}`).then(
           () => undefined,
-          (error: unknown) => (wordsOf(error).includes('ValidatingAdmissionPolicy') ? true : undefined),
+          (error: unknown) => (errorMessage(error).includes('ValidatingAdmissionPolicy') ? true : undefined),
         ),
       )
       const editor = as('editor')
@@ -108,10 +108,10 @@ describeWithHelm("the chart's admission policy", () => {
     it('refuses who may write schedules but no CronJobs, and says what is missing', async () => {
       const refused = await create(as('only-schedules'), 'refused').catch((error: unknown) => error)
       expect(refused).toMatchObject({ status: 403, reason: 'Forbidden' })
-      expect(wordsOf(refused)).toContain(
+      expect(errorMessage(refused)).toContain(
         `only-schedules may write ValidationSchedules in the namespace ${here.name}, but not create CronJobs there`,
       )
-      expect(wordsOf(refused)).toContain('the role edit')
+      expect(errorMessage(refused)).toContain('the role edit')
     })
 
     it('refuses a changed spec and a run request from there as well', async () => {

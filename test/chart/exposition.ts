@@ -51,8 +51,8 @@ export async function exposed({
     queueDepth: () => 0,
     droppedEvents: () => 0,
   })
-  metrics.reconciled(0.01, 'done')
-  for (let lost = 0; lost < lostNotices; lost += 1) metrics.noticed('failed')
+  metrics.reconcileDone(0.01, 'done')
+  for (let lost = 0; lost < lostNotices; lost += 1) metrics.noticeDone('failed')
   return (await text(metrics.scrape()))
     .split('\n')
     .filter((line) => line !== '' && !line.startsWith('#'))

@@ -1,13 +1,13 @@
 import type { CronJobStatus, ValidationScheduleStatus } from '../../../crds/validation-schedule.ts'
 import { digestOf } from '../../values/digest.ts'
 import type { CachedCronJob, Slots } from '../../cache/projections.ts'
-import type { Written } from './drift.ts'
+import type { LastWrite } from './drift.ts'
 import { CLOCK_SKEW_MS, instant, isoTime } from '../../values/time.ts'
 
 /** What the status remembers of the schedule's own CronJob. */
 export function cronJobStatus(
   { uid, slots }: CachedCronJob,
-  written: Written | undefined,
+  written: LastWrite | undefined,
   { cronJob: before }: ValidationScheduleStatus,
   now: number,
 ): CronJobStatus {

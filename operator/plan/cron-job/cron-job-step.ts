@@ -1,14 +1,14 @@
 import { RETIRED_ANNOTATIONS } from '../../../crds/names.ts'
 import type { KubeObject } from '../../kube/object.ts'
 import type { CachedCronJob, CachedSchedule } from '../../cache/projections.ts'
-import { brakeOf } from './brake.ts'
+import { suspensionOf } from './brake.ts'
 import type { CronJobState } from './cron-job-state.ts'
 import { cronJob as desiredCronJob } from './cron-job.ts'
 import { driftOf } from './drift.ts'
-import type { Drift, Written } from './drift.ts'
+import type { Drift, LastWrite } from './drift.ts'
 import type { JobDefaults } from '../inputs/job-defaults.ts'
 import { notAllowed } from './allow-list.ts'
-import type { Learned, LiveRead } from '../inputs/live-reads.ts'
+import type { Observed, LiveRead } from '../inputs/live-reads.ts'
 import { childName } from '../../values/names.ts'
 import { cleanedUpAt, ownershipOf } from './ownership.ts'
 import { pausedUntil } from './repairs.ts'
@@ -32,8 +32,8 @@ export type CronJobInput = {
   readonly schedule: CachedSchedule
   readonly cronJob: CachedCronJob | undefined
   /** What is known of the last write of the CronJob. */
-  readonly written: Written | undefined
-  readonly learned: Learned
+  readonly written: LastWrite | undefined
+  readonly observed: Observed
   readonly defaults: JobDefaults
   readonly now: number
 }
@@ -41,15 +41,15 @@ export type CronJobInput = {
 type Check = (input: CronJobInput) => CronJobStep | undefined
 
 /** A write of this reconcile has the last word. */
-const written: Check = (input) => {
-  const { write } = input.learned
+const writtenInThisReconcile: Check = (input) => {
+  const { write } = input.observed
   switch (write?.kind) {
     case undefined:
       return undefined
     case 'done':
       return settled({ kind: 'ready' })
     case 'refused':
-      return unusable('invalid', write.message, input)
+      return specUnusable('invalid', write.message, input)
     case 'forbidden':
       return settled({ kind: 'forbidden', message: write.message }, Math.max(write.recheckAt, input.now))
     case 'failing':
@@ -59,33 +59,33 @@ const written: Check = (input) => {
   }
 }
 
-const limited: Check = (input) => {
+const specNotAllowed: Check = (input) => {
   const message = notAllowed(input.schedule, input.defaults)
-  return message === undefined ? undefined : unusable('notAllowed', message, input)
+  return message === undefined ? undefined : specUnusable('notAllowed', message, input)
 }
 
 /** What the API server refused, it will refuse again. */
-const refusedBefore: Check = (input) => {
+const specRefusedBefore: Check = (input) => {
   const { status, generation } = input.schedule
   const accepted = status.conditions?.find(({ type }) => type === 'Accepted')
   if (accepted?.status !== 'False' || accepted.reason !== 'InvalidSpec') return undefined
   if (accepted.observedGeneration !== generation) return undefined
-  return unusable('invalid', accepted.message, input)
+  return specUnusable('invalid', accepted.message, input)
 }
 
-const absent: Check = (input) => {
-  const { schedule, cronJob, learned, defaults } = input
+const cronJobMissing: Check = (input) => {
+  const { schedule, cronJob, observed, defaults } = input
   if (cronJob !== undefined) return undefined
   const desired = desiredCronJob(schedule, defaults)
   const { name } = desired.metadata
-  if (learned.cronJob === undefined && conflictBefore(schedule)) {
+  if (observed.cronJob === undefined && hadConflict(schedule)) {
     return { kind: 'read', read: { kind: 'cronJob', name } }
   }
   const was = schedule.status.cronJobName === name ? 'deleted' : 'absent'
   return unlessPaused(input, { kind: 'create', body: desired, was })
 }
 
-const foreign: Check = ({ schedule, cronJob, now }) => {
+const cronJobNotOurs: Check = ({ schedule, cronJob, now }) => {
   if (cronJob === undefined) return undefined
   const ownership = ownershipOf(cronJob, schedule)
   const { name, finalizers } = cronJob
@@ -104,7 +104,7 @@ const foreign: Check = ({ schedule, cronJob, now }) => {
   }
 }
 
-const different: Check = (input) => {
+const cronJobDiffers: Check = (input) => {
   const { schedule, cronJob, defaults } = input
   if (cronJob === undefined) return undefined
   const desired = desiredCronJob(schedule, defaults)
@@ -113,11 +113,18 @@ const different: Check = (input) => {
   return unlessPaused(input, { kind: 'replace', body: replacement(desired, cronJob), ...drift })
 }
 
-const CHECKS: readonly Check[] = [written, limited, refusedBefore, absent, foreign, different]
+const CHECKS: readonly Check[] = [
+  writtenInThisReconcile,
+  specNotAllowed,
+  specRefusedBefore,
+  cronJobMissing,
+  cronJobNotOurs,
+  cronJobDiffers,
+]
 
 export function cronJobStep(input: CronJobInput): CronJobStep {
   // A live answer is newer than the cache, which does not show what has lost its label.
-  const known = { ...input, cronJob: input.learned.cronJob ?? input.cronJob }
+  const known = { ...input, cronJob: input.observed.cronJob ?? input.cronJob }
   for (const check of CHECKS) {
     const step = check(known)
     if (step !== undefined) return step
@@ -135,20 +142,20 @@ function unlessPaused({ schedule, now }: CronJobInput, step: CronJobStep): CronJ
 }
 
 /** The last good CronJob may be there although the cache does not show it: without its label. */
-function unusable(kind: 'invalid' | 'notAllowed', message: string, input: CronJobInput): CronJobStep {
-  const { schedule, cronJob, learned, now } = input
+function specUnusable(kind: 'invalid' | 'notAllowed', message: string, input: CronJobInput): CronJobStep {
+  const { schedule, cronJob, observed, now } = input
   const name = childName(schedule.name)
   const missing = cronJob === undefined && schedule.status.cronJobName === name
-  if (missing && learned.cronJob === undefined) return { kind: 'read', read: { kind: 'cronJob', name } }
+  if (missing && observed.cronJob === undefined) return { kind: 'read', read: { kind: 'cronJob', name } }
   const suspend = kind === 'notAllowed' || schedule.spec.suspend
-  const { mustSwitch, lastGood, retryAt } = brakeOf(input, suspend)
-  if (mustSwitch !== undefined) return { kind: 'suspend', ...mustSwitch }
-  const isSeenLiveOnly = cronJob !== undefined && cronJob === learned.cronJob
+  const { patch, lastGood, retryAt } = suspensionOf(input, suspend)
+  if (patch !== undefined) return { kind: 'suspend', ...patch }
+  const isSeenLiveOnly = cronJob !== undefined && cronJob === observed.cronJob
   const lookAgainAt = isSeenLiveOnly ? now + UNWATCHED_RECHECK_MS : undefined
   return settled({ kind, message, lastGood }, earliest(retryAt, lookAgainAt))
 }
 
-function conflictBefore({ status }: CachedSchedule): boolean {
+function hadConflict({ status }: CachedSchedule): boolean {
   const stalled = status.conditions?.find(({ type }) => type === 'Stalled')
   return stalled?.status === 'True' && stalled.reason === 'Conflict'
 }

@@ -4,7 +4,7 @@ import type { KubeObject } from '../../kube/object.ts'
 import type { CachedCronJob, CachedSchedule } from '../../cache/projections.ts'
 
 /** What is known of the last write of the CronJob: what was sent, and what the API server made of it. */
-export type Written = Pick<CronJobStatus, 'uid' | 'sentHash' | 'storedHash'>
+export type LastWrite = Pick<CronJobStatus, 'uid' | 'sentHash' | 'storedHash'>
 
 /** Why a CronJob must be written, and in which words to report it. */
 export type Drift = {
@@ -23,13 +23,13 @@ export function driftOf(
   desired: KubeObject,
   live: CachedCronJob,
   schedule: CachedSchedule,
-  written: Written | undefined,
+  written: LastWrite | undefined,
 ): Drift | undefined {
   if (live.controller?.uid !== schedule.uid && live.uid !== written?.uid) {
     return { why: 'adopted', difference: 'it had no schedule that exists' }
   }
   if (written?.sentHash !== digestOf(desired['spec'])) {
-    return { why: 'updated', difference: whatIsNew(schedule, written) }
+    return { why: 'updated', difference: updateReason(schedule, written) }
   }
   if (written.storedHash !== live.specHash) {
     return {
@@ -41,7 +41,7 @@ export function driftOf(
   return difference === undefined ? undefined : { why: 'repaired', difference }
 }
 
-function whatIsNew({ generation, status }: CachedSchedule, written: Written | undefined): string {
+function updateReason({ generation, status }: CachedSchedule, written: LastWrite | undefined): string {
   if (written?.sentHash === undefined) return 'the status does not say what was written last'
   return generation === status.observedGeneration
     ? 'the operator, or its configuration, is a new one'

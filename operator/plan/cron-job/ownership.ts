@@ -35,26 +35,33 @@ export function cleanedUpAt({ createdAt }: CachedSchedule): number {
 
 type Check = (cronJob: CachedCronJob, schedule: CachedSchedule) => Ownership | undefined
 
-const isLeaving: Check = ({ deleting }) => (deleting ? { kind: 'leaving' } : undefined)
+const beingDeleted: Check = ({ deleting }) => (deleting ? { kind: 'leaving' } : undefined)
 
-const isOurs: Check = ({ controller }, { uid }) => (controller?.uid === uid ? { kind: 'ours' } : undefined)
+const controlledBySchedule: Check = ({ controller }, { uid }) =>
+  controller?.uid === uid ? { kind: 'ours' } : undefined
 
 /** It has lost its owner, and maybe every mark of ours; but the status, which nobody else writes, knows its UID. */
-const isKnown: Check = ({ controller, uid }, { status }) =>
+const uidKnownToStatus: Check = ({ controller, uid }, { status }) =>
   controller === undefined && uid === status.cronJob?.uid ? { kind: 'ours' } : undefined
 
 /** Anybody can write a label: what has ours and no controller becomes what the schedule asks for, whoever made it. */
-const isOrphaned: Check = ({ controller, labels }) =>
+const labelledWithoutController: Check = ({ controller, labels }) =>
   controller === undefined && labels[MANAGED_BY_LABEL] === MANAGED_BY && SCHEDULE_UID_LABEL in labels
     ? { kind: 'orphaned' }
     : undefined
 
-const isPredecessors: Check = ({ controller }, { name }) =>
+const controlledByPredecessor: Check = ({ controller }, { name }) =>
   controller?.apiVersion === API_VERSION && controller.kind === KIND && controller.name === name
     ? { kind: 'predecessors' }
     : undefined
 
-const CHECKS: readonly Check[] = [isLeaving, isOurs, isKnown, isOrphaned, isPredecessors]
+const CHECKS: readonly Check[] = [
+  beingDeleted,
+  controlledBySchedule,
+  uidKnownToStatus,
+  labelledWithoutController,
+  controlledByPredecessor,
+]
 
 export function ownershipOf(cronJob: CachedCronJob, schedule: CachedSchedule): Ownership {
   for (const check of CHECKS) {

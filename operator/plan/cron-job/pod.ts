@@ -96,7 +96,7 @@ type EnvVar = NonNullable<PodSettings['env']>[number]
 /** The schedule's own variables first: `$(NAME)` in them refers to what stands before. */
 function environmentOf(schedule: CachedSchedule): EnvVar[] {
   const { spec } = schedule
-  const set = [...identity(schedule), ...sources(schedule), ...database(schedule), ...asked(schedule)]
+  const set = [...identity(schedule), ...sources(schedule), ...database(schedule), ...runOptions(schedule)]
   const taken = new Set<string>([...RESERVED_ENV, ...set.map(({ name }) => name)])
   const given = (spec.job.pod.env ?? []).filter(({ name }) => !taken.has(name))
   const heap = heapOption(spec.job.pod.resources?.limits?.['memory'])
@@ -147,7 +147,7 @@ function database({ spec: { database } }: CachedSchedule): EnvVar[] {
 }
 
 /** What the schedule asks of the run beyond its configuration, which has its say where the schedule has none. */
-function asked({ spec: { selection, incremental, fullEvery } }: CachedSchedule): EnvVar[] {
+function runOptions({ spec: { selection, incremental, fullEvery } }: CachedSchedule): EnvVar[] {
   return [
     ...(selection === undefined ? [] : [{ name: 'SELECTION', value: verbatim(JSON.stringify(selection)) }]),
     ...(incremental

@@ -19,7 +19,7 @@ const LONGEST_PAUSE_MS = 300_000
 const QUIET_PAUSES = 3
 
 /** The conflict that still goes on, as far as the status knows. */
-export function standingConflict(
+export function currentConflict(
   { conflictingWriter: writer }: CachedSchedule['status'],
   now: number,
 ): ConflictingWriter | undefined {
@@ -33,7 +33,7 @@ export function endOf(writer: ConflictingWriter): number {
 
 /** Until when the CronJob is left as it is; undefined: it may be repaired. A changed spec does not wait. */
 export function pausedUntil({ status, generation }: CachedSchedule, now: number): number | undefined {
-  const writer = standingConflict(status, now)
+  const writer = currentConflict(status, now)
   if (writer === undefined || status.observedGeneration !== generation) return undefined
   const until = instant(writer.lastRepairTime) + pauseAfter(writer)
   return until > now ? until : undefined

@@ -1,4 +1,4 @@
-import type { CachedCronJob, CachedJob, CachedPod, Words } from '../../cache/projections.ts'
+import type { CachedCronJob, CachedJob, CachedPod, ReasonMessage } from '../../cache/projections.ts'
 
 /*
  * Decisions are made from caches. These are the questions that a cache cannot answer, each because it may be behind, or
@@ -22,7 +22,7 @@ export type RepeatedWrite = {
   readonly fieldManager: string
 }
 
-export type Learned = {
+export type Observed = {
   /** null: there is none of this name. */
   readonly cronJob: CachedCronJob | null | undefined
   readonly write: CronJobWrite | undefined
@@ -35,7 +35,7 @@ export type Learned = {
   /** By the UID asked for; undefined: it is gone. */
   readonly jobs: ReadonlyMap<string, CachedJob | undefined>
   /** By Job UID, the newest first. */
-  readonly warnings: ReadonlyMap<string, readonly Words[]>
+  readonly warnings: ReadonlyMap<string, readonly ReasonMessage[]>
   /** Why the Job of the run request could not be made. */
   readonly run: Refusal | undefined
 }
@@ -54,7 +54,7 @@ export type CronJobWrite =
   | { readonly kind: 'failing'; readonly message: string }
   | { readonly kind: 'namespaceTerminating' }
 
-export const NOTHING_LEARNED: Learned = {
+export const NOTHING_OBSERVED: Observed = {
   cronJob: undefined,
   write: undefined,
   suspension: undefined,
@@ -69,12 +69,12 @@ export const NOTHING_LEARNED: Learned = {
 const RECHECK_MS = 60_000
 
 /** The spec has been accepted, so whatever refused its Job may change its mind. */
-export function withRefusedRun(known: Learned, write: CronJobWrite, now: number): Learned {
+export function withRefusedRun(known: Observed, write: CronJobWrite, now: number): Observed {
   return { ...known, run: refusalOf(write, now) }
 }
 
 /** Whatever refused the one field is not the spec. */
-export function withRefusedSuspension(known: Learned, write: CronJobWrite, now: number): Learned {
+export function withRefusedSuspension(known: Observed, write: CronJobWrite, now: number): Observed {
   return { ...known, suspension: refusalOf(write, now) }
 }
 
@@ -84,7 +84,7 @@ function refusalOf(write: CronJobWrite, now: number): Refusal {
 }
 
 /** Told, and tried again with growing pauses. */
-export function isFailing({ write, run, suspension }: Learned): boolean {
+export function needsBackoff({ write, run, suspension }: Observed): boolean {
   const refusals = [run, suspension].filter((refusal) => refusal !== undefined)
   return write?.kind === 'failing' || refusals.some(({ recheckAt }) => recheckAt === undefined)
 }

@@ -1,5 +1,5 @@
 import type { ActiveRun } from '../../../crds/validation-schedule.ts'
-import type { CachedJob, CachedPod, Words } from '../../cache/projections.ts'
+import type { CachedJob, CachedPod, ReasonMessage } from '../../cache/projections.ts'
 import { plainText } from '../../values/plain-text.ts'
 import { earliest, instant, utc } from '../../values/time.ts'
 
@@ -46,14 +46,14 @@ export type ActiveInput = {
   /** What the status says so far. */
   readonly before: ActiveRun | undefined
   /** The newest warning among the Job's events, if they were asked for. */
-  readonly warning: Words | undefined
+  readonly warning: ReasonMessage | undefined
   /** Whether the status says already how the run ended. */
-  readonly isTold: boolean
+  readonly isReported: boolean
 }
 
 /** A run that has not ended. Says nothing that changes while all goes well: each change is a write. */
-export function activeRun({ job, before, warning, isTold, ...input }: ActiveInput): ActiveRun {
-  const pods = input.pods.map((pod) => withoutFreshWait(pod, input))
+export function activeRun({ job, before, warning, isReported, ...input }: ActiveInput): ActiveRun {
+  const pods = input.pods.map((pod) => withinNodeGrace(pod, input))
   const slot = utc(job.slot)
   const startTime = before?.startTime ?? (job.suspended ? undefined : utc(job.startTime ?? job.createdAt))
   return {
@@ -62,15 +62,20 @@ export function activeRun({ job, before, warning, isTold, ...input }: ActiveInpu
     trigger: slot === undefined ? 'Manual' : 'Schedule',
     ...(slot === undefined ? {} : { scheduledTime: slot }),
     ...(startTime === undefined ? {} : { startTime }),
-    ...steady(
-      (isTold ? afterTheEnd(pods) : undefined) ?? obstacle(job, pods, warning ?? lastReason(pods, before)),
+    ...keepFirstMessage(
+      (isReported ? runEndedReason(pods) : undefined) ??
+        noProgressReason(job, pods, warning ?? lastReason(pods, before)),
       before,
     ),
   }
 }
 
 /** Whether the Job should have had a pod by now, and nobody knows why not. */
-export function lacksPod(job: CachedJob, pods: readonly CachedPod[], before: ActiveRun | undefined): boolean {
+export function isPodOverdue(
+  job: CachedJob,
+  pods: readonly CachedPod[],
+  before: ActiveRun | undefined,
+): boolean {
   return neverHadPod(job, pods) && before?.reason === undefined
 }
 
@@ -99,7 +104,7 @@ function nodeDue({ createdAt }: CachedPod, nodeGraceMs: number): number {
 }
 
 /** A pod for which a node may still come has no trouble with nodes. */
-function withoutFreshWait(
+function withinNodeGrace(
   pod: CachedPod,
   { nodeGraceMs, now }: Pick<ActiveInput, 'nodeGraceMs' | 'now'>,
 ): CachedPod {
@@ -107,7 +112,7 @@ function withoutFreshWait(
 }
 
 /** Why a Job goes on whose run has ended; undefined while another try is under way, and while no pod is known. */
-function afterTheEnd(pods: readonly CachedPod[]): Words | undefined {
+function runEndedReason(pods: readonly CachedPod[]): ReasonMessage | undefined {
   if (pods.length === 0 || pods.some(({ terminated }) => terminated === undefined)) return undefined
   const running = [...new Set(pods.flatMap(({ stillRunning }) => stillRunning))].toSorted()
   const why =
@@ -129,19 +134,19 @@ function neverHadPod(
  * Why there is no pod was asked once, and why the pod that is gone did not get on is known from it: both hold until
  * another one comes. The deadline deletes the pod before the Job has failed, and what was stuck is shown as ended first.
  */
-function lastReason(pods: readonly CachedPod[], before: ActiveRun | undefined): Words | undefined {
+function lastReason(pods: readonly CachedPod[], before: ActiveRun | undefined): ReasonMessage | undefined {
   const isAnotherThere = pods.some(({ terminated }) => terminated === undefined)
   if (before?.reason === undefined || before.reason === QUEUED || isAnotherThere) return undefined
   return { reason: before.reason, message: before.message ?? '' }
 }
 
-type Obstacle = (
+type NoProgressCheck = (
   job: CachedJob,
   newest: CachedPod | undefined,
-  warning: Words | undefined,
-) => Words | undefined
+  warning: ReasonMessage | undefined,
+) => ReasonMessage | undefined
 
-const queued: Obstacle = ({ suspended }) =>
+const jobSuspended: NoProgressCheck = ({ suspended }) =>
   suspended
     ? {
         reason: QUEUED,
@@ -149,23 +154,27 @@ const queued: Obstacle = ({ suspended }) =>
       }
     : undefined
 
-const withoutPod: Obstacle = (_job, newest, warning) => (newest === undefined ? warning : undefined)
+const podMissing: NoProgressCheck = (_job, newest, warning) => (newest === undefined ? warning : undefined)
 
-const cannotStart: Obstacle = (_job, newest) => {
+const containerCannotStart: NoProgressCheck = (_job, newest) => {
   const reason = STUCK[newest?.waiting?.reason ?? '']
   return reason === undefined ? undefined : { reason, message: newest?.waiting?.message ?? '' }
 }
 
-const noNode: Obstacle = (_job, newest) => newest?.unschedulable
+const podUnschedulable: NoProgressCheck = (_job, newest) => newest?.unschedulable
 
-const OBSTACLES: readonly Obstacle[] = [queued, withoutPod, cannotStart, noNode]
+const CHECKS: readonly NoProgressCheck[] = [jobSuspended, podMissing, containerCannotStart, podUnschedulable]
 
-function obstacle(job: CachedJob, pods: readonly CachedPod[], warning: Words | undefined): Words | undefined {
+function noProgressReason(
+  job: CachedJob,
+  pods: readonly CachedPod[],
+  warning: ReasonMessage | undefined,
+): ReasonMessage | undefined {
   const workers = newestOfEach(pods.filter(({ terminated }) => terminated === undefined))
   // One that works is enough for the run to get on.
   const newest =
     workers.find(({ phase, waiting }) => phase === 'Running' && waiting === undefined) ?? workers[0]
-  for (const check of OBSTACLES) {
+  for (const check of CHECKS) {
     const words = check(job, newest, warning)
     if (words !== undefined) return words
   }
@@ -179,8 +188,8 @@ function newestOfEach(pods: readonly CachedPod[]): CachedPod[] {
 }
 
 /** The words of the same reason vary from try to try; the first ones stay, or each try would be a write. */
-function steady(
-  found: Words | undefined,
+function keepFirstMessage(
+  found: ReasonMessage | undefined,
   before: ActiveRun | undefined,
 ): { reason?: string; message?: string } {
   if (found === undefined) return {}

@@ -24,7 +24,7 @@ export function runEndedAt(pods: readonly CachedPod[], now: number): number | un
  * When to tell how the run of a Job ended, if its Job has not ended by then; undefined where its Job is about to end, or its
  * run goes on. A pod that is being deleted is not waited for, unless the deletion may be what ended its run.
  */
-export function tellAt(jobUid: string, pods: readonly CachedPod[], now: number): number | undefined {
+export function reportRunEndAt(jobUid: string, pods: readonly CachedPod[], now: number): number | undefined {
   const endedAt = runEndedAt(pods, now)
   if (endedAt === undefined || pods.every(({ stillRunning }) => stillRunning.length === 0)) return undefined
   if (!pods.some(({ deleting }) => deleting)) return endedAt + JOB_END_MS

@@ -7,7 +7,7 @@ import type { CachedJob, CachedSchedule, JobEnd } from '../../cache/projections.
 export function jobsToPrune(
   { uid, spec }: CachedSchedule,
   jobs: readonly CachedJob[],
-  untold: ReadonlySet<string>,
+  unreported: ReadonlySet<string>,
 ): readonly CachedJob[] {
   const limits: Record<JobEnd['type'], number> = {
     Complete: spec.successfulJobsHistoryLimit,
@@ -21,6 +21,6 @@ export function jobsToPrune(
       .filter(({ end }) => end?.type === type)
       .toSorted((a, b) => (b.end?.at ?? '').localeCompare(a.end?.at ?? '') || b.name.localeCompare(a.name))
       .slice(limits[type])
-      .filter((job) => !untold.has(job.uid)),
+      .filter((job) => !unreported.has(job.uid)),
   )
 }

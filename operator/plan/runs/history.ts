@@ -16,8 +16,8 @@ export function historyOf(before: ValidationScheduleStatus, finished: readonly F
   const isKept = ({ jobUID }: Pick<RecentRun, 'jobUID'>): boolean => !revised.has(jobUID)
   const kept = (before.recentRuns ?? []).filter(isKept)
   const lastRun = before.lastRun !== undefined && isKept(before.lastRun) ? before.lastRun : undefined
-  const known = lastRun === undefined ? finished : [lastRun, ...finished]
-  const recentRuns = mergeRuns(kept, known.map(compactRun))
+  const knownRuns = lastRun === undefined ? finished : [lastRun, ...finished]
+  const recentRuns = mergeRuns(kept, knownRuns.map(compactRun))
   const latest = (time: string | undefined, verdicts: readonly string[]): string | undefined => {
     const ends = (runs: readonly RecentRun[]) =>
       runs.filter(({ verdict }) => verdicts.includes(verdict)).map(({ completionTime }) => completionTime)
@@ -27,7 +27,7 @@ export function historyOf(before: ValidationScheduleStatus, finished: readonly F
     return newest(isWithdrawn ? undefined : time, ...ends(kept), ...ends(finished.map(compactRun)))
   }
   return {
-    lastRun: known.find(({ jobUID }) => jobUID === recentRuns[0]?.jobUID) ?? lastRun,
+    lastRun: knownRuns.find(({ jobUID }) => jobUID === recentRuns[0]?.jobUID) ?? lastRun,
     lastCompletedTime: latest(before.lastCompletedTime, ['Passed', 'Findings']),
     lastPassedTime: latest(before.lastPassedTime, ['Passed']),
     recentRuns: recentRuns.length === 0 ? undefined : recentRuns,
@@ -35,7 +35,7 @@ export function historyOf(before: ValidationScheduleStatus, finished: readonly F
 }
 
 /** What the status says of runs that have ended, by the UID of the Job. */
-export function toldRuns({
+export function reportedRuns({
   recentRuns = [],
   lastRun,
 }: ValidationScheduleStatus): ReadonlyMap<string, RecentRun> {

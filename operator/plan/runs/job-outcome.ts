@@ -1,7 +1,7 @@
 import { decodeRunSummary } from '../../../crds/run-summary.ts'
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import type { RecentRun } from '../../../crds/validation-schedule.ts'
-import type { CachedJob, CachedPod, Words } from '../../cache/projections.ts'
+import type { CachedJob, CachedPod, ReasonMessage } from '../../cache/projections.ts'
 import { CONTRADICTED, MAX_MESSAGE, contradicted, errored, fromSummary } from './outcome.ts'
 import type { Claim, Outcome } from './outcome.ts'
 import { plainText, reasonWord } from '../../values/plain-text.ts'
@@ -9,17 +9,17 @@ import { contradiction, finalSummaries, isSuccess, summaryOf } from './summaries
 import type { PodSummary } from './summaries.ts'
 
 /** What there is to judge the run of a Job by. */
-export type Evidence = {
+export type JobEndInput = {
   /** Without an `end`, the containers of the run have ended and others in its pods keep the Job going. */
   readonly job: Pick<CachedJob, 'uid' | 'end'>
   /** The Job's pods. */
   readonly pods: readonly CachedPod[]
   /** What kept the run from getting on, when it was last seen: the deadline deletes the pod together with its reason. */
-  readonly lastSeen?: Words | undefined
+  readonly lastSeen?: ReasonMessage | undefined
 }
 
 /** How the run of a Job ended: by what its pods left, and by the Job's end if there is one. */
-export function jobOutcome(evidence: Evidence): Outcome {
+export function jobOutcome(evidence: JobEndInput): Outcome {
   const facts = factsOf(evidence)
   for (const check of CHECKS) {
     const outcome = check(facts)
@@ -32,8 +32,8 @@ export function jobOutcome(evidence: Evidence): Outcome {
 export function deletedJobOutcome(jobUid: string, pods: readonly CachedPod[]): Outcome {
   const finals = finalSummaries(pods, jobUid)
   const final = finals.find(isSuccess) ?? finals[0]
-  const untrue = contradictedRun(finals, jobUid)
-  if (untrue !== undefined) return untrue
+  const contradicting = contradictionOutcome(finals, jobUid)
+  if (contradicting !== undefined) return contradicting
   return final === undefined
     ? errored(
         'JobDeleted',
@@ -48,23 +48,23 @@ export function deletedJobOutcome(jobUid: string, pods: readonly CachedPod[]): O
  * final, so that only a summary which contradicts it counts; after a failure the Job may try again, and succeed.
  */
 export function revisedOutcome(
-  told: RecentRun,
+  reported: RecentRun,
   jobUid: string,
   pods: readonly CachedPod[],
 ): Outcome | undefined {
-  if (told.reason === CONTRADICTED) return undefined
+  if (reported.reason === CONTRADICTED) return undefined
   const finals = finalSummaries(pods, jobUid)
   const success = finals.find(isSuccess)
-  const untrue = contradictedRun(finals, jobUid)
-  if (untrue !== undefined || success === undefined) return untrue
-  const [before, now] = [{ ...told, by: 'the status' }, claimOf(success)]
+  const contradicting = contradictionOutcome(finals, jobUid)
+  if (contradicting !== undefined || success === undefined) return contradicting
+  const [before, now] = [{ ...reported, by: 'the status' }, claimOf(success)]
   if (sameClaim(before, now)) return undefined
-  return told.verdict === 'Errored' ? fromSummary(success.summary) : contradicted(jobUid, [before, now])
+  return reported.verdict === 'Errored' ? fromSummary(success.summary) : contradicted(jobUid, [before, now])
 }
 
 // ── Facts ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-type Facts = Evidence & {
+type Facts = JobEndInput & {
   /** Summaries that say how the run was closed; one that was closed as failed may have been opened again. */
   readonly finals: readonly PodSummary[]
   /** The try that ended last; where there are several workers, the one that was not merely told to stop. */
@@ -73,18 +73,18 @@ type Facts = Evidence & {
   readonly lastSummary: RunSummary | undefined
 }
 
-function factsOf(evidence: Evidence): Facts {
+function factsOf(evidence: JobEndInput): Facts {
   const ended = evidence.pods
     .filter(({ terminated }) => terminated !== undefined)
     .toSorted((a, b) => endOf(b).localeCompare(endOf(a)))
-  const told = (pod: CachedPod): RunSummary | undefined => summaryOf(pod, evidence.job.uid)
+  const summary = (pod: CachedPod): RunSummary | undefined => summaryOf(pod, evidence.job.uid)
   const tries = lastTries(ended)
   const last = tries.find(({ terminated }) => terminated?.exitCode !== INTERRUPTED) ?? tries[0]
   return {
     ...evidence,
     finals: finalSummaries(ended, evidence.job.uid),
     last,
-    lastSummary: tries.map(told).find((summary) => summary?.final === true) ?? (last && told(last)),
+    lastSummary: tries.map(summary).find((found) => found?.final === true) ?? (last && summary(last)),
   }
 }
 
@@ -109,15 +109,15 @@ function endOf({ terminated, createdAt }: CachedPod): string {
 
 type Check = (facts: Facts) => Outcome | undefined
 
-const untrue: Check = ({ finals, job }) => contradictedRun(finals, job.uid)
+const summariesContradict: Check = ({ finals, job }) => contradictionOutcome(finals, job.uid)
 
 /** The run did its work, whatever became of its process. */
-const finishedRun: Check = ({ finals }) => {
+const runSucceeded: Check = ({ finals }) => {
   const success = finals.find(isSuccess)
   return success && fromSummary(success.summary)
 }
 
-const withoutRecord: Check = ({ job, pods, last }) => {
+const summaryMissing: Check = ({ job, pods, last }) => {
   const what = job.end === undefined ? 'container' : 'Job'
   const succeeded = job.end === undefined ? last?.terminated?.exitCode === 0 : job.end.type === 'Complete'
   if (!succeeded || pods.length === 0) return undefined
@@ -128,7 +128,7 @@ const withoutRecord: Check = ({ job, pods, last }) => {
   )
 }
 
-const summaryLost: Check = ({ job }) => {
+const podDeleted: Check = ({ job }) => {
   if (job.end?.type !== 'Complete') return undefined
   return {
     verdict: 'Unknown',
@@ -137,7 +137,7 @@ const summaryLost: Check = ({ job }) => {
   }
 }
 
-const outOfTime: Check = ({ job, lastSeen }) => {
+const deadlineExceeded: Check = ({ job, lastSeen }) => {
   if (job.end?.reason !== 'DeadlineExceeded') return undefined
   const stuck =
     lastSeen === undefined
@@ -148,7 +148,7 @@ const outOfTime: Check = ({ job, lastSeen }) => {
 
 const MORE_MEMORY = 'raise spec.job.pod.resources.limits.memory'
 
-const outOfMemory: Check = ({ last }) =>
+const containerOutOfMemory: Check = ({ last }) =>
   last?.terminated?.reason === 'OOMKilled'
     ? errored('OutOfMemory', `the container went out of memory and was killed; ${MORE_MEMORY}`)
     : undefined
@@ -156,7 +156,7 @@ const outOfMemory: Check = ({ last }) =>
 /** V8 aborts (134) or crashes (139) when its heap is full, and Kubernetes calls that Error. */
 const HEAP_EXHAUSTED = new Set([134, 139])
 
-const outOfHeap: Check = ({ last }) => {
+const heapExhausted: Check = ({ last }) => {
   const code = last?.terminated?.exitCode ?? 0
   if (!HEAP_EXHAUSTED.has(code)) return undefined
   return errored('OutOfMemory', `the process went out of memory (exit code ${code}); ${MORE_MEMORY}`)
@@ -164,7 +164,7 @@ const outOfHeap: Check = ({ last }) => {
 
 const KILLED = 137
 
-const killed: Check = ({ last }) =>
+const containerKilled: Check = ({ last }) =>
   last?.terminated?.exitCode === KILLED
     ? errored(
         'Killed',
@@ -174,12 +174,12 @@ const killed: Check = ({ last }) =>
     : undefined
 
 /** The last try could still say why. */
-const toldFailure: Check = ({ lastSummary }) =>
+const failureReported: Check = ({ lastSummary }) =>
   lastSummary === undefined || lastSummary.verdict !== 'Errored' ? undefined : fromSummary(lastSummary)
 
 const USAGE = 2
 
-const wrongConfiguration: Check = ({ job, last }) =>
+const configurationRefused: Check = ({ job, last }) =>
   last?.terminated?.exitCode === USAGE || (last === undefined && job.end?.reason === 'PodFailurePolicy')
     ? errored(
         'InvalidInput',
@@ -188,16 +188,16 @@ const wrongConfiguration: Check = ({ job, last }) =>
     : undefined
 
 const CHECKS: readonly Check[] = [
-  untrue,
-  finishedRun,
-  withoutRecord,
-  summaryLost,
-  outOfTime,
-  outOfMemory,
-  outOfHeap,
-  killed,
-  toldFailure,
-  wrongConfiguration,
+  summariesContradict,
+  runSucceeded,
+  summaryMissing,
+  podDeleted,
+  deadlineExceeded,
+  containerOutOfMemory,
+  heapExhausted,
+  containerKilled,
+  failureReported,
+  configurationRefused,
 ]
 
 function otherFailure({ job, pods, last, lastSeen }: Facts): Outcome {
@@ -221,7 +221,7 @@ function otherFailure({ job, pods, last, lastSeen }: Facts): Outcome {
 
 // ── Words ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-function contradictedRun(finals: readonly PodSummary[], jobUid: string): Outcome | undefined {
+function contradictionOutcome(finals: readonly PodSummary[], jobUid: string): Outcome | undefined {
   const pair = contradiction(finals)
   return pair && contradicted(jobUid, pair.map(claimOf))
 }

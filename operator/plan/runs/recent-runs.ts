@@ -9,13 +9,13 @@ type Ended = Pick<RecentRun, 'jobUID' | 'startTime' | 'completionTime'>
  * before all of ten told ones is not told any more, so that the Jobs which are kept longer do not come back. Times are
  * whole seconds: of two runs within one, the later is the one that was not told yet.
  */
-export function mergeRuns<Told extends Ended, New extends Ended>(
-  told: readonly Told[],
+export function mergeRuns<Reported extends Ended, New extends Ended>(
+  reported: readonly Reported[],
   fresh: readonly New[],
-): (Told | New)[] {
-  const known = new Set(told.map(({ jobUID }) => jobUID))
-  const untold = fresh.filter(({ jobUID }) => !known.has(jobUID)).toSorted(byUid)
-  return [...untold, ...told].toSorted(newestFirst).slice(0, MAX_RECENT_RUNS)
+): (Reported | New)[] {
+  const known = new Set(reported.map(({ jobUID }) => jobUID))
+  const unreported = fresh.filter(({ jobUID }) => !known.has(jobUID)).toSorted(byUid)
+  return [...unreported, ...reported].toSorted(newestFirst).slice(0, MAX_RECENT_RUNS)
 }
 
 /** A finished run without its words. */

@@ -30,24 +30,24 @@ export type RunRequest =
 
 type Check = (input: RunRequestInput) => RunRequest | undefined
 
-const notAsked: Check = ({ schedule: { runRequest, status } }) =>
+const nothingRequested: Check = ({ schedule: { runRequest, status } }) =>
   runRequest === '' || runRequest === status.lastHandledRunRequest ? { kind: 'none' } : undefined
 
 /** The Job is there: only the acknowledgement was lost. */
-const alreadyMade: Check = ({ schedule, jobs }) => {
+const jobExists: Check = ({ schedule, jobs }) => {
   const name = runNowName(schedule, schedule.runRequest)
   const made = jobs.some((job) => job.name === name && job.controller?.uid === schedule.uid)
   return made ? { kind: 'handled', token: schedule.runRequest } : undefined
 }
 
-const notAccepted: Check = ({ accepted }) => (accepted ? undefined : { kind: 'refused' })
+const specNotAccepted: Check = ({ accepted }) => (accepted ? undefined : { kind: 'refused' })
 
-const occupied: Check = ({ busy }) => (busy ? { kind: 'waiting' } : undefined)
+const anotherRunActive: Check = ({ busy }) => (busy ? { kind: 'waiting' } : undefined)
 
-const notMade: Check = ({ schedule, refusal }) =>
+const jobRefused: Check = ({ schedule, refusal }) =>
   refusal && { kind: 'failed', token: schedule.runRequest, message: refusal.message }
 
-const CHECKS: readonly Check[] = [notAsked, alreadyMade, notAccepted, occupied, notMade]
+const CHECKS: readonly Check[] = [nothingRequested, jobExists, specNotAccepted, anotherRunActive, jobRefused]
 
 export function runRequest(input: RunRequestInput): RunRequest {
   for (const check of CHECKS) {

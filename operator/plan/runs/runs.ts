@@ -4,24 +4,38 @@ import type {
   RecentRun,
   ValidationScheduleStatus,
 } from '../../../crds/validation-schedule.ts'
-import type { CachedCronJob, CachedJob, CachedPod, CachedSchedule, Words } from '../../cache/projections.ts'
-import { NO_POD_AGAIN_MS, RUN_ENDED, activeRun, lacksPod, noNodeDue, noPodDue, nodeGrace } from './active.ts'
-import { runEndedAt, tellAt } from './held-job.ts'
-import { toldRuns } from './history.ts'
+import type {
+  CachedCronJob,
+  CachedJob,
+  CachedPod,
+  CachedSchedule,
+  ReasonMessage,
+} from '../../cache/projections.ts'
+import {
+  NO_POD_AGAIN_MS,
+  RUN_ENDED,
+  activeRun,
+  isPodOverdue,
+  noNodeDue,
+  noPodDue,
+  nodeGrace,
+} from './active.ts'
+import { runEndedAt, reportRunEndAt } from './held-job.ts'
+import { reportedRuns } from './history.ts'
 import { deletedJobOutcome, jobOutcome, revisedOutcome } from './job-outcome.ts'
 import type { Outcome } from './outcome.ts'
-import type { Learned, LiveRead } from '../inputs/live-reads.ts'
+import type { Observed, LiveRead } from '../inputs/live-reads.ts'
 import { isRunOf } from '../cron-job/ownership.ts'
 import { mergeRuns } from './recent-runs.ts'
 import { CLOCK_SKEW_MS, earliest, instant, isoTime, newest, utc } from '../../values/time.ts'
 
 export type RunsInput = {
   readonly schedule: CachedSchedule
-  /** The object in the cache; a live answer is in `learned`. */
+  /** The object in the cache; a live answer is in `observed`. */
   readonly cronJob: CachedCronJob | undefined
   readonly jobs: readonly CachedJob[]
   readonly pods: readonly CachedPod[]
-  readonly learned: Learned
+  readonly observed: Observed
   readonly now: number
 }
 
@@ -39,14 +53,14 @@ export type Runs = {
   readonly requeueAt: number | undefined
 }
 
-type Judged = {
+type EvaluatedRun = {
   readonly active?: ActiveRun
   readonly finished?: FinishedRun | undefined
   readonly read?: LiveRead
   readonly requeueAt?: number | undefined
 }
 
-const UNSEEN_AGAIN_MS = 5_000
+const UNCACHED_RECHECK_MS = 5_000
 
 /** Later than this after its slot, a Job is a catch-up: the CronJob controller is within a second when nothing holds it. */
 const LATE_MS = 10_000
@@ -56,23 +70,23 @@ export function readRuns(input: RunsInput): Runs {
     schedule: { status },
     now,
   } = input
-  const told = toldRuns(status)
+  const reported = reportedRuns(status)
   const active = new Set(status.active?.map(({ jobUID }) => jobUID))
   const jobs = ourJobs(input)
-  const fresh = jobs.filter(({ uid }) => !told.has(uid))
+  const fresh = jobs.filter(({ uid }) => !reported.has(uid))
   // In the status since its containers ended; what it says may be revised until its Job has ended as well.
-  const held = jobs.filter(({ uid }) => told.has(uid) && active.has(uid))
-  const judged = [
-    ...[...newcomers(fresh, status), ...held].map((job) => judge(job, told.get(job.uid), input)),
-    ...vanished(jobs, status, told).map((run) => judgeVanished(run, input)),
+  const held = jobs.filter(({ uid }) => reported.has(uid) && active.has(uid))
+  const evaluated = [
+    ...[...relevantJobs(fresh, status), ...held].map((job) => evaluateJob(job, reported.get(job.uid), input)),
+    ...missingJobs(jobs, status, reported).map((run) => evaluateMissingJob(run, input)),
   ]
   return {
     jobs,
-    active: judged.flatMap(({ active }) => optional(active)).toSorted(byStart),
-    finished: judged.flatMap(({ finished }) => optional(finished)),
+    active: evaluated.flatMap(({ active }) => optional(active)).toSorted(byStart),
+    finished: evaluated.flatMap(({ finished }) => optional(finished)),
     lastScheduleTime: newest(notInFuture(status.lastScheduleTime, now), ...jobs.map(({ slot }) => utc(slot))),
-    reads: judged.flatMap(({ read }) => optional(read)),
-    requeueAt: earliest(...judged.map(({ requeueAt }) => requeueAt), unseen(input)),
+    reads: evaluated.flatMap(({ read }) => optional(read)),
+    requeueAt: earliest(...evaluated.map(({ requeueAt }) => requeueAt), uncachedRecheckAt(input)),
   }
 }
 
@@ -80,23 +94,23 @@ export function readRuns(input: RunsInput): Runs {
  * Jobs that are runs of this schedule. The UID of a Job that the status names needs no owner to prove it: its CronJob may
  * have been deleted and made again since.
  */
-function ourJobs({ schedule, cronJob, jobs, learned }: RunsInput): readonly CachedJob[] {
+function ourJobs({ schedule, cronJob, jobs, observed }: RunsInput): readonly CachedJob[] {
   const known = new Set(schedule.status.active?.map(({ jobUID }) => jobUID))
-  const owner = learned.cronJob ?? cronJob
+  const owner = observed.cronJob ?? cronJob
   const ours = jobs.filter((job) => known.has(job.uid) || isRunOf(schedule, owner, job))
   const cached = new Set(ours.map(({ uid }) => uid))
-  return [...ours, ...[...learned.jobs.values()].flatMap(optional).filter(({ uid }) => !cached.has(uid))]
+  return [...ours, ...[...observed.jobs.values()].flatMap(optional).filter(({ uid }) => !cached.has(uid))]
 }
 
 /** A Job that the cache does not have gives no event when it ends. */
-function unseen({ jobs, learned, now }: RunsInput): number | undefined {
+function uncachedRecheckAt({ jobs, observed, now }: RunsInput): number | undefined {
   const cached = new Set(jobs.map(({ uid }) => uid))
-  const hidden = [...learned.jobs.values()].some((job) => job !== undefined && !cached.has(job.uid))
-  return hidden ? now + UNSEEN_AGAIN_MS : undefined
+  const hidden = [...observed.jobs.values()].some((job) => job !== undefined && !cached.has(job.uid))
+  return hidden ? now + UNCACHED_RECHECK_MS : undefined
 }
 
 /** Those that matter: all that go on, and of the others what is new enough for the history. */
-function newcomers(
+function relevantJobs(
   fresh: readonly CachedJob[],
   { recentRuns = [] }: ValidationScheduleStatus,
 ): readonly CachedJob[] {
@@ -110,28 +124,28 @@ function newcomers(
   return fresh.filter(({ uid, end }) => end === undefined || kept.has(uid))
 }
 
-function vanished(
+function missingJobs(
   jobs: readonly CachedJob[],
   { active = [] }: ValidationScheduleStatus,
-  told: ReadonlyMap<string, unknown>,
+  reported: ReadonlyMap<string, unknown>,
 ): readonly ActiveRun[] {
   const present = new Set(jobs.map(({ uid }) => uid))
-  return active.filter(({ jobUID }) => !present.has(jobUID) && !told.has(jobUID))
+  return active.filter(({ jobUID }) => !present.has(jobUID) && !reported.has(jobUID))
 }
 
 /** One Job and its run. `told` is what the status already says of the run's end; undefined while it says nothing. */
-function judge(job: CachedJob, told: RecentRun | undefined, input: RunsInput): Judged {
-  const { schedule, pods, learned, now } = input
+function evaluateJob(job: CachedJob, reported: RecentRun | undefined, input: RunsInput): EvaluatedRun {
+  const { schedule, pods, observed, now } = input
   const before = schedule.status.active?.find(({ jobUID }) => jobUID === job.uid)
   const mine = pods.filter(({ jobUid }) => jobUid === job.uid)
-  if (job.end !== undefined) return judgeEnd(job, { told, before }, input)
-  const isOpen = told === undefined || revisedOutcome(told, job.uid, mine) !== undefined
-  const end = isOpen ? judgeEndedPods(job, mine, { told, before }, input) : {}
-  const isTold = told !== undefined || end.finished !== undefined
-  const warnings = learned.warnings.get(job.uid)
+  if (job.end !== undefined) return evaluateEndedJob(job, { reported, before }, input)
+  const isOpen = reported === undefined || revisedOutcome(reported, job.uid, mine) !== undefined
+  const end = isOpen ? evaluateEndedPods(job, mine, { reported, before }, input) : {}
+  const isReported = reported !== undefined || end.finished !== undefined
+  const warnings = observed.warnings.get(job.uid)
   const waiting = { pods: mine, nodeGraceMs: nodeGrace(schedule.spec.job.activeDeadlineSeconds), now }
-  const active = activeRun({ job, ...waiting, before, warning: warnings?.at(0), isTold })
-  if (!lacksPod(job, mine, before)) {
+  const active = activeRun({ job, ...waiting, before, warning: warnings?.at(0), isReported })
+  if (!isPodOverdue(job, mine, before)) {
     return { active, ...end, requeueAt: earliest(end.requeueAt, noNodeDue(waiting)) }
   }
   if (warnings !== undefined) return { active, requeueAt: now + NO_POD_AGAIN_MS }
@@ -141,29 +155,29 @@ function judge(job: CachedJob, told: RecentRun | undefined, input: RunsInput): J
     : { active, read: { kind: 'warningsOfJob', uid: job.uid, name: job.name } }
 }
 
-type Known = { readonly told: RecentRun | undefined; readonly before: ActiveRun | undefined }
+type ReportedRun = { readonly reported: RecentRun | undefined; readonly before: ActiveRun | undefined }
 
 /** The Job has ended. The caches hold no pods that have ended, and every pod counts: so all of them are read. */
-function judgeEnd(job: CachedJob, known: Known, { learned, now }: RunsInput): Judged {
-  const pods = learned.pods.get(job.uid)
+function evaluateEndedJob(job: CachedJob, known: ReportedRun, { observed, now }: RunsInput): EvaluatedRun {
+  const pods = observed.pods.get(job.uid)
   if (pods === undefined) return { read: { kind: 'podsOfJob', uid: job.uid, name: job.name } }
   return { finished: finishedRun(job, pods, known, now) }
 }
 
 /** The Job goes on, and the containers of its run may have ended. */
-function judgeEndedPods(
+function evaluateEndedPods(
   job: CachedJob,
   cached: readonly CachedPod[],
-  known: Known,
-  { learned, now }: RunsInput,
-): Judged {
-  const due = tellAt(job.uid, cached, now)
+  known: ReportedRun,
+  { observed, now }: RunsInput,
+): EvaluatedRun {
+  const due = reportRunEndAt(job.uid, cached, now)
   if (due === undefined) return {}
   if (due > now) return { requeueAt: due }
-  const pods = learned.pods.get(job.uid)
+  const pods = observed.pods.get(job.uid)
   if (pods === undefined) return { read: { kind: 'podsOfJob', uid: job.uid, name: job.name } }
   // Another try has begun that the cache does not show yet, or the pod is gone.
-  if (runEndedAt(pods, now) === undefined) return { requeueAt: now + UNSEEN_AGAIN_MS }
+  if (runEndedAt(pods, now) === undefined) return { requeueAt: now + UNCACHED_RECHECK_MS }
   return { finished: finishedRun(job, pods, known, now) }
 }
 
@@ -171,10 +185,10 @@ function judgeEndedPods(
  * An active Job that is not there: asked for by name first, because a cache may be older than the status; then for its
  * pods, because it may have been deleted right after its run had ended.
  */
-function judgeVanished(run: ActiveRun, { learned, now }: RunsInput): Judged {
+function evaluateMissingJob(run: ActiveRun, { observed, now }: RunsInput): EvaluatedRun {
   const { jobUID, job } = run
-  if (!learned.jobs.has(jobUID)) return { read: { kind: 'job', uid: jobUID, name: job } }
-  const mine = learned.pods.get(jobUID)
+  if (!observed.jobs.has(jobUID)) return { read: { kind: 'job', uid: jobUID, name: job } }
+  const mine = observed.pods.get(jobUID)
   if (mine === undefined) return { read: { kind: 'podsOfJob', uid: jobUID, name: job } }
   const { trigger, scheduledTime, startTime } = run
   const finished: FinishedRun = {
@@ -194,13 +208,13 @@ function judgeVanished(run: ActiveRun, { learned, now }: RunsInput): Judged {
 function finishedRun(
   job: CachedJob,
   pods: readonly CachedPod[],
-  { told, before }: Known,
+  { reported, before }: ReportedRun,
   now: number,
 ): FinishedRun | undefined {
   const outcome: Outcome | undefined =
-    told === undefined
+    reported === undefined
       ? jobOutcome({ job, pods, lastSeen: lastSeen(before) })
-      : revisedOutcome(told, job.uid, pods)
+      : revisedOutcome(reported, job.uid, pods)
   if (outcome === undefined) return undefined
   const slot = utc(job.slot)
   return {
@@ -215,7 +229,7 @@ function finishedRun(
 }
 
 /** The last known reason why the run was not making progress. */
-function lastSeen(before: ActiveRun | undefined): Words | undefined {
+function lastSeen(before: ActiveRun | undefined): ReasonMessage | undefined {
   if (before?.reason === undefined || before.reason === RUN_ENDED) return undefined
   return { reason: before.reason, message: before.message ?? '' }
 }

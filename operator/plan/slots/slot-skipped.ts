@@ -15,7 +15,7 @@ export type SlotInput = {
   readonly jobs: readonly CachedJob[]
   readonly now: number
   /** What was decided up to then has been reported. */
-  readonly toldUntil: number
+  readonly reportedUntil: number
 }
 
 export type SkippedSlot = {
@@ -31,23 +31,32 @@ export type SkippedSlots = {
 }
 
 /** The limit of each of the two searches below: some twenty to forty slots, more than one event names. */
-const MOST_STEPS = 45
+const MAX_STEPS = 45
 
 /**
  * Slots that get no run any more. One that Forbid holds back is run late when the run before it ends: it is skipped only
  * when its deadline has passed, or when a later slot was run in its place. So two spans can hold what was decided since
  * `toldUntil`: the slots whose deadline has passed since then, and those before a run that began since then.
  */
-export function skippedSlots({ slots, since, held, status, jobs, now, toldUntil }: SlotInput): SkippedSlots {
+export function skippedSlots({
+  slots,
+  since,
+  held,
+  status,
+  jobs,
+  now,
+  reportedUntil: toldUntil,
+}: SlotInput): SkippedSlots {
   const begin = instant(since)
-  if (slots === undefined || Number.isNaN(begin) || (slots.suspend && held === undefined)) return NONE
+  if (slots === undefined || Number.isNaN(begin) || (slots.suspend && held === undefined))
+    return NOTHING_SKIPPED
   const search = slotSearch(slots)
-  if ('unknown' in search) return NONE
+  if ('unknown' in search) return NOTHING_SKIPPED
   const deadline = slots.startingDeadlineSeconds * 1000
   const runs = runSlots(jobs, status, now)
   const from = Math.max(begin, toldUntil - deadline)
-  const late = latestSlots(search, from, now - deadline, MOST_STEPS)
-  const overtaken = latestSlots(search, from, newestRunSince(toldUntil, runs), MOST_STEPS)
+  const late = latestSlots(search, from, now - deadline, MAX_STEPS)
+  const overtaken = latestSlots(search, from, newestRunSince(toldUntil, runs), MAX_STEPS)
   const skipped = [...new Set([...late, ...overtaken])]
     .filter((slot) => !runs.has(slot))
     .map((slot) => ({ slot, ...decision(slot, runs, slot + deadline) }))
@@ -61,7 +70,7 @@ export function skippedSlots({ slots, since, held, status, jobs, now, toldUntil 
   return { skipped, decidedAt: isOpen ? open + deadline : undefined }
 }
 
-const NONE: SkippedSlots = { skipped: [], decidedAt: undefined }
+const NOTHING_SKIPPED: SkippedSlots = { skipped: [], decidedAt: undefined }
 
 /** Slots that have a run, and since when. No run begins before its slot: a status that says so is not believed. */
 function runSlots(
@@ -69,12 +78,12 @@ function runSlots(
   { active = [], recentRuns = [], lastScheduleTime }: SlotInput['status'],
   now: number,
 ): ReadonlyMap<number, number> {
-  const told = [...active, ...recentRuns]
+  const reported = [...active, ...recentRuns]
     .map(({ scheduledTime, startTime }) => [scheduledTime, startTime ?? scheduledTime] as const)
     .concat([[lastScheduleTime, lastScheduleTime]])
   const live = jobs.map(({ slot, createdAt }) => [utc(slot), createdAt] as const)
   return new Map(
-    [...told, ...live]
+    [...reported, ...live]
       .flatMap(([slot, begin]) =>
         slot === undefined || begin === undefined ? [] : [[instant(slot), instant(begin)] as const],
       )

@@ -24,7 +24,7 @@ export type ConditionFacts = {
   readonly lastRun: FinishedRun | undefined
 }
 
-type Answer<T extends ConditionType> = {
+type ConditionAnswer<T extends ConditionType> = {
   readonly status: ConditionStatus
   readonly reason: ConditionReason<T>
   readonly message: string
@@ -38,7 +38,7 @@ const MAX_MESSAGE = 8_192
 
 /** All conditions, in the API's order. The time of the last transition stays where the answer is the same. */
 export function conditionsOf(facts: ConditionFacts, before: readonly Condition[] = []): Condition[] {
-  const answers: { readonly [T in ConditionType]: Answer<T> } = {
+  const answers: { readonly [T in ConditionType]: ConditionAnswer<T> } = {
     Accepted: accepted(facts),
     Ready: ready(facts),
     Stalled: stalled(facts),
@@ -58,7 +58,7 @@ export function conditionsOf(facts: ConditionFacts, before: readonly Condition[]
   })
 }
 
-function accepted({ cronJob, next }: ConditionFacts): Answer<'Accepted'> {
+function accepted({ cronJob, next }: ConditionFacts): ConditionAnswer<'Accepted'> {
   switch (cronJob.kind) {
     case 'invalid':
       return { status: 'False', reason: 'InvalidSpec', message: cronJob.message }
@@ -80,7 +80,7 @@ function accepted({ cronJob, next }: ConditionFacts): Answer<'Accepted'> {
 const NEVER_FIRES =
   'spec.schedule names a date that does not come: no run will ever start by schedule; change it'
 
-function acceptedSchedule(next: NextSlot): Answer<'Accepted'> {
+function acceptedSchedule(next: NextSlot): ConditionAnswer<'Accepted'> {
   if (next.kind === 'never') return { status: 'True', reason: 'NeverFires', message: NEVER_FIRES }
   if (next.kind === 'unknown') {
     const message = `runs start, but the next one cannot be told: ${next.why}`
@@ -92,7 +92,7 @@ function acceptedSchedule(next: NextSlot): Answer<'Accepted'> {
 const no = <T extends ConditionReason<'Ready'>>(reason: T, message: string) =>
   ({ status: 'False', reason, message }) as const
 
-function ready({ cronJob, next, conflictingWriter, heldUpBy }: ConditionFacts): Answer<'Ready'> {
+function ready({ cronJob, next, conflictingWriter, heldUpBy }: ConditionFacts): ConditionAnswer<'Ready'> {
   switch (cronJob.kind) {
     case 'ready':
       if (conflictingWriter !== undefined) {
@@ -160,7 +160,7 @@ function describeLeaving({ name, finalizers }: Extract<CronJobState, { kind: 'le
 
 const NOT_STALLED = { status: 'False', reason: 'NotStalled', message: 'nobody has to act' } as const
 
-function stalled({ cronJob, conflictingWriter }: ConditionFacts): Answer<'Stalled'> {
+function stalled({ cronJob, conflictingWriter }: ConditionFacts): ConditionAnswer<'Stalled'> {
   switch (cronJob.kind) {
     case 'invalid':
       return { status: 'True', reason: 'InvalidSpec', message: `correct the spec: ${cronJob.message}` }
@@ -189,7 +189,7 @@ function stalled({ cronJob, conflictingWriter }: ConditionFacts): Answer<'Stalle
 
 const NO_RUN = { status: 'Unknown', reason: 'NoRunYet', message: 'no run has ended yet' } as const
 
-function runSucceeded(run: FinishedRun | undefined): Answer<'RunSucceeded'> {
+function runSucceeded(run: FinishedRun | undefined): ConditionAnswer<'RunSucceeded'> {
   if (run === undefined) return NO_RUN
   const { message } = run
   switch (run.verdict) {
@@ -205,7 +205,7 @@ function runSucceeded(run: FinishedRun | undefined): Answer<'RunSucceeded'> {
   }
 }
 
-function compliant(run: FinishedRun | undefined): Answer<'Compliant'> {
+function compliant(run: FinishedRun | undefined): ConditionAnswer<'Compliant'> {
   if (run === undefined) return NO_RUN
   const { message } = run
   switch (run.verdict) {

@@ -20,16 +20,16 @@ export type PlannedEvent = {
   readonly action: 'WriteCronJob' | 'Validate' | 'Mirror'
   readonly note: string
   /** What it happened to: the same reason is told once for each. */
-  readonly occasion: string
+  readonly dedupKey: string
 }
 
 export function event(
   reason: EventReason,
   action: PlannedEvent['action'],
-  occasion: string,
+  dedupKey: string,
   note: string,
 ): PlannedEvent {
-  return { type: vocabulary[reason].type, reason, action, note, occasion }
+  return { type: vocabulary[reason].type, reason, action, note, dedupKey }
 }
 
 /** What the step from one status to the next is worth telling. */

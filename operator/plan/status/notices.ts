@@ -10,20 +10,20 @@ import { isoTime } from '../../values/time.ts'
  * What somebody has to hear of and no run can tell: a run without a record in the database tells nobody of its end, and
  * one that has not begun of nothing at all.
  */
-export type Notice = {
+export type ScheduleNotice = {
   readonly type: 'run.errored' | 'run.unknown' | 'run.stuck' | 'slot.skipped' | 'schedule.stalled'
   /** What it happened to: of one type there is one notice for each. */
-  readonly occasion: string
+  readonly dedupKey: string
   /** `jobs/NAME`, `slots/TIME`, `requests/TOKEN`, `generations/NUMBER`. */
   readonly subject: string
   readonly reason: string
   readonly message: string
   /** Since when it is so, as `isoTime`: of a run its end, or its beginning where it is stuck. */
   readonly since: string
-  readonly run?: NoticedRun
+  readonly run?: NoticeRun
 }
 
-type NoticedRun = Pick<RecentRun, 'jobUID' | 'job' | 'scheduledTime' | 'startTime'> &
+type NoticeRun = Pick<RecentRun, 'jobUID' | 'job' | 'scheduledTime' | 'startTime'> &
   Partial<Pick<RecentRun, 'completionTime' | 'verdict'>>
 
 /** An annotation may hold a book. */
@@ -40,13 +40,13 @@ export type NoticesInput = {
 }
 
 /** All that there is to be told now, whether or not it was told before. */
-export function noticesOf({ status, finished, slots, request, now }: NoticesInput): Notice[] {
+export function noticesOf({ status, finished, slots, request, now }: NoticesInput): ScheduleNotice[] {
   return [
-    ...standingNotices(status, finished),
-    ...skippedEvent(slots).map(({ occasion, note }) => ({
+    ...currentNotices(status, finished),
+    ...skippedEvent(slots).map(({ dedupKey, note }) => ({
       type: 'slot.skipped' as const,
-      occasion,
-      subject: `slots/${occasion}`,
+      dedupKey,
+      subject: `slots/${dedupKey}`,
       reason: 'SlotSkipped',
       message: note,
       since: isoTime(now),
@@ -56,10 +56,10 @@ export function noticesOf({ status, finished, slots, request, now }: NoticesInpu
 }
 
 /** What a status by itself says, so that whoever leads next finds it there. */
-export function standingNotices(
+export function currentNotices(
   status: ValidationScheduleStatus,
   finished: readonly FinishedRun[] = [],
-): Notice[] {
+): ScheduleNotice[] {
   return [...unrecorded(status, finished), ...stuck(status), ...stalled(status)]
 }
 
@@ -67,55 +67,55 @@ export function standingNotices(
 function unrecorded(
   { recentRuns = [], lastRun }: ValidationScheduleStatus,
   finished: readonly FinishedRun[],
-): Notice[] {
-  const messages = new Map([...finished, ...(lastRun === undefined ? [] : [lastRun])].map(wordsOf))
+): ScheduleNotice[] {
+  const messages = new Map([...finished, ...(lastRun === undefined ? [] : [lastRun])].map(messageByJob))
   return recentRuns.flatMap((run) => {
     const { jobUID, job, verdict, reason, runId } = run
     if (runId !== undefined || (verdict !== 'Errored' && verdict !== 'Unknown')) return []
     return [
       {
         type: verdict === 'Errored' ? 'run.errored' : 'run.unknown',
-        occasion: jobUID,
+        dedupKey: jobUID,
         subject: `jobs/${job}`,
         reason,
         message: messages.get(jobUID) ?? `${job}: ${verdict}: ${reason}`,
         since: run.completionTime,
-        run: noticedRun(run),
-      } satisfies Notice,
+        run: noticeRun(run),
+      } satisfies ScheduleNotice,
     ]
   })
 }
 
-function stuck({ active = [] }: ValidationScheduleStatus): Notice[] {
+function stuck({ active = [] }: ValidationScheduleStatus): ScheduleNotice[] {
   return active.filter(isStuck).flatMap((run) => {
     const { jobUID, job, reason = '', message = '', startTime = '' } = run
-    const occasion = `${jobUID} ${reason}`
+    const dedupKey = `${jobUID} ${reason}`
     const subject = `jobs/${job}`
-    return [{ type: 'run.stuck', occasion, subject, reason, message, since: startTime, run: noticedRun(run) }]
+    return [{ type: 'run.stuck', dedupKey, subject, reason, message, since: startTime, run: noticeRun(run) }]
   })
 }
 
 /**
- * A person must act. The words are no part of the occasion: those of a quota change with each try. The time is: what was
+ * A person must act. The words are no part of the dedupKey: those of a quota change with each try. The time is: what was
  * mended and comes back is new.
  */
-function stalled({ conditions = [] }: ValidationScheduleStatus): Notice[] {
+function stalled({ conditions = [] }: ValidationScheduleStatus): ScheduleNotice[] {
   const found = conditions.find(({ type }) => type === 'Stalled')
   if (found?.status !== 'True') return []
   const { reason, message, lastTransitionTime: since, observedGeneration: generation = 0 } = found
   // Whether an earlier CronJob goes on; of other reasons it repeats the same.
   const ready = conditions.find(({ type, reason }) => type === 'Ready' && reason === 'InvalidSpec')
   const words = ready === undefined ? message : `${message}; ${ready.message}`
-  const occasion = `${generation} ${reason} ${since}`
+  const dedupKey = `${generation} ${reason} ${since}`
   const subject = `generations/${generation}`
-  return [{ type: 'schedule.stalled', occasion, subject, reason, message: words, since }]
+  return [{ type: 'schedule.stalled', dedupKey, subject, reason, message: words, since }]
 }
 
-function refusedRequest(request: RunRequest, message: string, now: number): Notice {
+function refusedRequest(request: RunRequest, message: string, now: number): ScheduleNotice {
   const token = request.kind === 'failed' ? request.token : ''
   return {
     type: 'run.stuck',
-    occasion: `request ${token}`,
+    dedupKey: `request ${token}`,
     subject: `requests/${plainText(token, MAX_TOKEN)}`,
     reason: 'RequestRefused',
     message,
@@ -123,11 +123,11 @@ function refusedRequest(request: RunRequest, message: string, now: number): Noti
   }
 }
 
-function wordsOf({ jobUID, message }: FinishedRun): readonly [string, string] {
+function messageByJob({ jobUID, message }: FinishedRun): readonly [string, string] {
   return [jobUID, message]
 }
 
-function noticedRun(run: NoticedRun): NoticedRun {
+function noticeRun(run: NoticeRun): NoticeRun {
   const { jobUID, job, scheduledTime, startTime, completionTime, verdict } = run
   return {
     jobUID,

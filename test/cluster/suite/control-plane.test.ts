@@ -102,7 +102,7 @@ describeWithCluster('an operator whose control plane fails under it', () => {
       `create cronjobs ${childName('deleted')}`,
       `create jobs ${job}`,
       `update cronjobs ${childName('changed')}`,
-      // What the API server made of it is learned by writing the same again.
+      // What the API server made of it is observed by writing the same again.
       ...(isAnswered ? [] : [`update cronjobs ${childName('changed')}`]),
       'update validationschedules status changed',
       // The CronJob that was made again has another UID.

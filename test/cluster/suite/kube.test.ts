@@ -309,21 +309,21 @@ describeWithCluster('the cache on a real API server', () => {
       tls.line = undefined
     })
     const key = `${here.name}/echo`
-    cache.echo.wrote(key, await put('echo', '1'))
+    cache.expectations.expect(key, await put('echo', '1'))
     await new Promise((resolve) => setTimeout(resolve, 200))
-    expect(cache.echo.caughtUp(key)).toBe(false)
+    expect(cache.expectations.satisfied(key)).toBe(false)
     release()
     await shows('echo', '1')
-    expect(cache.echo.caughtUp(key)).toBe(true)
+    expect(cache.expectations.satisfied(key)).toBe(true)
   })
 
   test('an own write that was deleted at once is not awaited for ever', async () => {
     const { cache, store } = mirror(client, here.name)
     await synced(cache)
     const key = `${here.name}/brief`
-    cache.echo.wrote(key, await put('brief', '1'))
+    cache.expectations.expect(key, await put('brief', '1'))
     await client.remove(CONFIG_MAPS, { namespace: here.name, name: 'brief' })
-    await until('the echo', () => (cache.echo.caughtUp(key) ? true : undefined))
+    await until('the echo', () => (cache.expectations.satisfied(key) ? true : undefined))
     await until('its end', () => (store.get(key) === undefined ? true : undefined))
   })
 
@@ -550,7 +550,7 @@ describeWithCluster('leaders and events on a real API server', () => {
       reason: 'RunErrored',
       action: 'Mirror',
       note: '🙂'.repeat(1_000),
-      occasion: 'job-1',
+      dedupKey: 'job-1',
     } as const
     for (const instance of ['one', 'i'.repeat(300)]) {
       const recorder = new EventRecorder({

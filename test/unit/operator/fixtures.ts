@@ -15,8 +15,8 @@ import type {
 } from '../../../operator/cache/projections.ts'
 import { cronJob } from '../../../operator/plan/cron-job/cron-job.ts'
 import { cronJobStatus } from '../../../operator/plan/cron-job/cron-job-status.ts'
-import type { Written } from '../../../operator/plan/cron-job/drift.ts'
-import { NOTHING_LEARNED } from '../../../operator/plan/inputs/live-reads.ts'
+import type { LastWrite } from '../../../operator/plan/cron-job/drift.ts'
+import { NOTHING_OBSERVED } from '../../../operator/plan/inputs/live-reads.ts'
 import { childName } from '../../../operator/values/names.ts'
 import type { PlanInput } from '../../../operator/plan/plan.ts'
 
@@ -164,7 +164,7 @@ export function summary(runKey: string, change: Partial<RunSummary> = {}): strin
 }
 
 /** What the operator knows of its last write when it has written the CronJob of this schedule. */
-export function writtenFor(of: CachedSchedule): Written {
+export function writtenFor(of: CachedSchedule): LastWrite {
   const { uid, specHash } = liveCronJob(of)
   return { uid, sentHash: specHash, storedHash: specHash }
 }
@@ -185,7 +185,7 @@ export function input(change: Partial<PlanInput> = {}): PlanInput {
     jobs: [],
     ofCronJob: [],
     pods: [],
-    learned: NOTHING_LEARNED,
+    observed: NOTHING_OBSERVED,
     defaults: DEFAULTS,
     now: NOW,
     plannedAt: NOW,

@@ -1,7 +1,7 @@
 import { digestOf } from '../../../operator/values/digest.ts'
 import { projectCronJob, projectJob } from '../../../operator/cache/projections.ts'
 import type { KubeObject } from '../../../operator/kube/object.ts'
-import type { Learned } from '../../../operator/plan/inputs/live-reads.ts'
+import type { Observed } from '../../../operator/plan/inputs/live-reads.ts'
 import type { PlannedEvent } from '../../../operator/plan/status/events.ts'
 import { plan } from '../../../operator/plan/plan.ts'
 import type { Plan, PlanInput, Settled } from '../../../operator/plan/plan.ts'
@@ -10,7 +10,7 @@ export type Outcome = {
   readonly plans: readonly Plan[]
   readonly settled: Settled | undefined
   readonly events: readonly PlannedEvent[]
-  /** The world as it is afterwards, with nothing learned. */
+  /** The world as it is afterwards, with nothing observed. */
   readonly after: PlanInput
 }
 
@@ -28,7 +28,7 @@ export function carryOut(start: PlanInput): Outcome {
       const schedule = next.status === undefined ? input.schedule : { ...input.schedule, status: next.status }
       const pruned = new Set(next.prune.map(({ uid }) => uid))
       const jobs = input.jobs.filter(({ uid }) => !pruned.has(uid))
-      return { plans, settled: next, events, after: { ...input, schedule, jobs, learned: start.learned } }
+      return { plans, settled: next, events, after: { ...input, schedule, jobs, observed: start.observed } }
     }
     if (next.kind === 'write') events.push(...next.events)
     input = step(input, next)
@@ -37,42 +37,42 @@ export function carryOut(start: PlanInput): Outcome {
 }
 
 function step(input: PlanInput, next: Exclude<Plan, { kind: 'nothing' | 'settled' }>): PlanInput {
-  const { learned } = input
+  const { observed } = input
   if (next.kind === 'write') {
     const { step } = next
     if (step.kind === 'suspend') {
       const cronJob = { ...step.cronJob, slots: { ...step.cronJob.slots, suspend: step.suspend } }
-      return { ...input, cronJob, learned: { ...learned, cronJob } }
+      return { ...input, cronJob, observed: { ...observed, cronJob } }
     }
     const cronJob = projectCronJob(stored(step.body, `cron-job-uid`, input.now))
     const written = { uid: cronJob.uid, sentHash: digestOf(step.body['spec']), storedHash: cronJob.specHash }
-    return { ...input, cronJob, written, learned: { ...learned, cronJob, write: { kind: 'done' } } }
+    return { ...input, cronJob, written, observed: { ...observed, cronJob, write: { kind: 'done' } } }
   }
   if (next.kind === 'run') {
     const made = projectJob(stored(next.job, `uid-of-${next.job.metadata.name}`, input.now))
     return { ...input, jobs: [...input.jobs, made] }
   }
-  return next.reads.reduce((known, read) => ({ ...known, learned: answer(known, read) }), input)
+  return next.reads.reduce((known, read) => ({ ...known, observed: answer(known, read) }), input)
 }
 
 /** The caches are the whole truth here. */
 function answer(
-  { learned, pods, jobs, cronJob }: PlanInput,
+  { observed, pods, jobs, cronJob }: PlanInput,
   read: Extract<Plan, { kind: 'read' }>['reads'][number],
-): Learned {
+): Observed {
   switch (read.kind) {
     case 'cronJob':
-      return { ...learned, cronJob: cronJob ?? null }
+      return { ...observed, cronJob: cronJob ?? null }
     case 'podsOfJob': {
       const found = pods.filter(({ jobUid }) => jobUid === read.uid)
-      return { ...learned, pods: new Map([...learned.pods, [read.uid, found]]) }
+      return { ...observed, pods: new Map([...observed.pods, [read.uid, found]]) }
     }
     case 'job': {
       const found = jobs.find(({ uid }) => uid === read.uid)
-      return { ...learned, jobs: new Map([...learned.jobs, [read.uid, found]]) }
+      return { ...observed, jobs: new Map([...observed.jobs, [read.uid, found]]) }
     }
     case 'warningsOfJob':
-      return { ...learned, warnings: new Map([...learned.warnings, [read.uid, []]]) }
+      return { ...observed, warnings: new Map([...observed.warnings, [read.uid, []]]) }
   }
 }
 

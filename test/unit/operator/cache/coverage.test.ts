@@ -15,7 +15,7 @@ function world(namespaces: readonly string[] | undefined) {
       {
         reflectorOf: (namespace: string) => ({
           access: access.get(`${kind} ${namespaces === undefined ? '*' : namespace}`) ?? 'pending',
-          trouble: `${kind} is forbidden`,
+          lastError: `${kind} is forbidden`,
         }),
       },
     ]),
@@ -28,7 +28,7 @@ function world(namespaces: readonly string[] | undefined) {
     log: pino({ enabled: false }),
     onReadable: (namespace) => readable.push(namespace),
   })
-  void coverage.settled.then(() => (settled = true))
+  void coverage.synced.then(() => (settled = true))
   const set = async (namespace: string, to: Access, kinds: readonly string[] = KINDS): Promise<void> => {
     for (const kind of kinds) access.set(`${kind} ${namespace}`, to)
     coverage.update()

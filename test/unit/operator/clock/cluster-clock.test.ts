@@ -21,7 +21,7 @@ describe("the cluster's clock", () => {
     async (seconds) => {
       const { own, clock, off } = setUp(seconds)
       expect(off()).toBe(seconds)
-      clock.hear(TRUTH.toUTCString())
+      clock.observe(TRUTH.toUTCString())
       expect(off()).toBe(0)
       await own.advance(10_000)
       expect(off()).toBe(0)
@@ -32,14 +32,14 @@ describe("the cluster's clock", () => {
     'is the own one where that is %d s off: answers come late, and in whole seconds',
     (seconds) => {
       const { clock, off } = setUp(seconds)
-      clock.hear(TRUTH.toUTCString())
+      clock.observe(TRUTH.toUTCString())
       expect(off()).toBe(seconds)
     },
   )
 
   it('is the own one where an answer has no date', () => {
     const { clock, off } = setUp(3600)
-    clock.hear('yesterday')
+    clock.observe('yesterday')
     expect(off()).toBe(3600)
   })
 })

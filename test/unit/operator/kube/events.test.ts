@@ -21,7 +21,7 @@ const input = (changes: Partial<EventInput> = {}): EventInput => ({
   reason: 'RunPassed',
   action: 'Mirror',
   note: 'all passed',
-  occasion: 'job-1',
+  dedupKey: 'job-1',
   ...changes,
 })
 
@@ -73,7 +73,7 @@ describe('the event recorder', () => {
     const same = eventName(input())
     expect(eventName(input({ note: 'other words' }))).toBe(same)
     const others = [
-      input({ occasion: 'job-2' }),
+      input({ dedupKey: 'job-2' }),
       input({ reason: 'RunErrored' }),
       input({ regarding: { ...regarding, uid: 'uid-2' } }),
     ].map(eventName)
@@ -110,25 +110,25 @@ describe('the event recorder', () => {
   test('does not try again what cannot succeed', async () => {
     const { recorder, clock, attempts } = setUp(() => new KubeError(403, { reason: 'Forbidden' }))
     recorder.record(input())
-    recorder.record(input({ occasion: 'job-2' }))
+    recorder.record(input({ dedupKey: 'job-2' }))
     await clock.advance(60_000)
     expect([attempts(), recorder.dropped]).toEqual([2, 2])
   })
 
   test('holds so many and no more', async () => {
     const { recorder, clock, sent } = setUp(undefined, { capacity: 3 })
-    for (let index = 0; index < 5; index++) recorder.record(input({ occasion: String(index) }))
+    for (let index = 0; index < 5; index++) recorder.record(input({ dedupKey: String(index) }))
     expect([recorder.pending, recorder.dropped]).toEqual([3, 2])
     await clock.advance(0)
     expect(sent).toHaveLength(3)
-    recorder.record(input({ occasion: 'later' }))
+    recorder.record(input({ dedupKey: 'later' }))
     await settle()
     expect(sent).toHaveLength(4)
   })
 
   test('drain gives up when its time is over, and then takes nothing more', async () => {
     const { recorder, clock, attempts } = setUp(() => new UnreachableError('down'))
-    for (let index = 0; index < 3; index++) recorder.record(input({ occasion: String(index) }))
+    for (let index = 0; index < 3; index++) recorder.record(input({ dedupKey: String(index) }))
     const drained = recorder.drain(700)
     await clock.advance(700)
     await drained

@@ -173,9 +173,9 @@ describe('the reflector', () => {
   ]
   test.each(failing)('%s at the first list, three times: it goes on trying', async (_name, answer) => {
     const { reflector, become } = await reflect([answer, answer, answer, stream(initial(10, pod('a', 3)))])
-    await until('trouble', () => reflector.trouble)
+    await until('trouble', () => reflector.lastError)
     await become('a@3')
-    expect([reflector.trouble, reflector.restarts >= 3]).toEqual([undefined, true])
+    expect([reflector.lastError, reflector.restarts >= 3]).toEqual([undefined, true])
   })
 
   test.each([
@@ -196,7 +196,7 @@ describe('the reflector', () => {
         ],
         { onAccess: () => seen.push(reflector.access) },
       )
-      await until('the first refusal', () => reflector.trouble)
+      await until('the first refusal', () => reflector.lastError)
       expect([reflector.access, changes]).toEqual([expected, ['- a@3']])
       begun.resolve(undefined)
       await become('b@15')
@@ -276,7 +276,7 @@ describe('the reflector', () => {
     expect(changes).toEqual(['- a@90', 'a@90 a@101'])
     api.script(refuse(410, 'Expired'), stream(initial(50, pod('a', 40)), 'end'))
     api.reset()
-    await until('trouble', () => reflector.trouble?.match(/version 50 .* after 101/) ?? undefined)
+    await until('trouble', () => reflector.lastError?.match(/version 50 .* after 101/) ?? undefined)
     expect(objects()).toEqual(['a@101'])
     api.script(stream(initial(120, pod('a', 110))))
     await become('a@110')

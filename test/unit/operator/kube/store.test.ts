@@ -2,7 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { compareVersions, keyOf, pathOf, RESOURCES, splitKey } from '../../../../operator/kube/object.ts'
 import { Store } from '../../../../operator/kube/store.ts'
-import { WriteEcho } from '../../../../operator/kube/expectations.ts'
+import { Expectations } from '../../../../operator/kube/expectations.ts'
 
 type Item = {
   namespace: string
@@ -90,24 +90,24 @@ describe('names', () => {
 describe('the echo of an own write', () => {
   test('is awaited until the cache has seen the version, for that key only', () => {
     let seen = 10
-    const echo = new WriteEcho((_key, version) => seen >= Number(version))
-    expect(echo.caughtUp('n/a')).toBe(true)
-    echo.wrote('n/a', '12')
-    echo.wrote('n/a', '15')
-    expect([echo.caughtUp('n/a'), echo.caughtUp('n/b')]).toEqual([false, true])
+    const echo = new Expectations((_key, version) => seen >= Number(version))
+    expect(echo.satisfied('n/a')).toBe(true)
+    echo.expect('n/a', '12')
+    echo.expect('n/a', '15')
+    expect([echo.satisfied('n/a'), echo.satisfied('n/b')]).toEqual([false, true])
     seen = 14
-    expect(echo.caughtUp('n/a')).toBe(false)
+    expect(echo.satisfied('n/a')).toBe(false)
     seen = 15
-    expect(echo.caughtUp('n/a')).toBe(true)
+    expect(echo.satisfied('n/a')).toBe(true)
   })
 
   test('of keys that nobody asks about again is not kept for ever', () => {
     let seen = 0
-    const echo = new WriteEcho((_key, version) => seen >= Number(version))
-    for (let version = 1; version <= 5_000; version++) echo.wrote(`n/${version}`, String(version))
+    const echo = new Expectations((_key, version) => seen >= Number(version))
+    for (let version = 1; version <= 5_000; version++) echo.expect(`n/${version}`, String(version))
     expect(echo.size).toBe(5_000)
     seen = 10_000
-    for (let version = 5_001; version <= 10_000; version++) echo.wrote(`n/${version}`, String(version))
+    for (let version = 5_001; version <= 10_000; version++) echo.expect(`n/${version}`, String(version))
     expect(echo.size).toBeLessThan(2_000)
   })
 })

@@ -3,8 +3,8 @@ import type { CloudEvent } from '../../../../common/webhook/cloud-event.ts'
 import type { FinishedRun } from '../../../../crds/validation-schedule.ts'
 import { Notices } from '../../../../operator/notices/notices.ts'
 import { noticeEvent, noticeId } from '../../../../operator/notices/notices-event.ts'
-import { standingNotices } from '../../../../operator/plan/status/notices.ts'
-import type { Notice } from '../../../../operator/plan/status/notices.ts'
+import { currentNotices } from '../../../../operator/plan/status/notices.ts'
+import type { ScheduleNotice } from '../../../../operator/plan/status/notices.ts'
 import { compactRun } from '../../../../operator/plan/runs/recent-runs.ts'
 import { NOW, at, schedule } from '../fixtures.ts'
 
@@ -36,11 +36,11 @@ function setUp() {
   })
   /** One reconcile, with what the status says in the end. */
   const reconcile = (before: ReturnType<typeof withRuns>, after = before, now = NOW): void => {
-    notices.look(KEY, before, now)
-    notices.tell(KEY, after, standingNotices(after.status))
+    notices.markReported(KEY, before, now)
+    notices.enqueue(KEY, after, currentNotices(after.status))
   }
   const idOf = (jobUID: string) =>
-    noticeId(schedule(), { type: 'run.errored', occasion: jobUID } as unknown as Notice)
+    noticeId(schedule(), { type: 'run.errored', dedupKey: jobUID } as unknown as ScheduleNotice)
   return { notices, told, reconcile, idOf, cleared: () => cleared }
 }
 
@@ -73,7 +73,7 @@ describe('a leader', () => {
 
   it('tells only what the status says, also if it takes several tries to be written', () => {
     const { notices, told, reconcile, idOf } = setUp()
-    notices.look(KEY, withRuns(), NOW)
+    notices.markReported(KEY, withRuns(), NOW)
     // Written all the same, as the cache shows later.
     reconcile(withRuns(run('1', -7_200)))
     expect(told).toEqual([idOf('1')])
@@ -87,7 +87,7 @@ describe('a leader', () => {
 })
 
 it('a notice is a CloudEvent, with the names that the notices of runs have', () => {
-  const [notice] = standingNotices(withRuns(run('uid-1', 0)).status)
+  const [notice] = currentNotices(withRuns(run('uid-1', 0)).status)
   expect(noticeEvent(schedule(), notice!)).toEqual({
     specversion: '1.0',
     id: expect.stringMatching(/^[0-9a-f]{32}$/) as string,
@@ -122,13 +122,13 @@ it('a notice is a CloudEvent, with the names that the notices of runs have', () 
   })
 })
 
-it('an id is of one schedule, one type and one occasion', () => {
-  const notice = { type: 'run.errored', occasion: '1' } as unknown as Notice
+it('an id is of one schedule, one type and one dedupKey', () => {
+  const notice = { type: 'run.errored', dedupKey: '1' } as unknown as ScheduleNotice
   const ids = [
     noticeId(schedule(), notice),
     noticeId(schedule({}, { uid: 'another' }), notice),
     noticeId(schedule(), { ...notice, type: 'run.stuck' }),
-    noticeId(schedule(), { ...notice, occasion: '2' }),
+    noticeId(schedule(), { ...notice, dedupKey: '2' }),
   ]
   expect(new Set(ids).size).toBe(4)
   expect(noticeId(schedule({}, { resourceVersion: '2', name: 'nightly' }), notice)).toBe(ids[0])

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest'
 import type { ValidationScheduleStatus } from '../../../../crds/validation-schedule.ts'
 import { projectJob } from '../../../../operator/cache/projections.ts'
 import type { CachedJob, CachedPod } from '../../../../operator/cache/projections.ts'
-import { NOTHING_LEARNED } from '../../../../operator/plan/inputs/live-reads.ts'
+import { NOTHING_OBSERVED } from '../../../../operator/plan/inputs/live-reads.ts'
 import { runNowName } from '../../../../operator/values/names.ts'
 import { plan } from '../../../../operator/plan/plan.ts'
 import type { PlanInput } from '../../../../operator/plan/plan.ts'
@@ -107,14 +107,14 @@ describe('a schedule', () => {
 
 describe('a spec that is refused', () => {
   const refused = (message = 'spec.schedule: end of range (25) above maximum (23)') => ({
-    ...NOTHING_LEARNED,
+    ...NOTHING_OBSERVED,
     write: { kind: 'refused', message } as const,
   })
 
   it('leaves the last good CronJob, and says why in the API server’s words', () => {
     const world = settledWorld()
     const bad = { ...schedule({ schedule: '0 25 * * *' }, { generation: 2 }), status: world.schedule.status }
-    const { settled, events } = carryOut({ ...world, schedule: bad, learned: refused() })
+    const { settled, events } = carryOut({ ...world, schedule: bad, observed: refused() })
     expect(condition(settled?.status, 'Accepted')).toBe('False/InvalidSpec')
     expect(condition(settled?.status, 'Ready')).toBe('False/InvalidSpec')
     expect(condition(settled?.status, 'Stalled')).toBe('True/InvalidSpec')
@@ -124,8 +124,8 @@ describe('a spec that is refused', () => {
   })
 
   it('is not tried again until it changes', () => {
-    const { after } = carryOut(input({ learned: refused() }))
-    const again = { ...after, learned: NOTHING_LEARNED }
+    const { after } = carryOut(input({ observed: refused() }))
+    const again = { ...after, observed: NOTHING_OBSERVED }
     expect(carryOut(again).plans).toMatchObject([{ kind: 'settled', status: undefined }])
     const corrected = { ...again.schedule, generation: 2 }
     expect(carryOut({ ...again, schedule: corrected }).plans[0]).toMatchObject({ kind: 'write' })
@@ -133,22 +133,22 @@ describe('a spec that is refused', () => {
 
   it('in a text of any length is told all the same, once, and in one line', () => {
     const { settled, after } = carryOut(
-      input({ learned: refused(`unknown field "${'z\n'.repeat(40_000)}"`) }),
+      input({ observed: refused(`unknown field "${'z\n'.repeat(40_000)}"`) }),
     )
     const messages = settled?.status?.conditions?.map(({ message }) => message) ?? []
     expect(messages.filter((message) => message.length > 8_192 || message.includes('\n'))).toEqual([])
     expect(condition(settled?.status, 'Stalled')).toBe('True/InvalidSpec')
-    const again = { ...after, learned: NOTHING_LEARNED }
+    const again = { ...after, observed: NOTHING_OBSERVED }
     expect(carryOut(again).plans).toMatchObject([{ kind: 'settled', status: undefined, events: [] }])
   })
 
   it('has its last good CronJob looked for, where no watch shows it', () => {
-    const { after } = carryOut({ ...settledWorld(), learned: refused() })
+    const { after } = carryOut({ ...settledWorld(), observed: refused() })
     const { cronJob } = settledWorld()
-    expect(plan({ ...after, learned: NOTHING_LEARNED })).toMatchObject({ requeueAt: undefined })
-    const unlabelled = { ...after, cronJob: undefined, learned: { ...NOTHING_LEARNED, cronJob } }
+    expect(plan({ ...after, observed: NOTHING_OBSERVED })).toMatchObject({ requeueAt: undefined })
+    const unlabelled = { ...after, cronJob: undefined, observed: { ...NOTHING_OBSERVED, cronJob } }
     expect(plan(unlabelled)).toMatchObject({ status: undefined, requeueAt: NOW + 60_000 })
-    const gone = { ...after, cronJob: undefined, learned: { ...NOTHING_LEARNED, cronJob: null } }
+    const gone = { ...after, cronJob: undefined, observed: { ...NOTHING_OBSERVED, cronJob: null } }
     expect(plan(gone)).toMatchObject({ status: expect.anything(), requeueAt: undefined })
   })
 
@@ -172,7 +172,7 @@ describe('the brake of a spec that cannot be used', () => {
       { timeZone: 'Mars/Base', ...spec },
       { generation: from.schedule.generation + 1, status: from.schedule.status },
     ),
-    learned: { ...NOTHING_LEARNED, write: { kind: 'refused', message: 'unknown time zone Mars/Base' } },
+    observed: { ...NOTHING_OBSERVED, write: { kind: 'refused', message: 'unknown time zone Mars/Base' } },
   })
 
   it('is the one field that is written, at the version that was seen; and it is let go the same way', () => {
@@ -194,7 +194,7 @@ describe('the brake of a spec that cannot be used', () => {
   it('says why it does not hold', () => {
     const start = refused({ suspend: true })
     const suspension = { message: 'patch is forbidden', recheckAt: NOW + 60_000 }
-    const { settled } = carryOut({ ...start, learned: { ...start.learned, suspension } })
+    const { settled } = carryOut({ ...start, observed: { ...start.observed, suspension } })
     expect(message(settled?.status)).toContain('not suspended, and cannot be: patch is forbidden')
     expect(settled?.status?.cronJob).toMatchObject({ suspended: false })
     expect(settled?.requeueAt).toBe(NOW + 60_000)
@@ -288,8 +288,8 @@ describe('a CronJob', () => {
 
   it('that lost its label is found by its name, and gets it back', () => {
     const cronJob = liveCronJob(schedule(), (object) => (object.metadata.labels = { mine: 'x' }))
-    const learned = { ...NOTHING_LEARNED, cronJob }
-    expect(plan({ ...world, cronJob: undefined, learned })).toMatchObject({
+    const observed = { ...NOTHING_OBSERVED, cronJob }
+    expect(plan({ ...world, cronJob: undefined, observed })).toMatchObject({
       kind: 'write',
       step: {
         kind: 'replace',
@@ -464,7 +464,7 @@ describe('a run', () => {
       ...running,
       jobs: [],
       pods: [],
-      learned: { ...NOTHING_LEARNED, jobs: new Map([['1', job('1')]]) },
+      observed: { ...NOTHING_OBSERVED, jobs: new Map([['1', job('1')]]) },
     }
     const waited = carryOut(stale)
     expect(waited.settled?.status).toBeUndefined()
@@ -627,11 +627,11 @@ describe('a run that does not get on', () => {
       reads: [{ kind: 'warningsOfJob', uid: '1' }],
     })
     const warnings = new Map([['1', [{ reason: 'FailedCreate', message: 'exceeded quota' }]]])
-    const told = carryOut({ ...old, learned: { ...NOTHING_LEARNED, warnings } })
+    const told = carryOut({ ...old, observed: { ...NOTHING_OBSERVED, warnings } })
     expect(told.settled?.status?.active).toMatchObject([
       { reason: 'FailedCreate', message: 'exceeded quota' },
     ])
-    const later = { ...told.after, learned: NOTHING_LEARNED }
+    const later = { ...told.after, observed: NOTHING_OBSERVED }
     expect(carryOut(later).settled?.status).toBeUndefined()
     expect(carryOut({ ...later, pods: [pod('1')] }).settled?.status?.active?.[0]).not.toHaveProperty('reason')
   })
@@ -720,8 +720,8 @@ describe('a run request', () => {
   })
 
   it('is refused, and stays open, while the spec is', () => {
-    const learned = { ...NOTHING_LEARNED, write: { kind: 'refused', message: 'no' } as const }
-    const { plans, settled } = carryOut(asking('a', { learned }))
+    const observed = { ...NOTHING_OBSERVED, write: { kind: 'refused', message: 'no' } as const }
+    const { plans, settled } = carryOut(asking('a', { observed }))
     expect(plans.map(({ kind }) => kind)).toEqual(['settled'])
     expect(settled?.status).not.toHaveProperty('lastHandledRunRequest')
   })

@@ -192,7 +192,7 @@ describe('a reconcile', () => {
     const api = fakeApi()
     const { reconcile, caches } = reconciler(api)
     caches.cronJobs.hasSeen = () => false
-    caches.cronJobs.echo.wrote(KEY, '5')
+    caches.cronJobs.expectations.expect(KEY, '5')
     expect(await reconcile()).toEqual({ kind: 'stale' })
     expect(api.calls).toEqual([])
   })

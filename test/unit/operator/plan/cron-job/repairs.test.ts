@@ -1,16 +1,16 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { ValidationScheduleStatus } from '../../../../../crds/validation-schedule.ts'
-import { NOTHING_LEARNED } from '../../../../../operator/plan/inputs/live-reads.ts'
+import { NOTHING_OBSERVED } from '../../../../../operator/plan/inputs/live-reads.ts'
 import { FIELD_MANAGER } from '../../../../../operator/cache/projections.ts'
 import type { PlanInput } from '../../../../../operator/plan/plan.ts'
 import {
   conflictAfter,
   endOf,
   pausedUntil,
-  standingConflict,
+  currentConflict,
 } from '../../../../../operator/plan/cron-job/repairs.ts'
-import { Pace } from '../../../../../operator/queue/pace.ts'
+import { RateLimiter } from '../../../../../operator/queue/pace.ts'
 import { RepeatedWrites } from '../../../../../operator/reconcile/repeated-writes.ts'
 import { NOW, at, condition, input, liveCronJob, remembering, schedule } from '../../fixtures.ts'
 import { carryOut } from '../../simulation.ts'
@@ -24,7 +24,7 @@ describe('a CronJob that somebody else writes as often as the operator', () => {
     input({
       schedule: remembering(schedule()),
       cronJob: edited,
-      learned: { ...NOTHING_LEARNED, repeated: { times, fieldManager: edited.lastManager } },
+      observed: { ...NOTHING_OBSERVED, repeated: { times, fieldManager: edited.lastManager } },
       ...change,
     })
   const message = (status: ValidationScheduleStatus | undefined): string =>
@@ -49,7 +49,7 @@ describe('a CronJob that somebody else writes as often as the operator', () => {
     expect(message(settled?.status)).toContain('field manager "argocd')
     expect(events.map(({ reason }) => reason)).toContain('ConflictingWriter')
 
-    const world = { ...after, learned: NOTHING_LEARNED }
+    const world = { ...after, observed: NOTHING_OBSERVED }
     const waiting = carryOut({ ...world, cronJob: edited, now: NOW + 4_000 })
     expect(waiting.plans).toMatchObject([{ kind: 'settled', status: undefined, events: [] }])
     expect(waiting.settled?.requeueAt).toBe(NOW + 5_000)
@@ -58,7 +58,7 @@ describe('a CronJob that somebody else writes as often as the operator', () => {
       ...world,
       cronJob: edited,
       now: NOW + 5_000,
-      learned: { ...NOTHING_LEARNED, repeated: { times: 1, fieldManager: edited.lastManager } },
+      observed: { ...NOTHING_OBSERVED, repeated: { times: 1, fieldManager: edited.lastManager } },
     })
     expect(again.plans[0]).toMatchObject({ kind: 'write' })
     expect(again.settled?.status?.conflictingWriter).toMatchObject({ repairs: 6, lastRepairTime: at(5) })
@@ -67,7 +67,7 @@ describe('a CronJob that somebody else writes as often as the operator', () => {
 
   it('is no conflict any more when it has been quiet', () => {
     const { after } = carryOut(repairing(5))
-    const world = { ...after, learned: NOTHING_LEARNED }
+    const world = { ...after, observed: NOTHING_OBSERVED }
     expect(carryOut({ ...world, now: NOW + 14_000 }).plans).toMatchObject([{ status: undefined }])
     const { settled, plans } = carryOut({ ...world, now: NOW + 15_000 })
     expect(plans).toHaveLength(1)
@@ -82,20 +82,24 @@ describe('a CronJob that somebody else writes as often as the operator', () => {
       ...schedule({ schedule: '0 5 * * *' }, { generation: 2 }),
       status: after.schedule.status,
     }
-    const world = { ...after, learned: NOTHING_LEARNED, schedule: changed }
+    const world = { ...after, observed: NOTHING_OBSERVED, schedule: changed }
     expect(carryOut(world).plans[0]).toMatchObject({ kind: 'write', step: { why: 'updated' } })
   })
 
   it('may be another operator', () => {
     const repeated = { times: 5, fieldManager: FIELD_MANAGER }
-    const { settled } = carryOut(repairing(5, { learned: { ...NOTHING_LEARNED, repeated } }))
+    const { settled } = carryOut(repairing(5, { observed: { ...NOTHING_OBSERVED, repeated } }))
     expect(message(settled?.status)).toContain('another operator')
   })
 
   it('may be deleted and not changed', () => {
     const repeated = { times: 5, fieldManager: '' }
     const world = carryOut(input()).after
-    const { settled } = carryOut({ ...world, cronJob: undefined, learned: { ...NOTHING_LEARNED, repeated } })
+    const { settled } = carryOut({
+      ...world,
+      cronJob: undefined,
+      observed: { ...NOTHING_OBSERVED, repeated },
+    })
     expect(message(settled?.status)).toContain('is deleted again and again')
   })
 })
@@ -109,7 +113,7 @@ it('pauses grow to five minutes, and a conflict outlasts each of them', () => {
       expect(until).toBeGreaterThanOrEqual(NOW + 5_000)
       expect(until).toBeLessThanOrEqual(NOW + 300_000)
       expect(endOf(before)).toBeGreaterThan(until)
-      expect(standingConflict(status, endOf(before))).toBeUndefined()
+      expect(currentConflict(status, endOf(before))).toBeUndefined()
       const next = conflictAfter(before, { times: 1, fieldManager: 'x' }, until)
       expect(endOf(next!)).toBeGreaterThanOrEqual(endOf(before))
     }),
@@ -118,7 +122,7 @@ it('pauses grow to five minutes, and a conflict outlasts each of them', () => {
 
 it('a conflict that is to come is not believed', () => {
   const conflictingWriter = { fieldManager: 'x', repairs: 5, lastRepairTime: '2099-01-01T00:00:00Z' }
-  expect(standingConflict({ conflictingWriter }, NOW)).toBeUndefined()
+  expect(currentConflict({ conflictingWriter }, NOW)).toBeUndefined()
 })
 
 describe('writes that repeat', () => {
@@ -137,8 +141,8 @@ describe('writes that repeat', () => {
 describe('a pace', () => {
   it('lets a second’s worth through at once, and then gives each key a turn of its own', () => {
     let now = 0
-    const pace = new Pace({ clock: { now: () => now }, perSecond: 20 })
-    const take = (...keys: string[]) => keys.map((key) => pace.take(key))
+    const pace = new RateLimiter({ clock: { now: () => now }, perSecond: 20 })
+    const take = (...keys: string[]) => keys.map((key) => pace.when(key))
     const crowd = Array.from({ length: 20 }, (_, index) => `early-${index}`)
     expect(take(...crowd)).toEqual(crowd.map(() => 0))
     expect(take('a', 'b', 'a', 'c')).toEqual([50, 100, 50, 150])

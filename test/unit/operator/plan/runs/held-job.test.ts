@@ -107,11 +107,11 @@ describe('a run whose Job goes on without it', () => {
   })
 
   it('is not told, and is looked at again, where the cache does not show its next try yet', () => {
-    const learned = {
-      ...begun.learned,
+    const observed = {
+      ...begun.observed,
       pods: new Map([['1', [held(summary('1')), pod('1', { name: 'next' })]]]),
     }
-    const { settled } = carryOut({ ...withPods(held(summary('1'))), learned })
+    const { settled } = carryOut({ ...withPods(held(summary('1'))), observed })
     expect(settled?.status).toBeUndefined()
     expect(settled?.requeueAt).toBe(NOW + 5_000)
   })

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { deletedJobOutcome, jobOutcome } from '../../../../../operator/plan/runs/job-outcome.ts'
-import type { Evidence } from '../../../../../operator/plan/runs/job-outcome.ts'
+import type { JobEndInput } from '../../../../../operator/plan/runs/job-outcome.ts'
 import type { Outcome } from '../../../../../operator/plan/runs/outcome.ts'
 import { projectPod } from '../../../../../operator/cache/projections.ts'
 import type { CachedPod, JobEnd } from '../../../../../operator/cache/projections.ts'
@@ -18,7 +18,7 @@ const failed = (
   message,
   at: at(0),
 })
-const judge = (end: JobEnd, pods: readonly CachedPod[], more: Partial<Evidence> = {}) =>
+const judge = (end: JobEnd, pods: readonly CachedPod[], more: Partial<JobEndInput> = {}) =>
   jobOutcome({ job: { uid: 'j', end }, pods, ...more })
 const word = ({ verdict, reason }: Outcome) => `${verdict}/${reason}`
 

@@ -12,7 +12,7 @@ const slots = (change: Partial<SlotInput>) => {
     since: at(-86_400),
     jobs: [],
     now: NOW,
-    toldUntil: NOW,
+    reportedUntil: NOW,
     ...change,
   })
   return { skipped: skipped.map(({ slot, why }) => [at((slot - NOW) / 1000), why]), decidedAt }
@@ -23,31 +23,31 @@ const ran = (slot: number, begin = slot) =>
 
 describe('a slot without a run', () => {
   it('is open until its deadline', () => {
-    expect(slots({ now: NOW + 59_000, toldUntil: NOW })).toEqual({ skipped: [], decidedAt: NOW + 60_000 })
+    expect(slots({ now: NOW + 59_000, reportedUntil: NOW })).toEqual({ skipped: [], decidedAt: NOW + 60_000 })
   })
 
   it('is skipped when its deadline passes, and told once', () => {
     const now = NOW + 60_000
-    expect(slots({ now, toldUntil: NOW + 59_000 }).skipped).toEqual([[at(0), 'deadline']])
-    expect(slots({ now: now + 1000, toldUntil: now }).skipped).toEqual([])
+    expect(slots({ now, reportedUntil: NOW + 59_000 }).skipped).toEqual([[at(0), 'deadline']])
+    expect(slots({ now: now + 1000, reportedUntil: now }).skipped).toEqual([])
   })
 
   it('is skipped when a later one is run in its place', () => {
     const schedule_ = schedule({ schedule: '*/10 * * * *', startingDeadlineSeconds: 3600 })
     const jobs = [ran(-1200), ran(600, 660)]
     const change = { slots: schedule_.spec, since: at(-1500), jobs }
-    expect(slots({ ...change, now: NOW + 661_000, toldUntil: NOW + 500_000 }).skipped).toEqual([
+    expect(slots({ ...change, now: NOW + 661_000, reportedUntil: NOW + 500_000 }).skipped).toEqual([
       [at(-600), 'superseded'],
       [at(0), 'superseded'],
     ])
   })
 
   it('that was run late is not skipped', () => {
-    expect(slots({ jobs: [ran(0, 44)], now: NOW + 120_000, toldUntil: NOW }).skipped).toEqual([])
+    expect(slots({ jobs: [ran(0, 44)], now: NOW + 120_000, reportedUntil: NOW }).skipped).toEqual([])
   })
 
   it('before the CronJob was as it is belongs to another schedule', () => {
-    expect(slots({ since: at(1), now: NOW + 120_000, toldUntil: NOW })).toEqual({
+    expect(slots({ since: at(1), now: NOW + 120_000, reportedUntil: NOW })).toEqual({
       skipped: [],
       decidedAt: undefined,
     })

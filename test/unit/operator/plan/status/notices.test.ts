@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest'
-import { standingNotices } from '../../../../../operator/plan/status/notices.ts'
-import type { Notice } from '../../../../../operator/plan/status/notices.ts'
+import { currentNotices } from '../../../../../operator/plan/status/notices.ts'
+import type { ScheduleNotice } from '../../../../../operator/plan/status/notices.ts'
 import type { PlanInput } from '../../../../../operator/plan/plan.ts'
-import { NOTHING_LEARNED } from '../../../../../operator/plan/inputs/live-reads.ts'
+import { NOTHING_OBSERVED } from '../../../../../operator/plan/inputs/live-reads.ts'
 import {
   NOW,
   at,
@@ -26,7 +26,7 @@ function happens(change: Partial<PlanInput>) {
   return { notices: settled?.notices ?? [], after: end }
 }
 
-const types = (notices: readonly Notice[]) => notices.map(({ type }) => type)
+const types = (notices: readonly ScheduleNotice[]) => notices.map(({ type }) => type)
 
 describe('of a run that ended', () => {
   const broken = { final: false, status: 'failed', verdict: 'Errored', reason: 'RunBroke' } as const
@@ -44,7 +44,7 @@ describe('of a run that ended', () => {
     expect(told(summary('1', { ...broken, runId: null, message: 'there is no config.yaml' }), 2)).toEqual([
       {
         type: 'run.errored',
-        occasion: '1',
+        dedupKey: '1',
         subject: expect.stringMatching(/^jobs\/nightly-/) as string,
         reason: 'RunBroke',
         message: 'there is no config.yaml',
@@ -66,8 +66,8 @@ describe('of a run that ended', () => {
       jobs: [job('1', ended('Failed', -3000, 'DeadlineExceeded')), job('2', ended('Failed', -60, 'Other'))],
     })
     expect(notices).toMatchObject([
-      { type: 'run.errored', occasion: '2', reason: 'Other' },
-      { type: 'run.errored', occasion: '1', reason: 'DeadlineExceeded' },
+      { type: 'run.errored', dedupKey: '2', reason: 'Other' },
+      { type: 'run.errored', dedupKey: '1', reason: 'DeadlineExceeded' },
     ])
     // Of two that end at once the status keeps the words of one.
     for (const { message } of notices) expect(message).toMatch(/the Job (failed|ran into)/)
@@ -92,7 +92,7 @@ describe('of a run that does not get on', () => {
     expect(notices).toMatchObject([
       {
         type: 'run.stuck',
-        occasion: '1 ImagePullBackOff',
+        dedupKey: '1 ImagePullBackOff',
         reason: 'ImagePullBackOff',
         message: 'no such image',
         since: at(-3600),
@@ -113,7 +113,7 @@ describe('of a run that does not get on', () => {
         input({
           schedule: asked,
           cronJob: liveCronJob(asked),
-          learned: { ...NOTHING_LEARNED, run: { message, recheckAt: NOW + 60_000 } },
+          observed: { ...NOTHING_OBSERVED, run: { message, recheckAt: NOW + 60_000 } },
         }),
       ).settled?.notices
     const [first, second] = [refused('used: pods=4'), refused('used: pods=5')]
@@ -124,7 +124,7 @@ describe('of a run that does not get on', () => {
         message: expect.stringContaining('pods=4') as string,
       },
     ])
-    expect(second?.[0]?.occasion).toBe(first?.[0]?.occasion)
+    expect(second?.[0]?.dedupKey).toBe(first?.[0]?.dedupKey)
   })
 })
 
@@ -134,7 +134,7 @@ it('of skipped slots the last is named, and why', () => {
   expect(notices).toMatchObject([
     {
       type: 'slot.skipped',
-      occasion: at(-600),
+      dedupKey: at(-600),
       subject: `slots/${at(-600)}`,
       message: expect.stringMatching(/and \d before it has no run/) as string,
     },
@@ -147,7 +147,7 @@ describe('of a schedule that stands still', () => {
       input({
         schedule: before,
         now,
-        learned: { ...NOTHING_LEARNED, write: { kind: 'forbidden', message, recheckAt: now + 300_000 } },
+        observed: { ...NOTHING_OBSERVED, write: { kind: 'forbidden', message, recheckAt: now + 300_000 } },
       }),
     )
 
@@ -165,8 +165,8 @@ describe('of a schedule that stands still', () => {
   it('whether an earlier CronJob goes on is said, too', () => {
     const { after } = carryOut(input({ cronJob: liveCronJob(schedule()) }))
     const broken = schedule({ schedule: '99 2 * * *' }, { generation: 2, status: after.schedule.status })
-    const learned = { ...NOTHING_LEARNED, write: { kind: 'refused', message: 'no such minute' } } as const
-    expect(carryOut({ ...after, schedule: broken, learned }).settled?.notices).toMatchObject([
+    const observed = { ...NOTHING_OBSERVED, write: { kind: 'refused', message: 'no such minute' } } as const
+    expect(carryOut({ ...after, schedule: broken, observed }).settled?.notices).toMatchObject([
       {
         type: 'schedule.stalled',
         subject: 'generations/2',
@@ -179,15 +179,15 @@ describe('of a schedule that stands still', () => {
   it('other words for the same are nothing new; what comes back is', () => {
     const first = refusal('used: 4')
     const [again] = refusal('used: 5', NOW + 300_000, first.after.schedule).settled?.notices ?? []
-    expect(again?.occasion).toBe(first.settled?.notices[0]?.occasion)
+    expect(again?.dedupKey).toBe(first.settled?.notices[0]?.dedupKey)
     const mended = carryOut({
       ...first.after,
       cronJob: liveCronJob(schedule()),
-      learned: NOTHING_LEARNED,
+      observed: NOTHING_OBSERVED,
     })
     expect(mended.settled?.notices).toEqual([])
     const [back] = refusal('used: 4', NOW + 600_000, mended.after.schedule).settled?.notices ?? []
-    expect(back?.occasion).not.toBe(again?.occasion)
+    expect(back?.dedupKey).not.toBe(again?.dedupKey)
   })
 })
 
@@ -198,8 +198,8 @@ it('whoever reads the status later finds the same, under the same names', () => 
     jobs: [...jobs, job('3', { slot: undefined })],
     pods: [pod('3', { phase: 'Pending', waiting })],
   })
-  const names = ({ type, occasion, since }: Notice) => [type, occasion, since]
-  const found = standingNotices(after.schedule.status)
+  const names = ({ type, dedupKey, since }: ScheduleNotice) => [type, dedupKey, since]
+  const found = currentNotices(after.schedule.status)
   expect(types(found)).toEqual(['run.errored', 'run.errored', 'run.stuck'])
   expect(found.map(names)).toEqual(notices.map(names))
   expect(carryOut(after).settled?.notices.map(names)).toEqual(notices.map(names))
