@@ -1,4 +1,4 @@
-import { cutToBytes } from './cut-to-bytes.ts'
+import { cutToBytes } from './truncate.ts'
 
 /** The body of a refusal: metav1.Status, as far as it is used. */
 export type StatusBody = {

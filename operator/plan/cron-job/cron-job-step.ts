@@ -1,7 +1,7 @@
 import { RETIRED_ANNOTATIONS } from '../../../crds/names.ts'
 import type { KubeObject } from '../../kube/object.ts'
 import type { CachedCronJob, CachedSchedule } from '../../cache/projections.ts'
-import { suspensionOf } from './brake.ts'
+import { suspensionOf } from './suspension.ts'
 import type { CronJobState } from './cron-job-state.ts'
 import { cronJob as desiredCronJob } from './cron-job.ts'
 import { driftOf } from './drift.ts'

@@ -1,7 +1,7 @@
 import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import { KubeError, UnreachableError } from '../../../../operator/kube/errors.ts'
-import { cutToBytes } from '../../../../operator/kube/cut-to-bytes.ts'
+import { cutToBytes } from '../../../../operator/kube/truncate.ts'
 import { eventName, EventRecorder } from '../../../../operator/kube/events.ts'
 import type { EventInput, EventRecorderOptions } from '../../../../operator/kube/events.ts'
 import type { KubeObject } from '../../../../operator/kube/object.ts'

@@ -10,7 +10,7 @@ import {
   pausedUntil,
   currentConflict,
 } from '../../../../../operator/plan/cron-job/repairs.ts'
-import { RateLimiter } from '../../../../../operator/queue/pace.ts'
+import { RateLimiter } from '../../../../../operator/queue/rate-limiter.ts'
 import { RepeatedWrites } from '../../../../../operator/reconcile/repeated-writes.ts'
 import { NOW, at, condition, input, liveCronJob, remembering, schedule } from '../../fixtures.ts'
 import { carryOut } from '../../simulation.ts'
