@@ -1,14 +1,17 @@
-/** Time as the operator sees it; tests put in one that they move by hand. */
+/** The operator's time; tests use one that they advance by hand. */
 export type Clock = {
-  /** Milliseconds that only go forward: what waiting, leases and liveness are measured by. */
+  /** Monotonic milliseconds, for delays, leases and liveness. */
   now(): number
-  /** The time of day: what is written into objects. */
+  /** The time of day, for what is written into objects. */
   date(): Date
-  /** Runs it once after that time; the returned function cancels. */
+  /** Runs `run` once after the delay; the returned function cancels it. */
   after(milliseconds: number, run: () => void): () => void
 }
 
-/** setTimeout fires at once for anything longer than 2^31 − 1 ms. Who waits for a slot in a year is woken early and looks again. */
+/**
+ * setTimeout fires at once for delays above 2^31 − 1 ms. A longer delay is cut to this, and the caller checks the
+ * time again.
+ */
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 export const systemClock: Clock = {
@@ -20,7 +23,7 @@ export const systemClock: Clock = {
   },
 }
 
-/** Resolves after that time, or at once when the signal aborts: the caller looks at the signal anyway. */
+/** Resolves after the delay, or at once when the signal aborts; the caller checks the signal. */
 export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted === true) {

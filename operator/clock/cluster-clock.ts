@@ -1,11 +1,14 @@
 import type { Clock } from './clock.ts'
 
-/** More than an answer takes on its way and loses by being cut to seconds; less than anybody could take a slot for another. */
+/**
+ * Longer than a response travels, plus the truncation of its date to seconds; shorter than any distance between two
+ * slots.
+ */
 const TOLERANCE_MS = 30_000
 
 /**
- * The time of day as the API server has it where the machine's own is far off: whoever set that one, slots and Jobs go by
- * the cluster's. Each answer tells it; from one to the next, what only goes forward is added.
+ * The time of day of the API server if the machine's clock differs much, because slots and Jobs follow the cluster's
+ * time. Each response sets it; between responses the monotonic clock advances it.
  */
 export class ClusterClock implements Clock {
   readonly #own: Clock
@@ -15,7 +18,7 @@ export class ClusterClock implements Clock {
     this.#own = own
   }
 
-  /** The `Date` of an answer. */
+  /** Takes the `Date` header of a response. */
   observe(header: string): void {
     const date = Date.parse(header)
     if (!Number.isNaN(date)) this.#observed = { date, at: this.now() }

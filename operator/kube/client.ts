@@ -26,7 +26,7 @@ export type WatchOptions = {
   readonly namespace?: string | undefined
   readonly query?: Query
   readonly signal: AbortSignal
-  /** Milliseconds without a byte after which the connection counts as dead. */
+  /** Milliseconds without a byte after which the connection is considered dead. */
   readonly silence: number
 }
 
@@ -35,7 +35,7 @@ export type RemoveOptions = CallOptions & {
   readonly propagation?: 'Background' | 'Foreground' | 'Orphan'
 }
 
-/** An update says which version it was made from, or it could overwrite what it has never seen. */
+/** An update names the version that it was made from; otherwise it could overwrite unseen changes. */
 export type Update = KubeObject & { readonly metadata: { readonly resourceVersion: string } }
 
 export type JsonPatch = readonly {
@@ -45,11 +45,11 @@ export type JsonPatch = readonly {
 }[]
 
 export type ClientOptions = {
-  /** Runs at the moment each write is sent; what it throws stops the write. */
+  /** Called right before each write is sent; an error that it throws stops the write. */
   readonly guard?: () => void
-  /** By which name managedFields know the writes; left out, the API server takes the user agent up to its slash. */
+  /** The field manager of the writes; by default the API server takes the user agent up to its slash. */
   readonly fieldManager?: string
-  /** Hears the `Date` of every answer. */
+  /** Called with the `Date` header of every response. */
   readonly onDate?: (date: string) => void
 }
 
@@ -64,15 +64,18 @@ type Outgoing = {
 /** Admission webhooks may take 10 s by default; the API server itself gives up after 60 s. */
 const DEFAULT_TIMEOUT = 15_000
 
-/** What the API server does not know is refused: it would drop a misspelt `affinity` without a word, and with it what a person relies on. */
+/** Unknown fields are refused: by default the API server drops a misspelt `affinity` silently. */
 const STRICT: Query = { fieldValidation: 'Strict' }
 
-/** Credentials are looked up again this often: tokens in pods rotate, and the file is cheap to read, but not for every call. */
+/**
+ * Credentials are read again after this many milliseconds: tokens in pods rotate, and reading the file for each call
+ * would be wasteful.
+ */
 const CREDENTIALS_AGE = 5_000
 
 /**
- * The Kubernetes API in plain JSON, over the pool of the configuration. No typed models: those turn times into Date and
- * drop fields that they do not know, and an object written back would lose them.
+ * A client for the Kubernetes API in plain JSON. It has no typed models: those turn times into Date and drop unknown
+ * fields, which an object written back would lose.
  */
 export class KubeClient {
   readonly #config: PooledConfig
@@ -84,7 +87,7 @@ export class KubeClient {
     this.#options = options
   }
 
-  /** The same connections, with this guard. */
+  /** Returns a client on the same connections with this guard. */
   guarded(guard: () => void): KubeClient {
     return new KubeClient(this.#config, { ...this.#options, guard })
   }
@@ -105,7 +108,7 @@ export class KubeClient {
     return this.#read(pathOf(resource, at), options)
   }
 
-  /** POST: never takes over what somebody else made. */
+  /** Creates the object (POST); fails if an object of this name exists. */
   create<T extends KubeObject = KubeObject>(
     resource: Resource,
     object: NoInfer<T>,
@@ -127,7 +130,10 @@ export class KubeClient {
     })
   }
 
-  /** Only `status` of the object counts, with the names and the version in its metadata; the rest of it may be left out. */
+  /**
+   * Replaces the status. Only `status` and the names, UID and version in the metadata matter; the rest may be
+   * omitted.
+   */
   replaceStatus<T extends KubeObject = KubeObject>(
     resource: Resource,
     object: NoInfer<T> & Update,
@@ -139,8 +145,8 @@ export class KubeClient {
   }
 
   /**
-   * Changes the paths named and nothing else, only if the object is still at that version: else 409, as for a PUT. (An
-   * operation `test` would do the same, but its failure is a 422.)
+   * Patches the named paths only if the object is still at that version; otherwise 409, as for a PUT. (A `test`
+   * operation would fail with 422.)
    */
   patch<T extends KubeObject = KubeObject>(
     resource: Resource,
@@ -155,7 +161,7 @@ export class KubeClient {
     })
   }
 
-  /** With `uid`, an object that has since been replaced by another of the same name is left alone (409). */
+  /** Deletes the object. With `uid`, another object that has taken its name is left alone (409). */
   async remove(resource: Resource, at: Location, options: RemoveOptions = {}): Promise<void> {
     const { uid, propagation = 'Background' } = options
     const preconditions = uid === undefined ? {} : { preconditions: { uid } }
@@ -168,7 +174,7 @@ export class KubeClient {
     await this.#write('DELETE', pathOf(resource, at), options, { body })
   }
 
-  /** Opens a watch; the events end when the server ends it, and throw when the connection breaks or falls silent. */
+  /** Opens a watch. The events end when the server closes it, and throw when the connection breaks or times out. */
   async watch(resource: Resource, options: WatchOptions): Promise<AsyncIterable<WatchEvent>> {
     const { namespace, query, signal, silence } = options
     const path = pathOf(resource, { namespace })
@@ -205,7 +211,8 @@ export class KubeClient {
     const credentials = await this.#credential()
     const dispatcher = credentials.getDispatcher()
     const text = body === undefined ? null : JSON.stringify(body)
-    // Nothing may be awaited between here and the request: a process that was paused is no leader when it wakes.
+    // Nothing may be awaited between the guard and the request: a process that was paused may no longer lead when it
+    // wakes.
     if (method !== 'GET') this.#options.guard?.()
     const answer = request(`${serverOf(this.#config)}${path}${search(query)}`, {
       ...(dispatcher === undefined ? {} : { dispatcher }),
@@ -239,14 +246,14 @@ export class KubeClient {
       const context = new RequestContext(serverOf(this.#config), HttpMethod.GET)
       const ready = this.#config.applySecurityAuthentication(context).then(() => context)
       this.#credentials = { readAt: now, context: ready }
-      // An exec plugin that fails once may work the next time.
+      // A failed exec plugin may succeed the next time.
       ready.catch(() => (this.#credentials = undefined))
     }
     return this.#credentials.context
   }
 }
 
-/** Not AbortSignal.any: what it makes from a signal that lives as long as the operator stays in memory (0.8 kB a call). */
+/** Avoids AbortSignal.any, which leaks 0.8 kB per call for a signal that lives as long as the operator. */
 async function withLimit<T>(
   { timeout = DEFAULT_TIMEOUT, signal }: CallOptions,
   call: (signal: AbortSignal) => Promise<T>,
@@ -272,7 +279,7 @@ function search(query: Query): string {
   return parameters.size === 0 ? '' : `?${parameters.toString()}`
 }
 
-/** A token file may end in a newline, which no header may hold. */
+/** Trims header values: a token file may end in a newline, which a header must not contain. */
 function trimmed(headers: Record<string, string>): Record<string, string> {
   return Object.fromEntries(Object.entries(headers).map(([name, value]) => [name, value.trim()]))
 }

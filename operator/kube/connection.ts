@@ -4,8 +4,8 @@ import { Agent } from 'undici'
 import type { Dispatcher } from 'undici'
 
 /**
- * HTTP/1.1 on purpose: with HTTP/2 all watches and writes share one connection, and one lost packet, or one frozen
- * connection, stops them all, the Lease included.
+ * HTTP/1.1, because with HTTP/2 all watches and writes share one connection: one lost packet or one frozen connection
+ * would stop them all, including the Lease renewals.
  */
 const POOL = {
   allowH2: false,
@@ -16,8 +16,9 @@ const POOL = {
 const CONNECT = { timeout: 5_000, keepAlive: true, keepAliveInitialDelay: 30_000 }
 
 /**
- * The library's configuration with one connection pool: by itself it builds a new pool, and with it a TLS handshake,
- * for every call. The pool is replaced when CA, certificate or key change (an exec plugin renews certificates).
+ * The library's configuration with one connection pool. The library itself creates a new pool, with a new TLS
+ * handshake, for every call. The pool is replaced when the CA, certificate or key changes (an exec plugin renews
+ * certificates).
  */
 export class PooledConfig extends KubeConfig {
   #pool: { readonly identity: string; readonly dispatcher: Dispatcher } | undefined
@@ -35,20 +36,20 @@ export class PooledConfig extends KubeConfig {
     const options = this.#connect ?? { type: 'none' }
     const identity = JSON.stringify(options)
     if (this.#pool?.identity !== identity) {
-      // Requests under way on the old pool end normally; it goes when the last is done.
+      // Requests in flight on the old pool end normally; it closes after the last one.
       void this.#pool?.dispatcher.close().catch(() => undefined)
       this.#pool = { identity, dispatcher: poolFor(options, context.getDispatcher()) }
     }
     context.setDispatcher(this.#pool.dispatcher)
   }
 
-  /** Ends every connection. */
+  /** Closes every connection. */
   async destroy(): Promise<void> {
     await this.#pool?.dispatcher.destroy()
   }
 }
 
-/** Proxies keep the dispatcher that the library has made for them; it is made once per identity, too. */
+/** Creates the pool. Proxies keep the dispatcher that the library created; it is also created once per identity. */
 function poolFor(options: DispatcherOptions, made: Dispatcher | undefined): Dispatcher {
   if (made !== undefined && (options.type === 'proxy' || options.type === 'socks')) return made
   const tls = options.type === 'agent' ? options.connect : {}
@@ -57,10 +58,10 @@ function poolFor(options: DispatcherOptions, made: Dispatcher | undefined): Disp
 
 export type ConfigSource = { readonly kubeconfig?: string; readonly context?: string }
 
-/** The file given, else $KUBECONFIG, ~/.kube/config, and the service account of the pod, in this order. */
+/** Loads the given file, else $KUBECONFIG, ~/.kube/config, or the service account of the pod, in this order. */
 export function loadConfig({ kubeconfig, context }: ConfigSource = {}): PooledConfig {
   const config = new PooledConfig()
-  // The library would skip what it cannot use, and then fail elsewhere with an error that names nothing.
+  // By default the library skips unusable entries and fails later with an error that names nothing.
   const strict: Partial<ConfigOptions> = { onInvalidEntry: 'throw' }
   if (kubeconfig === undefined) config.loadFromDefault(strict)
   else config.loadFromFile(kubeconfig, strict)

@@ -1,6 +1,6 @@
 import { cutToBytes } from './truncate.ts'
 
-/** The body of a refusal: metav1.Status, as far as it is used. */
+/** The body of an error response: metav1.Status, as far as it is used. */
 export type StatusBody = {
   readonly message?: string
   readonly reason?: string
@@ -13,17 +13,17 @@ export type StatusBody = {
 
 export type StatusCause = { readonly reason?: string; readonly message?: string; readonly field?: string }
 
-/** An API server quotes what it refuses, which may be a megabyte: neither a log line nor a status holds that. */
+/** An API server quotes the refused object, which may be a megabyte: too long for a log line or a status. */
 const LONGEST_MESSAGE_BYTES = 4096
 
-/** The API server answered, and refused; the message is its own, up to its first four kilobytes. */
+/** An error response of the API server; the message is its own, truncated to four kilobytes. */
 export class KubeError extends Error {
   override readonly name = 'KubeError'
   readonly status: number
-  /** metav1.StatusReason: one CamelCase word; '' when something before the API server answered. */
+  /** metav1.StatusReason in CamelCase; '' if a proxy in front of the API server answered. */
   readonly reason: string
   readonly causes: readonly StatusCause[]
-  /** Milliseconds the server asks us to wait. */
+  /** The server's Retry-After in milliseconds. */
   readonly retryAfter: number | undefined
 
   constructor(status: number, body: StatusBody, retryAfter?: number) {
@@ -36,49 +36,52 @@ export class KubeError extends Error {
   }
 }
 
-/** No answer at all: no connection, a connection that broke, or silence. Whether a write took effect is unknown. */
+/** No response: the connection failed, broke or timed out. Whether a write took effect is unknown. */
 export class UnreachableError extends Error {
   override readonly name: string = 'UnreachableError'
 }
 
-/** The connection is there, and nothing has come for too long: half-open, or the server hangs. */
+/** The connection exists, but nothing was received for too long: it is half-open, or the server hangs. */
 export class SilenceError extends UnreachableError {}
 
-/** Another replica leads, or may lead by now: nothing may be written. */
+/** Another replica leads, or may lead by now, so nothing may be written. */
 export class NotLeaderError extends Error {
   override readonly name = 'NotLeaderError'
 }
 
-/** What to do about a failed call. */
+/** The kind of a failed call, by what can be done about it. */
 export type Failure =
-  /** A person must act; `recheck`: milliseconds until it is worth asking again although our object has not changed. */
+  /** A user must act. `recheck`: milliseconds until a retry is worthwhile although the object has not changed. */
   | { readonly kind: 'terminal'; readonly message: string; readonly recheck?: number }
-  /** The object has changed since it was read: read again. */
+  /** The object has changed since it was read. */
   | { readonly kind: 'conflict' }
-  /** The name to be created is taken. */
+  /** An object of this name exists. */
   | { readonly kind: 'alreadyExists' }
   | { readonly kind: 'notFound' }
-  /** The namespace is being deleted: nothing can be made in it, and nothing needs to. */
+  /** The namespace is being deleted: nothing can be created in it. */
   | { readonly kind: 'namespaceTerminating' }
-  /** The resource version asked for is too old: list again. */
+  /** The requested resource version is too old: a new list is needed. */
   | { readonly kind: 'expired' }
   | { readonly kind: 'notLeader' }
-  /** The server is busy and says when to come back. */
+  /** The server is overloaded and names the delay (milliseconds). */
   | { readonly kind: 'wait'; readonly after: number }
   | { readonly kind: 'transient' }
 
 /**
- * 400: a field that the CRD passes through untyped is not one of Kubernetes', or of another type; 413: larger than the
- * API server takes; 422: validation.
+ * 400: a field that the CRD does not type is unknown to Kubernetes or has the wrong type; 413: the object is larger
+ * than the API server accepts; 422: validation failed.
  */
 const USER_MUST_ACT = new Set([400, 405, 406, 413, 415, 422])
 
-/** Missing permissions, quotas, admission policies and webhooks are put right without our object changing, and nobody tells us. */
+/**
+ * Permissions, quotas, admission policies and webhooks change without a change of the object and without a watch
+ * event.
+ */
 const FORBIDDEN_RECHECK = 5 * 60_000
 
 const LONGEST_WAIT = 5 * 60_000
 
-/** The one place that decides what a failed call means. Whatever is not an answer is transient. */
+/** Classifies the error of a call. An error without a response is transient. */
 export function failureOf(error: unknown): Failure {
   if (error instanceof NotLeaderError) return { kind: 'notLeader' }
   if (!(error instanceof KubeError)) return { kind: 'transient' }
@@ -95,17 +98,23 @@ export function failureOf(error: unknown): Failure {
   return { kind: 'transient' }
 }
 
-/** Larger than etcd takes: the API server hands its words on as a 500, like those of an etcd that is away. */
+/**
+ * The object is larger than etcd accepts. The API server passes etcd's message on as a 500, like those of an
+ * unavailable etcd.
+ */
 function isTooLarge({ status, message }: KubeError): boolean {
   return status === 500 && /etcdserver: request is too large|larger than max \(\d+ vs\. \d+\)/.test(message)
 }
 
-/** By something other than the object itself. A ValidatingAdmissionPolicy answers 422 by default; only validation names fields. */
+/**
+ * True if the refusal is not about the object itself. A ValidatingAdmissionPolicy answers 422 by default; only
+ * validation names fields.
+ */
 function isDenied({ status, causes }: KubeError): boolean {
   return status === 403 || (status === 422 && !causes.some(({ field = '' }) => field !== ''))
 }
 
-/** For logs and conditions: what went wrong, without the stack that only a fault of our own needs. */
+/** The message of an error for logs and conditions, without the stack. */
 export function errorMessage(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
 }

@@ -10,7 +10,7 @@ import { microTime } from './micro-time.ts'
 import { RESOURCES } from './object.ts'
 import type { KubeObject } from './object.ts'
 
-/** What an event is about. */
+/** A reference to the object that an event regards. */
 export type ObjectReference = {
   readonly apiVersion: string
   readonly kind: string
@@ -21,32 +21,31 @@ export type ObjectReference = {
 
 export type EventInput = {
   readonly regarding: ObjectReference
-  readonly related?: ObjectReference
   readonly type: 'Normal' | 'Warning'
   readonly reason: string
-  /** What the operator was doing: Reconcile, Mirror, … */
+  /** The action of the operator: WriteCronJob, Mirror, … */
   readonly action: string
   readonly note: string
-  /** What it happened to (a Job's UID, a generation): one reason is told once for each. */
+  /** Identifies the occurrence (a Job's UID, a generation): a reason is recorded once for each. */
   readonly dedupKey: string
 }
 
 export type EventRecorderOptions = {
   readonly client: Pick<KubeClient, 'create'>
-  /** As the API wants it: a qualified name. */
+  /** reportingController of the events: a qualified name. */
   readonly controller: string
-  /** This replica. */
+  /** reportingInstance of the events: the identity of this replica. */
   readonly instance: string
   readonly log: Logger
   readonly clock: Clock
   readonly random?: () => number
-  /** 10,000 events are about 10 MB: enough for one from each schedule of a large installation. */
-  /** Milliseconds to wait before each event, while there is more urgent work. */
+  /** Returns the milliseconds to wait before each event while there is more urgent work. */
   readonly pause?: () => number
+  /** Queued events at most. The default of 10,000, about 10 MB, holds one of each schedule of a large installation. */
   readonly capacity?: number
 }
 
-/** The API counts bytes, not characters (validation of events.k8s.io/v1). */
+/** The API limits bytes, not characters (validation of events.k8s.io/v1). */
 const NOTE_BYTES = 1024
 const INSTANCE_LENGTH = 128
 const NAME_LENGTH = 253
@@ -54,8 +53,8 @@ const MAX_TRIES = 4
 const BACKOFF = { first: 500, longest: 10_000 }
 
 /**
- * Sends events one after the other, beside the work: no reconcile waits for one or fails with one. What cannot be sent is
- * counted and dropped; the status says everything that an event says.
+ * Sends events one at a time in the background: no reconcile waits for an event or fails because of one. An event
+ * that cannot be sent is counted and dropped; the status contains the same information.
  */
 export class EventRecorder {
   readonly #options: EventRecorderOptions
@@ -80,14 +79,14 @@ export class EventRecorder {
     const { capacity = 10_000, log } = this.#options
     if (this.#stop.signal.aborted || this.#queue.length >= capacity) {
       this.#dropped++
-      log.debug({ reason: input.reason, name: input.regarding.name }, 'no room for an event')
+      log.debug({ reason: input.reason, name: input.regarding.name }, 'event queue full, dropping the event')
       return
     }
     this.#queue.push(this.#build(input))
     this.#sending ??= this.#send().finally(() => (this.#sending = undefined))
   }
 
-  /** Waits for what is queued, but not longer than this; afterwards nothing is taken any more. */
+  /** Waits for the queued events, at most this long; afterwards no events are accepted. */
   async drain(milliseconds: number): Promise<void> {
     const cancel = this.#options.clock.after(milliseconds, () => this.#stop.abort())
     await this.#sending
@@ -96,7 +95,7 @@ export class EventRecorder {
   }
 
   async #send(): Promise<void> {
-    // What was recorded just now may belong to a status that is being written: let that go first.
+    // An event may belong to a status that is being written: the status goes first.
     await Promise.resolve()
     for (let event = this.#queue.shift(); event !== undefined; event = this.#queue.shift()) {
       await this.#yieldToReconciles()
@@ -119,11 +118,11 @@ export class EventRecorder {
         return true
       } catch (error) {
         const failure = failureOf(error)
-        // Told already, before a restart or by the leader before us.
+        // Already recorded, before a restart or by the previous leader.
         if (failure.kind === 'alreadyExists') return true
         const hopeless = failure.kind !== 'transient' && failure.kind !== 'wait'
         if (hopeless || attempt === MAX_TRIES || signal.aborted) {
-          log.debug({ err: error, event: event.metadata.name }, 'an event could not be sent')
+          log.debug({ err: error, event: event.metadata.name }, 'cannot send the event, dropping it')
           return false
         }
         const pause = backoffDelay(BACKOFF, attempt - 1, random)
@@ -135,7 +134,7 @@ export class EventRecorder {
 
   #build(input: EventInput): KubeObject {
     const { controller, instance, clock } = this.#options
-    const { regarding, related, type, reason, action, note } = input
+    const { regarding, type, reason, action, note } = input
     return {
       apiVersion: 'events.k8s.io/v1',
       kind: 'Event',
@@ -148,18 +147,17 @@ export class EventRecorder {
       action,
       note: cutToBytes(note, NOTE_BYTES),
       regarding,
-      ...(related === undefined ? {} : { related }),
     }
   }
 }
 
-/** The same event has the same name whoever sends it, and however often: the API server takes it once. */
+/** Names an event after its content, so that the API server accepts it once, whichever replica sends it. */
 export function eventName({ regarding, reason, dedupKey }: EventInput): string {
   const digest = createHash('sha256')
     .update(JSON.stringify([regarding.uid, reason, dedupKey]))
     .digest('hex')
   const suffix = `.${digest.slice(0, 16)}`
-  // Cut at a dot or a dash, the rest would not be a DNS name.
+  // A stem that ends in a dot or a dash is not a DNS name.
   const stem = regarding.name.slice(0, NAME_LENGTH - suffix.length).replace(/[.-]+$/, '')
   return `${stem}${suffix}`
 }

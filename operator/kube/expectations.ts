@@ -1,11 +1,10 @@
-/** So many writes may be awaited before those that have come by are looked for; deleted schedules would pile up here. */
+/** Number of expectations above which satisfied ones are removed; those of deleted schedules would accumulate. */
 const SWEEP_AT = 1_000
 
 /**
- * Remembers the version of the operator's last write for a key, and tells whether the cache has caught up with it
- * (KEP-5647): a reconcile from an older cache would not see its own CronJob or status, and write it once more.
- * A cache that has seen a version has seen everything before it, so the cache's own newest version answers, and an object
- * that was deleted right after the write is no special case.
+ * The versions of the operator's last writes, by key: a reconcile waits until the cache has caught up with them
+ * (KEP-5647). From an older cache it would not see its own CronJob or status, and would write it again. A cache that
+ * has seen a version has seen everything before it, so deleted objects need no special case.
  */
 export class Expectations {
   readonly #hasSeen: (key: string, version: string) => boolean
@@ -16,7 +15,7 @@ export class Expectations {
     this.#hasSeen = hasSeen
   }
 
-  /** How many writes are remembered. */
+  /** Number of writes that are expected. */
   get size(): number {
     return this.#awaited.size
   }
@@ -26,7 +25,7 @@ export class Expectations {
     this.#awaited.set(key, version)
     if (this.#awaited.size < this.#sweepAt) return
     for (const awaited of this.#awaited.keys()) this.satisfied(awaited)
-    // Twice what is left, or a thousand writes under way would be searched at every further one.
+    // Doubling avoids a sweep at every further write while a thousand writes are in flight.
     this.#sweepAt = Math.max(SWEEP_AT, this.#awaited.size * 2)
   }
 

@@ -1,11 +1,14 @@
 import type { Readable } from 'node:stream'
 
-/** etcd takes objects of 1.5 MiB by default, and JSON escapes can multiply them by six; anything longer is no event. */
+/**
+ * etcd accepts objects of 1.5 MiB by default, and JSON escapes can multiply that by six; a longer line is not an
+ * event.
+ */
 const MAX_LINE_LENGTH = 16 * 2 ** 20
 
 /**
- * One JSON value per line, as a watch sends them. What breaks the stream is passed through `wrap`; a line that is not JSON
- * throws a SyntaxError.
+ * Parses one JSON value per line, as a watch sends them. Errors of the stream are passed through `wrap`; a line that
+ * is not JSON throws a SyntaxError.
  */
 export async function* readJsonLines<T>(
   body: Readable,
@@ -20,7 +23,7 @@ export async function* readJsonLines<T>(
       if (length > MAX_LINE_LENGTH) throw new Error(`a line of more than ${MAX_LINE_LENGTH} characters`)
       const end = chunk.lastIndexOf('\n')
       if (end < 0) {
-        // Only joined when the line is complete: a large object comes in dozens of chunks.
+        // Chunks are joined when the line is complete: a large object arrives in dozens of chunks.
         rest.push(chunk)
         continue
       }

@@ -18,28 +18,28 @@ export type LeaseSpec = {
 export type Lease = KubeObject & { readonly spec?: LeaseSpec }
 
 export type LeaseTiming = {
-  /** How long the others wait after the last sign of life. */
+  /** Milliseconds that the other replicas wait after the last renewal (client-go: lease duration). */
   readonly lease: number
-  /** How long the leader goes on believing in itself after its last successful renewal. */
+  /** Milliseconds after its last successful renewal for which the leader considers itself leading. */
   readonly renewDeadline: number
   readonly retry: number
 }
 
 /**
- * client-go's. Five seconds lie between the end of the leader's own belief and the earliest take-over; it renews every 2 s,
- * so that four attempts may fail.
+ * client-go's defaults. The leader stops writing five seconds before another replica can acquire the Lease. It renews
+ * every 2 s, so four attempts may fail.
  */
 const TIMING: LeaseTiming = { lease: 15_000, renewDeadline: 10_000, retry: 2_000 }
 
-/** An end that takes long ends in SIGKILL. */
+/** A slow shutdown ends in SIGKILL. */
 const RELEASE_TIMEOUT = 2_000
 
 export type LeaderOptions = {
-  /** Unguarded: the Lease is what the guard of the other writes rests on. */
+  /** Unguarded, because the guard of the other writes depends on the Lease. */
   readonly client: Pick<KubeClient, 'get' | 'create' | 'replace'>
   readonly namespace: string
   readonly name: string
-  /** Different for every process, also for two that follow one another in one pod. */
+  /** Unique for each process, also for consecutive ones in the same pod. */
   readonly identity: string
   readonly log: Logger
   readonly clock: Clock
@@ -48,15 +48,18 @@ export type LeaderOptions = {
   readonly onChange?: (leading: boolean) => void
 }
 
-/** The Lease as last seen, and when it was first seen so, on this process's own clock: nobody else's time is trusted. */
+/**
+ * The last observed Lease, and when this process first saw it, on its own clock: the times of other machines are not
+ * trusted.
+ */
 type Observation = { readonly lease: Lease; readonly at: number }
 
-/** Decides which one replica writes, by a Lease and client-go's rules. */
+/** Elects the one replica that writes, with a Lease and client-go's algorithm. */
 export class LeaderElector {
   readonly #options: LeaderOptions
   readonly #timing: LeaseTiming
   #observed: Observation | undefined
-  /** Just before the last successful renewal was sent: the others count from some moment after it. */
+  /** The time right before the last successful renewal was sent; the other replicas count from a later moment. */
   #renewedAt: number | undefined
   #notifiedLeading = false
 
@@ -65,24 +68,26 @@ export class LeaderElector {
     this.#timing = options.timing ?? TIMING
   }
 
-  /** Asks the clock each time: a process that was stopped for longer than the deadline is no leader when it wakes. */
+  /**
+   * Reads the clock each time: a process that was stopped for longer than the deadline does not lead when it wakes.
+   */
   isLeader(): boolean {
     if (this.#renewedAt === undefined) return false
     return this.#options.clock.now() - this.#renewedAt < this.#timing.renewDeadline
   }
 
-  /** The guard for KubeClient.guarded. */
+  /** Throws unless this replica leads; the guard of KubeClient.guarded. */
   readonly assertLeader = (): void => {
     if (!this.isLeader())
-      throw new NotLeaderError('this replica does not lead (any more): nothing is written')
+      throw new NotLeaderError('this replica does not lead, or no longer: nothing is written')
   }
 
-  /** Who leads, as far as this replica knows; '' between two leaders. */
+  /** The identity of the leader as last observed; '' if the Lease is released. */
   get holder(): string {
     return this.#observed?.lease.spec?.holderIdentity ?? ''
   }
 
-  /** Acquires, renews, loses and acquires again until the signal aborts; then gives the Lease back. */
+  /** Acquires and renews the Lease until the signal aborts, then releases it. */
   async run(signal: AbortSignal): Promise<void> {
     const { random = Math.random, log } = this.#options
     while (!signal.aborted) {
@@ -90,21 +95,21 @@ export class LeaderElector {
         if (!signal.aborted) log.warn({ reason: errorMessage(error) }, 'cannot read or renew the lease')
       })
       this.#notify()
-      // The waiting replicas spread out, as client-go's do; the leader keeps its beat.
+      // Waiting replicas add jitter, as client-go does; the leader renews at a fixed interval.
       const pause = this.isLeader() ? this.#timing.retry : this.#timing.retry * (1 + 1.2 * random())
       await this.#waitForRetry(pause, signal)
     }
     await this.#release()
   }
 
-  /** The pause, cut short where leadership ends within it, so that this is told in time. */
+  /** Sleeps for the pause, or until leadership ends if that is earlier, so that its end is notified in time. */
   async #waitForRetry(pause: number, signal: AbortSignal): Promise<void> {
     await sleep(this.#options.clock, Math.min(pause, this.#untilDeadline()), signal)
     this.#notify()
   }
 
   async #tryAcquireOrRenew(signal: AbortSignal): Promise<void> {
-    // One PUT every 2 s and no GET while nobody interferes.
+    // Without interference, a renewal is one PUT every 2 s and no GET.
     if (this.isLeader() && this.#observed !== undefined) {
       try {
         await this.#write(this.#observed.lease, signal)
@@ -172,7 +177,7 @@ export class LeaderElector {
     if (lease.spec?.holderIdentity !== this.#options.identity) this.#renewedAt = undefined
   }
 
-  /** Counted from when this process first saw that renewal, by the duration that its holder promised. */
+  /** True if another holder's Lease has not expired, counted from when this process first saw the renewal. */
   #isHeldByAnother({ spec }: Lease): boolean {
     const holder = spec?.holderIdentity ?? ''
     if (holder === '' || holder === this.#options.identity || this.#observed === undefined) return false
@@ -182,20 +187,20 @@ export class LeaderElector {
 
   async #release(): Promise<void> {
     const leading = this.isLeader()
-    // From here on nothing is written, whether the API server hears of it or not.
+    // Nothing is written from here on, even if the release fails.
     this.#renewedAt = undefined
     this.#notify()
     if (!leading) return
     await this.#releaseLease()
-      // The renewal that the end interrupted may have arrived all the same.
+      // The interrupted renewal may have reached the API server.
       .catch(async (error: unknown) => {
         if (failureOf(error).kind !== 'conflict') throw error
         await this.#read(AbortSignal.timeout(RELEASE_TIMEOUT))
         await this.#releaseLease()
       })
       .catch((error: unknown) => {
-        const words = 'could not give the lease back; the next leader waits until it expires'
-        this.#options.log.warn({ reason: errorMessage(error) }, words)
+        const message = 'cannot release the lease; the next leader waits until it expires'
+        this.#options.log.warn({ reason: errorMessage(error) }, message)
       })
   }
 
@@ -209,10 +214,10 @@ export class LeaderElector {
     await this.#put(client, lease, { namespace, name }, spec, { timeout: RELEASE_TIMEOUT })
   }
 
-  /** An attempt ends before leadership does, so that there is time for another one. */
+  /** Times out before leadership ends, so that another attempt is possible. */
   #limits(signal: AbortSignal): { timeout: number; signal: AbortSignal } {
-    const patience = this.#timing.renewDeadline / 2
-    return { timeout: Math.max(Math.min(patience, this.#untilDeadline()), 1), signal }
+    const half = this.#timing.renewDeadline / 2
+    return { timeout: Math.max(Math.min(half, this.#untilDeadline()), 1), signal }
   }
 
   #untilDeadline(): number {
@@ -224,7 +229,7 @@ export class LeaderElector {
     const leading = this.isLeader()
     if (leading === this.#notifiedLeading) return
     this.#notifiedLeading = leading
-    this.#options.log.info({ holder: this.holder }, leading ? 'leading' : 'not leading any more')
+    this.#options.log.info({ holder: this.holder }, leading ? 'started leading' : 'stopped leading')
     this.#options.onChange?.(leading)
   }
 }

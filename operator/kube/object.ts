@@ -1,6 +1,9 @@
-/** What every Kubernetes object has. The rest stays as the API server sent it: times are strings, unknown fields are kept. */
+/**
+ * The common part of every Kubernetes object. Other fields stay as the API server sent them: times are strings,
+ * unknown fields are kept.
+ */
 export type KubeObject = {
-  /** Missing on the items of a LIST. */
+  /** Absent on the items of a list. */
   readonly apiVersion?: string
   readonly kind?: string
   readonly metadata: ObjectMeta
@@ -35,12 +38,12 @@ export type ManagedFields = {
   readonly manager?: string
   readonly operation?: string
   readonly subresource?: string
-  /** Missing for what was written before managers were recorded. */
+  /** Absent on entries from before managers were recorded. */
   readonly time?: string
   readonly fieldsV1?: Readonly<Record<string, unknown>>
 }
 
-/** A kind of objects as the API's paths name it; the core group is ''. */
+/** A resource as the API's paths name it; the core group is ''. */
 export type Resource = { readonly group: string; readonly version: string; readonly plural: string }
 
 export const RESOURCES = {
@@ -71,7 +74,7 @@ export function pathOf(resource: Resource, { namespace, name, subresource }: Loc
   return `/${parts.map(encodeURIComponent).join('/')}`
 }
 
-/** "namespace/name": how stores and the queue name an object. */
+/** Builds "namespace/name", the key of an object in stores and the queue. */
 export function keyOf({ namespace = '', name }: { namespace?: string | undefined; name: string }): string {
   return `${namespace}/${name}`
 }
@@ -81,12 +84,12 @@ export function splitKey(key: string): { namespace: string; name: string } {
   return { namespace: key.slice(0, slash), name: key.slice(slash + 1) }
 }
 
-/** The one owner reference with `controller: true`, if any. */
+/** Returns the owner reference with `controller: true`, if any. */
 export function controllerOf({ metadata }: Pick<KubeObject, 'metadata'>): OwnerReference | undefined {
   return metadata.ownerReferences?.find(({ controller }) => controller === true)
 }
 
-/** The UID that the reference names, if it is to an object of this API group and kind; any version of the group will do. */
+/** Returns the UID of the reference if it names this API group and kind, in any version of the group. */
 export function uidOf(
   reference: OwnerReference | undefined,
   group: string,
@@ -96,8 +99,9 @@ export function uidOf(
 }
 
 /**
- * Negative if `a` is older. Versions of one resource are etcd revisions: decimal numbers that only grow (promised by the
- * API since 1.35, true since 1.0), too long for a JavaScript number. Anything else cannot be ordered: undefined.
+ * Compares two versions; negative if `a` is older. Versions of one resource are etcd revisions: growing decimal
+ * numbers (promised by the API since 1.35, true since 1.0) that are too long for a JavaScript number. Returns
+ * undefined for any other text, which has no order.
  */
 export function compareVersions(a: string, b: string): number | undefined {
   if (a === b) return 0

@@ -1,13 +1,13 @@
 import type { Backoff } from '../../common/backoff.ts'
 
-/** When a reflector gives up a connection, and how long it waits before the next. Milliseconds. */
+/** Timeouts and backoff of a reflector, in milliseconds. */
 export type ReflectorTiming = {
-  /** Bookmarks come every 60 s even when nothing happens: after half as much again the connection is dead. */
+  /** Timeout without a byte: bookmarks arrive every 60 s even when nothing happens. */
   readonly silence: number
-  /** A connection that lived this long was no failure, however it ended. */
+  /** A connection that lived this long does not count as failed, however it ended. */
   readonly steady: number
   readonly backoff: Required<Backoff>
-  /** Connections live 5 to 10 minutes, so that they spread anew over the API servers after one was away. */
+  /** Lifetime of a connection, 5 to 10 minutes: connections spread over the API servers again after one was down. */
   readonly lifetime: { readonly shortest: number; readonly longest: number }
 }
 

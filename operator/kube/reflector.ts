@@ -12,15 +12,15 @@ import type { ReflectorTiming } from './reflector-timing.ts'
 import type { Cached } from './store.ts'
 import { checkedEvent, closesList, GarbledWatchError } from './watch-event.ts'
 
-/** Whether the API server lets the objects be read: not known before its first answer to a list. */
+/** Whether the objects may be read; pending before the first response to a list. */
 export type Access = 'pending' | 'granted' | 'refused'
 
-/** No right to list these objects; or no such kind of objects, or no such namespace. */
+/** No permission to list these objects, or no such resource or namespace. */
 const REFUSALS = new Set([403, 404])
 
 export type Change<T> = { readonly key: string; readonly before?: T; readonly after?: T }
 
-/** Where the objects go. */
+/** Receives the objects of a reflector. */
 export type ObjectSink<T> = {
   get(key: string): T | undefined
   keys(): Iterable<string>
@@ -31,56 +31,58 @@ export type ObjectSink<T> = {
 export type ReflectorOptions<T extends Cached> = {
   readonly client: Pick<KubeClient, 'list' | 'watch'>
   readonly resource: Resource
-  /** Undefined: all namespaces. */
+  /** Undefined for all namespaces. */
   readonly namespace?: string | undefined
   readonly labelSelector?: string | undefined
   readonly fieldSelector?: string | undefined
-  /** Keeps what is used of an object: a raw Job is 15 times as large. */
+  /** Reduces an object to the fields in use: a raw Job is 15 times as large. */
   readonly project: (raw: KubeObject) => T
   readonly store: ObjectSink<T>
   readonly onChange: (change: Change<T>) => void
-  /** `access` is another one than before. */
+  /** Called when `access` has changed. */
   readonly onAccess?: (() => void) | undefined
   readonly log: Logger
   readonly clock: Clock
   readonly random?: () => number
   readonly timing?: Partial<ReflectorTiming>
-  /** False: lists come in pages from the start. Faster by half for thousands of objects, at the cost of larger answers. */
+  /**
+   * False for paged lists from the start: faster by half for thousands of objects, at the cost of larger responses.
+   */
   readonly streaming?: boolean
 }
 
 const PAGE = 500
 
-/** After a minute or so of refusals: the version may be one that the server does not know yet, and never will. */
+/** Failures (about a minute) after which a list is made, because the server may never know the version. */
 const LIST_AFTER = 8
 
-/** client-go's list of reasons is the same: 400 and 422 are how servers without the feature refuse its parameters. */
+/** Responses of servers without streaming lists to its parameters, as in client-go. */
 const STREAMING_REFUSED = new Set([400, 422])
 
-/** A list older than what is known already: a lagging or restored API server. */
+/** A list that is older than the store: the API server lags behind or was restored. */
 class StaleListError extends Error {
   override readonly name = 'StaleListError'
 }
 
 /**
- * Keeps a store equal to what the API server holds: lists, watches, and starts over whenever anything breaks, for as
- * long as it is not aborted. Lists are always consistent reads, and nothing older ever replaces something newer.
+ * Keeps a store equal to the API server's objects: lists, watches, and restarts after any error until aborted. Lists
+ * are consistent reads, and an older object never replaces a newer one.
  */
 export class Reflector<T extends Cached> {
   readonly #options: ReflectorOptions<T>
   readonly #timing: ReflectorTiming
   #access: Access = 'pending'
-  /** Where the next watch starts; undefined: list first. */
+  /** The version at which the next watch starts; undefined if a list is needed first. */
   #resumeVersion: string | undefined
   #lastSyncVersion: string | undefined
   #streaming: 'yes' | 'notNow' | 'never' = 'yes'
-  /** What a streaming list has sent so far; undefined: no such list is under way. */
+  /** The objects of an unfinished streaming list; undefined if there is none. */
   #initial: Map<string, T> | undefined
   #restarts = 0
   #lastEventAt: number
   #lastIterationAt: number
   #lastError: string | undefined
-  /** The last session ended because its version was too old. */
+  /** True if the last session ended because its version was too old. */
   #expired = false
 
   constructor(options: ReflectorOptions<T>) {
@@ -90,35 +92,35 @@ export class Reflector<T extends Cached> {
     if (options.streaming === false) this.#streaming = 'never'
   }
 
-  /** Once granted or refused it is never pending again. What was read before a refusal stays in the store. */
+  /**
+   * Never pending again after it was granted or refused. Objects that were read before a refusal stay in the store.
+   */
   get access(): Access {
     return this.#access
   }
 
-  /** On the operator's clock: when the server last said anything, bookmarks included. */
-  get lastEventAt(): number {
-    return this.#lastEventAt
-  }
-
-  /** Connections opened after the first. */
+  /** Number of connections after the first. */
   get restarts(): number {
     return this.#restarts
   }
 
-  /** The reason why there is no working watch at the moment. */
+  /** The reason why there is no working watch; undefined while there is one. */
   get lastError(): string | undefined {
     return this.#lastError
   }
 
-  /** False only if the loop itself is stuck: an API server that is away is not this process's fault. */
+  /** False only if the loop itself is stuck; an unavailable API server is not a fault of this process. */
   get isAlive(): boolean {
     const { silence, backoff } = this.#timing
     const quiet = this.#options.clock.now() - Math.max(this.#lastEventAt, this.#lastIterationAt)
-    // One silent connection, then the longest pause that a server may ask for.
+    // The bound is one silent connection plus the longest Retry-After.
     return quiet < silence + Math.max(backoff.longest * 1.5, 300_000) + 30_000
   }
 
-  /** Whether everything up to this version is in the store: false after an own write until its echo has come. */
+  /**
+   * True if the store contains everything up to this version; false after an own write until the watch has delivered
+   * it.
+   */
   hasSeen(version: string): boolean {
     if (this.#lastSyncVersion === undefined) return false
     return (compareVersions(this.#lastSyncVersion, version) ?? 0) >= 0
@@ -145,16 +147,16 @@ export class Reflector<T extends Cached> {
     }
   }
 
-  /** Old age and compaction happen to healthy watches: they need no pause, unless they happen again and again. */
+  /** Timeouts and compaction end healthy watches: these reconnect without a backoff, unless that repeats. */
   #reconnectsAtOnce(failure: Failure | undefined, steady: boolean): boolean {
     const expiredBefore = this.#expired
     this.#expired = failure?.kind === 'expired'
-    // A 410 is often the first answer after an outage, when the pauses have grown long.
+    // A 410 is often the first response after an outage, when the backoff has grown long.
     if (this.#expired && !expiredBefore) return true
     return steady && (failure === undefined || this.#expired)
   }
 
-  /** One connection, after a list where one is needed. */
+  /** Runs one connection, after a list if one is needed. */
   async #session(signal: AbortSignal): Promise<void> {
     if (this.#resumeVersion !== undefined)
       return this.#watch(signal, { resourceVersion: this.#resumeVersion })
@@ -164,18 +166,24 @@ export class Reflector<T extends Cached> {
     }
   }
 
-  /** List and watch in one: every object as an event, a closing bookmark, then what changes. False: not offered here. */
+  /**
+   * Lists and watches in one request: every object as an event, a closing bookmark, then the changes. False if the
+   * server does not support it.
+   */
   async #streamingList(signal: AbortSignal): Promise<boolean> {
     try {
       await this.#watch(signal, { sendInitialEvents: true, resourceVersionMatch: 'NotOlderThan' })
       if (this.#initial !== undefined) this.#streaming = 'notNow'
       return true
     } catch (error) {
-      // Something between us and the API server may swallow the closing bookmark: the next list is an ordinary one.
+      // A proxy may hold back the closing bookmark: the next list is a paged one.
       if (error instanceof SilenceError && this.#initial !== undefined) this.#streaming = 'notNow'
       if (!(error instanceof KubeError && STREAMING_REFUSED.has(error.status))) throw error
       this.#streaming = 'never'
-      this.#options.log.debug({ resource: this.#name }, 'no streaming lists here: listing page by page')
+      this.#options.log.debug(
+        { resource: this.#name },
+        'streaming lists are not supported, using paged lists',
+      )
       return false
     } finally {
       this.#initial = undefined
@@ -246,7 +254,7 @@ export class Reflector<T extends Cached> {
     if (object !== undefined) objects.set(keyOf(object), object)
   }
 
-  /** An object that cannot be read is left out, and loudly: it must not keep all the others out. */
+  /** Skips and logs an object that cannot be read: it must not keep all the others out. */
   #project(raw: KubeObject): T | undefined {
     try {
       return this.#options.project(raw)
@@ -259,7 +267,7 @@ export class Reflector<T extends Cached> {
     }
   }
 
-  /** The store becomes what was listed: what is not in it was deleted while nobody watched. */
+  /** Replaces the store's objects by those listed: an object that is not listed was deleted in the meantime. */
   #replace(objects: ReadonlyMap<string, T>, version: string): void {
     if (this.#lastSyncVersion !== undefined && (compareVersions(version, this.#lastSyncVersion) ?? 0) < 0) {
       throw new StaleListError(
@@ -283,7 +291,7 @@ export class Reflector<T extends Cached> {
     this.#options.onAccess?.()
   }
 
-  /** False: the server repeats itself, or lags behind what it has said before. */
+  /** Returns false if the server repeats an event, or lags behind. */
   #advance(version: string): boolean {
     this.#lastError = undefined
     if (this.#lastSyncVersion !== undefined && (compareVersions(version, this.#lastSyncVersion) ?? 1) <= 0)
@@ -311,12 +319,15 @@ export class Reflector<T extends Cached> {
     this.#notify({ key, before })
   }
 
-  /** A listener's mistake must not end the watch, and with it everything else. */
+  /** An error of the listener must not end the watch. */
   #notify(change: Change<T>): void {
     try {
       this.#options.onChange(change)
     } catch (error) {
-      this.#options.log.error({ err: error, resource: this.#name, key: change.key }, 'a listener failed')
+      this.#options.log.error(
+        { err: error, resource: this.#name, key: change.key },
+        'the handler of a change failed',
+      )
     }
   }
 
@@ -326,14 +337,15 @@ export class Reflector<T extends Cached> {
     this.#lastError = error instanceof Error ? error.message : String(error)
     if (error instanceof KubeError && REFUSALS.has(error.status)) this.#setAccess('refused')
     const details = { resource: this.#name, reason: this.#lastError, failures }
-    // One broken connection is daily business; what lasts should be seen. A refusal is reported for its namespace, once.
+    // A single broken connection is normal; repeated failures are logged as a warning. A refusal is logged once for
+    // its namespace.
     if (failures > 2 && this.#access !== 'refused')
-      this.#options.log.warn(details, 'cannot watch; trying again')
+      this.#options.log.warn(details, 'cannot watch, retrying after backoff')
     else this.#options.log.debug(details, 'watch ended')
     return failure
   }
 
-  /** A list is always safe, only dear. 404: the CRD is gone, its objects with it, and nobody may have said so. */
+  /** A list is always safe, only expensive. After a 404 the CRD and its objects are gone, possibly without events. */
   #needsList(error: unknown, { kind }: Failure, failures: number): boolean {
     if (kind === 'expired' || kind === 'notFound' || kind === 'terminal') return true
     return error instanceof GarbledWatchError || (error instanceof KubeError && failures >= LIST_AFTER)

@@ -9,15 +9,15 @@ export type ResourceCacheOptions<T extends Cached, Index extends string> = Omit<
   'store' | 'namespace' | 'onChange'
 > & {
   readonly store: Store<T, Index>
-  /** Undefined: all of them, with one watch; else one watch for each. */
+  /** Undefined for one watch of all namespaces; otherwise one watch for each. */
   readonly namespaces?: readonly string[] | undefined
   readonly onChange: (change: Change<T>) => void
 }
 
-/** One kind of objects, mirrored into one store, from one watch or from one for each namespace. */
+/** The cache of one resource: a store with one watch, or with one for each namespace. */
 export class ResourceCache<T extends Cached, Index extends string = never> {
   readonly store: Store<T, Index>
-  /** The operator's own writes of this kind. */
+  /** The operator's own writes of this resource. */
   readonly expectations: Expectations
   readonly #reflectors: ReadonlyMap<string | undefined, Reflector<T>>
 
@@ -33,7 +33,7 @@ export class ResourceCache<T extends Cached, Index extends string = never> {
     return [...this.#reflectors.values()]
   }
 
-  /** The one that watches this namespace, be it with all others. */
+  /** Returns the reflector that watches this namespace, alone or with all others. */
   reflectorOf(namespace: string): Reflector<T> | undefined {
     return this.#reflectors.get(namespace) ?? this.#reflectors.get(undefined)
   }

@@ -1,12 +1,12 @@
 import type { Dispatcher } from 'undici'
 import { parseRetryAfter } from '../../common/retry-after.ts'
-import { KubeError, SilenceError, UnreachableError } from './errors.ts'
+import { KubeError, SilenceError, UnreachableError, errorMessage } from './errors.ts'
 import type { StatusBody } from './errors.ts'
 
-/** A refusal's body is quoted in logs and conditions: a proxy's error page must not fill them. */
+/** Error bodies are quoted in logs and conditions: a proxy's error page must not fill them. */
 const LONGEST_FOREIGN_TEXT = 300
 
-/** undici's codes for headers or a body that do not come. */
+/** undici's codes for timeouts of headers and body. */
 const SILENCE = new Set<unknown>(['UND_ERR_HEADERS_TIMEOUT', 'UND_ERR_BODY_TIMEOUT'])
 
 export async function parseAnswer<T>(
@@ -26,7 +26,7 @@ export async function parseAnswer<T>(
   }
 }
 
-/** What a status other than 2xx says. */
+/** Converts a response outside of 2xx to an error. */
 export async function refusal(
   { statusCode, headers, body }: Dispatcher.ResponseData,
   method: string,
@@ -54,10 +54,9 @@ function excerpt(text: string): string {
   return text.slice(0, LONGEST_FOREIGN_TEXT).replaceAll(/\s+/g, ' ')
 }
 
-/** What is thrown when there is no answer, by whatever the connection failed with. */
+/** The error for a call without a response, by the error of the connection. */
 export function unreachable(method: string, path: string, cause: unknown): UnreachableError {
-  const words = cause instanceof Error ? cause.message : String(cause)
   const silent = cause instanceof SilenceError || SILENCE.has((cause as { code?: unknown } | null)?.code)
   const kind = silent ? SilenceError : UnreachableError
-  return new kind(`${method} ${path}: ${words}`, { cause })
+  return new kind(`${method} ${path}: ${errorMessage(cause)}`, { cause })
 }

@@ -1,6 +1,6 @@
 import { keyOf } from './object.ts'
 
-/** What every cached object keeps of itself. */
+/** The fields that every cached object has. */
 export type Cached = {
   readonly namespace: string
   readonly name: string
@@ -8,10 +8,10 @@ export type Cached = {
   readonly resourceVersion: string
 }
 
-/** The values under which an object is found in one index. */
+/** Returns the values under which an index finds an object. */
 export type IndexFunction<T> = (object: T) => readonly string[]
 
-/** Objects by "namespace/name", and by whatever indexes it was given. */
+/** Objects by "namespace/name" and by the given indexes. */
 export class Store<T extends Cached, Index extends string = never> {
   readonly #objects = new Map<string, T>()
   readonly #functions: readonly [Index, IndexFunction<T>][]
@@ -38,7 +38,7 @@ export class Store<T extends Cached, Index extends string = never> {
     return this.#objects.values()
   }
 
-  /** The objects that the index has under this value, in no particular order. */
+  /** Returns the objects that the index has under this value, in no particular order. */
   by(index: Index, value: string): readonly T[] {
     const bucket = this.#indexes.get(index)?.get(value)
     return bucket === undefined ? [] : [...bucket.values()]
@@ -67,7 +67,7 @@ export class Store<T extends Cached, Index extends string = never> {
       for (const value of values(object)) {
         const bucket = entries?.get(value)
         bucket?.delete(key)
-        // Thousands of schedules come and go: an empty bucket for each would be a leak.
+        // Empty buckets of deleted schedules would leak.
         if (bucket?.size === 0) entries?.delete(value)
       }
     }

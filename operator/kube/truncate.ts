@@ -1,6 +1,6 @@
-/** The text cut to at most this many bytes of UTF-8, never within a character. */
+/** Truncates the text to at most this many bytes of UTF-8, never within a character. */
 export function cutToBytes(text: string, bytes: number): string {
-  // A lone surrogate would become three bytes on the wire.
+  // A lone surrogate would be encoded as three bytes.
   const whole = text.toWellFormed()
   const encoded = Buffer.from(whole)
   if (encoded.length <= bytes) return whole

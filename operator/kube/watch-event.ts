@@ -7,14 +7,14 @@ const TYPES = new Set(['ADDED', 'MODIFIED', 'DELETED', 'BOOKMARK'])
 
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end'
 
-/** What the stream holds is not what a watch sends; some of it may be lost, so only a new list can help. */
+/** The stream contains something else than watch events. Events may be lost, so a new list is needed. */
 export class GarbledWatchError extends Error {
   override readonly name = 'GarbledWatchError'
 }
 
-/** Throws what an ERROR event says, and GarbledWatchError at whatever is no event. */
+/** Throws the error of an ERROR event, and GarbledWatchError for anything that is not an event. */
 export function checkedEvent(event: WatchEvent): WatchEvent & { readonly version: string } {
-  // Until it has been looked at, it may be anything that is JSON.
+  // Unchecked JSON may have any shape.
   const { type = '', object } = (event as Partial<WatchEvent> | null) ?? {}
   if (type === 'ERROR') throw errorIn(object)
   if (!TYPES.has(type)) throw new GarbledWatchError(`an event of the unknown type "${type}"`)
@@ -25,12 +25,12 @@ export function checkedEvent(event: WatchEvent): WatchEvent & { readonly version
   return { type, object, version }
 }
 
-/** Whether this bookmark is the one after the last object of a streaming list. */
+/** True for the bookmark after the last object of a streaming list. */
 export function closesList({ metadata }: KubeObject): boolean {
   return metadata.annotations?.[INITIAL_EVENTS_END] === 'true'
 }
 
-/** An ERROR event holds a Status; 410 comes this way more often than as the answer. */
+/** An ERROR event contains a Status; 410 arrives this way more often than as a response. */
 function errorIn(object: unknown): KubeError {
   const status = (object ?? {}) as StatusBody
   return new KubeError(status.code ?? 500, status)

@@ -17,22 +17,20 @@ export type ServerOptions = {
 
 export type StatusServer = {
   readonly port: number
-  /** Seconds that the event loop made others wait, at worst, in the last 10 to 20 s. */
-  eventLoopLag(): number
   close(): Promise<void>
 }
 
-const LAG_WINDOW = 10_000
+const LAG_WINDOW_MS = 10_000
 
 /** An operator that cannot turn to its Lease for this long has lost it, and will again. */
-const LONGEST_LAG = 10
+const MAX_LAG_SECONDS = 10
 
 /** /healthz, /readyz and /metrics, for the kubelet and Prometheus. */
 export async function startServer(options: ServerOptions): Promise<StatusServer> {
   const lag = watchEventLoop()
   const loop: HealthCheck = () => {
-    const typical = lag.typical()
-    return typical > LONGEST_LAG ? `busy: typically ${typical.toFixed(1)} s late` : undefined
+    const median = lag.median()
+    return median > MAX_LAG_SECONDS ? `busy: typically ${median.toFixed(1)} s late` : undefined
   }
   const health = { 'event loop': loop, ...options.health }
   const answer = async (path: string, response: ServerResponse): Promise<void> => {
@@ -61,7 +59,6 @@ export async function startServer(options: ServerOptions): Promise<StatusServer>
   })
   return {
     port: (server.address() as AddressInfo).port,
-    eventLoopLag: () => lag.worst(),
     close: async () => {
       lag.stop()
       const closed = new Promise((resolve) => server.close(resolve))
@@ -103,19 +100,17 @@ async function stream(response: ServerResponse, metrics: ServerOptions['metrics'
   await pipeline(pieces, response)
 }
 
-/** Seconds of delay over the last full window and the present one. */
+/** Measures the median delay of the event loop, in seconds, over the last full window. */
 function watchEventLoop() {
   const histogram = monitorEventLoopDelay({ resolution: 20 })
   histogram.enable()
-  const read = () => ({ worst: histogram.max / 1e9, typical: histogram.percentile(50) / 1e9 })
-  let last = { worst: 0, typical: 0 }
+  let median = 0
   const timer = setInterval(() => {
-    last = read()
+    median = histogram.percentile(50) / 1e9
     histogram.reset()
-  }, LAG_WINDOW).unref()
+  }, LAG_WINDOW_MS).unref()
   return {
-    worst: () => Math.max(last.worst, histogram.count > 0 ? read().worst : 0),
-    typical: () => last.typical,
+    median: () => median,
     stop: () => {
       clearInterval(timer)
       histogram.disable()

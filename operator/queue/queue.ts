@@ -5,7 +5,7 @@ import type { Clock } from '../clock/clock.ts'
 
 export type WorkQueueOptions = {
   readonly workers: number
-  /** The work for one key. What it throws is a bug: it is reported and the key tried again later. */
+  /** Handles one key. An error that it throws is a bug: it is reported, and the key is retried after a backoff. */
   readonly handle: (key: string, work: Work) => Promise<void>
   readonly onError: (key: string, error: unknown) => void
   readonly clock?: Clock
@@ -13,26 +13,26 @@ export type WorkQueueOptions = {
   readonly backoff?: Backoff
 }
 
-/** 0.1 s after the first failure, 51 s after the tenth, then a minute. */
+/** 0.1 s after the first failure, 51 s after the tenth, then one minute. */
 const BACKOFF: Backoff = { first: 100, longest: 60_000 }
 
-/** Keys of low priority wait while others wait or are worked on, apart from every tenth turn. */
+/** A key of low priority waits while keys of normal priority wait or are handled, except for one turn in ten. */
 export type Priority = 'normal' | 'low'
 
 export type Work = {
-  /** How often in a row this key has failed. */
+  /** Number of consecutive failures of this key. */
   readonly failures: number
   readonly priority: Priority
 }
 
-/** One turn in so many belongs to a key of low priority, so that a queue that never empties does not starve it. */
+/** One turn in this many goes to a key of low priority, so that a queue that never empties does not starve it. */
 const TURNS_PER_LOW = 10
 
 type Delayed = { readonly at: number; readonly cancel: () => void }
 
 /**
- * Keys to be worked on. A key that waits is not added twice; a key that is being worked on is worked on once more when that
- * ends, however often it was added: never by two workers at a time, and never is a change missed.
+ * A work queue of keys. A waiting key is not added twice. A key that is added while a worker handles it is handled
+ * once more afterwards. So no two workers handle one key at the same time, and no change is missed.
  */
 export class WorkQueue {
   readonly #options: WorkQueueOptions
@@ -40,14 +40,14 @@ export class WorkQueue {
   readonly #normalPriority = new Set<string>()
   readonly #running = new Set<string>()
   readonly #lowPriority = new Set<string>()
-  /** How many of the running keys have normal priority. */
+  /** Number of running keys of normal priority. */
   #normalRunning = 0
-  /** Turns of normal priority since the last one of low priority. */
+  /** Turns of normal priority since the last turn of low priority. */
   #turnsSinceLow = 0
   readonly #dirty = new Set<string>()
   readonly #delayed = new Map<string, Delayed>()
   readonly #failures = new Map<string, number>()
-  /** Until when the server wants to hear nothing more of a key, whatever happens to it. */
+  /** Earliest time of the next attempt for a key, from the server's Retry-After, however often the key is added. */
   readonly #notBefore = new Map<string, number>()
   #started = false
   #drained: (() => void) | undefined
@@ -58,12 +58,12 @@ export class WorkQueue {
     this.#clock = options.clock ?? systemClock
   }
 
-  /** Keys that wait for a worker, those with a time to come not counted. */
+  /** Number of keys that are ready and wait for a worker; delayed keys are not counted. */
   get depth(): number {
     return this.#normalPriority.size + this.#lowPriority.size
   }
 
-  /** True while keys of normal priority wait for a worker, or more than one of them is worked on. */
+  /** True while keys of normal priority wait for a worker, or more than one of them is handled. */
   get isBusy(): boolean {
     return this.#normalPriority.size > 0 || this.#normalRunning > 1
   }
@@ -72,12 +72,15 @@ export class WorkQueue {
     return this.#running.size
   }
 
-  /** Keys whose last attempt failed. */
+  /** Number of keys whose last attempt failed. */
   get failing(): number {
     return this.#failures.size
   }
 
-  /** Keys added before are kept until now: nothing may be decided before the caches are synced. */
+  /**
+   * Starts the workers. Keys that were added earlier have waited, because nothing may be decided before the caches
+   * are synced.
+   */
   start(): void {
     this.#started = true
     this.#pump()
@@ -95,14 +98,14 @@ export class WorkQueue {
     this.#pump()
   }
 
-  /** Adds the key with low priority. A later `add` raises it. */
+  /** Adds the key with low priority. A later `add` raises its priority. */
   postpone(key: string): void {
     if (this.#stopped || this.#normalPriority.has(key)) return
     this.#lowPriority.add(key)
     this.#pump()
   }
 
-  /** If the key has a time already, the earlier one counts. */
+  /** Adds the key after a delay. If the key is delayed already, the earlier time counts. */
   addAfter(key: string, milliseconds: number): void {
     if (this.#stopped) return
     if (milliseconds <= 0) {
@@ -120,7 +123,10 @@ export class WorkQueue {
     this.#delayed.set(key, { at, cancel })
   }
 
-  /** Tries a failed key again, later each time until `forget`; not before `atLeast` (a server's Retry-After), however often it is added. */
+  /**
+   * Retries a failed key after an exponential backoff, which `forget` resets. The key is not tried before `atLeast`
+   * milliseconds (a server's Retry-After) have passed, however often it is added.
+   */
   retry(key: string, atLeast = 0): void {
     const earlier = this.#failures.get(key) ?? 0
     this.#failures.set(key, earlier + 1)
@@ -129,13 +135,13 @@ export class WorkQueue {
     this.addAfter(key, Math.max(backoffDelay(backoff, earlier, random), atLeast))
   }
 
-  /** The key has succeeded: its next failure is a first one. */
+  /** Resets the backoff of a key that has succeeded. */
   forget(key: string): void {
     this.#failures.delete(key)
     this.#notBefore.delete(key)
   }
 
-  /** Drops what waits, takes nothing more, and resolves when the work at hand is done. */
+  /** Drops all waiting keys, accepts no more, and resolves when the running handlers have ended. */
   async drain(): Promise<void> {
     this.#stopped = true
     for (const { cancel } of this.#delayed.values()) cancel()
@@ -164,7 +170,7 @@ export class WorkQueue {
     return isLow && this.#lowPriority.size > 0 ? 'low' : 'normal'
   }
 
-  /** Removes and returns the oldest key of this priority. Undefined if there is none, or none that is not being worked on. */
+  /** Removes and returns the oldest key of this priority that no worker is handling; undefined if there is none. */
   #take(priority: Priority): string | undefined {
     const keys = priority === 'low' ? this.#lowPriority : this.#normalPriority
     for (const key of keys) {
@@ -179,7 +185,7 @@ export class WorkQueue {
     this.#running.add(key)
     if (priority === 'normal') this.#normalRunning += 1
     try {
-      // Not within `add`: a watch must not wait for what a reconcile does first, nor fail with it.
+      // The handler starts after `add` has returned: a watch must neither wait for a reconcile nor fail with it.
       await Promise.resolve()
       await this.#options.handle(key, { failures: this.#failures.get(key) ?? 0, priority })
     } catch (error) {

@@ -8,14 +8,14 @@ export type RateLimiterOptions = {
 const BURST_MS = 1_000
 
 /**
- * Lets through so many keys a second, and a second's worth at once after a rest. Each key that has to wait gets a turn of
- * its own: thousands that all asked again at the next free moment would keep the event loop busy with asking.
+ * Admits at most `perSecond` keys, with a burst of one second's worth. A key that has to wait reserves a time of its
+ * own, so that thousands of waiting keys do not all retry at the same moment.
  */
 export class RateLimiter {
   readonly #clock: Pick<Clock, 'now'>
   readonly #interval: number
   readonly #reserved = new Map<string, number>()
-  /** The last turn that was given away. */
+  /** The latest time that has been reserved. */
   #lastReserved = Number.NEGATIVE_INFINITY
 
   constructor({ clock, perSecond }: RateLimiterOptions) {
@@ -23,7 +23,7 @@ export class RateLimiter {
     this.#interval = 1_000 / perSecond
   }
 
-  /** 0: go on, and the turn is used. Else the milliseconds until the key's turn, when it has to ask again. */
+  /** Returns 0 if the key is admitted now, otherwise the milliseconds after which it should be tried again. */
   when(key: string): number {
     const now = this.#clock.now()
     const turn = this.#reserved.get(key) ?? this.#reserve(now)

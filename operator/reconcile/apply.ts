@@ -25,7 +25,7 @@ import { consequenceOf, logFailure } from './on-write-error.ts'
 import type { Consequence } from './on-write-error.ts'
 
 export type ApplierOptions = {
-  /** Guarded by the leadership. */
+  /** Guarded: it writes only while this replica leads. */
   readonly client: Pick<KubeClient, 'get' | 'list' | 'create' | 'replace' | 'patch'>
   readonly caches: Caches
   readonly events: Pick<EventRecorder, 'record'>
@@ -33,17 +33,17 @@ export type ApplierOptions = {
   readonly clock: Clock
 }
 
-/** CronJobs that nobody has changed may all have to be written at once, after an upgrade of the API server. */
+/** Limits repairs and updates after an upgrade, when every CronJob may have to be written at once. */
 const REPAIRS_PER_SECOND = 20
-/** A schedule that is older than this and has no CronJob is a rare sight, and maybe gone. */
+/** A schedule that is older than this and has no CronJob is rare, and may be gone. */
 const NEW_MS = 60_000
 
-/** Carries out what a plan names, one step at a time, and hands back what the next plan is made from. */
+/** Applies the steps of a plan, one at a time, and returns the input of the next plan. */
 export class Applier {
   readonly #options: ApplierOptions
   readonly #repairRate: RateLimiter
   readonly #repeats = new RepeatedWrites()
-  /** What was written, until the status says so. */
+  /** Last writes by schedule key, until the status records them. */
   readonly #written = new Map<string, LastWrite & { readonly scheduleUid: string }>()
   readonly #repeatedWrites = new Map<string, RepeatedWrite>()
 
@@ -52,32 +52,32 @@ export class Applier {
     this.#repairRate = new RateLimiter({ clock: options.clock, perSecond: REPAIRS_PER_SECOND })
   }
 
-  /** What is known of the last write of the schedule's CronJob. */
+  /** Returns what is known about the last write of the schedule's CronJob. */
   written(key: string, { uid, status }: CachedSchedule): LastWrite | undefined {
     const own = this.#written.get(key)
     return own?.scheduleUid === uid ? own : status.cronJob
   }
 
-  /** What the next plan is to know of this process's writes that the status does not say yet. */
+  /** Returns this process's writes that the status does not record yet. */
   observedWrites(key: string): Observed {
     const repeated = this.#repeatedWrites.get(key)
     return repeated === undefined ? NOTHING_OBSERVED : { ...NOTHING_OBSERVED, repeated }
   }
 
-  /** The status says what was written. */
+  /** Must be called when the status that records the writes has been written. */
   statusWritten(key: string): void {
     this.#written.delete(key)
     this.#repeatedWrites.delete(key)
   }
 
-  /** The schedule is gone. */
+  /** Drops all state of a schedule that no longer exists. */
   forget(key: string): void {
     this.statusWritten(key)
     this.#repeats.forget(key)
     this.#repairRate.forget(key)
   }
 
-  /** Another replica may have written since. */
+  /** Drops what was written in an earlier term: another replica may have written since. */
   startTerm(): void {
     this.#written.clear()
     this.#repeatedWrites.clear()
@@ -99,10 +99,11 @@ export class Applier {
   }
 
   /**
-   * Each kind of objects has a watch of its own, and the schedules' may be the one that lags behind: a CronJob's version
-   * does not keep it from being put back to an older spec, and a name that is free again does not mean that nothing was
-   * made under it. That a schedule of this UID exists also proves that an earlier one of its name does not. What was
-   * made just now and has no CronJob needs no such look, nor do the thousands of a bulk.
+   * Throws unless the API server has exactly this version of the schedule. Each resource has its own watch, and that
+   * of the schedules may lag behind: then an outdated spec could be written over a newer one, or an object created
+   * for a deleted schedule. A live schedule of this UID also proves that an earlier one of its name is gone. A
+   * schedule that was created just now and has no CronJob is not checked, because that would cost a read for each of
+   * thousands.
    */
   async #requireCurrent({ namespace, name, uid, resourceVersion }: CachedSchedule): Promise<void> {
     const found = await getOrUndefined(this.#options.client, RESOURCES.schedules, { namespace, name })
@@ -135,7 +136,7 @@ export class Applier {
     }
     const cronJob = projectCronJob(sent.value)
     caches.cronJobs.expectations.expect(key, cronJob.resourceVersion)
-    // An update that changes nothing keeps the version: it was made to learn what the API server makes of the spec.
+    // An update that changes nothing keeps the version: it only served to learn how the API server stores the spec.
     const hasChanged = cronJob.resourceVersion !== versionBefore(step)
     if (hasChanged) this.#reportWrite(key, schedule, cronJob, events)
     const repeated = hasChanged ? this.#repeated(key, input, step) : undefined
@@ -163,14 +164,16 @@ export class Applier {
     recordEvents(this.#options.events, schedule, events)
   }
 
-  /** What a person has asked for does not wait; what has to be written only to know what the API server makes of it does. */
+  /**
+   * Changes that a user made are not limited. Writes that only serve to learn how the API server stores the spec are.
+   */
   #limitRepairRate(key: string, { written, now }: PlanInput, step: CronJobWriteStep): void {
     if (step.kind !== 'replace' || (step.why === 'updated' && written?.sentHash !== undefined)) return
     const wait = this.#repairRate.when(key)
     if (wait > 0) throw new StopReconcile({ kind: 'done', requeueAt: now + wait })
   }
 
-  /** Whether this write says again what this process wrote before, and who made that necessary. */
+  /** Notes the write, and returns whether and why it repeats an earlier write of this process. */
   #repeated(
     key: string,
     { schedule, cronJob, observed, now }: PlanInput,
@@ -193,7 +196,7 @@ export class Applier {
     const made = await tryWrite(() => client.create(RESOURCES.jobs, job))
     if ('value' in made) {
       caches.jobs.expectations.expect(key, made.value.metadata.resourceVersion)
-      log.info({ schedule: key, job: job.metadata.name }, 'made the Job of a run request')
+      log.info({ schedule: key, job: job.metadata.name }, 'created the Job of a run request')
       return withJob(input, projectJob(made.value))
     }
     const consequence = this.#consequence(attempt, made.error, now)
@@ -204,12 +207,12 @@ export class Applier {
     const { namespace, name } = job.metadata
     const found = projectJob(await client.get(RESOURCES.jobs, { namespace, name }))
     if (found.controller?.uid === input.schedule.uid) return withJob(input, found)
-    log.warn({ schedule: key, job: name }, 'a Job of somebody else has the name of the requested run')
-    const message = `a Job ${name} exists, and is not this schedule's`
+    log.warn({ schedule: key, job: name }, 'a foreign Job has the name of the requested run')
+    const message = `the Job ${name} exists and does not belong to this schedule`
     return { ...input, observed: withRefusedRun(observed, { kind: 'refused', message }, now) }
   }
 
-  /** What the step itself has to deal with; everything else ends the reconcile. */
+  /** Returns the consequence if the step has to deal with it; every other error ends the reconcile. */
   #consequence(
     { key, failures }: ReconcileRequest,
     error: unknown,
@@ -252,7 +255,10 @@ function withJob(input: PlanInput, job: CachedJob): PlanInput {
   return { ...input, jobs: [...input.jobs.filter(({ uid }) => uid !== job.uid), job] }
 }
 
-/** The plan puts the version in: an update without one would overwrite what nobody has seen. */
+/**
+ * Checks that the plan has set the resource version: an update without one would overwrite changes that the operator
+ * has not seen.
+ */
 function versioned(body: KubeObject): KubeObject & { metadata: ObjectMeta & { resourceVersion: string } } {
   const { resourceVersion } = body.metadata
   if (resourceVersion === undefined) throw new Error(`${body.metadata.name}: an update without a version`)

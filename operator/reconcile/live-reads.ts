@@ -8,7 +8,7 @@ import type { ReasonMessage } from '../cache/projections.ts'
 import type { Observed, LiveRead } from '../plan/inputs/live-reads.ts'
 import { record, text } from '../values/untyped-json.ts'
 
-/** Past the caches: the API server itself is asked. These are all such reads that a plan asks for. */
+/** Reads from the API server instead of a cache. A reconcile makes no other live reads for its plan. */
 export async function readLive(
   client: Pick<KubeClient, 'get' | 'list'>,
   namespace: string,
@@ -23,13 +23,13 @@ export async function readLive(
     case 'podsOfJob': {
       const query = { labelSelector: `${JOB_UID_LABEL}=${read.uid}` }
       const { items } = await client.list(RESOURCES.pods, { namespace, query })
-      // The label only narrows the answer: a pod belongs to the Job that controls it.
+      // The label only narrows the response: a pod belongs to the Job that controls it.
       const pods = items.map(projectPod).filter(({ jobUid }) => jobUid === read.uid)
       return { ...known, pods: new Map([...known.pods, [read.uid, pods]]) }
     }
     case 'job': {
       const found = await getOrUndefined(client, RESOURCES.jobs, { namespace, name: read.name })
-      // Another Job of this name is not the one that was asked for.
+      // A Job of this name with another UID is not the requested one.
       const job = found?.metadata.uid === read.uid ? projectJob(found) : undefined
       return { ...known, jobs: new Map([...known.jobs, [read.uid, job]]) }
     }
@@ -41,7 +41,7 @@ export async function readLive(
   }
 }
 
-/** The object as it is now; undefined: there is none of this name. */
+/** Reads the object; undefined if it does not exist. */
 export async function getOrUndefined(
   client: Pick<KubeClient, 'get'>,
   resource: Resource,
@@ -55,7 +55,7 @@ export async function getOrUndefined(
   }
 }
 
-/** The newest first. */
+/** Warnings of the events, newest first. */
 function warningsIn(events: readonly KubeObject[]): ReasonMessage[] {
   return events
     .toSorted((a, b) => timeOf(b).localeCompare(timeOf(a)))

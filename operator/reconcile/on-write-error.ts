@@ -3,25 +3,28 @@ import { errorMessage } from '../kube/errors.ts'
 import type { Failure } from '../kube/errors.ts'
 import type { CronJobWrite } from '../plan/inputs/live-reads.ts'
 
-/** What a write that failed leads to. */
+/** What to do after a failed write. */
 export type Consequence =
-  /** The plan has to know: it goes into the status. */
+  /** The next plan needs the outcome, because it goes into the status. */
   | { readonly kind: 'learn'; readonly write: CronJobWrite }
-  /** The name is taken: look whose it is. */
+  /** The name is taken: read the object to find its owner. */
   | { readonly kind: 'look' }
-  /** What was planned from is out of date: the watch will tell, or has told already. Until then, as `backOff`. */
+  /** The cache is out of date, and its watch delivers the change. Until then, as `backOff`. */
   | { readonly kind: 'stale' }
-  /** Later, each time later still; not before `atLeast`. */
+  /** Retry with exponential backoff; not before `atLeast` milliseconds have passed. */
   | { readonly kind: 'backOff'; readonly atLeast: number }
-  /** Nothing to be done, or not by this replica. */
+  /** There is nothing to do, or not for this replica. */
   | { readonly kind: 'drop' }
 
-/** A failure that lasts has to be told: a webhook that is down answers each write with 500, for hours. */
+/**
+ * After this many failures the error is reported in the status: a webhook that is down answers each write with 500
+ * for hours.
+ */
 const REPORT_AFTER = 3
 
 /**
- * Error kinds to behaviour, for the writes that make or change an object. `now`: milliseconds since the epoch; `failures`:
- * attempts in a row that came to nothing before this one.
+ * Maps the kind of an error to behaviour, for writes that create or change an object. `now`: milliseconds since the
+ * epoch; `failures`: consecutive failed attempts before this one.
  */
 export function consequenceOf(failure: Failure, message: string, now: number, failures = 0): Consequence {
   switch (failure.kind) {
@@ -54,6 +57,6 @@ function refusal(message: string, recheck: number | undefined, now: number): Cro
 
 export function logFailure(log: Logger, key: string, error: unknown, { kind }: Consequence): void {
   const fields = { schedule: key, reason: errorMessage(error) }
-  if (kind === 'backOff' || kind === 'learn') log.warn(fields, 'trying again later')
-  else log.debug(fields, 'read something out of date')
+  if (kind === 'backOff' || kind === 'learn') log.warn(fields, 'retrying after backoff')
+  else log.debug(fields, 'the cache was out of date')
 }

@@ -1,20 +1,20 @@
 import type { Work } from '../queue/queue.ts'
 import type { Consequence } from './on-write-error.ts'
 
-/** One reconcile of one key. */
+/** The request to reconcile one key. */
 export type ReconcileRequest = Work & { readonly key: string }
 
-/** What to do with the key when the reconcile is over. */
+/** What happens to the key after the reconcile. */
 export type ReconcileResult =
   | { readonly kind: 'done'; readonly requeueAt?: number | undefined }
-  /** Only a status without news of runs is left to be written, and other schedules wait. */
+  /** Only a status that does not concern runs is left to write, and other schedules wait. */
   | { readonly kind: 'postponed' }
   | Extract<Consequence, { kind: 'stale' | 'backOff' | 'drop' }>
 
-/** `gone`: the API server has no such schedule, though the cache does. */
+/** Why a reconcile stops early. `gone`: the API server has no such schedule, although the cache has it. */
 export type StopReason = ReconcileResult | { readonly kind: 'gone' }
 
-/** Thrown out of a step to end the reconcile so. */
+/** Thrown by a step to end the reconcile with this result. */
 export class StopReconcile extends Error {
   readonly result: StopReason
   constructor(result: StopReason) {
@@ -23,7 +23,7 @@ export class StopReconcile extends Error {
   }
 }
 
-/** A write, and what became of it: some failures are answers. */
+/** Runs a write and returns its value or its error, because some errors decide how the reconcile proceeds. */
 export async function tryWrite<T>(
   write: () => Promise<T>,
 ): Promise<{ readonly value: T } | { readonly error: unknown }> {

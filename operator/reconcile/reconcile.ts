@@ -28,25 +28,31 @@ export type ReconcilerOptions = ApplierOptions & {
   readonly coverage: Pick<Coverage, 'isReadable'>
   readonly clock: Clock
   readonly queue: Pick<WorkQueue, 'isBusy'>
-  /** Undefined: nobody is to be told but by events. */
+  /** Undefined if no webhook is configured. */
   readonly notices?: Pick<Notices, 'startTerm' | 'markReported' | 'enqueue' | 'forget'> | undefined
 }
 
-/** Reads, write, write again, settle: four rounds, and as many again for what changes under our hands. */
+/**
+ * A plan needs four rounds: reads, a write, a second write, the status. As many again are allowed for changes in the
+ * meantime.
+ */
 const MAX_ROUNDS = 8
-/** The cache learns of a deletion within 90 s, even where its watch hangs; until then the API server is asked so often. */
+/**
+ * How often the API server is asked about a schedule that the cache still has after its deletion. The cache learns of
+ * a deletion within 90 s, even if its watch hangs.
+ */
 const GONE_RECHECK_MS = 60_000
-/** The creation times of Jobs are cut to seconds, and their events take a moment. */
+/** Creation times of Jobs have whole seconds, and their watch events take a moment. */
 const REPORT_MARGIN_MS = 5_000
-/** What was decided while nobody looked is told if it is no older than this. */
+/** Decisions from a time without a leader are reported if they are not older than this. */
 const CATCH_UP_MS = 600_000
 
-/** Brings one schedule to where it should be: gather, plan, do, and again until nothing is left to do. */
+/** Reconciles one schedule: gather, plan, apply, and again until nothing is left to do. */
 export class Reconciler {
   readonly #options: ReconcilerOptions
   readonly #applier: Applier
   readonly #plannedAt = new Map<string, number>()
-  /** Schedules that the API server does not have any more, by key: nothing is made for them, whatever their CronJobs do. */
+  /** Schedules, by key, that the API server no longer has although the cache does. Nothing is created for them. */
   readonly #gone = new Map<string, { readonly uid: string; readonly until: number }>()
 
   constructor(options: ReconcilerOptions) {
@@ -64,9 +70,9 @@ export class Reconciler {
       this.#options.notices?.forget(key)
       return { kind: 'done' }
     }
-    // What is not shown any more may be there all the same. When it is shown again, this is called again.
+    // Objects of a namespace that cannot be read may still exist. The schedules are queued again when it can be read.
     if (!this.#options.coverage.isReadable(schedule.namespace)) return { kind: 'done' }
-    // A cache older than our last write would make us do it again.
+    // From a cache that is older than the last write, the plan would repeat that write.
     const current = [caches.schedules, caches.cronJobs, caches.jobs].every(({ expectations: echo }) =>
       echo.satisfied(key),
     )
@@ -86,11 +92,14 @@ export class Reconciler {
   #markGone(key: string, { uid }: CachedSchedule, now: number): ReconcileResult {
     const until = now + GONE_RECHECK_MS
     this.#gone.set(key, { uid, until })
-    this.#options.log.info({ schedule: key }, 'the schedule is gone, and its watch has not said so yet')
+    this.#options.log.info(
+      { schedule: key },
+      'the schedule is gone, but its watch has not delivered the deletion yet',
+    )
     return { kind: 'done', requeueAt: until }
   }
 
-  /** To be called when this replica begins to lead: what it decided in an earlier term may not have been told. */
+  /** Must be called when this replica starts leading: decisions of an earlier term may not have been reported. */
   startTerm(): void {
     this.#plannedAt.clear()
     this.#applier.startTerm()
@@ -126,13 +135,14 @@ export class Reconciler {
       }
       input = await this.#applier.apply(attempt, input, next)
     }
-    // Somebody changes things as fast as we look at them.
+    // Another writer changes the objects as fast as they are read.
     return { kind: 'backOff', atLeast: 0 }
   }
 
   /**
-   * While other schedules wait, their CronJobs are written before this status: a CronJob must exist before its slot. A
-   * status that concerns runs does not wait, nor one that took live reads, which would have to be repeated.
+   * While other schedules wait, their CronJobs are written before this status: a CronJob must exist before its slot.
+   * A status that concerns runs is written at once. So is one that needed live reads, which would have to be
+   * repeated.
    */
   #canPostponeStatus(
     { priority }: ReconcileRequest,
@@ -153,7 +163,8 @@ export class Reconciler {
     const tell = (): void => recordEvents(this.#options.events, schedule, events)
     if (status !== undefined) {
       await this.#writeStatus(key, schedule, status).catch((error: unknown) => {
-        // It may have been done all the same, and would not be told any more. An event that is told twice is one.
+        // The status may have been written, and then no later reconcile records these events. Recording an event
+        // twice is harmless, because it has one name.
         if (error instanceof UnreachableError) tell()
         throw error
       })
@@ -190,17 +201,17 @@ export class Reconciler {
     const { client, caches, log } = this.#options
     const removed = await tryWrite(() => client.remove(RESOURCES.jobs, { namespace, name }, { uid }))
     if ('value' in removed) {
-      // Or the echo of the status, which mostly comes first, would have it deleted once more.
+      // Otherwise the watch event of the status, which usually arrives first, would delete the Job once more.
       caches.jobs.store.delete(keyOf({ namespace, name }))
       return
     }
     const { kind } = failureOf(removed.error)
-    // Gone already, or another Job by now.
+    // The Job is gone already, or another Job has its name.
     if (kind !== 'notFound' && kind !== 'conflict')
       log.warn({ job: name, reason: errorMessage(removed.error) }, 'cannot delete an old Job')
   }
 
-  /** Of a read, or of the status. */
+  /** Handles the error of a read or of a status write. */
   #handleError(key: string, error: unknown, now: number): ReconcileResult {
     const failure = failureOf(error)
     if (failure.kind === 'namespaceTerminating') return { kind: 'drop' }

@@ -3,7 +3,7 @@ import type { EventRecorder } from '../kube/events.ts'
 import type { CachedSchedule } from '../cache/projections.ts'
 import type { PlannedEvent } from '../plan/status/events.ts'
 
-/** Tells what was planned, of this schedule. */
+/** Records the planned events with the schedule as their regarding object. */
 export function recordEvents(
   recorder: Pick<EventRecorder, 'record'>,
   { namespace, name, uid }: CachedSchedule,

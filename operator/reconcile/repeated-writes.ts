@@ -2,11 +2,17 @@ const WITHIN_MS = 60_000
 
 type Written = { readonly content: string; readonly times: readonly number[] }
 
-/** How often the same was written for one key within a minute: a first write is none, a repair of it is one. */
+/**
+ * Counts how often the same content was written for one key within a minute. The first write counts as none, a repair
+ * of it as one.
+ */
 export class RepeatedWrites {
   readonly #written = new Map<string, Written>()
 
-  /** Must be called after each write; 0 when this process has not written the same before. `now`: milliseconds. */
+  /**
+   * Notes a write and returns its count; 0 if this process has not written the same content before. Must be called
+   * after each write. `now`: milliseconds.
+   */
   note(key: string, content: string, now: number): number {
     const last = this.#written.get(key)
     const times =

@@ -89,7 +89,7 @@ describeWithCluster('an operator whose connections are half-open', () => {
     ahead = 1_000_000
     const { status, text } = await probe('healthz')
     expect(status).toBe(503)
-    expect(text).toContain('no sign of life from the watch of schedules, cronJobs, jobs, pods')
+    expect(text).toContain('stuck watches: schedules, cronJobs, jobs, pods')
     await untilStatus('healthz', 200)
   })
 })
