@@ -14,8 +14,8 @@ import {
 } from './schema-parts.ts'
 
 /*
- * What a schedule may say about its Jobs and pods. Parts of Kubernetes' own API are typed one level deep, so that a
- * misspelt field is refused or pruned, and handed through below that: the API server judges them with the CronJob.
+ * The settings of a schedule's Jobs and pods. Parts of Kubernetes' own API are typed one level deep, so that a
+ * misspelt field is refused or pruned, and passed through below that: the API server validates them with the CronJob.
  */
 
 const text = (max = 253): z.ZodString => z.string().max(max)
@@ -144,7 +144,7 @@ export const podSettingsSchema = z.object({
     .meta(byName)
     .optional()
     .describe(
-      'Variables of the job, as in a container. A `DATABASE_URL` here gives way to `spec.database`; those by which the operator tells the job about its run cannot be set.',
+      'Variables of the job, as in a container. A `DATABASE_URL` here gives way to `spec.database`; those with which the operator describes the run cannot be set.',
     ),
   envFrom: z
     .array(envFromSource)
@@ -199,7 +199,7 @@ export const jobSettingsSchema = z.object({
     .max(100)
     .default(2)
     .describe(
-      'How often a run that broke is tried again, for each of its workers. A retry goes on where the last try stopped.',
+      'How often a run that broke is retried, for each of its workers. A retry continues where the last try stopped.',
     ),
   parallelism: int32()
     .min(1)

@@ -1,4 +1,4 @@
-/** Every name that the operator, the job and the cluster's people share. */
+/** Names that the operator, the job and users of the cluster share. */
 
 export const GROUP = 'rapidrmf.io'
 export const VERSION = 'v1alpha1'
@@ -10,10 +10,10 @@ export const PLURAL = 'validationschedules'
 export const SHORT_NAME = 'vsched'
 export const CRD_NAME = `${PLURAL}.${GROUP}`
 
-/** On a ValidationSchedule, by a person: any token; each new one asks for one run now. */
+/** Annotation by which a user requests a run: any token on a ValidationSchedule; each new one requests one run. */
 export const RUN_REQUEST_ANNOTATION = `${GROUP}/run-requested-at`
 
-/** On the CronJob, the Job and the pod: what the operator's watches select by. */
+/** Label of the CronJob, the Job and the pod, by which the operator's watches select. */
 export const MANAGED_BY_LABEL = 'app.kubernetes.io/managed-by'
 export const MANAGED_BY = 'rapidrmf-operator'
 /** The schedule's UID: a label value holds 63 characters, and the schedule's name can be longer. */
@@ -22,7 +22,7 @@ export const SCHEDULE_UID_LABEL = `${GROUP}/schedule-uid`
 export const SCHEDULE_NAME_ANNOTATION = `${GROUP}/schedule`
 /** Annotations that earlier releases put on CronJobs. The status holds these facts now, where only the operator writes. */
 export const RETIRED_ANNOTATIONS: readonly string[] = [`${GROUP}/slots-since`, `${GROUP}/spec-hash`]
-/** On a Job that a run request made: the request's token, of which the Job's name has the hash only. */
+/** Annotation with the token of a run request; the name of the Job contains only its hash. */
 export const RUN_REQUEST_TOKEN_ANNOTATION = `${GROUP}/run-request`
 
 /** Set by Kubernetes: on a scheduled Job its slot (absent on manual ones), on a pod its Job. */
@@ -30,13 +30,13 @@ export const SLOT_ANNOTATION = 'batch.kubernetes.io/cronjob-scheduled-timestamp'
 export const JOB_UID_LABEL = 'batch.kubernetes.io/controller-uid'
 export const JOB_NAME_LABEL = 'batch.kubernetes.io/job-name'
 
-/** What a schedule cannot put on its Jobs and pods, because a run is recognised by it. */
+/** Reserved keys: a schedule cannot set them on its Jobs and pods, because they identify a run. */
 export const RESERVED_PREFIXES = [`${GROUP}/`, 'batch.kubernetes.io/'] as const
 /** The two without a prefix are the Job controller's old names. */
 export const RESERVED_LABELS = [MANAGED_BY_LABEL, 'controller-uid', 'job-name'] as const
 /** Set by Kubernetes on the pods of an Indexed Job. */
 export const JOB_INDEX_ANNOTATION = 'batch.kubernetes.io/job-completion-index'
-/** The run's identity and what the schedule asks of it, as the job reads them. */
+/** Variables with the run's identity and options, as the job reads them. */
 export const RESERVED_ENV = [
   'RUN_KEY',
   'JOB_NAME',
@@ -50,5 +50,5 @@ export const RESERVED_ENV = [
   'INCREMENTAL',
   'FULL_EVERY',
 ] as const
-/** The operator's own volumes have names that begin so. */
+/** Prefix of the names of the operator's own volumes. */
 export const RESERVED_VOLUME_PREFIX = 'rapidrmf-'

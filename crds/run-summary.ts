@@ -1,11 +1,11 @@
 import { z } from 'zod'
 
 /**
- * What a run says when it ends. The job writes it to a file (Kubernetes: the termination message), the operator reads
- * it. Its totals are the run's, read from the database, whichever worker wrote it.
+ * The summary of a run. The job writes it to a file (Kubernetes: the termination message), and the operator reads it.
+ * Its totals are those of the run in the database, whichever worker writes it.
  */
 
-/** How a run ended, apart from whether its process worked (`job_runs.status`). */
+/** The verdict of a run; `job_runs.status` says whether its process worked. */
 export const verdicts = ['Passed', 'Findings', 'Incomplete', 'Errored'] as const
 export type Verdict = (typeof verdicts)[number]
 
@@ -14,7 +14,7 @@ const count = z.int().nonnegative()
 export const runCountsSchema = z.object({
   systems: count,
   controls: count,
-  /** Rows stored: systems decided x controls. */
+  /** Stored rows: decided systems × controls. */
   results: count,
   pass: count,
   /** fail + insufficientEvidence + unknown; stored because a printer column cannot add. */
@@ -27,10 +27,10 @@ export const runCountsSchema = z.object({
 })
 export type RunCounts = z.output<typeof runCountsSchema>
 
-/** Of `scope.text`, in characters. */
+/** Maximum length of `scope.text` in characters. */
 export const MAX_SCOPE_TEXT = 200
 
-/** What a run was restricted to. Runs with different digests looked at different things: their counts do not compare. */
+/** The restriction of a run. Counts of runs with different digests are not comparable. */
 export const runScopeSchema = z.object({
   /** sha256 (hex) of the selection. */
   digest: z.string(),
@@ -39,7 +39,7 @@ export const runScopeSchema = z.object({
 })
 export type RunScope = z.output<typeof runScopeSchema>
 
-/** Of a digest, where there is room for a few characters only. */
+/** Shortens a digest for display. */
 export function shortDigest(digest: string): string {
   return digest.slice(0, 12)
 }
@@ -47,31 +47,31 @@ export function shortDigest(digest: string): string {
 export const runSummarySchema = z.object({
   version: z.literal(1),
   runKey: z.string(),
-  /** `job_runs.id`; null when no row could be made. */
+  /** `job_runs.id`; null if no row could be created. */
   runId: z.int().nullable(),
   environment: z.string(),
-  /** True from whoever closed the run or found it closed; false: this process ended before the run did. */
+  /** True if this process closed the run or found it closed; false if it ended before the run did. */
   final: z.boolean(),
   status: z.enum(['running', 'success', 'failed']),
   verdict: z.enum(verdicts),
   /** One CamelCase word for a condition's reason, and a sentence that says what to do. */
   reason: z.string(),
   message: z.string(),
-  /** ISO-8601 UTC with Z; null as long as it has not happened. */
+  /** ISO-8601 UTC with Z; null if it has not happened yet. */
   startedAt: z.string().nullable(),
   finishedAt: z.string().nullable(),
   counts: runCountsSchema,
   /** Absent: every system of the environment and every control. */
   scope: runScopeSchema.optional(),
-  /** Systems whose decisions earlier runs made, and this one confirmed; absent where everything was decided. */
+  /** Number of systems whose results of earlier runs are reused; absent if everything was decided. */
   carried: count.optional(),
 })
 export type RunSummary = z.output<typeof runSummarySchema>
 
-/** Kubernetes cuts a termination message at 4,096 bytes, and a cut JSON is none. */
+/** Kubernetes truncates a termination message at 4,096 bytes, and truncated JSON cannot be parsed. */
 export const MAX_SUMMARY_BYTES = 4096
 
-/** JSON of at most 4 KiB: only `message` is of free length, so that is what gives way. */
+/** Encodes at most 4 KiB of JSON by truncating `message`, the only field of free length. */
 export function encodeRunSummary(summary: RunSummary): string {
   const text = JSON.stringify(summary)
   const excess = Buffer.byteLength(text) - MAX_SUMMARY_BYTES
@@ -82,7 +82,7 @@ export function encodeRunSummary(summary: RunSummary): string {
   return encodeRunSummary({ ...summary, message: `${kept.join('').replace(/…$/, '')}…` })
 }
 
-/** Undefined for anything that is not a whole summary. */
+/** Decodes a summary; undefined for anything else. */
 export function decodeRunSummary(text: string): RunSummary | undefined {
   try {
     return runSummarySchema.safeParse(JSON.parse(text)).data

@@ -5,51 +5,52 @@ import type { RunCounts, RunScope } from './run-summary.ts'
 import { dateTime, int64 } from './schema-parts.ts'
 
 /*
- * What the operator says about a schedule. It has no bounds that a run or a cluster could exceed: a status that the
- * API server refuses would leave the last one standing, untrue and for ever. (Conditions have those of metav1.)
+ * The status that the operator writes. It has no bounds that a run or a cluster could exceed: if the API server
+ * refused a status, the outdated one would stay for ever. (Conditions have the bounds of metav1.)
  */
 
-/** `Unknown`: the run ended, and what it wrote about itself is lost. */
+/** `Unknown`: the run ended, and its summary is lost. */
 export const runVerdicts = [...verdicts, 'Unknown'] as const
 export type RunVerdict = (typeof runVerdicts)[number]
 
-/** For the reference page. */
+/** Meanings of the verdicts, for the reference page. */
 export const verdictMeanings: Readonly<Record<RunVerdict, string>> = {
   Passed: 'Every result of every system and control is pass.',
-  Findings: 'Everything was judged, and at least one result is not pass.',
-  Incomplete:
-    'The run came to its end, but some systems or controls could not be judged, or there were none to judge.',
+  Findings: 'Everything was evaluated, and at least one result is not pass.',
+  Incomplete: 'The run ended, but some systems or controls could not be evaluated, or there were none.',
   Errored:
     'The run broke: out of memory, out of time, no database, a wrong configuration, deleted. `reason` and `message` say which. ' +
     'A Job that succeeded without a record of its run is `Errored` with reason `NoRunRecord`, one whose pods contradict each other with reason `SummariesContradict`.',
   Unknown:
-    'The Job ended, and its pod is gone, with what the run said (reason `SummaryLost`). Look it up with `rapidrmf runs list`.',
+    'The Job ended, and its pod was deleted with its summary (reason `SummaryLost`). Look it up with `rapidrmf runs list`.',
 }
 
 export const triggers = ['Schedule', 'Manual'] as const
 export type Trigger = (typeof triggers)[number]
 
-/** At most so many in `recentRuns`. */
+/** Maximum length of `recentRuns`. */
 export const MAX_RECENT_RUNS = 10
 
 const count = () => int64().min(0)
 
 const countsSchema = z.object({
   systems: count().describe('Systems in scope.'),
-  controls: count().describe('Controls judged for each system.'),
+  controls: count().describe('Controls evaluated for each system.'),
   results: count().describe('Results stored.'),
   pass: count().describe('Results that are pass.'),
   notPass: count().describe('All others: `fail`, `insufficientEvidence` and `unknown`.'),
   fail: count().describe('Evidence speaks against the control.'),
   insufficientEvidence: count().describe('Evidence is missing, expired or not enough.'),
   unknown: count().describe('No rule says what evidence the control needs.'),
-  errors: count().describe('Systems and controls that could not be judged.'),
+  errors: count().describe('Systems and controls that could not be evaluated.'),
 }) satisfies z.ZodType<RunCounts>
 
 const scopeSchema = z.object({
   digest: z
     .string()
-    .describe('Runs with different digests looked at different things: do not compare their counts.'),
+    .describe(
+      'Runs with different digests covered different systems or controls: do not compare their counts.',
+    ),
   text: z.string().describe('The same for people, in one line.'),
 }) satisfies z.ZodType<RunScope>
 
@@ -95,7 +96,7 @@ const finishedRunSchema = z.object({
   trigger,
   scheduledTime,
   ...ending,
-  message: z.string().describe('What the run said about itself, or what is known without it.'),
+  message: z.string().describe("The run's own message, or what the operator knows without it."),
   late: z.boolean().describe('It started later than its slot: a catch-up after a pause, or it had to wait.'),
   counts: countsSchema.optional().describe("The run's totals; missing when they are not known."),
   scope: scopeSchema.optional().describe('What the run was restricted to; missing when it took everything.'),
@@ -118,8 +119,8 @@ const recentRunSchema = z.object({
 })
 
 /**
- * What the operator knows of its CronJob and would not learn from the object: people of the namespace may edit that, with
- * its labels and annotations. The status is the operator's alone.
+ * Facts about the CronJob that the object cannot prove, because users of the namespace may edit it with its labels
+ * and annotations. Only the operator writes the status.
  */
 const cronJobSchema = z.object({
   uid: z.string().describe('UID of the CronJob.'),
@@ -145,9 +146,9 @@ const conflictingWriterSchema = z.object({
     .describe(
       "The field manager that changes the CronJob, by the CronJob's `managedFields`; empty where it is deleted.",
     ),
-  repairs: count().describe('How often the operator has put the CronJob right.'),
+  repairs: count().describe('How often the operator has repaired the CronJob.'),
   lastRepairTime: dateTime().describe(
-    'When it did so last. The pauses between repairs grow to five minutes.',
+    'Time of the last repair. The pauses between repairs grow to five minutes.',
   ),
 })
 
@@ -163,12 +164,14 @@ export const scheduleStatusSchema = z.object({
     .array(conditionSchema)
     .meta(byType)
     .optional()
-    .describe('Whether it works, and whether all is well; see [Conditions](#conditions).'),
+    .describe('Whether the schedule works, and the state of its runs; see [Conditions](#conditions).'),
   cronJobName: z.string().optional().describe('The CronJob that starts the runs.'),
-  cronJob: cronJobSchema.optional().describe('What the operator remembers of that CronJob.'),
+  cronJob: cronJobSchema.optional().describe('What the operator has recorded about that CronJob.'),
   conflictingWriter: conflictingWriterSchema
     .optional()
-    .describe('Who changes the CronJob as often as the operator puts it right; missing when it is quiet.'),
+    .describe(
+      'The writer that changes the CronJob as often as the operator repairs it; missing without a conflict.',
+    ),
   nextScheduleTime: dateTime()
     .optional()
     .describe('The next slot. Missing while suspended, and for a schedule that never fires.'),
@@ -180,7 +183,7 @@ export const scheduleStatusSchema = z.object({
   lastRun: finishedRunSchema.optional().describe('The last run that ended.'),
   lastCompletedTime: dateTime()
     .optional()
-    .describe('When a run last judged everything (`Passed` or `Findings`).'),
+    .describe('When a run last evaluated everything (`Passed` or `Findings`).'),
   lastPassedTime: dateTime().optional().describe('When a run last ended with `Passed`.'),
   recentRuns: z
     .array(recentRunSchema)
@@ -198,7 +201,7 @@ export type ValidationScheduleStatus = z.output<typeof scheduleStatusSchema>
 export type CronJobStatus = z.output<typeof cronJobSchema>
 export type ConflictingWriter = z.output<typeof conflictingWriterSchema>
 export type ActiveRun = z.output<typeof activeRunSchema>
-/** `lastRun`. */
+/** The type of `lastRun`. */
 export type FinishedRun = z.output<typeof finishedRunSchema>
-/** One of `recentRuns`: a finished run without its words. */
+/** One of `recentRuns`: a finished run without its message. */
 export type RecentRun = z.output<typeof recentRunSchema>

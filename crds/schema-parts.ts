@@ -1,15 +1,15 @@
 import { z } from 'zod'
 import { RESERVED_LABELS, RESERVED_PREFIXES } from './names.ts'
 
-/** A condition in CEL (`self` is the value) that the API server checks, and what it says when it does not hold. */
+/** A condition in CEL (`self` is the value) that the API server checks, and its message if it does not hold. */
 export type Rule = readonly [cel: string, message: string]
 
 /**
- * Rules go into the CRD and nowhere else: a `pattern` could be checked here as well, but its message would be the
- * regular expression. Everything that a rule looks at needs an upper bound, or its cost exceeds the API server's budget.
+ * Adds rules that only the CRD contains: a `pattern` could be checked here too, but its message would be the regular
+ * expression. Values in rules need an upper bound, or the rules exceed the API server's cost budget.
  */
 export function withRules<T extends z.ZodType>(schema: T, ...rules: readonly Rule[]): T {
-  // What a schema has already stays: metadata of one name would be replaced.
+  // Keeps earlier rules, which metadata of the same name would replace.
   const earlier = (schema.meta()?.[VALIDATIONS] ?? []) as readonly object[]
   return schema.meta({ [VALIDATIONS]: [...earlier, ...rules.map(([rule, message]) => ({ rule, message }))] })
 }
@@ -18,7 +18,7 @@ const VALIDATIONS = 'x-kubernetes-validations'
 
 const celList = (values: readonly string[]): string => values.map((value) => `'${value}'`).join(', ')
 
-/** A quantity of Kubernetes' (`500m`, `2`, `1Gi`), as a number or as a text. */
+/** A Kubernetes quantity (`500m`, `2`, `1Gi`), as a number or a text. */
 export const quantity = z
   .union([z.int(), z.string()])
   .meta({ 'x-kubernetes-int-or-string': true, maxLength: 64 })
@@ -31,7 +31,7 @@ export const MAX_INT32 = 2_147_483_647
 /** RFC 3339 in UTC. */
 export const dateTime = (): z.ZodISODateTime => z.iso.datetime()
 
-/** A part of Kubernetes' own API that is handed through as it is; the API server judges it with the CronJob. */
+/** A part of Kubernetes' own API that is passed through; the API server validates it with the CronJob. */
 export const passThrough = (): z.ZodObject<{}, z.core.$loose> => z.looseObject({})
 
 export const dnsLabel = (): z.ZodString =>
@@ -64,7 +64,10 @@ export const keyRef = (what: string) =>
 const withoutReserved = RESERVED_PREFIXES.map((prefix) => `!key.startsWith('${prefix}')`).join(' && ')
 const prefixes = RESERVED_PREFIXES.join(' or ')
 
-/** A CronJob is taken whatever metadata its Job template has; its Jobs would be refused, one after the other. */
+/**
+ * The rule for keys of metadata. The API server accepts a CronJob with any metadata in its Job template, but would
+ * refuse each of its Jobs.
+ */
 const metadataKeys = (what: string): Rule => [
   String.raw`self.all(key, key.size() <= 253 && key.matches('^([A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?([.][A-Za-z0-9]([-A-Za-z0-9]*[A-Za-z0-9])?)*/)?[A-Za-z0-9]([-A-Za-z0-9_.]{0,61}[A-Za-z0-9])?$'))`,
   `the key of ${what} is a name of at most 63 letters, digits, "-", "_" and ".", with a letter or digit at both ends, and before it perhaps a DNS name and "/", such as example.org/team`,
@@ -92,7 +95,7 @@ export const labelMap = () =>
     ],
   )
 
-/** Kubernetes takes 256 KiB for all annotations of an object, and a character has up to four bytes. */
+/** Kubernetes accepts 256 KiB for all annotations of an object, and a character has up to four bytes. */
 const MAX_ANNOTATIONS = 60_000
 
 export const annotationMap = () =>

@@ -2,8 +2,8 @@ import { z } from 'zod'
 import { withRules } from './schema-parts.ts'
 
 /*
- * Which systems and controls a run looks at: the same words on a ValidationSchedule, in a configuration and in the
- * variable between the two. Every list is bounded: the rules have a budget, and a variable holds 128 KiB.
+ * The systems and controls of a run, in the same form on a ValidationSchedule, in a configuration and in the variable
+ * between the two. Every list is bounded: CEL rules have a cost budget, and a variable holds 128 KiB.
  */
 
 /** Widths of `systems.name`, `controls.control_id`, `controls.family` and `catalogs.framework`. */
@@ -21,7 +21,7 @@ export const selectionOperators = ['In', 'NotIn', 'Exists', 'DoesNotExist'] as c
 const takesValues = (operator: (typeof selectionOperators)[number]): boolean =>
   operator === 'In' || operator === 'NotIn'
 
-const VALUES_TOLD = 'In and NotIn need at least one value, Exists and DoesNotExist have none'
+const VALUES_MESSAGE = 'In and NotIn need at least one value, Exists and DoesNotExist have none'
 
 const matchExpressionSchema = withRules(
   z
@@ -37,12 +37,12 @@ const matchExpressionSchema = withRules(
         .describe('For `In` and `NotIn`: what the attribute, or an element of it, is compared with.'),
     })
     .refine(({ operator, values = [] }) => takesValues(operator) === values.length > 0, {
-      message: VALUES_TOLD,
+      message: VALUES_MESSAGE,
       path: ['values'],
     }),
   [
     "(self.operator in ['In', 'NotIn']) == (has(self.values) && self.values.size() > 0)",
-    `${VALUES_TOLD}; correct the operator or the values`,
+    `${VALUES_MESSAGE}; correct the operator or the values`,
   ],
 )
 
@@ -101,7 +101,7 @@ export const selectionSchema = z.strictObject({
   controls: controlSelectorSchema
     .optional()
     .describe(
-      'Which controls. Default: all. Prerequisites outside are evaluated and not stored, so that no answer depends on the selection.',
+      'Which controls. Default: all. Prerequisites outside are evaluated and not stored, so that no result depends on the selection.',
     ),
   allowEmpty: z
     .boolean()
@@ -111,7 +111,7 @@ export const selectionSchema = z.strictObject({
     ),
 })
 
-/** What a person writes; a missing part is everything. */
+/** A selection as a user writes it; a missing part selects everything. */
 export type Selection = z.output<typeof selectionSchema>
 export type SystemSelector = z.output<typeof systemSelectorSchema>
 export type ControlSelector = z.output<typeof controlSelectorSchema>

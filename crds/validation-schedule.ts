@@ -8,9 +8,9 @@ import { scheduleStatusSchema } from './schedule-status.ts'
 import type { ValidationScheduleStatus } from './schedule-status.ts'
 
 /*
- * The ValidationSchedule API. The schema is the one source of the types, of the CRD and of docs/api.md
- * (scripts/generate-crd.ts); what it cannot know (is this a zone? may this image run?) the API server says when the
- * CronJob is written.
+ * The ValidationSchedule API. The schema is the only source of the types, of the CRD and of docs/api.md
+ * (scripts/generate-crd.ts). What it cannot check (time zones, images) the API server checks when the CronJob is
+ * written.
  */
 export * from './names.ts'
 export * from './conditions.ts'
@@ -27,7 +27,7 @@ const historyLimit = (which: string) =>
     .max(HISTORY_LIMITS[1])
     .default(3)
     .describe(
-      `How many Jobs of ${which} runs are kept, with their pods and logs. Not 0: the run's words would go with them.`,
+      `How many Jobs of ${which} runs are kept, with their pods and logs. Not 0: their messages would be deleted with them.`,
     )
 
 const configSource = withRules(
@@ -41,8 +41,8 @@ const configSource = withRules(
   ],
 )
 
-/** What the five-fields rule leaves to the two before it, so that a person reads one complaint and not two. */
-const TOLD_OTHERWISE = "self.startsWith('@') || self.contains('TZ=')"
+/** Cases that the two rules before the five-fields rule cover, so that a user gets one message and not two. */
+const COVERED_BY_OTHER_RULES = "self.startsWith('@') || self.contains('TZ=')"
 
 export const scheduleSpecSchema = z.object({
   environment: withRules(z.string().min(1).max(50), [
@@ -60,7 +60,7 @@ export const scheduleSpecSchema = z.object({
       'a time zone cannot be part of the schedule; put it into spec.timeZone and keep five fields here, such as "0 2 * * *"',
     ],
     [
-      String.raw`${TOLD_OTHERWISE} || self.matches('^\\s*\\S+(\\s+\\S+){4}\\s*$')`,
+      String.raw`${COVERED_BY_OTHER_RULES} || self.matches('^\\s*\\S+(\\s+\\S+){4}\\s*$')`,
       'needs exactly five fields, minute hour day-of-month month day-of-week, such as "0 2 * * *"',
     ],
   ).describe(
@@ -76,12 +76,12 @@ export const scheduleSpecSchema = z.object({
   suspend: z
     .boolean()
     .default(false)
-    .describe('No runs by schedule; runs that have begun go on, run requests work.'),
+    .describe('No runs by schedule; active runs continue, and run requests work.'),
   concurrencyPolicy: z
     .enum(['Forbid', 'Replace'])
     .default('Forbid')
     .describe(
-      'When a slot comes while the run of another goes on: `Forbid` lets the run end first, `Replace` ends it. Two scheduled runs never overlap.',
+      'When a slot comes while another run is active: `Forbid` lets the run end first, `Replace` ends it. Two scheduled runs never overlap.',
     ),
   startingDeadlineSeconds: int64()
     .min(10)
@@ -102,14 +102,12 @@ export const scheduleSpecSchema = z.object({
   selection: selectionSchema
     .optional()
     .describe(
-      "Which systems and controls are validated; each of its parts stands above the configuration's. Default: what that says, else everything.",
+      "Which systems and controls are validated; each of its parts overrides the configuration's. Default: the configuration's selection, else everything.",
     ),
   incremental: z
     .boolean()
     .default(false)
-    .describe(
-      'Decide again only the systems whose inputs have changed. Where this is false, the configuration says whether.',
-    ),
+    .describe('Evaluate only the systems whose inputs have changed. If false, the configuration decides.'),
   fullEvery: withRules(
     z.string().min(2).max(MAX_DURATION),
     durationRule(3600, 366 * 86_400, 'one hour to 366 days'),
@@ -128,15 +126,16 @@ export type ValidationScheduleSpec = z.output<typeof scheduleSpecSchema>
 export type ValidationScheduleSpecInput = z.input<typeof scheduleSpecSchema>
 
 export const validationScheduleSchema = z.object({
-  spec: scheduleSpecSchema.describe('What is wanted.'),
-  // Programs that follow kstatus take an object without a status for ready. With this one they wait for the operator.
+  spec: scheduleSpecSchema.describe('The desired state.'),
+  // Programs that use kstatus consider an object without a status ready. With this default they wait for the
+  // operator.
   status: scheduleStatusSchema
     .optional()
     .meta({ default: { observedGeneration: -1 } })
-    .describe('What is; written by the operator.'),
+    .describe('The observed state; written by the operator.'),
 })
 
-/** The part of metav1.ObjectMeta that is used. */
+/** The used part of metav1.ObjectMeta. */
 export type ObjectMeta = {
   readonly name: string
   readonly namespace: string

@@ -2,14 +2,14 @@ import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { urlFault } from '../common/webhook/url-fault.ts'
 
-/** A flag or a variable cannot be used; the message names it and says what is expected. */
+/** A flag or a variable is invalid; the message names it and says what is expected. */
 export class ConfigError extends Error {
   override readonly name = 'ConfigError'
 }
 
 export type OperatorConfig = z.output<ReturnType<typeof configSchema>>
 
-/** Flag, its environment variable, what it is for. In the order of `--help`. */
+/** Flags with their environment variable and description, in the order of `--help`. */
 const FLAGS = {
   image: ['RAPIDRMF_IMAGE', 'image of the jobs (required); a schedule may name another one'],
   'image-pull-policy': ['RAPIDRMF_IMAGE_PULL_POLICY', 'Always, IfNotPresent or Never; default: by the tag'],
@@ -18,11 +18,11 @@ const FLAGS = {
     'images a schedule may name, separated by commas, with *; default: any',
   ],
   'allowed-service-accounts': ['RAPIDRMF_ALLOWED_SERVICE_ACCOUNTS', 'the same for service accounts of pods'],
-  namespaces: ['RAPIDRMF_NAMESPACES', 'namespaces to look after, separated by commas; default: all'],
-  'lease-namespace': ['POD_NAMESPACE', 'where the Lease of the leader is; default: default'],
-  'lease-name': ['RAPIDRMF_LEASE_NAME', 'its name; default: rapidrmf-operator'],
+  namespaces: ['RAPIDRMF_NAMESPACES', 'namespaces to watch, separated by commas; default: all'],
+  'lease-namespace': ['POD_NAMESPACE', 'namespace of the leader election Lease; default: default'],
+  'lease-name': ['RAPIDRMF_LEASE_NAME', 'name of the Lease; default: rapidrmf-operator'],
   identity: ['POD_NAME', 'name of this replica; default: the host'],
-  workers: ['RAPIDRMF_WORKERS', 'schedules worked on at the same time; default: 16'],
+  workers: ['RAPIDRMF_WORKERS', 'schedules reconciled at the same time; default: 16'],
   host: ['RAPIDRMF_HOST', 'address for /healthz, /readyz and /metrics; default: all'],
   port: ['RAPIDRMF_PORT', 'port for them, 0 for any; default: 8080'],
   kubeconfig: [
@@ -31,7 +31,7 @@ const FLAGS = {
   ],
   context: ['RAPIDRMF_CONTEXT', 'context within it; default: the current one'],
   'log-level': ['RAPIDRMF_LOG_LEVEL', 'debug, info, warn or error; default: info'],
-  'notify-url': ['NOTIFY_URL', 'webhook that is told of runs that never started; default: none'],
+  'notify-url': ['NOTIFY_URL', 'webhook that receives notices of runs that did not start; default: none'],
   'notify-allow-private-addresses': [
     'NOTIFY_ALLOW_PRIVATE_ADDRESSES',
     'true: it may be in a private network, and http://; default: false',
@@ -40,9 +40,9 @@ const FLAGS = {
 
 type Flag = keyof typeof FLAGS
 
-/** Never a flag: everybody on the machine sees those. */
+/** Secrets are never flags: every user of the machine can read those. */
 const SECRETS = {
-  'notify-secret': ['NOTIFY_SECRET', 'signs what the webhook gets'],
+  'notify-secret': ['NOTIFY_SECRET', 'signs the requests to the webhook'],
 } as const satisfies Record<string, readonly [variable: string, description: string]>
 
 const SETTINGS = { ...FLAGS, ...SECRETS }
@@ -62,7 +62,7 @@ const whole = (max: number) => z.coerce.number('expected a number').int('expecte
 
 type Settings = Readonly<Partial<Record<Setting, string | undefined>>>
 
-/** What is given is looked at as a whole where one setting depends on another. */
+/** The schema needs all settings, because some depend on others. */
 const configSchema = (given: Settings) =>
   z.object({
     image: z
@@ -102,7 +102,7 @@ const configSchema = (given: Settings) =>
       .transform((text) => text === 'true'),
   })
 
-/** Flags, then variables, then defaults; all that is wrong in one error. An empty variable is none. */
+/** Reads flags, then variables, then defaults. One error names all problems. An empty variable counts as unset. */
 export function readConfig(
   argv: readonly string[],
   env: Readonly<Record<string, string | undefined>>,

@@ -35,7 +35,7 @@ function run(config: Readonly<OperatorConfig>, { stdout, signal }: Surroundings)
   return runOperator({
     config,
     kube,
-    // A pod's name stays when its container restarts, and the new process must not take itself for the old one.
+    // A pod keeps its name when its container restarts; the new process must not take the old one's identity.
     identity: `${config.identity ?? hostname()}_${randomUUID().slice(0, 8)}`,
     clock: systemClock,
     log: createLogger(stdout, {

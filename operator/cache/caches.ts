@@ -19,23 +19,23 @@ export type Caches = {
 
 export type CachesOptions = {
   readonly client: KubeClient
-  /** Undefined: all. */
+  /** Undefined for all namespaces. */
   readonly namespaces: readonly string[] | undefined
   readonly clock: Clock
   readonly log: Logger
-  /** Some objects can be read now, or not any more. */
+  /** Called when access to some objects was granted or refused. */
   readonly onAccess?: () => void
-  /** Something about this schedule has changed. */
+  /** Called when an object of this schedule has changed. */
   readonly onChange: (scheduleKey: string) => void
 }
 
 /**
- * A pod that has ended says only what its run's end is judged by, once, and that is read when the Job has ended. Most
- * pods there are have ended: kept, they were a third of the operator's memory and of its start.
+ * Ended pods are not cached: they are needed once, when their Job has ended, and are then read live. Cached, they
+ * took a third of the operator's memory and of its start.
  */
 const UNFINISHED = 'status.phase!=Succeeded,status.phase!=Failed'
 
-/** Schedules, and what carries their mark. kubectl-made Jobs have it from the template. */
+/** Selects the objects of schedules by their labels. Jobs made with kubectl have these from the template. */
 const OURS = `${MANAGED_BY_LABEL}=${MANAGED_BY},${SCHEDULE_UID_LABEL}`
 
 export function createCaches({ onChange, ...options }: CachesOptions): Caches {
@@ -54,7 +54,7 @@ export function createCaches({ onChange, ...options }: CachesOptions): Caches {
       for (const schedule of key === undefined ? [] : schedules.by('uid', key)) onChange(keyOf(schedule))
     }
   }
-  // A Job may be of an earlier schedule, whose CronJob this one has taken over: its end lets the next slot run.
+  // A Job may belong to an earlier schedule whose CronJob was adopted: its end lets the next slot run.
   const byCronJob = ({ before, after }: Change<CachedJob>): void => {
     const job = after ?? before
     const { namespace = '', controller, scheduleUid } = job ?? {}
@@ -76,8 +76,8 @@ export function createCaches({ onChange, ...options }: CachesOptions): Caches {
       resource: RESOURCES.cronJobs,
       store: new Store<CachedCronJob>(),
       project: projectCronJob,
-      // By the CronJob's name, which is the one thing about it that nobody can edit, and not by owner or label: it may
-      // still be that of an earlier schedule of this name.
+      // Finds the schedule by the CronJob's name, which cannot be edited. Owner and label may still be those of an
+      // earlier schedule of this name.
       onChange: ({ key }) => {
         for (const schedule of schedules.by('child', key)) onChange(keyOf(schedule))
       },
@@ -103,7 +103,7 @@ export function createCaches({ onChange, ...options }: CachesOptions): Caches {
   }
 }
 
-/** Where Jobs and pods of a schedule are found in the caches: in its namespace only, because a label can name any UID. */
+/** Index key of a schedule's Jobs and pods. It includes the namespace, because a label can name any UID. */
 export function uidKey({ namespace, uid }: Pick<CachedSchedule, 'namespace' | 'uid'>): string {
   return keyOf({ namespace, name: uid })
 }

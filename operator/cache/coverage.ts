@@ -2,24 +2,25 @@ import type { Logger } from 'pino'
 import type { Caches } from './caches.ts'
 import type { Access } from '../kube/reflector.ts'
 
-/** How the one watch of all namespaces is called; no namespace can have this name. */
+/** Name of the watch of all namespaces; no namespace can have this name. */
 const ALL = '*'
 
 export type CoverageOptions = {
   readonly caches: Caches
-  /** Undefined: all. */
+  /** Undefined for all namespaces. */
   readonly namespaces: readonly string[] | undefined
   readonly log: Logger
-  /** All kinds of objects of this namespace can be read, for the first time or again. */
+  /** Called when all resources of this namespace can be read, for the first time or again. */
   readonly onReadable: (namespace: string) => void
 }
 
 /**
- * Which namespaces the operator can read. One that is deleted takes its Role with it, and its objects are refused from then
- * on: it must not keep the operator from the others, nor may anything be concluded from objects that are not shown.
+ * Tracks which namespaces the operator can read. A deleted namespace takes its Role with it, and its objects are
+ * refused from then on. It must not block the other namespaces, and nothing may be concluded from objects that cannot
+ * be read.
  */
 export class Coverage {
-  /** Every namespace has been read or refused, and one at least can be read. */
+  /** Resolves when every namespace was read or refused, and at least one can be read. */
   readonly synced: Promise<void>
   readonly #options: CoverageOptions
   readonly #known = new Map<string, Access>()
@@ -31,17 +32,17 @@ export class Coverage {
     for (const namespace of this.namespaces) this.#known.set(namespace, 'pending')
   }
 
-  /** Those of the configuration; `*` stands for all. */
+  /** The configured namespaces; `*` stands for all. */
   get namespaces(): readonly string[] {
     return this.#options.namespaces ?? [ALL]
   }
 
-  /** Whether every kind of objects of this namespace has been read, and may still be read. */
+  /** True if every resource of this namespace was read and may still be read. */
   isReadable(namespace: string): boolean {
     return this.#accessTo(namespace) === 'granted'
   }
 
-  /** Why the operator cannot do its work, if it cannot. */
+  /** Returns why the operator is not ready; undefined if it is. */
   problem(): string | undefined {
     const pending = this.namespaces.filter((namespace) => this.#accessTo(namespace) === 'pending')
     if (pending.length > 0) return `still reading ${this.#missing(pending).join(', ')}`
@@ -59,7 +60,7 @@ export class Coverage {
       this.#known.set(namespace, access)
       if (access === 'refused') {
         const reason = this.#refusal(namespace)
-        log.warn({ namespace, reason }, 'cannot read the namespace; its schedules are left alone, retrying')
+        log.warn({ namespace, reason }, 'cannot read the namespace; skipping its schedules and retrying')
       } else if (access === 'granted') {
         if (before === 'refused') log.info({ namespace }, 'the namespace can be read again')
         onReadable(namespace)
@@ -74,7 +75,7 @@ export class Coverage {
     return all.includes('pending') ? 'pending' : 'granted'
   }
 
-  /** What the API server said. */
+  /** The error message of the API server. */
   #refusal(namespace: string): string {
     const refused = this.#reflectors(namespace).find(({ reflector }) => reflector?.access === 'refused')
     return refused?.reflector?.lastError ?? 'refused'

@@ -1,13 +1,13 @@
-/** When so many are known, all are forgotten: words come back at once, names of what is gone do not. */
+/** The table is emptied at this size: common texts return at once, names of deleted objects do not. */
 const CAPACITY = 20_000
-/** Longer texts are hardly ever the same. */
+/** Longer texts rarely repeat. */
 const LONGEST = 128
 
 const known = new Map<string, string>()
 
 /**
- * The one copy of a text that many objects hold: JSON.parse makes each value anew, and thirty thousand Jobs would hold
- * their namespace and the few words of their ends thirty thousand times.
+ * Returns one shared copy of a text. JSON.parse creates each value anew, and thirty thousand Jobs would hold their
+ * namespace and reason thirty thousand times.
  */
 export function intern(text: string): string {
   if (text.length > LONGEST) return text
@@ -18,7 +18,7 @@ export function intern(text: string): string {
   return text
 }
 
-/** The same for all texts within, in place: a copy would be larger than what has just been parsed. */
+/** Interns all texts within a value in place: a copy would be larger than the parsed value. */
 export function internWithin<T>(value: T): T {
   if (typeof value === 'string') return intern(value) as T
   if (typeof value !== 'object' || value === null) return value

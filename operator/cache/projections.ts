@@ -14,11 +14,11 @@ import type { Raw } from '../values/untyped-json.ts'
 import { internWithin, intern } from './intern.ts'
 
 /*
- * What the operator remembers of each object: the fields that a decision looks at and nothing else, because thousands
- * of them are held at once. Built from the API server's JSON; whatever is missing there is undefined here.
+ * The cached part of each object: only the fields that a decision needs, because thousands are held at once. Fields
+ * that the API server's JSON lacks are undefined.
  */
 
-/** By which name the operator writes; how managedFields tell its fields from those of others. */
+/** The operator's field manager, which distinguishes its fields in managedFields. */
 export const FIELD_MANAGER = 'rapidrmf-operator'
 
 type Identity = {
@@ -32,7 +32,7 @@ export type CachedSchedule = Identity & {
   readonly generation: number
   readonly deleting: boolean
   readonly createdAt: string
-  /** The token of a run request; '' is none. */
+  /** The token of the run request; '' for none. */
   readonly runRequest: string
   readonly spec: ValidationScheduleSpec
   readonly status: ValidationScheduleStatus
@@ -41,14 +41,14 @@ export type CachedSchedule = Identity & {
 export type CachedCronJob = Identity & {
   readonly controller: OwnerReference | undefined
   readonly deleting: boolean
-  /** What a full update must hand back unchanged. */
+  /** These are kept by a full update. */
   readonly labels: Readonly<Record<string, string>>
   readonly annotations: Readonly<Record<string, string>>
   readonly ownerReferences: readonly OwnerReference[]
   readonly finalizers: readonly string[]
-  /** Digest of `spec` as the API server gives it, with all that it has filled in. */
+  /** Digest of `spec` as the API server returns it, with its defaults. */
   readonly specHash: string
-  /** The field manager that wrote to the object last; '' where nobody is recorded. */
+  /** The field manager of the last write; '' if none is recorded. */
   readonly lastManager: string
   readonly slots: Slots
 }
@@ -74,41 +74,41 @@ export type CachedJob = Identity & {
   readonly deleting: boolean
   readonly createdAt: string
   readonly suspended: boolean
-  /** The slot as the CronJob controller wrote it; absent on manual Jobs. */
+  /** The slot that the CronJob controller recorded; absent on manual Jobs. */
   readonly slot: string | undefined
   readonly startTime: string | undefined
-  /** Complete or Failed; FailureTarget and SuccessCriteriaMet come before the end. */
+  /** Complete or Failed; FailureTarget and SuccessCriteriaMet precede the end. */
   readonly end: JobEnd | undefined
-  /** Pods that are there and have not ended. */
+  /** Number of pods that have not ended. */
   readonly activePods: number
-  /** Pods that the Job controller has seen end, those included that it has not counted as failed or succeeded yet. */
+  /** Number of ended pods, including those that the Job controller has not counted as failed or succeeded yet. */
   readonly endedPods: number
-  /** The Job controller has decided how the Job ends, and only removes its pods: nothing keeps the run waiting any more. */
+  /** The Job controller has decided the end of the Job and only removes its pods. */
   readonly ending: boolean
 }
 
-/** A reason and a message as Kubernetes gives them; both may be ''. */
+/** A reason and a message of Kubernetes; both may be ''. */
 export type ReasonMessage = { readonly reason: string; readonly message: string }
 
 export type CachedPod = Identity & {
   readonly scheduleUid: string
-  /** UID of the Job that controls the pod; '' without one. Labels are no proof: everyone may write them. */
+  /** UID of the Job that controls the pod; '' without one. Labels prove nothing, because any user may write them. */
   readonly jobUid: string
-  /** Which worker of an Indexed Job; undefined where a Job has one. */
+  /** The worker's index in an Indexed Job; undefined for a Job with one worker. */
   readonly index: string | undefined
   readonly createdAt: string
   readonly deleting: boolean
   readonly phase: string
   /** Why a container is not running. */
   readonly waiting: ReasonMessage | undefined
-  /** Why no node takes the pod. */
+  /** Why the pod cannot be scheduled. */
   readonly unschedulable: ReasonMessage | undefined
-  /** Why the node refused or ended the pod as a whole: `OutOfcpu`, `Evicted`. Its containers may then have no status. */
+  /** Why the node refused or ended the whole pod: `OutOfcpu`, `Evicted`. Its containers may have no status. */
   readonly failure: ReasonMessage | undefined
-  /** How the job's container ended; `message` is what it wrote. */
+  /** How the job's container ended; `message` is its termination message. */
   readonly terminated:
     (ReasonMessage & { readonly exitCode: number; readonly finishedAt: string | undefined }) | undefined
-  /** Names of the containers that go on although the job's has ended: sidecars, those among the init containers too. */
+  /** Names of containers, including sidecars, that still run after the job's container has ended. */
   readonly stillRunning: readonly string[]
 }
 
@@ -120,7 +120,7 @@ export function projectSchedule(object: KubeObject): CachedSchedule {
     deleting: metadata.deletionTimestamp !== undefined,
     createdAt: metadata.creationTimestamp ?? '',
     runRequest: metadata.annotations?.[RUN_REQUEST_ANNOTATION] ?? '',
-    // The API server has filled in the defaults and checked the shape.
+    // The API server has set the defaults and validated the shape.
     spec: internWithin(object['spec'] as ValidationScheduleSpec),
     status: internWithin(object['status'] ?? {}),
   }
@@ -188,7 +188,7 @@ export function projectPod(object: KubeObject): CachedPod {
   }
 }
 
-/** The job's container among those that others may inject. */
+/** The name of the job's container; others may be injected. */
 export const JOB_CONTAINER = 'rapidrmf'
 
 function jobEnd(status: Raw): JobEnd | undefined {
@@ -207,13 +207,16 @@ function conditionHolds(status: Raw, types: readonly unknown[]): boolean {
   return list(status['conditions']).some(({ type, status }) => types.includes(type) && status === 'True')
 }
 
-/** Seen to have ended, and not in `failed` or `succeeded` yet: the controller counts a pod after removing its finalizer. */
+/**
+ * Counts ended pods that are not in `failed` or `succeeded` yet: the controller counts a pod after removing its
+ * finalizer.
+ */
 function uncountedPods(status: Raw): number {
   const { succeeded, failed } = record(status['uncountedTerminatedPods'])
   return [succeeded, failed].reduce<number>((sum, uids) => sum + (Array.isArray(uids) ? uids.length : 0), 0)
 }
 
-/** Of any container: those that are injected can hold the pod up as well. */
+/** The waiting state of any container: injected ones can block the pod as well. */
 function waitingState(status: Raw): ReasonMessage | undefined {
   const states = [...list(status['initContainerStatuses']), ...list(status['containerStatuses'])]
   const waiting = states.map(({ state }) => record(state)['waiting']).find((state) => state !== undefined)
@@ -258,7 +261,10 @@ function identityOf({ metadata }: KubeObject): Identity {
   return { namespace: intern(namespace), name, uid, resourceVersion }
 }
 
-/** Times are whole seconds: of two writes within one, another's is named rather than the operator's own. */
+/**
+ * The last field manager. Times are whole seconds: of two writes within one second, another manager is preferred to
+ * the operator's own.
+ */
 function lastManager(entries: readonly ManagedFields[] = []): string {
   const [last] = entries
     .filter(({ subresource = '' }) => subresource === '')
@@ -270,17 +276,17 @@ function isOwn({ manager }: ManagedFields): boolean {
   return manager === FIELD_MANAGER
 }
 
-/** Decimal digits, as the Job controller writes them: people of the namespace may write anything there. */
+/** Accepts decimal digits only, as the Job controller writes them; users of the namespace may write anything. */
 function workerIndex(text: string | undefined): string | undefined {
   return text !== undefined && /^\d{1,6}$/.test(text) ? text : undefined
 }
 
-/** A time as Kubernetes writes it is never longer. */
+/** Times of Kubernetes are never longer. */
 const LONGEST_TIME = 40
 
 /**
- * The slot of a Job, by its annotation. People of the namespace may edit that, so it counts only if it agrees with what
- * they cannot: the CronJob controller ends the Job's name in the minutes of the slot since the epoch, and makes no Job
+ * The slot of a Job, by its annotation. Users of the namespace may edit it, so it must agree with facts that they
+ * cannot edit: the CronJob controller ends the Job's name with the slot's minutes since the epoch, and creates no Job
  * before its slot.
  */
 function slotOf({ name, annotations, creationTimestamp = '' }: ObjectMeta): string | undefined {

@@ -9,11 +9,14 @@ type ExpectedSlot = {
   readonly slot: number
 }
 
-/** For each CronJob the newest slot whose starting deadline has passed: by then there is a run, or something is wrong. */
+/** The newest slot of each CronJob whose starting deadline has passed: it has a run, or something is wrong. */
 export class ExpectedSlots {
   readonly #known = new Map<string, ExpectedSlot>()
 
-  /** Milliseconds since the epoch; 0: there is none. `since`: slots before that were another schedule's; '' is unknown. */
+  /**
+   * Returns milliseconds since the epoch; 0 if there is none. `since`: earlier slots belonged to another schedule; ''
+   * if unknown.
+   */
   of({ uid, slots }: Pick<CachedCronJob, 'uid' | 'slots'>, since: string, now: number): number {
     if (slots.suspend) return 0
     const until = now - slots.startingDeadlineSeconds * 1000
@@ -24,13 +27,13 @@ export class ExpectedSlots {
     return slot
   }
 
-  /** Forgets the CronJobs that are gone. */
+  /** Drops the CronJobs that no longer exist. */
   keepOnly(isThere: (uid: string) => boolean): void {
     for (const uid of this.#known.keys()) if (!isThere(uid)) this.#known.delete(uid)
   }
 }
 
-/** A longer deadline does not take back what has been expected. */
+/** A longer deadline does not withdraw an expected slot. */
 function isSame(known: ExpectedSlot, { schedule, timeZone }: Slots, since: string): boolean {
   return known.since === since && known.slots.schedule === schedule && known.slots.timeZone === timeZone
 }

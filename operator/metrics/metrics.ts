@@ -15,7 +15,9 @@ export type MetricsOptions = {
   readonly droppedEvents: () => number
 }
 
-/** The operator's own metrics; and those of the schedules from the leader only, or each would be counted twice. */
+/**
+ * The operator's own metrics and, on the leader only, those of the schedules, which would otherwise be counted twice.
+ */
 export class Metrics {
   readonly #options: MetricsOptions
   readonly #registry = new Registry()
@@ -43,7 +45,7 @@ export class Metrics {
     for (const result of ['backOff', 'bug']) this.#errors.inc({ result }, 0)
     this.#notices = new Counter({
       name: 'rapidrmf_operator_notices_total',
-      help: 'Notices to the configured receiver: `sent`, or `failed` after some minutes of tries.',
+      help: 'Notices to the configured webhook: `sent`, or `failed` after some minutes of tries.',
       labelNames: ['result'],
       registers,
     })
@@ -57,7 +59,7 @@ export class Metrics {
     if (result === 'backOff' || result === 'bug') this.#errors.inc({ result })
   }
 
-  /** What became of a notice in the end. */
+  /** Counts the final result of a notice. */
   noticeDone(result: 'sent' | 'failed'): void {
     this.#notices.inc({ result })
   }

@@ -3,8 +3,8 @@ import type { CachedSchedule } from '../cache/projections.ts'
 import { instant } from '../values/time.ts'
 
 /*
- * One set of series for each schedule, written out at each scrape from what the cache holds: nothing to keep in step,
- * nothing left of a schedule that is gone, and no second copy of five thousand schedules in a metrics library.
+ * One set of series for each schedule, written at each scrape from the cache: there is no state to synchronize, no
+ * series of a deleted schedule, and no second copy of five thousand schedules in a metrics library.
  */
 
 type Labels = Readonly<Record<string, string>>
@@ -20,7 +20,7 @@ type Family = {
 
 const seconds = (time: string | undefined): number => (time === undefined ? 0 : instant(time) / 1000)
 
-/** A value for every schedule from its first scrape on: an alert on a missing series is hard to write. */
+/** Every schedule has a value from its first scrape on, because alerts on missing series are hard to write. */
 const FAMILIES: readonly Family[] = [
   {
     name: 'rapidrmf_schedule_suspended',
@@ -47,7 +47,7 @@ const FAMILIES: readonly Family[] = [
   },
   {
     name: 'rapidrmf_schedule_conflicting_writer',
-    help: 'Whether somebody else changes the CronJob as often as the operator puts it right, and the field manager.',
+    help: 'Whether another writer changes the CronJob as often as the operator repairs it, and its field manager.',
     samples: ({ status: { conflictingWriter: writer } }) => [
       [Number(writer !== undefined), { field_manager: writer?.fieldManager ?? '' }],
     ],
@@ -92,7 +92,7 @@ const FAMILIES: readonly Family[] = [
   },
   {
     name: 'rapidrmf_schedule_last_run_errors',
-    help: 'Systems and controls that the last run could not judge.',
+    help: 'Systems and controls that the last run could not evaluate.',
     samples: ({ status }) => [[status.lastRun?.counts?.errors ?? 0]],
   },
   {
@@ -112,10 +112,10 @@ const FAMILIES: readonly Family[] = [
   },
 ]
 
-/** So many schedules' lines at a time: a scrape of five thousand is ten megabytes, which need not be there at once. */
+/** Schedules per piece: a scrape of five thousand is ten megabytes, which should not be in memory at once. */
 const AT_ONCE = 200
 
-/** In Prometheus' text format, piece by piece. */
+/** Writes Prometheus' text format piece by piece. */
 export function* scheduleMetrics(
   schedules: readonly CachedSchedule[],
   expectedSlot: (schedule: CachedSchedule) => number,

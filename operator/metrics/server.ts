@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net'
 import { monitorEventLoopDelay } from 'node:perf_hooks'
 import { pipeline } from 'node:stream/promises'
 
-/** Undefined: all is well; else what is wrong, in words. */
+/** Returns what is wrong; undefined if nothing is. */
 export type HealthCheck = () => string | undefined
 
 export type ServerOptions = {
@@ -22,10 +22,10 @@ export type StatusServer = {
 
 const LAG_WINDOW_MS = 10_000
 
-/** An operator that cannot turn to its Lease for this long has lost it, and will again. */
+/** With a longer delay the operator cannot renew its Lease in time. */
 const MAX_LAG_SECONDS = 10
 
-/** /healthz, /readyz and /metrics, for the kubelet and Prometheus. */
+/** Serves /healthz, /readyz and /metrics for the kubelet and Prometheus. */
 export async function startServer(options: ServerOptions): Promise<StatusServer> {
   const lag = watchEventLoop()
   const loop: HealthCheck = () => {
@@ -50,7 +50,7 @@ export async function startServer(options: ServerOptions): Promise<StatusServer>
       send(response, 500, `${error instanceof Error ? error.message : String(error)}\n`)
     })
   })
-  // Nobody who connects and then says nothing may hold a socket for long.
+  // A silent connection may not hold a socket for long.
   server.headersTimeout = 5_000
   server.requestTimeout = 10_000
   await new Promise<void>((resolve, reject) => {
@@ -90,10 +90,10 @@ function send(
   response.writeHead(status, { 'content-type': contentType, 'cache-control': 'no-store' }).end(text)
 }
 
-/** As fast as it is read: what has not been asked for yet is not in memory. */
+/** Streams the metrics as fast as they are read, so that they are not in memory at once. */
 async function stream(response: ServerResponse, metrics: ServerOptions['metrics']): Promise<void> {
   const pieces = metrics.scrape()
-  // A fault shows while there is still time to say so.
+  // An error of the first piece can still be answered with 500.
   const first = await pieces.next()
   response.writeHead(200, { 'content-type': metrics.contentType, 'cache-control': 'no-store' })
   if (first.done !== true) response.write(first.value)

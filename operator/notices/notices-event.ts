@@ -6,7 +6,7 @@ import type { ScheduleNotice } from '../plan/status/notices.ts'
 
 type Of = Pick<CachedSchedule, 'namespace' | 'name' | 'uid' | 'spec'>
 
-/** The same for the same thing that happened, whoever sends it and however often. */
+/** The id of a notice, equal for the same occurrence, whichever replica sends it. */
 export function noticeId({ uid }: Pick<Of, 'uid'>, { type, dedupKey }: ScheduleNotice): string {
   return createHash('sha256')
     .update(JSON.stringify([uid, type, dedupKey]))
@@ -14,7 +14,7 @@ export function noticeId({ uid }: Pick<Of, 'uid'>, { type, dedupKey }: ScheduleN
     .slice(0, 32)
 }
 
-/** `run` has the names that the notices of runs have, as far as there is something to say. */
+/** The CloudEvent of a notice. `run` has the fields of the notices of runs, as far as they are known. */
 export function noticeEvent(schedule: Of, notice: ScheduleNotice): CloudEvent {
   const { namespace, name, uid, spec } = schedule
   const { type, subject, reason, message, since, run } = notice

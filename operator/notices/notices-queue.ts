@@ -5,7 +5,7 @@ import { DeliveryError } from '../../common/webhook/failure.ts'
 import type { Clock } from '../clock/clock.ts'
 
 export type NoticeQueueOptions = {
-  /** One try. Rejects with a DeliveryError when the receiver did not take it. */
+  /** Tries once; rejects with a DeliveryError if the webhook did not accept the event. */
   readonly send: (event: CloudEvent, signal: AbortSignal) => Promise<void>
   readonly isLeader: () => boolean
   readonly onResult: (result: 'sent' | 'failed') => void
@@ -18,26 +18,26 @@ export type NoticeQueueOptions = {
 type Waiting = {
   readonly event: CloudEvent
   readonly schedule: string
-  /** When it was added, on the clock that only goes forward. */
+  /** Time of the addition on the monotonic clock. */
   readonly since: number
   tries: number
   cancel: (() => void) | undefined
 }
 
-/** A notice is a kilobyte or two. */
+/** Notices in the queue at most, of one or two kilobytes each. */
 const CAPACITY = 2_000
-/** A try that fails later than this after the notice was added is the last one. */
+/** Milliseconds after the addition from which a failed try is the last one. */
 const RETRY_FOR_MS = 300_000
 const BACKOFF = { first: 1_000, longest: 60_000 }
 /**
- * Tries at a time. A look-up of a name that nobody answers holds one of Node's four threads for longer than its try lasts,
- * and they are the API server's name's as well: a receiver that does not answer gets one at a time.
+ * Concurrent tries. A name lookup without a response blocks one of Node's four threads longer than its try lasts, and
+ * the API server's name needs them too. A failing webhook gets one try at a time.
  */
 const CONCURRENCY = 2
 
 /**
- * Sends notices beside the work: no reconcile waits for a receiver. A notice that is not taken is tried again for some
- * minutes, while others pass it. At most so many are held; what comes on top of them fails at once.
+ * Sends notices in the background: no reconcile waits for a webhook. A refused notice is retried for some minutes
+ * while others pass it. The queue is bounded; a notice beyond its capacity fails at once.
  */
 export class NoticeQueue {
   readonly #options: NoticeQueueOptions
@@ -52,7 +52,7 @@ export class NoticeQueue {
     this.#options = options
   }
 
-  /** `schedule`: its key, for the log. The same id is held once. */
+  /** Adds an event; `schedule` is the key for the log. An id is queued once. */
   add(schedule: string, event: CloudEvent): void {
     const { clock, capacity = CAPACITY } = this.#options
     if (this.#stop.signal.aborted || this.#waiting.has(event.id)) return
@@ -66,14 +66,14 @@ export class NoticeQueue {
     this.#pump()
   }
 
-  /** Forgets what has not been sent. */
+  /** Drops all unsent notices. */
   clear(): void {
     for (const { cancel } of this.#waiting.values()) cancel?.()
     this.#waiting.clear()
     this.#due = []
   }
 
-  /** Waits for the tries that are due, but not longer than this; afterwards nothing is taken any more. */
+  /** Waits for the due tries, at most this long; afterwards no notices are accepted. */
   async drain(milliseconds: number): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>()
     const cancel = this.#options.clock.after(milliseconds, resolve)
@@ -101,7 +101,7 @@ export class NoticeQueue {
   async #try(entry: Waiting): Promise<void> {
     const { send, isLeader, onResult } = this.#options
     const { id } = entry.event
-    // Not sure whether it leads, that is: the end of a term clears the queue.
+    // Leadership may only be uncertain: the end of a term clears the queue.
     if (!isLeader()) {
       this.#retryAfter(entry, BACKOFF.first)
       return
@@ -110,7 +110,7 @@ export class NoticeQueue {
     try {
       await send(entry.event, this.#stop.signal)
     } catch (error) {
-      // Of a term that is over.
+      // The entry may belong to a term that has ended.
       if (this.#waiting.get(id) === entry) this.#failed(entry, error)
       return
     }
@@ -121,7 +121,7 @@ export class NoticeQueue {
 
   #failed(entry: Waiting, error: unknown): void {
     const { clock, random } = this.#options
-    // What is not ours may quote the URL, which may be a secret.
+    // Other errors may quote the URL, which may be a secret.
     const why = error instanceof DeliveryError ? error.message : 'an unexpected error'
     this.#logTransition(false, why)
     const left = entry.since + RETRY_FOR_MS - clock.now()
@@ -142,18 +142,21 @@ export class NoticeQueue {
     })
   }
 
-  /** When it begins to fail and when it is over, and not for each try. */
+  /** Logs when deliveries start to fail and when they succeed again, but not each try. */
   #logTransition(isTaken: boolean, why = ''): void {
     if (this.#isFailing !== isTaken) return
     this.#isFailing = !isTaken
     const { log } = this.#options
-    if (isTaken) log.info('notices are taken again')
-    else log.warn({ reason: why }, 'a notice was not taken; trying again for some minutes')
+    if (isTaken) log.info('notices are delivered again')
+    else log.warn({ reason: why }, 'cannot deliver a notice, retrying for some minutes')
   }
 
   #drop({ event, schedule, tries }: Waiting, reason: string): void {
     const { id, type } = event
-    this.#options.log.warn({ schedule, notice: id, type, tries, reason }, 'a notice could not be sent')
+    this.#options.log.warn(
+      { schedule, notice: id, type, tries, reason },
+      'cannot deliver the notice, dropping it',
+    )
     this.#options.onResult('failed')
   }
 }

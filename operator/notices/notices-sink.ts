@@ -3,16 +3,16 @@ import { sendEvent } from '../../common/webhook/send-event.ts'
 import type { Clock } from '../clock/clock.ts'
 import type { OperatorConfig } from '../config.ts'
 
-/** For one try, from the look-up of the name to the last byte of the answer. */
+/** Timeout of one try, from the name lookup to the last byte of the response. */
 const TIMEOUT_MS = 10_000
 
 export type NoticeSink = {
-  /** What may be logged of its URL. */
+  /** The part of its URL that may be logged. */
   readonly host: string
   send(event: CloudEvent, signal: AbortSignal): Promise<void>
 }
 
-/** The one sink of the installation; undefined: none is configured. */
+/** The sink of the installation; undefined if none is configured. */
 export function noticeSink(
   config: Readonly<OperatorConfig>,
   clock: Pick<Clock, 'date'>,

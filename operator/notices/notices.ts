@@ -6,32 +6,35 @@ import type { ScheduleNotice } from '../plan/status/notices.ts'
 import { instant } from '../values/time.ts'
 
 /**
- * What a leader before us may have written into the status and not sent. It outlasts the tries for one notice
- * (notices-queue.ts) and the time until another replica leads.
+ * Notices that are younger may be in the status without having been sent by the previous leader. It is longer than
+ * the retries of a notice (notices-queue.ts) plus an election.
  */
 const CATCH_UP_MS = 600_000
 
 /**
- * Tells of each thing once in a term as leader. Statuses say what there is to tell, and nothing is kept of what was told:
- * a new leader tells again what is recent, under the same ids.
+ * Sends each notice once in a term as leader. The statuses contain what there is to send, and sent notices are not
+ * stored: a new leader sends recent ones again under the same ids.
  */
 export class Notices {
   readonly #queue: Pick<NoticeQueue, 'add' | 'clear'>
-  /** By schedule: what was there to tell when it was looked at last, and needs no telling any more. */
+  /** By schedule: the notices that need not be sent any more. */
   readonly #reported = new Map<string, ReadonlySet<string>>()
 
   constructor(queue: Pick<NoticeQueue, 'add' | 'clear'>) {
     this.#queue = queue
   }
 
-  /** Before anything is done about a schedule: what it says already, and has said for long, was told by others. */
+  /** Marks old notices of the status as sent. Must be called before a schedule is reconciled. */
   markReported(key: string, { status }: CachedSchedule, now: number): void {
     if (this.#reported.has(key)) return
     const old = currentNotices(status).filter(({ since }) => instant(since) < now - CATCH_UP_MS)
     this.#reported.set(key, setOf(old))
   }
 
-  /** Once the status says so: what nobody could find in it again is told too early. */
+  /**
+   * Enqueues the notices that were not sent yet. Must be called after the status was written, so that another leader
+   * finds them there.
+   */
   enqueue(key: string, schedule: CachedSchedule, notices: readonly ScheduleNotice[]): void {
     const known = this.#reported.get(key)
     for (const notice of notices) {
@@ -44,18 +47,18 @@ export class Notices {
     this.#reported.delete(key)
   }
 
-  /** A replica that leads again knows no more than one that has just started. */
+  /** Starts a term without knowledge of earlier terms. */
   startTerm(): void {
     this.#reported.clear()
   }
 
-  /** What is left is the next leader's to tell. */
+  /** Leaves unsent notices to the next leader. */
   endTerm(): void {
     this.#queue.clear()
   }
 }
 
-/** Most schedules have nothing to tell. */
+/** Most schedules have no notices. */
 const NOTHING: ReadonlySet<string> = new Set()
 
 function setOf(notices: readonly ScheduleNotice[]): ReadonlySet<string> {

@@ -25,30 +25,30 @@ import type { SkippedSlots } from './slots/slot-skipped.ts'
 import { assembleStatus, sameJson } from './status/status.ts'
 import { earliest } from '../values/time.ts'
 
-/** All that a decision is made from. */
+/** The input of a decision. */
 export type PlanInput = {
   readonly schedule: CachedSchedule
-  /** Of the name that the schedule's CronJob has, whoever's it is. */
+  /** The CronJob of the needed name, whoever owns it. */
   readonly cronJob: CachedCronJob | undefined
-  /** What is known of the last write of the CronJob: by this process, else by the status. */
+  /** The last write of the CronJob, as known to this process or else to the status. */
   readonly written: LastWrite | undefined
-  /** With the schedule's label. */
+  /** Jobs with the schedule's label. */
   readonly jobs: readonly CachedJob[]
-  /** That the CronJob controls, whosever runs they are. */
+  /** Jobs that the CronJob controls, including runs of an earlier schedule. */
   readonly ofCronJob: readonly CachedJob[]
   readonly pods: readonly CachedPod[]
-  /** What was found out in this reconcile. */
+  /** Live reads and write outcomes of this reconcile. */
   readonly observed: Observed
   readonly defaults: JobDefaults
   /** Milliseconds since the epoch. */
   readonly now: number
-  /** When this schedule was planned last: what time alone decides, and was decided before, has been told. */
+  /** Time of the last plan of this schedule; decisions that depend on time alone were reported up to then. */
   readonly plannedAt: number
 }
 
 /**
- * What to do next. The first three are done one at a time, and the plan is made again with what came of them; the last is
- * what to do when nothing of that is left.
+ * The next step. Reads, writes and runs are applied one at a time, and the plan is made again with their outcome.
+ * `settled` follows when none is left.
  */
 export type Plan =
   | { readonly kind: 'nothing' }
@@ -65,18 +65,18 @@ export type CronJobWriteStep = Extract<CronJobStep, { kind: 'create' | 'replace'
 
 export type Settled = {
   readonly kind: 'settled'
-  /** Only if it differs from the present one. */
+  /** Undefined if it equals the present one. */
   readonly status: ValidationScheduleStatus | undefined
   readonly prune: readonly CachedJob[]
   readonly events: readonly PlannedEvent[]
-  /** What nobody else tells, whether or not it was told before. */
+  /** Notices that no run sends, including those that were sent before. */
   readonly notices: readonly ScheduleNotice[]
   readonly requeueAt: number | undefined
 }
 
 export function plan(input: PlanInput): Plan {
   const { schedule, observed } = input
-  // Garbage collection does the rest; whatever is made now would be left behind.
+  // Garbage collection deletes the children; new ones would be left behind.
   if (schedule.deleting) return { kind: 'nothing' }
   const step = cronJobStep(input)
   if (step.kind === 'read') return { kind: 'read', reads: [step.read] }
@@ -138,7 +138,7 @@ function settle(
   }
 }
 
-/** The next slot, and those that get no run any more. */
+/** The next slot, and the slots that were skipped. */
 function slotsOf(
   { schedule, now, plannedAt }: PlanInput,
   state: CronJobState,
@@ -161,7 +161,7 @@ function ownCronJob({ schedule, cronJob, observed }: PlanInput): CachedCronJob |
   return live !== undefined && ownershipOf(live, schedule).kind === 'ours' ? live : undefined
 }
 
-/** Runs of an earlier schedule of this name that its CronJob still works on: Forbid lets them end before the next slot. */
+/** Unfinished runs of an earlier schedule of this name: Forbid lets them end before the next slot. */
 function inheritedJobs({ schedule, ofCronJob }: PlanInput): readonly string[] {
   if (schedule.spec.concurrencyPolicy !== 'Forbid') return []
   return ofCronJob
@@ -170,7 +170,7 @@ function inheritedJobs({ schedule, ofCronJob }: PlanInput): readonly string[] {
     .toSorted()
 }
 
-/** The schedule is to run, and the operator itself has suspended its CronJob. */
+/** True if the schedule is not suspended but the operator has suspended its CronJob. */
 function isHeldUp({ spec }: CachedSchedule, state: CronJobState): boolean {
   return state.kind === 'notAllowed' && state.lastGood?.suspended === true && !spec.suspend
 }
@@ -182,17 +182,17 @@ function writeEvent(step: CronJobWriteStep, { schedule, now, cronJob, observed }
     case 'create': {
       const { name } = step.body.metadata
       return step.was === 'absent'
-        ? event('CronJobCreated', 'WriteCronJob', String(generation), `made the CronJob ${name}`)
+        ? event('CronJobCreated', 'WriteCronJob', String(generation), `created the CronJob ${name}`)
         : event(
             'CronJobRepaired',
             'WriteCronJob',
             String(now),
-            `made the CronJob ${name} again, which was deleted`,
+            `created the CronJob ${name} again after it was deleted`,
           )
     }
     case 'suspend': {
       const what = step.suspend ? 'suspended' : 'resumed'
-      const note = `${what} the CronJob ${step.cronJob.name}, as the spec cannot be used`
+      const note = `${what} the CronJob ${step.cronJob.name}, because the spec cannot be used`
       return event('CronJobUpdated', 'WriteCronJob', `${generation} ${version}`, note)
     }
     case 'replace': {
@@ -205,4 +205,4 @@ function writeEvent(step: CronJobWriteStep, { schedule, now, cronJob, observed }
   }
 }
 
-const DONE = { updated: 'updated', repaired: 'repaired', adopted: 'took over' } as const
+const DONE = { updated: 'updated', repaired: 'repaired', adopted: 'adopted' } as const

@@ -160,17 +160,17 @@ export class Reconciler {
     settled: Settled,
   ): Promise<ReconcileResult> {
     const { status, events, notices } = settled
-    const tell = (): void => recordEvents(this.#options.events, schedule, events)
+    const recordPlanned = (): void => recordEvents(this.#options.events, schedule, events)
     if (status !== undefined) {
       await this.#writeStatus(key, schedule, status).catch((error: unknown) => {
         // The status may have been written, and then no later reconcile records these events. Recording an event
         // twice is harmless, because it has one name.
-        if (error instanceof UnreachableError) tell()
+        if (error instanceof UnreachableError) recordPlanned()
         throw error
       })
     }
     this.#applier.statusWritten(key)
-    tell()
+    recordPlanned()
     this.#options.notices?.enqueue(key, schedule, notices)
     this.#plannedAt.set(key, now - REPORT_MARGIN_MS)
     for (const job of settled.prune) await this.#deleteJob(job)

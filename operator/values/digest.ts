@@ -1,9 +1,9 @@
 import { createHash } from 'node:crypto'
 
-/** 128 bits: enough that nobody makes a second value with the same digest. */
+/** 128 bits are enough against deliberate collisions. */
 const HEX_DIGITS = 32
 
-/** A short digest of a JSON value. The order of an object's keys does not count: API servers may write them differently. */
+/** A short digest of a JSON value, independent of the order of keys, which differs between API servers. */
 export function digestOf(value: unknown): string {
   return createHash('sha256')
     .update(JSON.stringify(sorted(value)))

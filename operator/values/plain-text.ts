@@ -1,7 +1,7 @@
 /**
- * A text from outside (a pod's message, a token) as one line of at most `length` characters for statuses and events.
- * Control characters and those that change the direction of writing go: a terminal would obey them. Halves of surrogate
- * pairs go too: JSON of them is refused. HTML stays, as it is text here and nobody's mark-up.
+ * Converts an untrusted text (a pod's message, a token) to one line of at most `length` characters for statuses and
+ * events. Control characters and those that change the direction of writing are removed, because a terminal would
+ * obey them. So are lone surrogates, which JSON refuses. HTML stays, as it is plain text here.
  */
 export function plainText(text: string, length: number): string {
   const line = text
@@ -13,7 +13,7 @@ export function plainText(text: string, length: number): string {
   return characters.length <= length ? line : `${characters.slice(0, length - 1).join('')}…`
 }
 
-/** A word that metav1.Condition takes for a reason, or the other one. */
+/** Returns the text if it is a valid reason of metav1.Condition, else the default. */
 export function reasonWord(text: string, otherwise: string): string {
   return /^[A-Za-z][A-Za-z0-9]{0,127}$/.test(text) ? text : otherwise
 }

@@ -1,4 +1,4 @@
-/** Of a unit, as 10 and 2 to a power. */
+/** Suffixes as powers of 10 and 2. */
 const SUFFIXES: Readonly<Record<string, readonly [base: number, exponent: number]>> = {
   n: [10, -9],
   u: [10, -6],
@@ -18,11 +18,11 @@ const SUFFIXES: Readonly<Record<string, readonly [base: number, exponent: number
   Ei: [2, 60],
 }
 
-/** The longest form that a CRD lets through; an exponent is no way to a number of a gigabyte. */
+/** The longest form that the CRD admits; the exponent is bounded, because a large one would need gigabytes. */
 const QUANTITY =
   /^([+-]?)(\d{0,32})(?:\.(\d{0,32}))?(?:(n|u|m|k|M|G|T|P|E|Ki|Mi|Gi|Ti|Pi|Ei)|[eE]([+-]?\d{1,2}))?$/
 
-/** A quantity of Kubernetes' in billionths; undefined for anything that is none. */
+/** Parses a Kubernetes quantity to billionths; undefined if it is invalid. */
 export function parseQuantity(quantity: string | number): bigint | undefined {
   const match = QUANTITY.exec(String(quantity))
   if (match === null) return undefined
@@ -36,7 +36,7 @@ export function parseQuantity(quantity: string | number): bigint | undefined {
   return sign === '-' ? -value : value
 }
 
-/** Times 10 to a power; less than a billionth counts as one, as Kubernetes rounds up. */
+/** Multiplies by a power of 10, rounding up to a billionth as Kubernetes does. */
 function shift(value: bigint, power: number): bigint {
   if (power >= 0) return value * 10n ** BigInt(power)
   const divisor = 10n ** BigInt(-power)

@@ -1,4 +1,4 @@
-/** A time as Kubernetes writes it, UTC in whole seconds; undefined for what is no time. */
+/** Formats a time as Kubernetes does, UTC in whole seconds; undefined if it is not a time. */
 export function utc(text: string | undefined): string | undefined {
   if (text === undefined || text === '') return undefined
   const milliseconds = Date.parse(text)
@@ -9,23 +9,23 @@ export function isoTime(time: Date | number): string {
   return `${new Date(time).toISOString().slice(0, 19)}Z`
 }
 
-/** Milliseconds since the epoch of a text that `utc` made. */
+/** Milliseconds since the epoch of a text from `utc`. */
 export function instant(text: string): number {
   return Date.parse(text)
 }
 
-/** The newest of the given times; texts of one form sort as the times they name. */
+/** Returns the newest time; texts of one format sort like the times. */
 export function newest(...times: readonly (string | undefined)[]): string | undefined {
   return times.reduce((best, time) =>
     time !== undefined && (best === undefined || time > best) ? time : best,
   )
 }
 
-/** The earliest of the given times. */
+/** Returns the earliest time. */
 export function earliest(...times: readonly (number | undefined)[]): number | undefined {
   const known = times.filter((time) => time !== undefined)
   return known.length === 0 ? undefined : Math.min(...known)
 }
 
-/** Clocks of two machines of a cluster may differ by this much: what lies further in the future is no time of the past. */
+/** Milliseconds by which clocks in a cluster may differ: a time further in the future is not in the past. */
 export const CLOCK_SKEW_MS = 60_000

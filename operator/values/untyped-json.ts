@@ -1,4 +1,4 @@
-/** JSON that may be anything: what is not of the expected kind reads as nothing. */
+/** JSON of unknown shape; values of another type than expected read as absent. */
 export type Raw = Readonly<Record<string, unknown>>
 
 export function record(value: unknown): Raw {

@@ -2,7 +2,7 @@ import { compileStarGlob } from '../../../common/glob.ts'
 import type { CachedSchedule } from '../../cache/projections.ts'
 import type { JobDefaults } from '../inputs/job-defaults.ts'
 
-/** What of a schedule the operator's flags do not allow, with the remedy; undefined when all is allowed. */
+/** Returns what the operator's allow-lists do not allow, with the remedy; undefined if all is allowed. */
 export function notAllowed({ spec }: CachedSchedule, defaults: JobDefaults): string | undefined {
   const { image, serviceAccountName = 'default' } = spec.job.pod
   if (image !== undefined && !admits(defaults.allowedImages, image)) {

@@ -1,11 +1,11 @@
-/** The CronJob of an earlier spec, while the present one cannot be used. */
+/** The CronJob of an earlier spec while the present one cannot be used. */
 export type LastGood = {
   readonly suspended: boolean
-  /** Why it could not be suspended, or resumed. */
+  /** Why it could not be suspended or resumed. */
   readonly failure: string | undefined
 }
 
-/** Where the CronJob stands, as far as this reconcile knows. */
+/** The state of the CronJob as known to this reconcile. */
 export type CronJobState =
   | { readonly kind: 'ready' }
   | { readonly kind: 'invalid'; readonly message: string; readonly lastGood: LastGood | undefined }

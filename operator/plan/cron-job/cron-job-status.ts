@@ -4,7 +4,7 @@ import type { CachedCronJob, Slots } from '../../cache/projections.ts'
 import type { LastWrite } from './drift.ts'
 import { CLOCK_SKEW_MS, instant, isoTime } from '../../values/time.ts'
 
-/** What the status remembers of the schedule's own CronJob. */
+/** The status entry of the schedule's own CronJob. */
 export function cronJobStatus(
   { uid, slots }: CachedCronJob,
   written: LastWrite | undefined,
@@ -22,7 +22,7 @@ export function cronJobStatus(
   }
 }
 
-/** Another image changes no slots, and a slot that was missed stays missed. */
+/** Digest of the fields that determine slots: a change of the image leaves a missed slot missed. */
 function hashOfSlots({ schedule, timeZone, suspend }: Slots): string {
   return digestOf([schedule, timeZone, suspend])
 }

@@ -14,24 +14,24 @@ import { cleanedUpAt, ownershipOf } from './ownership.ts'
 import { pausedUntil } from './repairs.ts'
 import { earliest } from '../../values/time.ts'
 
-/** No event tells of a CronJob that goes away and is foreign, or has lost its label: the watch shows ours only. */
+/** No watch event reports a foreign CronJob or one without its label: only labelled ones are watched. */
 const UNWATCHED_RECHECK_MS = 60_000
-/** Deletions do not take longer, and their events come; this is for the case that one is missed. */
+/** Deletions are shorter and have watch events; this covers a missed event. */
 const LEAVING_RECHECK_MS = 5_000
 
-/** What to do about the CronJob: ask, write, or go on with its state. */
+/** The next step for the CronJob: read, write, or settle on its state. */
 export type CronJobStep =
   | { readonly kind: 'read'; readonly read: LiveRead }
   | { readonly kind: 'create'; readonly body: KubeObject; readonly was: 'absent' | 'deleted' }
   | ({ readonly kind: 'replace'; readonly body: KubeObject } & Drift)
-  /** Only this one field: the rest of the spec is not, or not yet, to be used. */
+  /** Changes only `suspend`: the rest of the spec cannot be used, or not yet. */
   | { readonly kind: 'suspend'; readonly cronJob: CachedCronJob; readonly suspend: boolean }
   | { readonly kind: 'settled'; readonly state: CronJobState; readonly requeueAt?: number }
 
 export type CronJobInput = {
   readonly schedule: CachedSchedule
   readonly cronJob: CachedCronJob | undefined
-  /** What is known of the last write of the CronJob. */
+  /** The last write of the CronJob, as far as known. */
   readonly written: LastWrite | undefined
   readonly observed: Observed
   readonly defaults: JobDefaults
@@ -40,7 +40,7 @@ export type CronJobInput = {
 
 type Check = (input: CronJobInput) => CronJobStep | undefined
 
-/** A write of this reconcile has the last word. */
+/** The outcome of a write in this reconcile decides. */
 const writtenInThisReconcile: Check = (input) => {
   const { write } = input.observed
   switch (write?.kind) {
@@ -64,7 +64,7 @@ const specNotAllowed: Check = (input) => {
   return message === undefined ? undefined : specUnusable('notAllowed', message, input)
 }
 
-/** What the API server refused, it will refuse again. */
+/** The API server refuses an unchanged spec again. */
 const specRefusedBefore: Check = (input) => {
   const { status, generation } = input.schedule
   const accepted = status.conditions?.find(({ type }) => type === 'Accepted')
@@ -123,7 +123,7 @@ const CHECKS: readonly Check[] = [
 ]
 
 export function cronJobStep(input: CronJobInput): CronJobStep {
-  // A live answer is newer than the cache, which does not show what has lost its label.
+  // A live read is newer than the cache, which lacks CronJobs without their label.
   const known = { ...input, cronJob: input.observed.cronJob ?? input.cronJob }
   for (const check of CHECKS) {
     const step = check(known)
@@ -141,7 +141,7 @@ function unlessPaused({ schedule, now }: CronJobInput, step: CronJobStep): CronJ
   return until === undefined ? step : settled({ kind: 'ready' }, until)
 }
 
-/** The last good CronJob may be there although the cache does not show it: without its label. */
+/** Settles on an unusable spec. The cache may lack the last good CronJob if it has lost its label. */
 function specUnusable(kind: 'invalid' | 'notAllowed', message: string, input: CronJobInput): CronJobStep {
   const { schedule, cronJob, observed, now } = input
   const name = childName(schedule.name)
@@ -160,7 +160,7 @@ function hadConflict({ status }: CachedSchedule): boolean {
   return stalled?.status === 'True' && stalled.reason === 'Conflict'
 }
 
-/** A full update: the spec as it should be, our metadata, and what others keep on the object. */
+/** Builds a full update: the desired spec, our metadata, and what other writers keep on the object. */
 function replacement(desired: KubeObject, live: CachedCronJob): KubeObject {
   const { metadata } = desired
   const others = live.ownerReferences.filter(

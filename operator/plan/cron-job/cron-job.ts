@@ -5,7 +5,7 @@ import { jobTemplate } from './job-template.ts'
 import { childAnnotations, childLabels, ownedBy } from './metadata.ts'
 import { childName } from '../../values/names.ts'
 
-/** The CronJob that a schedule asks for. Its template is that of run requests too. */
+/** The desired CronJob of a schedule. Run requests use the same template. */
 export function cronJob(schedule: CachedSchedule, defaults: JobDefaults): KubeObject {
   return {
     apiVersion: 'batch/v1',

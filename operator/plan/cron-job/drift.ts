@@ -3,21 +3,23 @@ import { digestOf } from '../../values/digest.ts'
 import type { KubeObject } from '../../kube/object.ts'
 import type { CachedCronJob, CachedSchedule } from '../../cache/projections.ts'
 
-/** What is known of the last write of the CronJob: what was sent, and what the API server made of it. */
+/** The last write of the CronJob: digests of the spec as sent and as stored by the API server. */
 export type LastWrite = Pick<CronJobStatus, 'uid' | 'sentHash' | 'storedHash'>
 
-/** Why a CronJob must be written, and in which words to report it. */
+/** Why a CronJob must be written, for the event. */
 export type Drift = {
-  /** The schedule or the operator asks for something else; somebody has changed it; it was not this schedule's. */
+  /**
+   * updated: the desired spec has changed; repaired: another writer changed the CronJob; adopted: it was not this
+   * schedule's.
+   */
   readonly why: 'updated' | 'repaired' | 'adopted'
   readonly difference: string
 }
 
 /**
- * What sets a CronJob apart from the one that the schedule asks for. Its spec is right if it is what the API server
- * returned when this very spec was sent: so whatever the server fills in or leaves out is no difference, and zero,
- * false and a field that is gone are one. Where that answer is not known (a crash between two writes, an earlier
- * release, an API server with other defaults) the CronJob is written once, and it is.
+ * Compares a CronJob with the desired one. Its spec is right if the API server returned it when this very spec was
+ * sent, so defaults and omitted fields are no difference. If that response is unknown (a crash between two writes, an
+ * earlier release, other defaults of the API server), the CronJob is written once.
  */
 export function driftOf(
   desired: KubeObject,
@@ -26,7 +28,7 @@ export function driftOf(
   written: LastWrite | undefined,
 ): Drift | undefined {
   if (live.controller?.uid !== schedule.uid && live.uid !== written?.uid) {
-    return { why: 'adopted', difference: 'it had no schedule that exists' }
+    return { why: 'adopted', difference: 'its schedule no longer exists' }
   }
   if (written?.sentHash !== digestOf(desired['spec'])) {
     return { why: 'updated', difference: updateReason(schedule, written) }
@@ -44,7 +46,7 @@ export function driftOf(
 function updateReason({ generation, status }: CachedSchedule, written: LastWrite | undefined): string {
   if (written?.sentHash === undefined) return 'the status does not say what was written last'
   return generation === status.observedGeneration
-    ? 'the operator, or its configuration, is a new one'
+    ? 'the operator or its configuration has changed'
     : `generation ${generation} of the schedule`
 }
 

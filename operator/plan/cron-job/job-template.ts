@@ -6,7 +6,7 @@ import { childAnnotations, childLabels } from './metadata.ts'
 import { podTemplate } from './pod.ts'
 import type { PodTemplate } from './pod.ts'
 
-/** Exit codes after which a retry cannot help: 2 usage or configuration, 3 findings where they were to fail the Job. */
+/** Exit codes that a retry cannot change: 2 usage or configuration, 3 findings that fail the Job. */
 const FINAL_EXIT_CODES = [2, 3]
 
 export type JobTemplate = {
@@ -18,8 +18,8 @@ export type JobTemplate = {
 }
 
 /**
- * Several workers of one run: a Job that is complete when each of its pods has ended well, as all do once the run is
- * closed. What breaks one try of one worker, such as a database that is away, breaks one of each at the same time.
+ * Job fields for several workers of one run. The Job is complete when each pod has succeeded, as all do once the run
+ * is closed. A cause such as an unavailable database fails one try of each worker at the same time.
  */
 function workers({ parallelism, backoffLimit }: JobSettings): Readonly<Record<string, unknown>> {
   if (!(parallelism > 1)) return { backoffLimit }
@@ -31,7 +31,7 @@ function workers({ parallelism, backoffLimit }: JobSettings): Readonly<Record<st
   }
 }
 
-/** One run as a Job, the same for a slot and for a run request. */
+/** The Job template of a run, the same for a slot and for a run request. */
 export function jobTemplate(schedule: CachedSchedule, defaults: JobDefaults): JobTemplate {
   const { job } = schedule.spec
   return {
@@ -48,7 +48,7 @@ export function jobTemplate(schedule: CachedSchedule, defaults: JobDefaults): Jo
             action: 'FailJob',
             onExitCodes: { containerName: JOB_CONTAINER, operator: 'In', values: FINAL_EXIT_CODES },
           },
-          // A drained node is no failure of the run: the next pod goes on where this one stopped.
+          // A drained node is not a failure of the run: the next pod continues it.
           { action: 'Ignore', onPodConditions: [{ type: 'DisruptionTarget', status: 'True' }] },
         ],
       },

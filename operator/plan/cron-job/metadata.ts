@@ -10,8 +10,8 @@ import type { OwnerReference } from '../../kube/object.ts'
 import type { CachedSchedule } from '../../cache/projections.ts'
 
 /*
- * On the CronJob, its Jobs and their pods: the watches select by the labels. The schedule's own labels and annotations
- * are not among them: they would carry the marks of Argo CD and kubectl, which then take the children for their own.
+ * Labels and annotations of the CronJob, its Jobs and their pods; the watches select by the labels. Those of the
+ * schedule are not copied: with them, Argo CD and kubectl would treat the children as their own.
  */
 
 export function childLabels({ uid }: CachedSchedule): Record<string, string> {
@@ -22,7 +22,10 @@ export function childAnnotations({ name }: CachedSchedule): Record<string, strin
   return { [SCHEDULE_NAME_ANNOTATION]: name }
 }
 
-/** Deleting the schedule deletes what it owns; without blockOwnerDeletion, which would need a right on finalizers. */
+/**
+ * The owner reference, by which deleting the schedule deletes its children. blockOwnerDeletion would need a
+ * permission on finalizers.
+ */
 export function ownedBy({ name, uid }: CachedSchedule): OwnerReference {
   return { apiVersion: API_VERSION, kind: KIND, name, uid, controller: true }
 }

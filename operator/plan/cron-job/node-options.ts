@@ -3,12 +3,12 @@ import { parseQuantity } from '../../values/quantity.ts'
 const MIB = 1024n * 1024n * 1_000_000_000n
 
 /**
- * Of the memory limit. The rest is for code, buffers and the database's rows on their way: about 50 MiB in a process
- * that has just started. Left alone, Node takes 259 MB in a container of 128 MiB and is killed without a word.
+ * Share of the memory limit for the heap. The rest is for code, buffers and rows in transit: about 50 MiB in a new
+ * process. By default Node takes 259 MB in a container of 128 MiB and is killed.
  */
 const HEAP_PERCENT = 60n
 
-/** How Node is told its share of the memory limit; nothing without a limit. */
+/** The variable that limits Node's heap; undefined without a memory limit. */
 export function heapOption(
   memoryLimit: string | number | undefined,
 ): { readonly name: string; readonly value: string } | undefined {

@@ -10,25 +10,25 @@ import { uidOf } from '../../kube/object.ts'
 import type { CachedCronJob, CachedJob, CachedSchedule } from '../../cache/projections.ts'
 import { instant } from '../../values/time.ts'
 
-/** Whose a CronJob of the needed name is. */
+/** The owner of a CronJob of the needed name. */
 export type Ownership =
   | { readonly kind: 'ours' }
-  /** Left behind by a deletion that spared its children: to be taken over. */
+  /** Left behind by a deletion that kept the children; it is adopted. */
   | { readonly kind: 'orphaned' }
-  /** On its way out: to be waited for. */
+  /** Being deleted. */
   | { readonly kind: 'leaving' }
   /** Controlled by a schedule of this name with another UID. */
   | { readonly kind: 'predecessors' }
   | { readonly kind: 'foreign'; readonly owner: string }
 
 /**
- * So long after a schedule was made, garbage collection has removed the CronJob of the schedule that had its name before.
- * It may never do so: an informer that was cut off sees the deletion of one and the creation of the other as an update
- * (kubernetes/kubernetes#133565).
+ * Milliseconds after the creation of a schedule in which garbage collection removes the CronJob of an earlier
+ * schedule of this name. It may never do so: an informer that was disconnected sees deletion and creation as an
+ * update (kubernetes/kubernetes#133565).
  */
 const CLEANUP_MS = 10_000
 
-/** The end of the wait for the CronJob of an earlier schedule of this name; milliseconds since the epoch. */
+/** When the wait for the CronJob of an earlier schedule of this name ends; milliseconds since the epoch. */
 export function cleanedUpAt({ createdAt }: CachedSchedule): number {
   return instant(createdAt) + CLEANUP_MS
 }
@@ -40,11 +40,13 @@ const beingDeleted: Check = ({ deleting }) => (deleting ? { kind: 'leaving' } : 
 const controlledBySchedule: Check = ({ controller }, { uid }) =>
   controller?.uid === uid ? { kind: 'ours' } : undefined
 
-/** It has lost its owner, and maybe every mark of ours; but the status, which nobody else writes, knows its UID. */
+/**
+ * The CronJob has lost its owner and maybe its labels, but the status, which only the operator writes, has its UID.
+ */
 const uidKnownToStatus: Check = ({ controller, uid }, { status }) =>
   controller === undefined && uid === status.cronJob?.uid ? { kind: 'ours' } : undefined
 
-/** Anybody can write a label: what has ours and no controller becomes what the schedule asks for, whoever made it. */
+/** Any user can write a label: a CronJob with ours and no controller is adopted, whoever made it. */
 const labelledWithoutController: Check = ({ controller, labels }) =>
   controller === undefined && labels[MANAGED_BY_LABEL] === MANAGED_BY && SCHEDULE_UID_LABEL in labels
     ? { kind: 'orphaned' }
@@ -71,14 +73,14 @@ export function ownershipOf(cronJob: CachedCronJob, schedule: CachedSchedule): O
   const { controller } = cronJob
   return {
     kind: 'foreign',
-    owner: controller === undefined ? 'nobody' : `${controller.kind} ${controller.name}`,
+    owner: controller === undefined ? 'no controller' : `${controller.kind} ${controller.name}`,
   }
 }
 
 /**
- * Whether a Job is a run of the schedule: its controller is the schedule itself, or the CronJob that the schedule
- * controls, both by UID. Names and labels prove nothing, because everyone who may create a Job may write them. The label
- * is asked for all the same: a CronJob that was taken over from an earlier schedule of this name still has that one's Jobs.
+ * True if the Job is a run of the schedule: its controller is the schedule, or the CronJob that the schedule
+ * controls, both by UID. Names and labels prove nothing, because any user who may create a Job may write them. The
+ * label is still required: an adopted CronJob has Jobs of its earlier schedule.
  */
 export function isRunOf(
   { uid, namespace }: CachedSchedule,

@@ -14,7 +14,7 @@ import type { JobDefaults } from '../inputs/job-defaults.ts'
 const CONFIG_VOLUME = `${RESERVED_VOLUME_PREFIX}config`
 const CONFIG_FOLDER = '/etc/rapidrmf'
 const CONFIG_FILE = 'config.yaml'
-/** Kubernetes' default: the one place that is writable in a container with a read-only root. */
+/** Kubernetes' default, and the only writable file in a container with a read-only root. */
 const SUMMARY_FILE = '/dev/termination-log'
 
 /** A pod template as JSON. */
@@ -23,7 +23,7 @@ export type PodTemplate = {
   readonly spec: Readonly<Record<string, unknown>>
 }
 
-/** The pod of a run. Meets Pod Security "restricted" unless the schedule's securityContext says otherwise. */
+/** The pod template of a run. It meets Pod Security "restricted" unless the schedule's securityContext differs. */
 export function podTemplate(schedule: CachedSchedule, defaults: JobDefaults): PodTemplate {
   const { pod } = schedule.spec.job
   return {
@@ -35,7 +35,7 @@ export function podTemplate(schedule: CachedSchedule, defaults: JobDefaults): Po
       containers: [container(schedule, defaults)],
       restartPolicy: 'Never',
       automountServiceAccountToken: false,
-      // Hundreds of variables about services that the job does not call.
+      // Otherwise hundreds of variables would describe services that the job does not use.
       enableServiceLinks: false,
       securityContext: {
         runAsNonRoot: true,
@@ -68,7 +68,7 @@ function container(schedule: CachedSchedule, defaults: JobDefaults): Record<stri
       'once',
       '--config',
       `${CONFIG_FOLDER}/${CONFIG_FILE}`,
-      // One word, or a name that begins with a dash would be a flag.
+      // A single argument, because a name that begins with a dash would otherwise be parsed as a flag.
       `--env=${verbatim(environment)}`,
       '--summary-file',
       SUMMARY_FILE,
@@ -86,14 +86,14 @@ function container(schedule: CachedSchedule, defaults: JobDefaults): Record<stri
       capabilities: { drop: ['ALL'] },
     },
     terminationMessagePath: SUMMARY_FILE,
-    // FallbackToLogsOnError would put log lines, and whatever they hold, into a status.
+    // FallbackToLogsOnError would copy log lines into the status.
     terminationMessagePolicy: 'File',
   })
 }
 
 type EnvVar = NonNullable<PodSettings['env']>[number]
 
-/** The schedule's own variables first: `$(NAME)` in them refers to what stands before. */
+/** The container's variables, the schedule's own first: `$(NAME)` refers to earlier ones. */
 function environmentOf(schedule: CachedSchedule): EnvVar[] {
   const { spec } = schedule
   const set = [...identity(schedule), ...sources(schedule), ...database(schedule), ...runOptions(schedule)]
@@ -104,7 +104,7 @@ function environmentOf(schedule: CachedSchedule): EnvVar[] {
   return [...given.map((variable) => present(variable) as EnvVar), ...ours, ...set]
 }
 
-/** By which the job knows its run: one per Job, however many pods it takes. */
+/** Variables that identify the run, which is one per Job, however many pods it takes. */
 function identity({ uid, name, spec }: CachedSchedule): EnvVar[] {
   return [
     { name: 'RUN_KEY', valueFrom: podField(`metadata.labels['${JOB_UID_LABEL}']`) },
@@ -116,8 +116,8 @@ function identity({ uid, name, spec }: CachedSchedule): EnvVar[] {
 }
 
 /**
- * Where the configuration and the URL come from. Both are optional to Kubernetes, because a pod that waits for a
- * missing ConfigMap says nothing for hours; so the job has to know what to name when they are not there.
+ * Names the sources of the configuration and the URL. Both references are optional, because a pod that waits for a
+ * missing ConfigMap reports nothing for hours; the job itself reports what is missing.
  */
 function sources({ spec: { config, database } }: CachedSchedule): EnvVar[] {
   const { configMapKeyRef, secretKeyRef } = config
@@ -146,7 +146,7 @@ function database({ spec: { database } }: CachedSchedule): EnvVar[] {
   return [{ name: 'DATABASE_URL', valueFrom: { secretKeyRef: { name, key, optional: true } } }]
 }
 
-/** What the schedule asks of the run beyond its configuration, which has its say where the schedule has none. */
+/** Options of the run that override its configuration. */
 function runOptions({ spec: { selection, incremental, fullEvery } }: CachedSchedule): EnvVar[] {
   return [
     ...(selection === undefined ? [] : [{ name: 'SELECTION', value: verbatim(JSON.stringify(selection)) }]),
@@ -173,12 +173,12 @@ function configVolume({ spec: { config } }: CachedSchedule): Record<string, unkn
   return { name: CONFIG_VOLUME, secret: { secretName: name, ...items(key) } }
 }
 
-/** Kubernetes replaces `$(NAME)` in arguments and values. */
+/** Escapes `$(NAME)`, which Kubernetes expands in arguments and values. */
 function verbatim(text: string): string {
   return text.replaceAll('$', '$$$$')
 }
 
-/** Without the keys that have no value: absent is what the API server stores for them. */
+/** Omits keys without a value, as the API server does. */
 function present(value: object): Record<string, unknown> {
   return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined))
 }

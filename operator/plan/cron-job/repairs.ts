@@ -6,19 +6,19 @@ import { plainText } from '../../values/plain-text.ts'
 import { CLOCK_SKEW_MS, instant, isoTime } from '../../values/time.ts'
 
 /*
- * Two writers of one CronJob that want different things would write it as fast as the API server lets them. What is
- * known of such a conflict is in the schedule's status: so it outlives the process, and a second operator that looks
- * after the same schedule keeps to the same pauses.
+ * Two writers that disagree about a CronJob would overwrite each other as fast as the API server lets them. Such a
+ * conflict is recorded in the schedule's status: so it survives the process, and a second operator for the same
+ * schedule uses the same pauses.
  */
 
-/** So many repairs within a minute are a conflict, and not somebody's mistake. */
+/** Number of repairs within a minute that count as a conflict and not as a mistake. */
 const CONFLICT_AFTER = 5
 const FIRST_PAUSE_MS = 5_000
 const LONGEST_PAUSE_MS = 300_000
-/** A conflict is over when it has been quiet for so many pauses. */
+/** A conflict is over after this many pauses without a repair. */
 const QUIET_PAUSES = 3
 
-/** The conflict that still goes on, as far as the status knows. */
+/** Returns the conflict in the status if it is not over. */
 export function currentConflict(
   { conflictingWriter: writer }: CachedSchedule['status'],
   now: number,
@@ -26,12 +26,12 @@ export function currentConflict(
   return writer !== undefined && isPast(writer, now) && now < endOf(writer) ? writer : undefined
 }
 
-/** When the conflict is over, if nothing more happens. */
+/** When the conflict is over if no further repair is needed. */
 export function endOf(writer: ConflictingWriter): number {
   return instant(writer.lastRepairTime) + pauseAfter(writer) * QUIET_PAUSES
 }
 
-/** Until when the CronJob is left as it is; undefined: it may be repaired. A changed spec does not wait. */
+/** When the next repair is allowed; undefined if it is allowed now. A changed spec does not wait. */
 export function pausedUntil({ status, generation }: CachedSchedule, now: number): number | undefined {
   const writer = currentConflict(status, now)
   if (writer === undefined || status.observedGeneration !== generation) return undefined
@@ -39,7 +39,7 @@ export function pausedUntil({ status, generation }: CachedSchedule, now: number)
   return until > now ? until : undefined
 }
 
-/** The conflict after this reconcile, which has written again what is there, or has written nothing. */
+/** The conflict after this reconcile, which may have repeated a write. */
 export function conflictAfter(
   before: ConflictingWriter | undefined,
   repeated: RepeatedWrite | undefined,
@@ -52,13 +52,13 @@ export function conflictAfter(
   return { fieldManager, repairs, lastRepairTime: isoTime(now) }
 }
 
-/** Names the writer that the operator is in conflict with, for people. */
+/** Describes the conflicting writer for a message. */
 export function describeWriter({ fieldManager }: ConflictingWriter): string {
-  if (fieldManager === '') return 'is deleted again and again'
+  if (fieldManager === '') return 'is deleted repeatedly'
   if (fieldManager === FIELD_MANAGER) {
-    return `is changed again and again by another operator (field manager ${FIELD_MANAGER}) that has another Lease`
+    return `is changed repeatedly by another operator (field manager ${FIELD_MANAGER}) with another Lease`
   }
-  return `is changed again and again by the field manager "${fieldManager}"`
+  return `is changed repeatedly by the field manager "${fieldManager}"`
 }
 
 function pauseAfter({ repairs }: ConflictingWriter): number {

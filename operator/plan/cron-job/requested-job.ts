@@ -10,8 +10,8 @@ import { plainText } from '../../values/plain-text.ts'
 const MAX_SHOWN_TOKEN = 256
 
 /**
- * The Job of a run request. The schedule owns it, not the CronJob: a Job that a CronJob controls but did not make gives
- * the Warning UnexpectedJob at each of its syncs.
+ * The Job of a run request. The schedule owns it, not the CronJob: a Job that a CronJob controls but did not create
+ * causes the Warning UnexpectedJob at each of its syncs.
  */
 export function runNowJob(schedule: CachedSchedule, defaults: JobDefaults): KubeObject {
   const { metadata, spec } = jobTemplate(schedule, defaults)

@@ -12,17 +12,17 @@ export type SuspensionInput = {
 }
 
 export type Suspension = {
-  /** The CronJob that is to be suspended, or resumed. */
+  /** The CronJob to suspend or resume. */
   readonly patch: { readonly cronJob: CachedCronJob; readonly suspend: boolean } | undefined
-  /** Undefined where there is no CronJob of the schedule. */
+  /** Undefined if the schedule has no CronJob. */
   readonly lastGood: LastGood | undefined
-  /** When to try again what could not be done, or may not be done yet. */
+  /** When to retry a change that failed or has to wait. */
   readonly retryAt: number | undefined
 }
 
 /**
- * A spec that cannot be used leaves the last good CronJob as it is, but for the brake: `suspend` holds in any case, and a
- * person or a limit that says "no runs" must not depend on whether the rest of the spec is valid.
+ * Decides whether the last good CronJob must be suspended or resumed while the spec cannot be used. Everything else
+ * of it stays. `suspend` must take effect even if the rest of the spec is invalid.
  */
 export function suspensionOf(input: SuspensionInput, suspend: boolean): Suspension {
   const { schedule, cronJob, observed, now } = input
@@ -34,7 +34,7 @@ export function suspensionOf(input: SuspensionInput, suspend: boolean): Suspensi
     return { ...suspendPatch(input, suspend), lastGood: { suspended, failure } }
   }
   if (kind !== 'predecessors') return NOTHING
-  // Its schedule does not exist, and it cannot be taken over without a spec: it must not run on.
+  // Its schedule does not exist, and without a valid spec it cannot be adopted: it must be suspended.
   const until = cleanedUpAt(schedule)
   return now < until ? { ...NOTHING, retryAt: until } : { ...suspendPatch(input, true), lastGood: undefined }
 }

@@ -1,8 +1,8 @@
-/** What the operator was started with, as far as it shows in the objects that it makes. */
+/** The operator's configuration as far as it affects the created objects. */
 export type JobDefaults = {
   readonly image: string
   readonly imagePullPolicy?: 'Always' | 'IfNotPresent' | 'Never'
-  /** Which images and service accounts a schedule may name; `*` stands for anything. Undefined: any. */
+  /** Images and service accounts that a schedule may name; `*` matches anything. Undefined allows any. */
   readonly allowedImages?: readonly string[]
   readonly allowedServiceAccounts?: readonly string[]
 }

@@ -1,56 +1,58 @@
 import type { CachedCronJob, CachedJob, CachedPod, ReasonMessage } from '../../cache/projections.ts'
 
 /*
- * Decisions are made from caches. These are the questions that a cache cannot answer, each because it may be behind, or
- * because nothing watches what is asked for. The plan names them, reconcile asks, and the plan is made again.
+ * Decisions are made from caches. Live reads answer the questions that a cache cannot, because it may be behind or
+ * nothing is watched. The plan requests them, the reconciler makes them, and the plan is made again.
  */
 export type LiveRead =
-  /** The name is taken: by whom? */
+  /** The name is taken: who owns the object? */
   | { readonly kind: 'cronJob'; readonly name: string }
-  /** A Job has ended, or is gone: how did its pods end? The watch shows those only that have not ended. */
+  /** A Job has ended or is gone: how did its pods end? Only pods that have not ended are cached. */
   | { readonly kind: 'podsOfJob'; readonly uid: string; readonly name: string }
-  /** The status knows an active Job that the cache does not: is it deleted, or is the cache older than the status? */
+  /**
+   * The status has an active Job that the cache does not have: was it deleted, or is the cache older than the status?
+   */
   | { readonly kind: 'job'; readonly uid: string; readonly name: string }
-  /** A Job has no pod: quota, admission, …? Only its events say. */
+  /** A Job has no pod: only its events give the reason (quota, admission, …). */
   | { readonly kind: 'warningsOfJob'; readonly uid: string; readonly name: string }
 
-/** A write that says again what the same process wrote before, because somebody else changed or deleted it. */
+/** A write that repeats an earlier one of the same process, because another writer changed or deleted the CronJob. */
 export type RepeatedWrite = {
-  /** How often within a minute. */
+  /** Number of repeats within a minute. */
   readonly times: number
-  /** The field manager of the change; '' where the CronJob was deleted. */
+  /** The field manager of the change; '' if the CronJob was deleted. */
   readonly fieldManager: string
 }
 
 export type Observed = {
-  /** null: there is none of this name. */
+  /** null if no object has this name. */
   readonly cronJob: CachedCronJob | null | undefined
   readonly write: CronJobWrite | undefined
-  /** Why the CronJob could not be suspended, or resumed. */
+  /** Why the CronJob could not be suspended or resumed. */
   readonly suspension: Refusal | undefined
-  /** The write of this reconcile repeats an earlier one. */
+  /** Set if the write of this reconcile repeats an earlier one. */
   readonly repeated: RepeatedWrite | undefined
-  /** By Job UID. */
+  /** Pods by Job UID. */
   readonly pods: ReadonlyMap<string, readonly CachedPod[]>
-  /** By the UID asked for; undefined: it is gone. */
+  /** Jobs by requested UID; undefined if the Job is gone. */
   readonly jobs: ReadonlyMap<string, CachedJob | undefined>
-  /** By Job UID, the newest first. */
+  /** Warnings by Job UID, newest first. */
   readonly warnings: ReadonlyMap<string, readonly ReasonMessage[]>
-  /** Why the Job of the run request could not be made. */
+  /** Why the Job of the run request could not be created. */
   readonly run: Refusal | undefined
 }
 
-/** Without a time, it is tried again with growing pauses. */
+/** A refused write; without `recheckAt` it is retried with exponential backoff. */
 export type Refusal = { readonly message: string; readonly recheckAt?: number }
 
-/** What became of writing the CronJob in this reconcile. */
+/** The outcome of writing the CronJob in this reconcile. */
 export type CronJobWrite =
   | { readonly kind: 'done' }
-  /** A person must change the spec. */
+  /** A user must change the spec. */
   | { readonly kind: 'refused'; readonly message: string }
-  /** A person must change something else: a role, a quota, a policy. */
+  /** A user must change something else: a role, a quota, a policy. */
   | { readonly kind: 'forbidden'; readonly message: string; readonly recheckAt: number }
-  /** Nothing is known to be wrong, but it has not worked for a while; it is tried on. */
+  /** Writes have failed for a while for no known reason; they are retried. */
   | { readonly kind: 'failing'; readonly message: string }
   | { readonly kind: 'namespaceTerminating' }
 
@@ -65,15 +67,15 @@ export const NOTHING_OBSERVED: Observed = {
   run: undefined,
 }
 
-/** A quota, a policy or another Job in the way goes without a word to us. */
+/** No watch event reports a change of a quota, a policy or a conflicting Job. */
 const RECHECK_MS = 60_000
 
-/** The spec has been accepted, so whatever refused its Job may change its mind. */
+/** Records a refused Job. The spec was accepted, so the refusal may end without a change of it. */
 export function withRefusedRun(known: Observed, write: CronJobWrite, now: number): Observed {
   return { ...known, run: refusalOf(write, now) }
 }
 
-/** Whatever refused the one field is not the spec. */
+/** Records a refused change of `suspend`, which is not a problem of the spec. */
 export function withRefusedSuspension(known: Observed, write: CronJobWrite, now: number): Observed {
   return { ...known, suspension: refusalOf(write, now) }
 }
@@ -83,7 +85,7 @@ function refusalOf(write: CronJobWrite, now: number): Refusal {
   return write.kind === 'failing' ? { message } : { message, recheckAt: now + RECHECK_MS }
 }
 
-/** Told, and tried again with growing pauses. */
+/** True if a failure was reported and is retried with exponential backoff. */
 export function needsBackoff({ write, run, suspension }: Observed): boolean {
   const refusals = [run, suspension].filter((refusal) => refusal !== undefined)
   return write?.kind === 'failing' || refusals.some(({ recheckAt }) => recheckAt === undefined)

@@ -5,24 +5,26 @@ import { earliest, instant, utc } from '../../values/time.ts'
 
 const MAX_MESSAGE = 512
 
-/** After so long without any pod, the Job's events are asked for the reason. */
+/** Milliseconds without any pod after which the Job's events are read for the reason. */
 export const NO_POD_MS = 10_000
-/** And again after this, as long as they give none. */
+/** Milliseconds until they are read again if they give no reason. */
 export const NO_POD_AGAIN_MS = 60_000
 
-/** So long a pod may wait for a node that an autoscaler brings, before that is trouble. */
+/** Milliseconds that a pod may wait for a node of an autoscaler before it counts as stuck. */
 const NO_NODE_MS = 300_000
 
 export const QUEUED = 'Queued'
-/** The run has ended and is in the status, and other containers of its pods keep the Job from ending. */
+/** The run has ended and is in the status, but other containers keep the Job from ending. */
 export const RUN_ENDED = 'RunEnded'
 
-/** Whether the reason of an active run is trouble with it: a queue is to be waited for, and a run that has ended is well. */
+/**
+ * True if the reason of an active run means that it is not making progress; a queued or an ended run is not stuck.
+ */
 export function isStuck({ reason }: ActiveRun): boolean {
   return reason !== undefined && reason !== QUEUED && reason !== RUN_ENDED
 }
 
-/** Words of the kubelet for a container that cannot start, and the one that is shown: it says two by turns. */
+/** The kubelet's reasons for a container that cannot start, and the one that is shown: it alternates between two. */
 const STUCK: Readonly<Record<string, string>> = {
   ImagePullBackOff: 'ImagePullBackOff',
   ErrImagePull: 'ImagePullBackOff',
@@ -39,19 +41,22 @@ const STUCK: Readonly<Record<string, string>> = {
 export type ActiveInput = {
   readonly job: CachedJob
   readonly pods: readonly CachedPod[]
-  /** How long a pod may have no node; see `nodeGrace`. */
+  /** Milliseconds that a pod may be without a node; see `nodeGrace`. */
   readonly nodeGraceMs: number
   /** Milliseconds since the epoch. */
   readonly now: number
-  /** What the status says so far. */
+  /** The run in the present status. */
   readonly before: ActiveRun | undefined
-  /** The newest warning among the Job's events, if they were asked for. */
+  /** The newest warning of the Job's events, if they were read. */
   readonly warning: ReasonMessage | undefined
-  /** Whether the status says already how the run ended. */
+  /** True if the status already contains the end of the run. */
   readonly isReported: boolean
 }
 
-/** A run that has not ended. Says nothing that changes while all goes well: each change is a write. */
+/**
+ * The status entry of a run that has not ended. It stays the same while the run makes progress, because each change
+ * is a write.
+ */
 export function activeRun({ job, before, warning, isReported, ...input }: ActiveInput): ActiveRun {
   const pods = input.pods.map((pod) => withinNodeGrace(pod, input))
   const slot = utc(job.slot)
@@ -70,7 +75,7 @@ export function activeRun({ job, before, warning, isReported, ...input }: Active
   }
 }
 
-/** Whether the Job should have had a pod by now, and nobody knows why not. */
+/** True if the Job has no pod and the reason is unknown. */
 export function isPodOverdue(
   job: CachedJob,
   pods: readonly CachedPod[],
@@ -79,17 +84,19 @@ export function isPodOverdue(
   return neverHadPod(job, pods) && before?.reason === undefined
 }
 
-/** When to ask for the reason, if there is still no pod by then. */
+/** When to read the reason if there is still no pod. */
 export function noPodDue({ createdAt, startTime }: CachedJob): number {
   return instant(startTime ?? createdAt) + NO_POD_MS
 }
 
-/** A run with a short deadline says what it waited for before that has passed. */
+/**
+ * The grace for pods without a node: a run with a short deadline must report the reason before the deadline passes.
+ */
 export function nodeGrace(activeDeadlineSeconds: number): number {
   return Math.min(NO_NODE_MS, activeDeadlineSeconds * 500)
 }
 
-/** When the pods that have no node yet will have waited too long for one; undefined where none waits, or all have. */
+/** When the grace of the pods without a node ends; undefined if none waits or all have exceeded it. */
 export function noNodeDue({
   pods,
   nodeGraceMs,
@@ -103,7 +110,7 @@ function nodeDue({ createdAt }: CachedPod, nodeGraceMs: number): number {
   return instant(createdAt) + nodeGraceMs
 }
 
-/** A pod for which a node may still come has no trouble with nodes. */
+/** Ignores that a pod is unschedulable within the grace. */
 function withinNodeGrace(
   pod: CachedPod,
   { nodeGraceMs, now }: Pick<ActiveInput, 'nodeGraceMs' | 'now'>,
@@ -111,7 +118,7 @@ function withinNodeGrace(
   return nodeDue(pod, nodeGraceMs) > now ? { ...pod, unschedulable: undefined } : pod
 }
 
-/** Why a Job goes on whose run has ended; undefined while another try is under way, and while no pod is known. */
+/** Why a Job continues after its run has ended; undefined while another try runs, and while no pod is known. */
 function runEndedReason(pods: readonly CachedPod[]): ReasonMessage | undefined {
   if (pods.length === 0 || pods.some(({ terminated }) => terminated === undefined)) return undefined
   const running = [...new Set(pods.flatMap(({ stillRunning }) => stillRunning))].toSorted()
@@ -122,7 +129,7 @@ function runEndedReason(pods: readonly CachedPod[]): ReasonMessage | undefined {
   return { reason: RUN_ENDED, message: `the run has ended, and its Job has not${why}` }
 }
 
-/** The warnings of a Job that is about to end are those of its end, and say nothing of a run that waits. */
+/** True if the Job has never had a pod. Warnings of a Job that is about to end concern its end. */
 function neverHadPod(
   { suspended, ending, activePods, endedPods }: CachedJob,
   pods: readonly CachedPod[],
@@ -131,8 +138,8 @@ function neverHadPod(
 }
 
 /**
- * Why there is no pod was asked once, and why the pod that is gone did not get on is known from it: both hold until
- * another one comes. The deadline deletes the pod before the Job has failed, and what was stuck is shown as ended first.
+ * The last known reason, which holds until another pod exists. The deadline deletes the pod before the Job has
+ * failed, and a stuck container is shown as ended first.
  */
 function lastReason(pods: readonly CachedPod[], before: ActiveRun | undefined): ReasonMessage | undefined {
   const isAnotherThere = pods.some(({ terminated }) => terminated === undefined)
@@ -150,7 +157,7 @@ const jobSuspended: NoProgressCheck = ({ suspended }) =>
   suspended
     ? {
         reason: QUEUED,
-        message: 'the Job is suspended: it waits for its queue to admit it, or for somebody to resume it',
+        message: 'the Job is suspended: it waits until its queue admits it or a user resumes it',
       }
     : undefined
 
@@ -171,23 +178,23 @@ function noProgressReason(
   warning: ReasonMessage | undefined,
 ): ReasonMessage | undefined {
   const workers = newestOfEach(pods.filter(({ terminated }) => terminated === undefined))
-  // One that works is enough for the run to get on.
+  // One running worker is enough for the run to make progress.
   const newest =
     workers.find(({ phase, waiting }) => phase === 'Running' && waiting === undefined) ?? workers[0]
   for (const check of CHECKS) {
-    const words = check(job, newest, warning)
-    if (words !== undefined) return words
+    const reason = check(job, newest, warning)
+    if (reason !== undefined) return reason
   }
   return undefined
 }
 
-/** Of each worker of the run the newest pod, the newest of all first. */
+/** The newest pod of each worker, the newest of all first. */
 function newestOfEach(pods: readonly CachedPod[]): CachedPod[] {
   const newestFirst = pods.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))
   return [...Map.groupBy(newestFirst, ({ index }) => index).values()].flatMap((each) => each.slice(0, 1))
 }
 
-/** The words of the same reason vary from try to try; the first ones stay, or each try would be a write. */
+/** Keeps the first message of a reason: messages vary between tries, and each change would be a write. */
 function keepFirstMessage(
   found: ReasonMessage | undefined,
   before: ActiveRun | undefined,

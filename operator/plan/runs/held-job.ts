@@ -3,16 +3,18 @@ import { finalSummaries, isSuccess } from './summaries.ts'
 import { instant, utc } from '../../values/time.ts'
 
 /*
- * A Job ends when its pods have ended, and a pod when all its containers have. A sidecar that goes on can so hold up the
- * Job of a run that ended long ago, until its deadline deletes the pod and what the run said with it.
+ * A Job ends when all containers of its pods have ended. A sidecar that keeps running can hold up the Job of a run
+ * that ended long ago, until the deadline deletes the pod and its termination message.
  */
 
-/** So long the Job may take to end after its run: where nothing holds it up, the end of a run costs one write of the status. */
+/**
+ * Milliseconds that the Job may take to end after its run, so that the end of a run usually costs one status write.
+ */
 const JOB_END_MS = 10_000
 
 /**
- * When the last container of the run ended, in milliseconds since the epoch and not after `now`, whatever the clock of its
- * node says; undefined while one of them goes on, and where none is known.
+ * When the last container of the run ended, in milliseconds since the epoch, at most `now`; undefined while one of
+ * them runs or none is known.
  */
 export function runEndedAt(pods: readonly CachedPod[], now: number): number | undefined {
   if (pods.length === 0 || pods.some(({ terminated }) => terminated === undefined)) return undefined
@@ -21,8 +23,8 @@ export function runEndedAt(pods: readonly CachedPod[], now: number): number | un
 }
 
 /**
- * When to tell how the run of a Job ended, if its Job has not ended by then; undefined where its Job is about to end, or its
- * run goes on. A pod that is being deleted is not waited for, unless the deletion may be what ended its run.
+ * When to report the end of a run whose Job has not ended by then; undefined while its Job is about to end or its run
+ * continues. A pod that is being deleted is reported at once, unless the deletion may have ended its run.
  */
 export function reportRunEndAt(jobUid: string, pods: readonly CachedPod[], now: number): number | undefined {
   const endedAt = runEndedAt(pods, now)
@@ -32,7 +34,9 @@ export function reportRunEndAt(jobUid: string, pods: readonly CachedPod[], now: 
   return hasSucceeded || !pods.some(wasStopped) ? now : undefined
 }
 
-/** SIGTERM and SIGKILL: how the containers of a pod end that is deleted, those that never ran included. */
+/**
+ * Exit codes of SIGTERM and SIGKILL, with which the containers of a deleted pod end, including those that never ran.
+ */
 const STOPPED = new Set([143, 137])
 
 function wasStopped({ terminated }: CachedPod): boolean {

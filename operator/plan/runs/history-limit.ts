@@ -1,8 +1,8 @@
 import type { CachedJob, CachedSchedule, JobEnd } from '../../cache/projections.ts'
 
 /**
- * Jobs of run requests that are beyond the history limits, counted among themselves: the CronJob controller prunes its
- * own. Only what has ended and is told in the status may go, as its pod goes with it.
+ * Jobs of run requests beyond the history limits. The CronJob controller prunes its own Jobs. Only ended Jobs that
+ * are in the status may be deleted, because their pods are deleted with them.
  */
 export function jobsToPrune(
   { uid, spec }: CachedSchedule,

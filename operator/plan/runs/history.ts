@@ -8,8 +8,8 @@ type History = Pick<
 >
 
 /**
- * The history with the runs that have ended since. One that is in it already takes the place of what was said of it; of
- * other older runs the messages are not kept.
+ * Adds the ended runs to the history. A run that is in it already replaces its entry; other older runs keep no
+ * messages.
  */
 export function historyOf(before: ValidationScheduleStatus, finished: readonly FinishedRun[]): History {
   const revised = new Set(finished.map(({ jobUID }) => jobUID))
@@ -34,7 +34,7 @@ export function historyOf(before: ValidationScheduleStatus, finished: readonly F
   }
 }
 
-/** What the status says of runs that have ended, by the UID of the Job. */
+/** The ended runs of the status by the UID of their Job. */
 export function reportedRuns({
   recentRuns = [],
   lastRun,

@@ -8,17 +8,19 @@ import { plainText, reasonWord } from '../../values/plain-text.ts'
 import { contradiction, finalSummaries, isSuccess, summaryOf } from './summaries.ts'
 import type { PodSummary } from './summaries.ts'
 
-/** What there is to judge the run of a Job by. */
+/** The input for the outcome of a Job's run. */
 export type JobEndInput = {
-  /** Without an `end`, the containers of the run have ended and others in its pods keep the Job going. */
+  /** Without an `end`, the containers of the run have ended, and others in its pods keep the Job running. */
   readonly job: Pick<CachedJob, 'uid' | 'end'>
   /** The Job's pods. */
   readonly pods: readonly CachedPod[]
-  /** What kept the run from getting on, when it was last seen: the deadline deletes the pod together with its reason. */
+  /**
+   * The last known reason why the run was not making progress: the deadline deletes the pod together with its reason.
+   */
   readonly lastSeen?: ReasonMessage | undefined
 }
 
-/** How the run of a Job ended: by what its pods left, and by the Job's end if there is one. */
+/** Determines how the run of a Job ended, from the summaries of its pods and the end of the Job, if it has ended. */
 export function jobOutcome(evidence: JobEndInput): Outcome {
   const facts = factsOf(evidence)
   for (const check of CHECKS) {
@@ -28,7 +30,7 @@ export function jobOutcome(evidence: JobEndInput): Outcome {
   return otherFailure(facts)
 }
 
-/** How an active run ended whose Job does not exist any more. */
+/** Determines how an active run ended whose Job was deleted. */
 export function deletedJobOutcome(jobUid: string, pods: readonly CachedPod[]): Outcome {
   const finals = finalSummaries(pods, jobUid)
   const final = finals.find(isSuccess) ?? finals[0]
@@ -37,15 +39,15 @@ export function deletedJobOutcome(jobUid: string, pods: readonly CachedPod[]): O
   return final === undefined
     ? errored(
         'JobDeleted',
-        'the Job was deleted before its end was seen: by concurrencyPolicy Replace, or by somebody. ' +
+        'the Job was deleted before its end was seen: by concurrencyPolicy Replace or by a user. ' +
           'The next run starts by the schedule, or now with a run request',
       )
     : fromSummary(final.summary)
 }
 
 /**
- * What becomes of a run that is in the status already while its Job goes on; undefined: it stays as it is. A success is
- * final, so that only a summary which contradicts it counts; after a failure the Job may try again, and succeed.
+ * Revises a run that is in the status while its Job continues; undefined if it stays the same. A success is final, so
+ * that only a contradicting summary counts; after a failure the Job may retry and succeed.
  */
 export function revisedOutcome(
   reported: RecentRun,
@@ -65,11 +67,11 @@ export function revisedOutcome(
 // ── Facts ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 type Facts = JobEndInput & {
-  /** Summaries that say how the run was closed; one that was closed as failed may have been opened again. */
+  /** Summaries of a closed run. A run that was closed as failed may have been reopened. */
   readonly finals: readonly PodSummary[]
-  /** The try that ended last; where there are several workers, the one that was not merely told to stop. */
+  /** The pod that ended last; among several workers, one that was not merely interrupted. */
   readonly last: CachedPod | undefined
-  /** What was said last, by the one that closed the run if there is one. */
+  /** The last summary, preferably of the pod that closed the run. */
   readonly lastSummary: RunSummary | undefined
 }
 
@@ -88,10 +90,10 @@ function factsOf(evidence: JobEndInput): Facts {
   }
 }
 
-/** How a process ends that was told to: those of the other workers, when one of them has failed the Job. */
+/** The exit code after SIGTERM: that of the other workers when one has failed the Job. */
 const INTERRUPTED = 143
 
-/** Of each worker the newest, in the order that they came in. */
+/** The newest pod of each worker, in the given order. */
 function lastTries(newestFirst: readonly CachedPod[]): CachedPod[] {
   const seen = new Set<string | undefined>()
   return newestFirst.filter(({ index }) => {
@@ -111,7 +113,7 @@ type Check = (facts: Facts) => Outcome | undefined
 
 const summariesContradict: Check = ({ finals, job }) => contradictionOutcome(finals, job.uid)
 
-/** The run did its work, whatever became of its process. */
+/** The run did its work, however its process ended. */
 const runSucceeded: Check = ({ finals }) => {
   const success = finals.find(isSuccess)
   return success && fromSummary(success.summary)
@@ -123,7 +125,7 @@ const summaryMissing: Check = ({ job, pods, last }) => {
   if (!succeeded || pods.length === 0) return undefined
   return errored(
     'NoRunRecord',
-    `the ${what} succeeded, but its pod left ${whatInstead(last, job.uid)}; nobody can say that there are results. ` +
+    `the ${what} succeeded, but its pod left ${whatInstead(last, job.uid)}; whether there are results is unknown. ` +
       'Check that the image is the one of this release, and look at the log of the pod',
   )
 }
@@ -133,7 +135,7 @@ const podDeleted: Check = ({ job }) => {
   return {
     verdict: 'Unknown',
     reason: 'SummaryLost',
-    message: `the Job succeeded, but its pod is gone, and with it what the run said; "rapidrmf runs list" has the outcome (run key ${job.uid})`,
+    message: `the Job succeeded, but its pod is gone, and its summary with it; "rapidrmf runs list" has the outcome (run key ${job.uid})`,
   }
 }
 
@@ -142,7 +144,7 @@ const deadlineExceeded: Check = ({ job, lastSeen }) => {
   const stuck =
     lastSeen === undefined
       ? 'raise spec.job.activeDeadlineSeconds if the run needs longer'
-      : plainText(`it never got on: ${lastSeen.reason}: ${lastSeen.message}`, MAX_MESSAGE / 2)
+      : plainText(`it made no progress: ${lastSeen.reason}: ${lastSeen.message}`, MAX_MESSAGE / 2)
   return errored('DeadlineExceeded', `the Job ran into its deadline; ${stuck}`)
 }
 
@@ -173,7 +175,7 @@ const containerKilled: Check = ({ last }) =>
       )
     : undefined
 
-/** The last try could still say why. */
+/** The last try reported the reason. */
 const failureReported: Check = ({ lastSummary }) =>
   lastSummary === undefined || lastSummary.verdict !== 'Errored' ? undefined : fromSummary(lastSummary)
 
@@ -206,20 +208,20 @@ function otherFailure({ job, pods, last, lastSeen }: Facts): Outcome {
     message: 'the container left no summary',
   }
   const failure = pods.toSorted((a, b) => b.createdAt.localeCompare(a.createdAt))[0]?.failure
-  const words = [
+  const parts = [
     plainText(message, MAX_MESSAGE / 2) || 'the Job failed',
     failure &&
       plainText(`the node ended the last pod: ${failure.reason}: ${failure.message}`, MAX_MESSAGE / 4),
     last?.terminated && `the last pod ended with exit code ${last.terminated.exitCode}`,
-    // A pod that a node has ended did not fail for want of a node.
+    // The last pod was on a node, so a missing node is not the reason.
     failure === undefined &&
       lastSeen &&
       plainText(`${lastSeen.reason}: ${lastSeen.message}`, MAX_MESSAGE / 4),
   ]
-  return errored(reasonWord(reason, 'JobFailed'), words.filter((part) => typeof part === 'string').join('; '))
+  return errored(reasonWord(reason, 'JobFailed'), parts.filter((part) => typeof part === 'string').join('; '))
 }
 
-// ── Words ───────────────────────────────────────────────────────────────────────────────────────────────────────
+// ── Messages ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 function contradictionOutcome(finals: readonly PodSummary[], jobUid: string): Outcome | undefined {
   const pair = contradiction(finals)
@@ -237,7 +239,7 @@ function sameClaim(a: Claim, b: Claim): boolean {
   return left === right
 }
 
-/** A message without a usable summary, in a few words; none of its own, which may be anything. */
+/** Describes a message that is not a usable summary, without quoting it. */
 function whatInstead(pod: CachedPod | undefined, jobUid: string): string {
   const text = pod?.terminated?.message ?? ''
   if (text === '') return 'no summary'

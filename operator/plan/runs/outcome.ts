@@ -2,7 +2,7 @@ import type { RunCounts, RunScope, RunSummary } from '../../../crds/run-summary.
 import type { RunVerdict } from '../../../crds/validation-schedule.ts'
 import { plainText, reasonWord } from '../../values/plain-text.ts'
 
-/** How a run ended. */
+/** The outcome of a run. */
 export type Outcome = {
   readonly verdict: RunVerdict
   readonly reason: string
@@ -12,9 +12,9 @@ export type Outcome = {
   readonly scope?: RunScope
 }
 
-/** Longer than any summary's, and short enough for ten thousand statuses. */
+/** Longer than the message of any summary, and short enough for ten thousand statuses. */
 export const MAX_MESSAGE = 1024
-/** sha256 in hexadecimal. */
+/** The length of a sha256 in hexadecimal. */
 const MAX_DIGEST = 64
 
 export function errored(reason: string, message: string): Outcome {
@@ -27,7 +27,7 @@ export function fromSummary({ verdict, reason, message, runId, counts, final, sc
     reason: reasonWord(reason, 'RunReported'),
     message: plainText(message, MAX_MESSAGE),
     ...(runId === null ? {} : { runId: String(runId) }),
-    // Before the end they are those of a moment.
+    // Counts before the end are provisional.
     ...(final ? { counts } : {}),
     ...(scope === undefined
       ? {}
@@ -37,7 +37,7 @@ export function fromSummary({ verdict, reason, message, runId, counts, final, sc
 
 export const CONTRADICTED = 'SummariesContradict'
 
-/** What is said of a run, and by which pod, or where. */
+/** A claim about a run, and the pod or place that makes it. */
 export type Claim = {
   readonly by: string
   readonly verdict: string
@@ -46,15 +46,18 @@ export type Claim = {
   readonly notPass?: number | undefined
 }
 
-/** A pod that a person made under the Job can leave a summary as well as the run's own: of two that differ, neither counts. */
+/**
+ * The outcome of a run whose final summaries differ: a pod that a user created under the Job can leave a summary too,
+ * so none of them counts.
+ */
 export function contradicted(jobUid: string, claims: readonly Claim[]): Outcome {
-  const words = claims.map(
+  const texts = claims.map(
     ({ by, verdict, runId, pass = 0, notPass = 0 }) =>
       `${by} says ${verdict}, run ${runId ?? 'without a number'}, ${pass} pass and ${notPass} not pass`,
   )
   return errored(
     CONTRADICTED,
-    `final summaries of this run contradict each other: ${words.join('; ')}. Neither counts: find out who made these ` +
+    `final summaries of this run contradict each other: ${texts.join('; ')}. Neither counts: find out who made these ` +
       `pods; "rapidrmf runs list" has the outcome (run key ${jobUid})`,
   )
 }

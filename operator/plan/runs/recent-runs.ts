@@ -5,9 +5,9 @@ import type { FinishedRun, RecentRun } from '../../../crds/validation-schedule.t
 type Ended = Pick<RecentRun, 'jobUID' | 'startTime' | 'completionTime'>
 
 /**
- * Two histories as one: newest first, each run once (what is told already stays as it is), at most ten. A run that ended
- * before all of ten told ones is not told any more, so that the Jobs which are kept longer do not come back. Times are
- * whole seconds: of two runs within one, the later is the one that was not told yet.
+ * Merges two histories: newest first, each run once, at most ten; reported entries stay as they are. A run that ended
+ * before all ten reported ones is omitted, so that Jobs that are kept longer do not return. Times are whole seconds:
+ * of two runs within one second, the unreported one counts as later.
  */
 export function mergeRuns<Reported extends Ended, New extends Ended>(
   reported: readonly Reported[],
@@ -18,7 +18,7 @@ export function mergeRuns<Reported extends Ended, New extends Ended>(
   return [...unreported, ...reported].toSorted(newestFirst).slice(0, MAX_RECENT_RUNS)
 }
 
-/** A finished run without its words. */
+/** A finished run without its message. */
 export function compactRun(run: FinishedRun): RecentRun {
   const { jobUID, job, trigger, scheduledTime, runId, startTime, completionTime, verdict, reason } = run
   return {

@@ -11,19 +11,19 @@ export type RunRequestInput = {
   readonly jobs: readonly CachedJob[]
   readonly accepted: boolean
   readonly busy: boolean
-  /** Why it could not be made just now. */
+  /** Why its Job could not be created. */
   readonly refusal: Refusal | undefined
   readonly defaults: JobDefaults
 }
 
-/** What to do about "run now". Suspending a schedule does not stop requests. */
+/** What to do about a run request. Suspending a schedule does not stop run requests. */
 export type RunRequest =
   | { readonly kind: 'none' }
-  /** Stays open: a spec that cannot be used makes no Job. */
+  /** Stays open: no Job is created from a spec that cannot be used. */
   | { readonly kind: 'refused' }
-  /** Stays open, and is tried again. */
+  /** Stays open and is retried. */
   | { readonly kind: 'failed'; readonly token: string; readonly message: string }
-  /** Forbid does not see Jobs made by hand, so that runs would overlap. */
+  /** Waits for other runs: Forbid ignores manual Jobs, so that runs would overlap. */
   | { readonly kind: 'waiting' }
   | { readonly kind: 'create'; readonly job: KubeObject }
   | { readonly kind: 'handled'; readonly token: string }
@@ -33,7 +33,7 @@ type Check = (input: RunRequestInput) => RunRequest | undefined
 const nothingRequested: Check = ({ schedule: { runRequest, status } }) =>
   runRequest === '' || runRequest === status.lastHandledRunRequest ? { kind: 'none' } : undefined
 
-/** The Job is there: only the acknowledgement was lost. */
+/** The Job exists; only its acknowledgement in the status was lost. */
 const jobExists: Check = ({ schedule, jobs }) => {
   const name = runNowName(schedule, schedule.runRequest)
   const made = jobs.some((job) => job.name === name && job.controller?.uid === schedule.uid)

@@ -31,7 +31,7 @@ import { CLOCK_SKEW_MS, earliest, instant, isoTime, newest, utc } from '../../va
 
 export type RunsInput = {
   readonly schedule: CachedSchedule
-  /** The object in the cache; a live answer is in `observed`. */
+  /** The object in the cache; a live read is in `observed`. */
   readonly cronJob: CachedCronJob | undefined
   readonly jobs: readonly CachedJob[]
   readonly pods: readonly CachedPod[]
@@ -39,16 +39,16 @@ export type RunsInput = {
   readonly now: number
 }
 
-/** What the Jobs of a schedule say about its runs. */
+/** The runs of a schedule, as its Jobs show them. */
 export type Runs = {
-  /** Sure to be runs of this schedule. */
+  /** Jobs that are proved to be runs of this schedule. */
   readonly jobs: readonly CachedJob[]
   readonly active: readonly ActiveRun[]
-  /** Those that have ended and are not in the status yet, or otherwise than they are there. */
+  /** Ended runs that are not in the status yet, or have another outcome there. */
   readonly finished: readonly FinishedRun[]
-  /** The newest slot that has had a Job. */
+  /** The newest slot with a Job. */
   readonly lastScheduleTime: string | undefined
-  /** What must be read before this can be believed. */
+  /** Live reads that are needed before the result is reliable. */
   readonly reads: readonly LiveRead[]
   readonly requeueAt: number | undefined
 }
@@ -62,7 +62,9 @@ type EvaluatedRun = {
 
 const UNCACHED_RECHECK_MS = 5_000
 
-/** Later than this after its slot, a Job is a catch-up: the CronJob controller is within a second when nothing holds it. */
+/**
+ * Milliseconds after its slot from which a Job is late: by default the CronJob controller takes less than a second.
+ */
 const LATE_MS = 10_000
 
 export function readRuns(input: RunsInput): Runs {
@@ -74,7 +76,7 @@ export function readRuns(input: RunsInput): Runs {
   const active = new Set(status.active?.map(({ jobUID }) => jobUID))
   const jobs = ourJobs(input)
   const fresh = jobs.filter(({ uid }) => !reported.has(uid))
-  // In the status since its containers ended; what it says may be revised until its Job has ended as well.
+  // Their end is in the status since their containers ended; it may be revised until the Job has ended.
   const held = jobs.filter(({ uid }) => reported.has(uid) && active.has(uid))
   const evaluated = [
     ...[...relevantJobs(fresh, status), ...held].map((job) => evaluateJob(job, reported.get(job.uid), input)),
@@ -91,8 +93,8 @@ export function readRuns(input: RunsInput): Runs {
 }
 
 /**
- * Jobs that are runs of this schedule. The UID of a Job that the status names needs no owner to prove it: its CronJob may
- * have been deleted and made again since.
+ * Jobs that are runs of this schedule. A Job whose UID is in the status needs no owner as proof: its CronJob may have
+ * been deleted and created again.
  */
 function ourJobs({ schedule, cronJob, jobs, observed }: RunsInput): readonly CachedJob[] {
   const known = new Set(schedule.status.active?.map(({ jobUID }) => jobUID))
@@ -102,14 +104,14 @@ function ourJobs({ schedule, cronJob, jobs, observed }: RunsInput): readonly Cac
   return [...ours, ...[...observed.jobs.values()].flatMap(optional).filter(({ uid }) => !cached.has(uid))]
 }
 
-/** A Job that the cache does not have gives no event when it ends. */
+/** When to look again for a Job that the cache does not have, because no watch event reports its end. */
 function uncachedRecheckAt({ jobs, observed, now }: RunsInput): number | undefined {
   const cached = new Set(jobs.map(({ uid }) => uid))
   const hidden = [...observed.jobs.values()].some((job) => job !== undefined && !cached.has(job.uid))
   return hidden ? now + UNCACHED_RECHECK_MS : undefined
 }
 
-/** Those that matter: all that go on, and of the others what is new enough for the history. */
+/** Unfinished Jobs, and ended ones that are recent enough for the history. */
 function relevantJobs(
   fresh: readonly CachedJob[],
   { recentRuns = [] }: ValidationScheduleStatus,
@@ -133,7 +135,7 @@ function missingJobs(
   return active.filter(({ jobUID }) => !present.has(jobUID) && !reported.has(jobUID))
 }
 
-/** One Job and its run. `told` is what the status already says of the run's end; undefined while it says nothing. */
+/** Evaluates the run of one Job. `reported` is its end in the status; undefined if it is not there. */
 function evaluateJob(job: CachedJob, reported: RecentRun | undefined, input: RunsInput): EvaluatedRun {
   const { schedule, pods, observed, now } = input
   const before = schedule.status.active?.find(({ jobUID }) => jobUID === job.uid)
@@ -157,14 +159,14 @@ function evaluateJob(job: CachedJob, reported: RecentRun | undefined, input: Run
 
 type ReportedRun = { readonly reported: RecentRun | undefined; readonly before: ActiveRun | undefined }
 
-/** The Job has ended. The caches hold no pods that have ended, and every pod counts: so all of them are read. */
+/** Evaluates a Job that has ended. Its ended pods are not cached, and every pod counts, so all are read. */
 function evaluateEndedJob(job: CachedJob, known: ReportedRun, { observed, now }: RunsInput): EvaluatedRun {
   const pods = observed.pods.get(job.uid)
   if (pods === undefined) return { read: { kind: 'podsOfJob', uid: job.uid, name: job.name } }
   return { finished: finishedRun(job, pods, known, now) }
 }
 
-/** The Job goes on, and the containers of its run may have ended. */
+/** Evaluates an unfinished Job whose containers may have ended. */
 function evaluateEndedPods(
   job: CachedJob,
   cached: readonly CachedPod[],
@@ -176,14 +178,14 @@ function evaluateEndedPods(
   if (due > now) return { requeueAt: due }
   const pods = observed.pods.get(job.uid)
   if (pods === undefined) return { read: { kind: 'podsOfJob', uid: job.uid, name: job.name } }
-  // Another try has begun that the cache does not show yet, or the pod is gone.
+  // Another try has started that the cache does not show yet, or the pod is gone.
   if (runEndedAt(pods, now) === undefined) return { requeueAt: now + UNCACHED_RECHECK_MS }
   return { finished: finishedRun(job, pods, known, now) }
 }
 
 /**
- * An active Job that is not there: asked for by name first, because a cache may be older than the status; then for its
- * pods, because it may have been deleted right after its run had ended.
+ * Evaluates an active Job that is not cached. It is read by name first, because the cache may be older than the
+ * status; then its pods, because it may have been deleted right after its run ended.
  */
 function evaluateMissingJob(run: ActiveRun, { observed, now }: RunsInput): EvaluatedRun {
   const { jobUID, job } = run
@@ -204,7 +206,7 @@ function evaluateMissingJob(run: ActiveRun, { observed, now }: RunsInput): Evalu
   return { finished }
 }
 
-/** Undefined: what the status says of it stands. */
+/** Undefined if the status is right already. */
 function finishedRun(
   job: CachedJob,
   pods: readonly CachedPod[],
@@ -242,7 +244,7 @@ function times(job: CachedJob, end: string): { startTime?: string; completionTim
   }
 }
 
-/** A slot that has not come has no Job: what says so would hide every slot until then. */
+/** Ignores a time in the future: it would hide every slot until then. */
 function notInFuture(time: string | undefined, now: number): string | undefined {
   return time !== undefined && instant(time) <= now + CLOCK_SKEW_MS ? time : undefined
 }

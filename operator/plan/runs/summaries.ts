@@ -3,16 +3,16 @@ import { decodeRunSummary } from '../../../crds/run-summary.ts'
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import type { CachedPod } from '../../cache/projections.ts'
 
-/** What the container of a pod left behind when it ended. */
+/** The summary that the container of a pod left when it ended. */
 export type PodSummary = { readonly pod: string; readonly summary: RunSummary }
 
-/** The summary that the pod left; undefined unless it is about the run of this Job. */
+/** Returns the pod's summary; undefined unless it is about the run of this Job. */
 export function summaryOf({ terminated }: CachedPod, jobUid: string): RunSummary | undefined {
   const summary = decodeRunSummary(terminated?.message ?? '')
   return summary?.runKey === jobUid ? summary : undefined
 }
 
-/** The summaries of pods that closed the run or found it closed, by the name of the pod. */
+/** The summaries of pods that closed the run or found it closed, by pod name. */
 export function finalSummaries(pods: readonly CachedPod[], jobUid: string): PodSummary[] {
   return pods
     .toSorted((a, b) => a.name.localeCompare(b.name))
@@ -20,14 +20,14 @@ export function finalSummaries(pods: readonly CachedPod[], jobUid: string): PodS
     .filter((found): found is PodSummary => found.summary?.final === true)
 }
 
-/** A run that is closed as successful is never opened again; one that is closed as failed may be. */
+/** True for a successful run, which is never reopened; a failed one may be. */
 export function isSuccess({ summary }: PodSummary): boolean {
   return summary.final && summary.status === 'success'
 }
 
 /**
- * Two summaries that cannot both be true, or undefined. Every process of a run reads its totals from the one row that the
- * run has in the database: so all final summaries have its number, and all of a successful run are the same.
+ * Returns two summaries that cannot both be true, or undefined. All processes of a run read their totals from one
+ * database row, so all final summaries have its number, and all of a successful run are equal.
  */
 export function contradiction(finals: readonly PodSummary[]): readonly [PodSummary, PodSummary] | undefined {
   const successes = finals.filter(isSuccess)
@@ -37,7 +37,7 @@ export function contradiction(finals: readonly PodSummary[]): readonly [PodSumma
   )
 }
 
-/** The first of the list, and the first that differs from it in this. */
+/** Returns the first summary and the first other one that differs from it in `what`. */
 function firstOther(
   [first, ...others]: readonly PodSummary[],
   what: (said: PodSummary) => unknown,

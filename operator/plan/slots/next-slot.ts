@@ -6,25 +6,25 @@ export type NextSlot =
   | { readonly kind: 'at'; readonly time: number }
   | { readonly kind: 'suspended' }
   | { readonly kind: 'never' }
-  /** The API server may know more time zones than the JavaScript runtime: the runs start, but it is not known here when. */
+  /** The JavaScript runtime does not know the time zone: runs start, but the next slot is unknown. */
   | { readonly kind: 'unknown'; readonly why: string }
 
 /**
- * How long a slot stays the next one after it has come: the CronJob controller needs a moment to make its Job, and the
- * new slot is written into the status together with that run.
+ * How long a slot stays the next one after its time: the CronJob controller needs a moment to create the Job, and the
+ * new slot is written to the status together with that run.
  */
 export const SLOT_GRACE_MS = 10_000
 
 export type NextSlotInput = {
   readonly spec: Pick<CachedSchedule['spec'], 'schedule' | 'timeZone' | 'suspend'>
-  /** Since when the spec is in force. */
+  /** Start of the time in which the spec applies. */
   readonly since: string
-  /** The newest slot that has a Job. */
+  /** The newest slot with a Job. */
   readonly last: string | undefined
   readonly now: number
 }
 
-/** The next slot, or the one of just now whose Job is still to come. */
+/** Returns the next slot, or a slot that has just passed and has no Job yet. */
 export function nextSlot({ spec, since, last, now }: NextSlotInput): NextSlot {
   if (spec.suspend) return { kind: 'suspended' }
   const search = slotSearch(spec)

@@ -3,18 +3,18 @@ import { latestSlots, slotSearch } from './slots.ts'
 import { CLOCK_SKEW_MS, earliest, instant, utc } from '../../values/time.ts'
 
 export type SlotInput = {
-  /** When the schedule's CronJob fires; undefined without one. */
+  /** The CronJob's cron expression and zone; undefined without a CronJob. */
   readonly slots: Slots | undefined
-  /** Since when it fires then; '' where it does not. Slots before that were another schedule's. */
+  /** Start of the time in which it fires so; '' if it does not. Earlier slots belonged to another schedule. */
   readonly since: string
-  /** Why its slots get no run for now although the schedule is not suspended; undefined where nothing holds them up. */
+  /** Why its slots get no run although the schedule is not suspended; undefined if they do. */
   readonly held?: 'notAllowed' | undefined
-  /** What the schedule's status says of its runs. */
+  /** The runs in the schedule's status. */
   readonly status: Pick<CachedSchedule['status'], 'active' | 'recentRuns' | 'lastScheduleTime'>
   /** Runs of this schedule. */
   readonly jobs: readonly CachedJob[]
   readonly now: number
-  /** What was decided up to then has been reported. */
+  /** Decisions up to this time were reported. */
   readonly reportedUntil: number
 }
 
@@ -24,19 +24,19 @@ export type SkippedSlot = {
 }
 
 export type SkippedSlots = {
-  /** Decided since `toldUntil`, oldest first. */
+  /** Slots that were decided since `reportedUntil`, oldest first. */
   readonly skipped: readonly SkippedSlot[]
-  /** When the next slot that has no run yet is decided. */
+  /** Time at which the next slot without a run is decided. */
   readonly decidedAt: number | undefined
 }
 
-/** The limit of each of the two searches below: some twenty to forty slots, more than one event names. */
+/** Limit of steps for each of the two searches below: twenty to forty slots, more than one event names. */
 const MAX_STEPS = 45
 
 /**
- * Slots that get no run any more. One that Forbid holds back is run late when the run before it ends: it is skipped only
- * when its deadline has passed, or when a later slot was run in its place. So two spans can hold what was decided since
- * `toldUntil`: the slots whose deadline has passed since then, and those before a run that began since then.
+ * Finds skipped slots. A slot that Forbid delays runs when the run before it ends. It is skipped only when its
+ * deadline has passed, or when a later slot ran in its place. Decisions since `reportedUntil` are therefore in two
+ * spans: slots whose deadline has passed since, and slots before a run that began since.
  */
 export function skippedSlots({
   slots,
@@ -65,14 +65,14 @@ export function skippedSlots({
     .toSorted((a, b) => a.slot - b.slot)
   const after = Math.max(begin, now - deadline, ...runs.keys())
   const open = search(after)
-  // A slot to come is decided by a run, mostly; one that is held up is not.
+  // A future slot is usually decided by its run; one that is held up is not.
   const isOpen = open !== undefined && (open <= now || held !== undefined)
   return { skipped, decidedAt: isOpen ? open + deadline : undefined }
 }
 
 const NOTHING_SKIPPED: SkippedSlots = { skipped: [], decidedAt: undefined }
 
-/** Slots that have a run, and since when. No run begins before its slot: a status that says so is not believed. */
+/** Start times of runs by slot. No run starts before its slot: a status that says so is ignored. */
 function runSlots(
   jobs: readonly CachedJob[],
   { active = [], recentRuns = [], lastScheduleTime }: SlotInput['status'],
@@ -91,7 +91,7 @@ function runSlots(
   )
 }
 
-/** The newest slot among the runs that began since then; 0 without one. */
+/** The newest slot of the runs that began since then; 0 if there is none. */
 function newestRunSince(toldUntil: number, runs: ReadonlyMap<number, number>): number {
   return Math.max(0, ...[...runs].filter(([, begin]) => begin > toldUntil).map(([slot]) => slot))
 }

@@ -2,18 +2,21 @@ import { CronError, TimeZoneError, nextRun, parseCron } from '../../../common/cr
 import { zoneClock } from '../../../common/cron/time-zone.ts'
 
 /*
- * Slots of a schedule within a span of time. The span comes from fields that users write and may be decades of minutes,
- * and the operator has one event loop for all schedules: every function here takes a bounded number of steps, where a
- * step is one search for the slot after a given time.
+ * Slots of a schedule within a span of time. Users control the span, which may be decades of minutes, and all
+ * schedules share one event loop. So every function here takes a bounded number of steps; a step is one search for
+ * the next slot after a time.
  */
 
-/** When a CronJob fires: five cron fields and a zone of the IANA database. */
+/** A cron expression of five fields and a zone of the IANA database. */
 export type SlotRule = { readonly schedule: string; readonly timeZone: string }
 
-/** One step: the first slot after the given time, both in milliseconds since the epoch; undefined when there is none. */
+/**
+ * Returns the first slot after the given time, both in milliseconds since the epoch; undefined if there is none. One
+ * call is one step.
+ */
 export type SlotSearch = (after: number) => number | undefined
 
-/** A search for the slots of a rule; or why they cannot be known here: the API server may know more time zones. */
+/** Returns a search for the slots of a rule, or why they are unknown: the API server may know more time zones. */
 export function slotSearch({ schedule, timeZone }: SlotRule): SlotSearch | { readonly unknown: string } {
   try {
     const parsed = parseCron(schedule)
@@ -28,10 +31,10 @@ export function slotSearch({ schedule, timeZone }: SlotRule): SlotSearch | { rea
   }
 }
 
-/** No two slots of five cron fields are closer. */
+/** The shortest distance between two slots. */
 const MINUTE_MS = 60_000
 
-/** The newest slot after `from`, up to `until`. Exact, in some fifty steps for a span of sixty years. */
+/** Returns the newest slot after `from`, up to `until`; exact, in about fifty steps for sixty years. */
 export function latestSlot(search: SlotSearch, from: number, until: number): number | undefined {
   let end = until
   for (let width = MINUTE_MS; end > from; width *= 2) {
@@ -43,7 +46,7 @@ export function latestSlot(search: SlotSearch, from: number, until: number): num
   return undefined
 }
 
-/** `first` is a slot, and there is none after `end` up to `until`: halves the span between until no slot fits into it. */
+/** Halves the span after the slot `first` until no other slot fits. There is no slot after `end` up to `until`. */
 function latestWithin(search: SlotSearch, first: number, end: number, until: number): number {
   let [latest, high] = [first, end]
   while (high - latest > MINUTE_MS) {
@@ -55,12 +58,13 @@ function latestWithin(search: SlotSearch, first: number, end: number, until: num
   return latest
 }
 
-/** The first window looked at: a quarter of an hour of a schedule that fires every minute. */
+/** The first search window: a quarter of an hour of a schedule that fires every minute. */
 const FIRST_WINDOW_MS = 16 * MINUTE_MS
 
 /**
- * The newest slots after `from`, up to `until`, oldest first, as far as so many steps go. The windows are looked at from
- * the newest to the oldest, each twice as long as the one before; one that takes more steps than are left is left out.
+ * Returns the newest slots after `from`, up to `until`, oldest first, within the given steps. Windows are searched
+ * from the newest to the oldest, each twice as long as the one before; a window that needs more steps than are left
+ * is omitted.
  */
 export function latestSlots(search: SlotSearch, from: number, until: number, steps: number): number[] {
   let found: number[] = []

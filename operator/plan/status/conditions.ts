@@ -17,9 +17,9 @@ export type ConditionFacts = {
   readonly now: string
   readonly cronJob: CronJobState
   readonly next: NextSlot
-  /** Who changes the CronJob as often as the operator puts it right. */
+  /** The other writer that changes the CronJob as often as the operator repairs it. */
   readonly conflictingWriter: ConflictingWriter | undefined
-  /** Jobs of an earlier schedule that keep the CronJob from its slots. */
+  /** Jobs of an earlier schedule that hold up the CronJob's slots. */
   readonly heldUpBy: readonly string[]
   readonly lastRun: FinishedRun | undefined
 }
@@ -31,12 +31,12 @@ type ConditionAnswer<T extends ConditionType> = {
 }
 
 /**
- * A message may quote lists of any length: finalizers, Jobs, what the API server refused. With one longer than the 32,768
- * characters of metav1.Condition the API server would refuse the whole status, and nothing would be known.
+ * Messages may quote lists of any length: finalizers, Jobs, a refused object. The API server would refuse the whole
+ * status for a message above the 32,768 characters of metav1.Condition.
  */
 const MAX_MESSAGE = 8_192
 
-/** All conditions, in the API's order. The time of the last transition stays where the answer is the same. */
+/** All conditions in the API's order. The transition time stays while the condition's status stays. */
 export function conditionsOf(facts: ConditionFacts, before: readonly Condition[] = []): Condition[] {
   const answers: { readonly [T in ConditionType]: ConditionAnswer<T> } = {
     Accepted: accepted(facts),
@@ -69,8 +69,8 @@ function accepted({ cronJob, next }: ConditionFacts): ConditionAnswer<'Accepted'
     case 'terminating':
     case 'leaving':
     case 'inherited':
-      return { status: 'Unknown', reason: 'Pending', message: 'the API server has not judged this spec yet' }
-    // A name that is taken is found out after the rest was found good.
+      return { status: 'Unknown', reason: 'Pending', message: 'the API server has not checked this spec yet' }
+    // The name is checked after the rest was accepted.
     case 'conflict':
     case 'ready':
       return acceptedSchedule(next)
@@ -83,7 +83,7 @@ const NEVER_FIRES =
 function acceptedSchedule(next: NextSlot): ConditionAnswer<'Accepted'> {
   if (next.kind === 'never') return { status: 'True', reason: 'NeverFires', message: NEVER_FIRES }
   if (next.kind === 'unknown') {
-    const message = `runs start, but the next one cannot be told: ${next.why}`
+    const message = `runs start, but the next slot is unknown: ${next.why}`
     return { status: 'True', reason: 'NextRunUnknown', message }
   }
   return { status: 'True', reason: 'Valid', message: 'the API server accepts this spec' }
@@ -101,21 +101,21 @@ function ready({ cronJob, next, conflictingWriter, heldUpBy }: ConditionFacts): 
       if (next.kind === 'suspended') {
         return { status: 'True', reason: 'Suspended', message: 'suspended: runs start by request only' }
       }
-      // Still True: the CronJob is there, and such a schedule may be kept for run requests alone.
+      // Ready stays True: the CronJob exists, and such a schedule may serve run requests alone.
       if (next.kind === 'never') return { status: 'True', reason: 'NeverFires', message: NEVER_FIRES }
       return { status: 'True', reason: 'CronJobReady', message: describeReady(heldUpBy) }
     case 'invalid':
     case 'notAllowed':
       return no('InvalidSpec', describeLastGood(cronJob))
     case 'conflict':
-      return no('Conflict', `the CronJob ${cronJob.name} is not this schedule's`)
+      return no('Conflict', `the CronJob ${cronJob.name} does not belong to this schedule`)
     case 'leaving':
       return no('WaitingForCleanup', describeLeaving(cronJob))
     case 'inherited':
       return no(
         'WaitingForCleanup',
         `the CronJob ${cronJob.name} still belongs to a deleted schedule of this name; ` +
-          'it is taken over if garbage collection does not remove it within seconds',
+          'it is adopted if garbage collection does not remove it within seconds',
       )
     case 'terminating':
       return no('NamespaceTerminating', 'the namespace is being deleted')
@@ -126,7 +126,7 @@ function ready({ cronJob, next, conflictingWriter, heldUpBy }: ConditionFacts): 
   }
 }
 
-/** Anybody may make more Jobs, and a message has a limit. */
+/** The number of Jobs is not limited, but a message is. */
 const MOST_SHOWN = 3
 
 function describeReady(heldUpBy: readonly string[]): string {
@@ -155,10 +155,10 @@ function describeLastGood({
 
 function describeLeaving({ name, finalizers }: Extract<CronJobState, { kind: 'leaving' }>): string {
   const held = finalizers.length === 0 ? '' : `; its finalizers hold it: ${finalizers.join(', ')}`
-  return `waiting for the CronJob ${name} to be gone, which is being deleted${held}`
+  return `waiting until the CronJob ${name} is deleted${held}`
 }
 
-const NOT_STALLED = { status: 'False', reason: 'NotStalled', message: 'nobody has to act' } as const
+const NOT_STALLED = { status: 'False', reason: 'NotStalled', message: 'no action is required' } as const
 
 function stalled({ cronJob, conflictingWriter }: ConditionFacts): ConditionAnswer<'Stalled'> {
   switch (cronJob.kind) {
@@ -171,12 +171,12 @@ function stalled({ cronJob, conflictingWriter }: ConditionFacts): ConditionAnswe
       return { status: 'True', reason: 'Conflict', message }
     }
     case 'forbidden': {
-      const message = `allow it, and it is tried again within five minutes: ${cronJob.message}`
+      const message = `permit it; it is retried within five minutes: ${cronJob.message}`
       return { status: 'True', reason: 'Forbidden', message }
     }
     case 'ready': {
       if (conflictingWriter === undefined) return NOT_STALLED
-      const message = `the CronJob ${describeWriter(conflictingWriter)}; end that, or change the schedule instead: repairs pause for up to five minutes`
+      const message = `the CronJob ${describeWriter(conflictingWriter)}; stop that writer, or change the schedule instead: repairs pause for up to five minutes`
       return { status: 'True', reason: 'ConflictingWriter', message }
     }
     case 'leaving':

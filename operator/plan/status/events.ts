@@ -13,13 +13,13 @@ import type { RunRequest } from '../runs/run-request.ts'
 import type { SkippedSlot, SkippedSlots } from '../slots/slot-skipped.ts'
 import { isoTime } from '../../values/time.ts'
 
-/** Something to be told once. */
+/** An event to be recorded once. */
 export type PlannedEvent = {
   readonly type: 'Normal' | 'Warning'
   readonly reason: EventReason
   readonly action: 'WriteCronJob' | 'Validate' | 'Mirror'
   readonly note: string
-  /** What it happened to: the same reason is told once for each. */
+  /** Identifies the occurrence: a reason is recorded once for each. */
   readonly dedupKey: string
 }
 
@@ -32,7 +32,7 @@ export function event(
   return { type: vocabulary[reason].type, reason, action, note, dedupKey }
 }
 
-/** What the step from one status to the next is worth telling. */
+/** The events for the differences between two statuses. */
 export function transitions(
   { status: before, generation }: CachedSchedule,
   after: ValidationScheduleStatus,
@@ -43,7 +43,12 @@ export function transitions(
     ...neverFires(before, after, generation),
     ...begun(before, after).map((run) => runEvent('RunStarted', run, startNote(run))),
     ...stuck(before, after).map((run) =>
-      runEvent('RunStuck', run, `${run.job} does not get on: ${run.reason}: ${run.message}`, run.reason),
+      runEvent(
+        'RunStuck',
+        run,
+        `${run.job} is not making progress: ${run.reason}: ${run.message}`,
+        run.reason,
+      ),
     ),
     ...finished
       .filter(({ jobUID }) => after.recentRuns?.some((run) => run.jobUID === jobUID))
@@ -51,7 +56,7 @@ export function transitions(
   ]
 }
 
-/** Two slots that were skipped together are one event, named after the last. */
+/** The event of skipped slots; several are one event, named after the last. */
 export function skippedEvent({ skipped }: SkippedSlots): PlannedEvent[] {
   const last = skipped.at(-1)
   if (last === undefined) return []
@@ -62,14 +67,14 @@ export function skippedEvent({ skipped }: SkippedSlots): PlannedEvent[] {
 
 const SKIPPED: Readonly<Record<SkippedSlot['why'], string>> = {
   deadline: 'it could not be started within spec.startingDeadlineSeconds',
-  superseded: 'a later slot was run in its place',
+  superseded: 'a later slot ran in its place',
   notAllowed: "the operator's limits do not allow the spec, and the CronJob is suspended",
 }
 
 export function failedRequestEvent(request: RunRequest): PlannedEvent[] {
   if (request.kind !== 'failed') return []
   const { token, message } = request
-  const note = `the Job of the requested run cannot be made, and is tried again: ${message}`
+  const note = `the Job of the requested run cannot be created, retrying: ${message}`
   return [event('RunStuck', 'Mirror', `${token} ${message}`, note)]
 }
 
@@ -81,7 +86,7 @@ const END_REASONS: Readonly<Record<RunVerdict, EventReason>> = {
   Unknown: 'RunErrored',
 }
 
-/** `InvalidSpec` for limits too: the spec cannot be used. */
+/** Event reasons of Stalled; a spec that the allow-lists refuse is `InvalidSpec` too. */
 const REFUSALS: Readonly<Record<string, EventReason>> = {
   InvalidSpec: 'InvalidSpec',
   NotAllowed: 'InvalidSpec',
@@ -107,7 +112,7 @@ function stalledOf(status: ValidationScheduleStatus) {
   return conditionOf(status, 'Stalled')
 }
 
-/** Nothing is wrong with such a schedule but that it does not do what a schedule is for, and nothing else says so. */
+/** The event of a schedule that never fires, which no other condition reports. */
 function neverFires(
   before: ValidationScheduleStatus,
   after: ValidationScheduleStatus,

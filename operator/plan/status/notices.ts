@@ -7,18 +7,18 @@ import type { SkippedSlots } from '../slots/slot-skipped.ts'
 import { isoTime } from '../../values/time.ts'
 
 /**
- * What somebody has to hear of and no run can tell: a run without a record in the database tells nobody of its end, and
- * one that has not begun of nothing at all.
+ * A notice that no run can send: a run without a record in the database sends none about its end, and one that did
+ * not start sends none at all.
  */
 export type ScheduleNotice = {
   readonly type: 'run.errored' | 'run.unknown' | 'run.stuck' | 'slot.skipped' | 'schedule.stalled'
-  /** What it happened to: of one type there is one notice for each. */
+  /** Identifies the occurrence: there is one notice of a type for each. */
   readonly dedupKey: string
   /** `jobs/NAME`, `slots/TIME`, `requests/TOKEN`, `generations/NUMBER`. */
   readonly subject: string
   readonly reason: string
   readonly message: string
-  /** Since when it is so, as `isoTime`: of a run its end, or its beginning where it is stuck. */
+  /** Start of the state as `isoTime`: the end of a run, or its start if it is stuck. */
   readonly since: string
   readonly run?: NoticeRun
 }
@@ -26,20 +26,20 @@ export type ScheduleNotice = {
 type NoticeRun = Pick<RecentRun, 'jobUID' | 'job' | 'scheduledTime' | 'startTime'> &
   Partial<Pick<RecentRun, 'completionTime' | 'verdict'>>
 
-/** An annotation may hold a book. */
+/** The token comes from an annotation of any length. */
 const MAX_TOKEN = 100
 
 export type NoticesInput = {
-  /** The schedule's after this reconcile. */
+  /** The schedule's status after this reconcile. */
   readonly status: ValidationScheduleStatus
-  /** Those that this reconcile has seen end: of an older one the status keeps no words. */
+  /** Runs whose end this reconcile has observed; the status keeps no messages of older ones. */
   readonly finished: readonly FinishedRun[]
   readonly slots: SkippedSlots
   readonly request: RunRequest
   readonly now: number
 }
 
-/** All that there is to be told now, whether or not it was told before. */
+/** All present notices, including those that were sent before. */
 export function noticesOf({ status, finished, slots, request, now }: NoticesInput): ScheduleNotice[] {
   return [
     ...currentNotices(status, finished),
@@ -55,7 +55,7 @@ export function noticesOf({ status, finished, slots, request, now }: NoticesInpu
   ]
 }
 
-/** What a status by itself says, so that whoever leads next finds it there. */
+/** The notices that follow from a status alone, so that the next leader finds them there. */
 export function currentNotices(
   status: ValidationScheduleStatus,
   finished: readonly FinishedRun[] = [],
@@ -63,7 +63,7 @@ export function currentNotices(
   return [...unrecorded(status, finished), ...stuck(status), ...stalled(status)]
 }
 
-/** Ended, and without a number in the database. What has one has told its end itself. */
+/** Ended runs without a number in the database. Other runs send their own notices. */
 function unrecorded(
   { recentRuns = [], lastRun }: ValidationScheduleStatus,
   finished: readonly FinishedRun[],
@@ -96,19 +96,19 @@ function stuck({ active = [] }: ValidationScheduleStatus): ScheduleNotice[] {
 }
 
 /**
- * A person must act. The words are no part of the dedupKey: those of a quota change with each try. The time is: what was
- * mended and comes back is new.
+ * The notice that a user must act. Its message is not part of the key, because that of a quota changes with each try.
+ * The transition time is: a problem that returns is a new one.
  */
 function stalled({ conditions = [] }: ValidationScheduleStatus): ScheduleNotice[] {
   const found = conditions.find(({ type }) => type === 'Stalled')
   if (found?.status !== 'True') return []
   const { reason, message, lastTransitionTime: since, observedGeneration: generation = 0 } = found
-  // Whether an earlier CronJob goes on; of other reasons it repeats the same.
+  // Adds whether an earlier CronJob continues; for other reasons the message is the same.
   const ready = conditions.find(({ type, reason }) => type === 'Ready' && reason === 'InvalidSpec')
-  const words = ready === undefined ? message : `${message}; ${ready.message}`
+  const text = ready === undefined ? message : `${message}; ${ready.message}`
   const dedupKey = `${generation} ${reason} ${since}`
   const subject = `generations/${generation}`
-  return [{ type: 'schedule.stalled', dedupKey, subject, reason, message: words, since }]
+  return [{ type: 'schedule.stalled', dedupKey, subject, reason, message: text, since }]
 }
 
 function refusedRequest(request: RunRequest, message: string, now: number): ScheduleNotice {

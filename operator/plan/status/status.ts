@@ -15,10 +15,10 @@ import { isoTime } from '../../values/time.ts'
 export type StatusInput = {
   readonly schedule: CachedSchedule
   readonly state: CronJobState
-  /** What is to be remembered of the schedule's own CronJob; undefined where it is not known to be there. */
+  /** The entry of the schedule's own CronJob; undefined if it is not known to exist. */
   readonly cronJob: CronJobStatus | undefined
   readonly conflictingWriter: ConflictingWriter | undefined
-  /** Jobs of an earlier schedule that keep the CronJob from its slots. */
+  /** Jobs of an earlier schedule that hold up the CronJob's slots. */
   readonly heldUpBy: readonly string[]
   readonly next: NextSlot
   readonly runs: Runs
@@ -26,7 +26,7 @@ export type StatusInput = {
   readonly now: number
 }
 
-/** The whole status. What the Jobs do not say any more is kept from the last one. */
+/** Assembles the whole status. Facts that the Jobs no longer show are kept from the last one. */
 export function assembleStatus(input: StatusInput): ValidationScheduleStatus {
   const { schedule, state, next, conflictingWriter, heldUpBy, runs, now } = input
   const before = schedule.status
@@ -58,7 +58,7 @@ export function assembleStatus(input: StatusInput): ValidationScheduleStatus {
   })
 }
 
-/** Whose the name is decides whether it is there under this name at all. */
+/** The name of the CronJob in the status, if it is the schedule's own. */
 function cronJobName(schedule: CachedSchedule, state: CronJobState): string | undefined {
   if (state.kind === 'ready') return childName(schedule.name)
   if ('lastGood' in state) return state.lastGood === undefined ? undefined : childName(schedule.name)
@@ -70,7 +70,7 @@ function compact(status: ValidationScheduleStatus): ValidationScheduleStatus {
   return Object.fromEntries(Object.entries(status).filter(([, value]) => value !== undefined))
 }
 
-/** Deep equality of JSON; a key without a value is no key. */
+/** Deep equality of JSON; an undefined field equals an absent one. */
 export function sameJson(a: unknown, b: unknown): boolean {
   if (a === b) return true
   if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return false

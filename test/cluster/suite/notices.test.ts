@@ -95,7 +95,7 @@ describeWithCluster('the notices of the operator', () => {
       type: 'io.rapidrmf.run.errored',
       data: {
         reason: 'DeadlineExceeded',
-        message: expect.stringContaining('it never got on: ImagePullBackOff') as string,
+        message: expect.stringContaining('it made no progress: ImagePullBackOff') as string,
         run: { run_key: uid, run_id: null, verdict: 'Errored', schedule: 'no-image' },
       },
     })

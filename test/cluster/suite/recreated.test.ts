@@ -73,7 +73,7 @@ describeWithCluster('a schedule that is deleted', () => {
     const waiting = await schedules.status('stuck', 'waiting', is('Ready', 'False', 'WaitingForCleanup'))
     const message = conditionOf(waiting, 'Ready')?.message
     expect(message).toContain('still belongs to a deleted schedule')
-    expect(message).not.toContain('being deleted')
+    expect(message).not.toContain('until the CronJob')
 
     const taken = await expectTakenOver('stuck', 'staging')
     expect(taken.metadata.uid).toBe(old.metadata.uid)

@@ -201,7 +201,7 @@ describeWithCluster('a run that ends', () => {
       expect(waiting.active).toMatchObject([reason])
       const { lastRun } = await told('stuck')
       expect(lastRun).toMatchObject({ jobUID: uid, verdict: 'Errored', reason: 'DeadlineExceeded' })
-      expect(lastRun?.message).toContain('it never got on: ImagePullBackOff: no such image: job:none')
+      expect(lastRun?.message).toContain('it made no progress: ImagePullBackOff: no such image: job:none')
     })
 
     it('its pod was refused by its node, with the reason of the node', async () => {

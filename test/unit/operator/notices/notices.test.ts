@@ -19,7 +19,7 @@ const run = (jobUID: string, seconds: number): FinishedRun => ({
   completionTime: at(seconds),
   verdict: 'Errored',
   reason: 'DeadlineExceeded',
-  message: 'it never got on',
+  message: 'it made no progress',
   late: false,
 })
 
@@ -98,7 +98,7 @@ it('a notice is a CloudEvent, with the names that the notices of runs have', () 
     datacontenttype: 'application/json',
     data: {
       reason: 'DeadlineExceeded',
-      message: 'it never got on',
+      message: 'it made no progress',
       schedule: {
         namespace: 'compliance',
         name: 'nightly',
@@ -112,7 +112,7 @@ it('a notice is a CloudEvent, with the names that the notices of runs have', () 
         environment: 'production',
         verdict: 'Errored',
         reason: 'DeadlineExceeded',
-        message: 'it never got on',
+        message: 'it made no progress',
         started_at: at(-60),
         finished_at: at(0),
         schedule: 'nightly',

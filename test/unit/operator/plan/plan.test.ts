@@ -275,7 +275,7 @@ describe('a CronJob', () => {
     expect(events).toMatchObject([
       {
         reason: 'CronJobUpdated',
-        note: expect.stringContaining('the operator, or its configuration') as string,
+        note: expect.stringContaining('the operator or its configuration') as string,
       },
     ])
   })
@@ -321,7 +321,7 @@ describe('a CronJob', () => {
     expect(plans).toHaveLength(1)
     const ready = settled?.status?.conditions?.find(({ type }) => type === 'Ready')
     expect(ready).toMatchObject({ status: 'False', reason: 'WaitingForCleanup' })
-    expect(ready?.message).not.toContain('being deleted')
+    expect(ready?.message).not.toContain('until the CronJob')
     expect(settled?.requeueAt).toBe(NOW + 6000)
     const later = carryOut({ ...after, now: NOW + 6000 })
     expect(later.plans[0]).toMatchObject({
@@ -362,7 +362,7 @@ describe('a CronJob', () => {
     expect(settled?.status?.conditions).toContainEqual(
       expect.objectContaining({
         reason: 'WaitingForCleanup',
-        message: expect.stringContaining('being deleted; its finalizers hold it: example.com/held') as string,
+        message: expect.stringContaining('is deleted; its finalizers hold it: example.com/held') as string,
       }),
     )
     expect(settled?.requeueAt).toBe(NOW + 5000)

@@ -100,7 +100,7 @@ describe('a CronJob that somebody else writes as often as the operator', () => {
       cronJob: undefined,
       observed: { ...NOTHING_OBSERVED, repeated },
     })
-    expect(message(settled?.status)).toContain('is deleted again and again')
+    expect(message(settled?.status)).toContain('is deleted repeatedly')
   })
 })
 

@@ -87,7 +87,7 @@ describe('how a run ended', () => {
       complete,
       [endedPod('j', '')],
       'Errored/NoRunRecord',
-      /left no summary; nobody can say/,
+      /left no summary; whether there are results is unknown/,
     ],
     [
       'another run’s summary',
@@ -194,7 +194,7 @@ describe('how a run ended', () => {
   it('keeps what held the run up, which the deadline deletes with the pod', () => {
     const lastSeen = { reason: 'ImagePullBackOff', message: 'no such image' }
     expect(judge(failed('DeadlineExceeded'), [], { lastSeen }).message).toMatch(
-      /never got on: ImagePullBackOff: no such image/,
+      /made no progress: ImagePullBackOff: no such image/,
     )
   })
 

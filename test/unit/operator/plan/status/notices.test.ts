@@ -157,7 +157,7 @@ describe('of a schedule that stands still', () => {
         type: 'schedule.stalled',
         reason: 'Forbidden',
         since: at(0),
-        message: 'allow it, and it is tried again within five minutes: exceeded quota, used: 4',
+        message: 'permit it; it is retried within five minutes: exceeded quota, used: 4',
       },
     ])
   })
