@@ -8,7 +8,7 @@ import { displayControlId } from '../job-image/rules/control-id.ts'
 import { loadRuleSet } from '../job-image/rules/load.ts'
 import { Random } from './random.ts'
 
-/** The tables as RapidRMF makes them, our migrations over them, and the controls of NIST SP 800-53 rev5. */
+/** Creates RapidRMF's tables, applies our migrations, and imports the controls of NIST SP 800-53 rev5. */
 export async function createTables(client: Client): Promise<void> {
   await client.query(rapidrmfTables())
   await migrate(client)
@@ -132,7 +132,7 @@ function iso(time: number): string {
   return new Date(time).toISOString().slice(0, -1)
 }
 
-/** What the built-in rules ask for. */
+/** The evidence types of the built-in rules. */
 function evidenceTypes(): string[] {
   const frameworks = [...loadRuleSet().frameworks.values()]
   const rules = frameworks.flatMap(({ controls, families }) => [...controls.values(), ...families.values()])

@@ -3,7 +3,7 @@ import { inputDigest } from '../job-image/db/runs/input-digest.ts'
 import { median } from './report.ts'
 import type { Figure } from './report.ts'
 
-/** A run of the program on the environment: what it took in ms, and what it took over from earlier ones. */
+/** Runs the program on the environment; returns its time in ms and the results that it reused. */
 export type TimedRun = (...flags: string[]) => Promise<{ readonly wall: number; readonly carried: number }>
 
 /** What a run may cost beside the digests, in ms: the process, its connections, the queue of 2,000 systems. */
@@ -23,7 +23,7 @@ export async function incrementalFigures(
 ): Promise<Figure[]> {
   const full = await run('--full')
   const digests = await digestQuery(client, environment)
-  // As autovacuum has by the next night.
+  // Autovacuum would have done this by the next night.
   await client.query('VACUUM ANALYZE')
   const nights = []
   for (let night = 0; night < NIGHTS; night += 1) {

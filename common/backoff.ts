@@ -2,8 +2,9 @@
 export type Backoff = { readonly first: number; readonly longest?: number }
 
 /**
- * How long to wait after one failure (`earlier` 0) and after more in a row, in ms: twice as long each time, and by chance
- * up to a half shorter, so that those who failed together do not come back together. `random` is in [0, 1).
+ * Exponential backoff with jitter, in ms, after `earlier` + 1 failures in a row: each delay is twice the previous
+ * one, shortened at random by up to a half, so that clients that failed together do not retry together. `random` is
+ * in [0, 1).
  */
 export function backoffDelay(
   { first, longest = Infinity }: Backoff,

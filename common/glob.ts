@@ -1,15 +1,15 @@
-/** Whether a text fits a pattern. */
+/** Returns true if a text matches a pattern. */
 export type Glob = (text: string) => boolean
 
-/** True for a text that stands for more than itself. */
+/** True for a pattern with a wildcard. */
 export function isGlob(text: string): boolean {
   return /[*?]/.test(text)
 }
 
 /**
- * `*` any characters, `?` exactly one; everything else stands for itself. Takes at most as many steps as text and
- * pattern have characters, multiplied: of several stars only the last one is ever tried again, because what an earlier
- * one could take besides, a later one can take as well.
+ * Compiles a pattern: `*` matches any characters, `?` exactly one; other characters match themselves. The number of
+ * steps is at most the product of both lengths: only the last star is retried, because it can match whatever an
+ * earlier one could match in addition.
  */
 export function compileGlob(pattern: string): Glob {
   return compile(pattern, '?')

@@ -2,7 +2,7 @@ import { EXIT } from './exit-codes.ts'
 import { openOutput } from './output.ts'
 import type { Output } from './output.ts'
 
-/** All that a program may know of the process it runs in. Only the two `main.ts` touch `process`. */
+/** The parts of the process that a program may use. Only the two `main.ts` touch `process`. */
 export type Surroundings = {
   readonly env: Readonly<Record<string, string | undefined>>
   readonly cwd: string
@@ -16,13 +16,13 @@ export type Surroundings = {
 export type Ending = {
   readonly code: number
   /**
-   * What stdout means to this program. `result`: what the user asked for, so losing it is a failure, unless the reader
-   * closed the pipe. `record`: a record of work whose outcome `code` tells, so losing it is only warned about.
+   * The meaning of stdout. `result`: the user's output, so losing it is a failure unless the reader closed the pipe.
+   * `record`: a log of work whose outcome is in `code`, so losing it is only a warning.
    */
   readonly stdout: 'result' | 'record'
 }
 
-/** Kubernetes kills 30 s after SIGTERM. By then the process ends, whatever it still waits for. */
+/** Kubernetes sends SIGKILL 30 s after SIGTERM; the process exits before that, whatever is still pending. */
 const LONGEST_END_MS = 25_000
 
 /** How long handles that are still open may delay the end, such as a name lookup or an unreachable collector. */

@@ -4,8 +4,8 @@ import { join } from 'node:path'
 declare const RAPIDRMF_VERSION: string | undefined
 
 /**
- * The version in package.json; the build writes it into the bundle. Any release may decide differently, so those of two
- * versions neither share a run nor take over each other's decisions.
+ * The version in package.json, which the build writes into the bundle. Releases may evaluate differently, so two
+ * versions neither share a run nor reuse each other's results.
  */
 export const VERSION: string = typeof RAPIDRMF_VERSION === 'string' ? RAPIDRMF_VERSION : fromPackage()
 

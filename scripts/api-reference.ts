@@ -1,4 +1,4 @@
-// docs/api.md: every field, condition, verdict, annotation and event of the API, in the words of the schema.
+// Generates docs/api.md: every field, condition, verdict, annotation and event, from the schema's descriptions.
 import {
   API_VERSION,
   JOB_NAME_LABEL,
@@ -139,7 +139,7 @@ function fieldsOf(schema: StructuralSchema, path: string): Field[] {
   })
 }
 
-/** Members get rows of their own when they are ours to explain; Kubernetes' are named in the row of the whole. */
+/** Our own members get rows of their own; Kubernetes' are listed in the row of the whole. */
 function membersOf(schema: StructuralSchema, path: string): Field[] {
   if (!isOurs(schema)) return []
   return schema.items === undefined ? fieldsOf(schema, path) : fieldsOf(schema.items, `${path}[]`)

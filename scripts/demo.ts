@@ -65,7 +65,7 @@ function say(text: string): void {
   process.stdout.write(`${styleText('dim', `${seconds} s`)}  ${text}\n`)
 }
 
-/** Its output; an error with its words where it fails, unless nobody minds. */
+/** Returns the output; throws an error with it on failure, unless failures are accepted. */
 function run(
   stage: Stage,
   program: 'kubectl' | 'helm',
@@ -180,7 +180,7 @@ async function runNow(stage: Stage): Promise<void> {
   say(styleText('bold', 'the first run has finished'))
 }
 
-/** What a person would look at. */
+/** Shows the objects that a user would look at. */
 async function look(stage: Stage): Promise<void> {
   const at = (path: string): string[] => ['get', 'vsched', SCHEDULE, `--output=jsonpath={${path}}`]
   const schedules = await run(stage, 'kubectl', ['get', 'vsched'])
@@ -235,7 +235,7 @@ await runScript('demo', async () => {
   try {
     await demo()
   } catch (error) {
-    // What was interrupted has failed because of it.
+    // An interruption causes the failure itself.
     if (!stop.signal.aborted) throw error
   }
 })

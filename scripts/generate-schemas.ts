@@ -1,4 +1,4 @@
-// JSON Schemas of the files that people write, for editors. Run by "npm run generate".
+// JSON Schemas of the files that users write, for editors. Run by "npm run generate".
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { format, resolveConfig } from 'prettier'

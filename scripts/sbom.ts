@@ -1,6 +1,6 @@
-// node scripts/sbom.ts [--outdir dist]: what is inside of each image's program, as CycloneDX 1.6. The packages are those
-// of which a file went into the bundle; versions, licences and hashes are those of package-lock.json. What the base
-// image brings (Node, time zones, authorities) is told by the base image.
+// node scripts/sbom.ts [--outdir dist]: lists the contents of each image's program as CycloneDX 1.6. The packages are
+// those of which a file is in the bundle; versions, licences and hashes are those of package-lock.json. The base
+// image describes its own contents (Node, time zones, authorities).
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'

@@ -76,7 +76,7 @@ async function lastMade(
   return Math.max(...made.map(({ answeredAt }) => answeredAt?.getTime() ?? NaN))
 }
 
-/** The floor: the very same bodies, with the same concurrency, from the same account. */
+/** The baseline: the same bodies, with the same concurrency, from the same account. */
 async function postCronJobs(
   plane: ControlPlane,
   namespace: string,

@@ -20,7 +20,7 @@ export type ControlPlane = {
   readonly asOperator: KubeClient
   /** What the operator has written since that position of the audit log, its Lease apart. */
   operatorWrites(since: number): Promise<{ readonly objects: number; readonly events: number }>
-  /** Resolves when nobody has written anything for a while, and the servers have nothing to do. */
+  /** Resolves when nothing was written for a while and the servers are idle. */
   quiet(): Promise<void>
   removeAll(resource: Resource, namespace: string): Promise<void>
   stop(): Promise<void>

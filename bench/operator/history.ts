@@ -73,7 +73,7 @@ async function createHistory(client: KubeClient, { cronJob }: Owner): Promise<Ru
   return runs
 }
 
-/** Names and UIDs occur in labels, selectors, references and in the words of the run. */
+/** Copies a run. Names and UIDs occur in labels, selectors, references and the summary. */
 function copyOf({ job, pod }: Run, from: Owner, to: Owner): Run {
   // The CronJob's name begins with that of the schedule, and the Job's with that of the CronJob.
   const pairs = [
@@ -100,7 +100,7 @@ function stored({ job, pod }: Run): [key: string, object: string][] {
   })
 }
 
-/** The operator's own words about these runs, and four whose Jobs are gone. */
+/** Writes the operator's status for these runs, and for four runs whose Jobs are gone. */
 async function writeStatus(
   client: KubeClient,
   { schedule, cronJob }: Owner,
@@ -128,7 +128,7 @@ async function writeStatus(
   await client.replaceStatus(RESOURCES.schedules, { ...schedule, status: next.status })
 }
 
-/** Throws if anybody has removed or added any since. */
+/** Throws if any were added or removed since. */
 export async function checkHistories(
   client: KubeClient,
   namespace: string,
@@ -183,7 +183,7 @@ async function createPod(client: KubeClient, { metadata, ...job }: KubeObject): 
   return pod as Made
 }
 
-/** First the pod, with the run's words, then the Job, as it happens on a node. */
+/** Ends the pod with the run's summary, then the Job, as on a node. */
 export async function endRun(
   client: KubeClient,
   { job, pod }: Run,

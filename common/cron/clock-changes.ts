@@ -3,7 +3,7 @@ import type { CalendarSchedule, CronSchedule } from './cron.ts'
 import { zoneClock } from './time-zone.ts'
 import type { ZoneClock } from './time-zone.ts'
 
-/** What a schedule does on a date on which the clocks change and which its expression does not say. */
+/** An irregularity of a schedule on a date on which the clocks change. */
 export type ClockChange = {
   /**
    * `gap`: no run at these times, mostly because the clock skips them. `overlap`: each of these times comes twice and
@@ -17,9 +17,10 @@ export type ClockChange = {
 }
 
 /**
- * The dates after `from`, up to `until`, on which the change of the clocks loses, doubles or adds runs; for a preview
- * to warn of. It compares what the fields ask for with what nextRun gives, so that it holds for the oddities too.
- * A schedule that runs in every hour keeps its pace through a gap or an overlap: that is not reported.
+ * Returns the dates after `from`, up to `until`, on which a clock change drops, doubles or adds runs, for the
+ * warnings of a preview. It compares the times that the fields name with the results of nextRun, so that it covers
+ * every irregularity. A schedule that runs in every hour keeps its interval through a gap or an overlap: that is not
+ * reported.
  */
 export function clockChanges(
   schedule: CronSchedule,
@@ -37,7 +38,7 @@ export function clockChanges(
   return [...dates].sort((a, b) => a - b).flatMap((date) => changesOn(date, schedule, timeZone, clock))
 }
 
-/** For a person: `no run at 02:00 on 2027-03-14, …`. */
+/** Describes a change for users: `no run at 02:00 on 2027-03-14, …`. */
 export function describeClockChange({ kind, date, times }: ClockChange): string {
   const [first = '', ...others] = times
   const more = others.length === 0 ? '' : ` (and ${others.length} more)`
@@ -89,7 +90,7 @@ function minutesAsked(date: number, schedule: CalendarSchedule): number[] {
   )
 }
 
-/** The minutes of the day at which it runs, and how often. */
+/** The minutes of the day at which the schedule runs, and how often. */
 function minutesGiven(
   date: number,
   schedule: CalendarSchedule,
@@ -109,7 +110,7 @@ function minutesGiven(
   return given
 }
 
-/** Whether the clock never shows this time: the instant found for it shows another. */
+/** True if the clock never shows this time: the instant found for it shows another. */
 function isSkipped(date: number, minute: number, clock: ZoneClock): boolean {
   const instant = clock.instantOf(1970, 1, 1 + date, 0, minute)
   return instant + clock.offsetAt(instant) !== date * DAY + minute * 60

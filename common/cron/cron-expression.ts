@@ -1,4 +1,4 @@
-/** The expression cannot be used. The message names the field and what is wrong with it. */
+/** The expression is invalid; the message names the field and the problem. */
 export class CronError extends Error {
   override readonly name = 'CronError'
 }
@@ -149,7 +149,7 @@ type Span = { readonly from: number; readonly to: number; readonly star: boolean
 
 function parseSpan(span: string, hasStep: boolean, text: string, rule: FieldRule): Span {
   const [low = '', high, ...more] = span.split('-')
-  // What follows the star is never read: `*-5` is `*`, for the API server as well.
+  // Text after the star is ignored: `*-5` is `*`, as for the API server.
   if (low === '*' || low === '?') return { from: rule.min, to: rule.openEnd, star: true }
   if (more.length > 0) throw fieldError(rule, text, 'has more than one "-"')
   const from = parseNameOrNumber(low, text, rule)

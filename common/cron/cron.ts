@@ -7,13 +7,13 @@ export type * from './cron-expression.ts'
 export { TimeZoneError, isTimeZone } from './time-zone.ts'
 
 /*
- * When a schedule runs: robfig/cron v3.0.1's `Next`, faults included, because that is what the CronJob controller
- * computes and a preview must show what will happen (docs/adr/0001-cron-port.md; test/oracle/cron is the judge).
+ * Computes when a schedule runs: robfig/cron v3.0.1's `Next` including its faults, because the CronJob controller
+ * uses it and a preview must match (docs/adr/0001-cron-port.md; test/oracle/cron compares both).
  */
 
 /**
- * The first slot after `after`, or undefined when there is none until the end of the fifth year from `after`
- * (`0 0 30 2 *` never comes). Throws TimeZoneError for a zone that cannot be read here.
+ * Returns the first slot after `after`; undefined if there is none until the end of the fifth year (`0 0 30 2 *`).
+ * Throws TimeZoneError for an unknown zone.
  */
 export function nextRun(schedule: CronSchedule, timeZone: string, after: Date): Date | undefined {
   const clock = zoneClock(timeZone)
@@ -53,7 +53,7 @@ function matchesDay(
 
 // ── The search ──────────────────────────────────────────────────────────────────────────────────────────────────
 
-/** Slots are looked for in the year of the start and the five after it. */
+/** Slots are searched in the year of the start and the five years after it. */
 const HORIZON_YEARS = 5
 
 /** A walk through time. `reset` is set by the first step taken, which also clears the smaller units. */
@@ -67,7 +67,7 @@ type Search = { readonly schedule: CalendarSchedule; readonly clock: ZoneClock; 
 const UNITS: readonly ((search: Search) => boolean)[] = [seekMonth, seekDay, seekHour, seekMinute, seekSecond]
 
 function nextSlot(schedule: CalendarSchedule, clock: ZoneClock, start: number): number | undefined {
-  // `,` is a field without values. Stepping through five years of minutes would say the same, slower.
+  // `,` is a field without values; searching five years of minutes would give the same result, slower.
   if ([schedule.minute, schedule.hour, schedule.month].some(({ values }) => values.size === 0))
     return undefined
   const search: Search = { schedule, clock, at: start, reset: false }

@@ -1,9 +1,9 @@
-/** This runtime cannot tell the time in a zone. The message says why and what to use instead. */
+/** This runtime does not know a zone; the message gives the reason and an alternative. */
 export class TimeZoneError extends Error {
   override readonly name = 'TimeZoneError'
 }
 
-/** What the clock on the wall shows. Months count from 1, weekdays from Sunday = 0. */
+/** The local time. Months count from 1, weekdays from Sunday = 0. */
 export type WallTime = {
   readonly year: number
   readonly month: number
@@ -43,7 +43,7 @@ export function isTimeZone(name: string): boolean {
   return name.includes('/') ? ALIAS_SHAPE.test(name) : BARE_ALIASES.has(name)
 }
 
-/** The clock of a zone; throws TimeZoneError for one that cannot be read here. Clocks are kept. */
+/** Returns the cached clock of a zone; throws TimeZoneError for an unknown one. */
 export function zoneClock(name: string): ZoneClock {
   const kept = clocks.get(name)
   if (kept !== undefined) return kept
@@ -61,7 +61,7 @@ export function zoneClock(name: string): ZoneClock {
 const clocks = new Map<string, ZoneClock>()
 
 const OFFSET_OR_LEGACY = /^[+-]|^SystemV\//
-/** Intl resolves an alias to its target, so that an alias's letter case must be judged by its look. */
+/** Intl resolves an alias to its target, so the letter case of an alias is checked by its shape. */
 const ALIAS_SHAPE =
   /^(?:Etc\/GMT[+-]?\d{1,2}|(?!SystemV\/)(?:US|[A-Z][a-z]+)(?:[/_-](?:(?:[A-Z][a-z]+)+|ACT|LHI|NSW|IN|UCT|UTC|GMT))+)$/
 /** The aliases without an area. The database adds no more of them. */
@@ -89,7 +89,7 @@ function createClock(name: string): ZoneClock {
   const intlOffset = intlOffsets(name)
   const stretches = new Map<number, Stretch>()
 
-  // Intl takes a microsecond for each instant and Next asks for hundreds: two questions settle four days.
+  // Intl takes a microsecond for each instant, and Next needs hundreds: two calls cover four days.
   const stretchAt = (index: number): Stretch => {
     const kept = stretches.get(index)
     if (kept !== undefined) return kept
@@ -143,7 +143,7 @@ function measure(offsetAt: (instant: number) => number, start: number, end: numb
   return { offset: before, change: { at: high, before, after } }
 }
 
-/** The slow way to an offset: have Intl write the local time, and take UTC from it. */
+/** Computes an offset slowly: Intl formats the local time, and UTC is subtracted. */
 function intlOffsets(timeZone: string): (instant: number) => number {
   const digits = 'numeric'
   const format = new Intl.DateTimeFormat('en-US', {

@@ -1,8 +1,8 @@
-/** From the most to the least talkative. */
+/** Log levels from the most to the least verbose. */
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
 export type LogLevel = (typeof LOG_LEVELS)[number]
 
-/** Whether something of that level is told by who tells nothing below `least`. */
-export function isTold(level: LogLevel, least: LogLevel): boolean {
+/** True if a message of this level is logged at the configured level `least`. */
+export function isLogged(level: LogLevel, least: LogLevel): boolean {
   return LOG_LEVELS.indexOf(level) >= LOG_LEVELS.indexOf(least)
 }

@@ -7,19 +7,19 @@ import { REDACTED, redactSecrets } from './redact.ts'
 export type { Logger } from 'pino'
 
 export type LogOptions = {
-  /** The least that is told. */
+  /** The lowest level that is logged. */
   readonly level: LogLevel
-  /** JSON lines for machines, or one readable line for people; nothing else differs. */
+  /** JSON lines for programs or text lines for users, with the same content. */
   readonly format: 'json' | 'text'
 }
 
 /** A stream of the process, or a test's. */
 export type LogOutput = { write(text: string): unknown }
 
-/** Fields that hold nothing but a secret, whatever they say. */
+/** Fields whose whole value is redacted. */
 const SECRET_FIELDS = ['password', 'secret', 'token', 'authorization', 'databaseUrl', 'database_url']
 
-/** Writes each line at once: none is lost when the process exits. */
+/** Creates a logger that writes synchronously, so that no line is lost when the process exits. */
 export function createLogger(output: LogOutput, { level, format }: LogOptions): Logger {
   const log = pino(
     {
@@ -55,7 +55,7 @@ export function createLogger(output: LogOutput, { level, format }: LogOptions): 
 
 type Fields = Record<string, unknown>
 
-/** Errors stay what they are: their serializer does the same. */
+/** Errors are left to their own serializer, which redacts too. */
 function withoutSecrets(fields: object): Fields {
   return Object.fromEntries(Object.entries(fields).map(([key, value]) => [key, valueWithoutSecrets(value)]))
 }

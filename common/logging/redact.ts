@@ -1,10 +1,10 @@
-/** What stands in a secret's place. */
+/** The replacement of a secret. */
 export const REDACTED = '***'
 
 /** A word that may hold the login part of a URL. Words are found once each, so that the search takes linear time. */
 const WORD = /\S+/g
 
-/** Stands in messages that show how a URL is written, and is no login. */
+/** A placeholder in messages that show the form of a URL; it is not a secret. */
 const LOGIN_PLACEHOLDER = 'USER:PASSWORD'
 
 /**
@@ -21,12 +21,12 @@ const AUTHORIZATION = /\b(authorization["']?\s*[=:]\s*["']?(?:basic|bearer|token
 const PRIVATE_KEY = /(-----BEGIN [A-Z ]*PRIVATE KEY-----)[^-]*/g
 
 /**
- * A text from any source, such as an error's message, without the secrets that are recognised by their form. This
- * program's own messages hold none; but a trigger, a proxy or a library may quote what it was given. Takes time in
- * proportion to the length of the text, because the text may be somebody else's.
+ * Redacts secrets that are recognised by their form, in a text from any source. This program's own messages contain
+ * none, but a trigger, a proxy or a library may quote its input. The time is linear in the length of the text, which
+ * may be untrusted.
  */
 export function redactSecrets(text: string): string {
-  // Most texts hold none of these characters; the look costs less than the replacements.
+  // Most texts contain none of these characters; the check is cheaper than the replacements.
   if (!/[@=:-]/.test(text)) return text
   return text
     .replace(WORD, withoutLogin)

@@ -10,9 +10,9 @@ export type Lookup = (host: string) => Promise<LookupAddress[]>
 type Subnet = readonly [network: string, prefix: number]
 
 /**
- * No receiver of notices is there, whatever the configuration allows: this host as "any" (0/8, ::), link-local with the
- * metadata services of clouds, protocol assignments, documentation, benchmarks, multicast, reserved (IANA's registries
- * of special-purpose addresses, RFC 6890), and the metadata services that live elsewhere.
+ * Addresses that are refused whatever the configuration allows: this host as "any" (0/8, ::), link-local with the
+ * metadata services of clouds, protocol assignments, documentation, benchmarks, multicast, reserved (IANA's
+ * registries of special-purpose addresses, RFC 6890), and metadata services at other addresses.
  */
 const NEVER_4: readonly Subnet[] = [
   ['0.0.0.0', 8],
@@ -65,8 +65,9 @@ const PRIVATE_6: readonly Subnet[] = [
 ]
 
 /**
- * How IPv6 writes an IPv4 address: mapped, translated (RFC 2765), compatible, NAT64, 6to4. What is refused as itself is refused in disguise.
- * (A NAT64 address as such is no more private than the one in it: behind DNS64 every receiver looks like that.)
+ * Forms of an IPv4 address in IPv6: mapped, translated (RFC 2765), compatible, NAT64, 6to4. An address that is
+ * refused is refused in these forms as well. (NAT64 itself is no more private than the address in it: behind DNS64
+ * every webhook has such an address.)
  */
 const DISGUISES: readonly { readonly bits: number; readonly of: (high: string, low: string) => string }[] = [
   { bits: 96, of: (high, low) => `::ffff:${high}:${low}` },
@@ -107,9 +108,9 @@ export function addressKind(address: string): 'public' | 'private' | 'never' {
 const everyAddress: Lookup = (host) => systemLookup(host, { all: true })
 
 /**
- * The addresses of `host` that may be connected to. They are looked up once, here, and the connection is made to these
- * very ones (`pinned`): a name that is looked up again could answer differently the second time (DNS rebinding).
- * Addresses in a URL go the same way. Rejects with a DeliveryError when none is left.
+ * Returns the permitted addresses of `host`. They are resolved once, and the connection uses exactly these
+ * (`pinned`): a second lookup could answer differently (DNS rebinding). Literal addresses in a URL are checked the
+ * same way. Rejects with a DeliveryError if none is left.
  */
 export async function allowedAddresses(
   host: string,
@@ -129,7 +130,7 @@ export async function allowedAddresses(
   throw new DeliveryError(`${host}: ${found.length === 0 ? 'has no address' : why}`)
 }
 
-/** For `net.connect` and what is built on it: answers with these addresses, whatever the name. */
+/** A lookup function for `net.connect` that returns these addresses for any name. */
 export function pinned(addresses: readonly LookupAddress[]): LookupFunction {
   return (_host, { all }, callback) => {
     const [first] = addresses

@@ -14,9 +14,9 @@ export type CloudEvent = {
   readonly data: unknown
 }
 
-/** What tells one event from another; the rest is the same for all. */
+/** The attributes that differ between events. */
 export type EventAttributes = Pick<CloudEvent, 'id' | 'type' | 'subject' | 'time' | 'data'> & {
-  /** Where it happened, as path segments: they may hold any character. */
+  /** The source as path segments, which may contain any character. */
   readonly source: readonly string[]
 }
 

@@ -1,12 +1,12 @@
 import { asError } from '../as-error.ts'
 
 /**
- * A try that did not reach its receiver, or that the receiver did not take. The message is stored and shown: it is made
- * of our own words, a host and codes, never of what the other side sent or of a URL's path.
+ * A delivery that did not reach its sink, or was refused. The message is stored and shown: it contains only texts of
+ * our own, a host and codes, never the other side's text or a URL's path.
  */
 export class DeliveryError extends Error {
   override readonly name = 'DeliveryError'
-  /** How long the receiver asked to be left alone, in ms. */
+  /** Retry-After of the sink, in ms. */
   readonly retryAfter: number | undefined
 
   constructor(message: string, options: ErrorOptions & { readonly retryAfter?: number | undefined } = {}) {
@@ -15,8 +15,8 @@ export class DeliveryError extends Error {
   }
 }
 
-/** What codes of the system, of TLS and of DNS mean to somebody who has to mend it. */
-const WORDS: Readonly<Record<string, string>> = {
+/** Explanations of codes of the system, of TLS and of DNS. */
+const EXPLANATIONS: Readonly<Record<string, string>> = {
   ECONNREFUSED: 'refused the connection',
   ECONNRESET: 'closed the connection before its answer was whole',
   EPIPE: 'closed the connection before its answer was whole',
@@ -35,13 +35,13 @@ const WORDS: Readonly<Record<string, string>> = {
     'its certificate is not trusted; NODE_EXTRA_CA_CERTS can name its authority',
 }
 
-/** What went wrong with `host`, by the code alone: the message of such an error may quote the other side. */
+/** The error for `host` by its code alone: the message of such an error may quote the other side. */
 export function unreachable(host: string, thrown: unknown): DeliveryError {
   if (thrown instanceof DeliveryError) return thrown
   const error = asError(thrown)
   const codes = error instanceof AggregateError ? error.errors.map(codeOf) : [codeOf(error)]
-  const words = [...new Set(codes.map((code) => WORDS[code] ?? `failed (${code})`))]
-  return new DeliveryError(`${host}: ${words.join('; ')}`, { cause: thrown })
+  const texts = [...new Set(codes.map((code) => EXPLANATIONS[code] ?? `failed (${code})`))]
+  return new DeliveryError(`${host}: ${texts.join('; ')}`, { cause: thrown })
 }
 
 function codeOf(thrown: unknown): string {
@@ -49,15 +49,15 @@ function codeOf(thrown: unknown): string {
   return typeof code === 'string' && /^[A-Z0-9_]{1,60}$/.test(code) ? code : name
 }
 
-/** The result of `work`, or a DeliveryError once `timeout` ms have passed or the signal is aborted. */
+/** Returns the result of `work`; throws a DeliveryError after `timeout` ms or on abort. */
 export async function withinTime<T>(
   host: string,
   timeout: number,
   signal: AbortSignal | undefined,
   work: (signal: AbortSignal) => Promise<T>,
 ): Promise<T> {
-  // Not AbortSignal.timeout: its timer does not keep the process alive, which would end without a result when the
-  // connection has gone silently and nothing else is open.
+  // AbortSignal.timeout does not keep the process alive, which would then end without a result if only a silent
+  // connection is open.
   const overdue = new AbortController()
   const limit = overdue.signal
   const timer = setTimeout(() => overdue.abort(), timeout)
@@ -74,7 +74,7 @@ export async function withinTime<T>(
     else either.addEventListener('abort', onAbort, { once: true })
   })
   const working = work(either)
-  // What it says after the time is up interests nobody.
+  // A late rejection is ignored.
   working.catch(() => undefined)
   try {
     return await Promise.race([ended, working])

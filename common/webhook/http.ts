@@ -12,7 +12,7 @@ export type Post = {
   readonly url: string
   readonly headers: Readonly<Record<string, string>>
   readonly body: string
-  /** For all of it, from the look-up of the name to the last byte of the answer, in ms. */
+  /** Timeout from the name lookup to the last byte of the response, in ms. */
   readonly timeout: number
   readonly allowPrivateAddresses: boolean
   readonly signal?: AbortSignal | undefined
@@ -22,7 +22,7 @@ export type Post = {
 
 export type Answer = {
   readonly status: number
-  /** What the receiver said, cut at `MAX_ANSWER` bytes. It is the other side's text: never store or show it as it is. */
+  /** The response body, truncated at `MAX_ANSWER` bytes. It is untrusted: never store or show it unchanged. */
   readonly text: string
   /** `Retry-After`, in ms. */
   readonly retryAfter: number | undefined
@@ -30,12 +30,12 @@ export type Answer = {
 
 const SWITCHING_PROTOCOLS = 101
 
-/** Nobody needs more of an answer, and a receiver must not fill our memory. */
+/** A longer response is not needed, and must not fill the memory. */
 const MAX_ANSWER = 4_096
 
 /**
- * Sends one POST over a connection of its own and returns the answer, whatever its status. No redirect is followed, no
- * proxy is used and no cookie is kept. Rejects with a DeliveryError, which names the host and nothing else of the URL.
+ * Sends one POST over a new connection and returns the response, whatever its status. It follows no redirects, uses
+ * no proxy and keeps no cookies. Rejects with a DeliveryError that names only the host of the URL.
  */
 export async function post(options: Post): Promise<Answer> {
   const url = new URL(options.url)
@@ -60,11 +60,11 @@ export async function post(options: Post): Promise<Answer> {
   })
 }
 
-/** The answer, whatever its status; one that breaks off is none. */
+/** Reads the response, whatever its status; rejects if it breaks off. */
 async function answerTo(request: ClientRequest, body: string): Promise<Answer> {
   const response = await new Promise<IncomingMessage>((resolve, reject) => {
     request
-      // It stays: a receiver may answer and close while the request is still going out.
+      // The listener stays: a sink may respond and close while the request is still being sent.
       .on('error', reject)
       .once('response', resolve)
       // 101 with an Upgrade header: without a listener Node drops both the answer and the connection, silently.
@@ -75,7 +75,7 @@ async function answerTo(request: ClientRequest, body: string): Promise<Answer> {
       .end(body)
   })
   const text = response.statusCode === SWITCHING_PROTOCOLS ? '' : await readStart(response)
-  // Lets go of a receiver that has more to say than anybody reads.
+  // Closes the connection of a response that is too long.
   request.destroy()
   return {
     status: response.statusCode ?? 0,
@@ -95,7 +95,7 @@ async function readStart(response: IncomingMessage): Promise<string> {
   return Buffer.concat(chunks).subarray(0, MAX_ANSWER).toString('utf8')
 }
 
-/** Throws unless the receiver took it: any 2xx. `said`: a word of the receiver's that is known to be harmless. */
+/** Throws unless the status is 2xx. `said`: a text of the sink that is known to be harmless. */
 export function requireTaken(url: string, { status, retryAfter }: Answer, said?: string): void {
   if (status >= 200 && status < 300) return
   const { hostname } = new URL(url)

@@ -4,7 +4,7 @@ import { post, requireTaken } from './http.ts'
 import type { Post } from './http.ts'
 import { SIGNATURE_HEADER, signature } from './signature.ts'
 
-/** Where events go, and what goes with them. */
+/** The webhook that receives events, with its headers and secret. */
 export type Receiver = {
   readonly url: string
   /** Signs the body. */
@@ -15,7 +15,8 @@ export type Receiver = {
 export type Limits = Pick<Post, 'timeout' | 'allowPrivateAddresses' | 'signal' | 'lookup'>
 
 /**
- * Posts the event, and throws a DeliveryError unless the receiver takes it. `now` in ms: the receiver compares it with its own clock, so here it is this machine's that counts.
+ * Posts the event; throws a DeliveryError unless the sink accepts it. `now` in ms is this machine's time, because the
+ * sink compares it with its own clock.
  */
 export async function sendEvent(
   event: CloudEvent,

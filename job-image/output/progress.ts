@@ -1,5 +1,5 @@
 import { printable } from '../../common/printable.ts'
-import { isTold } from '../../common/logging/levels.ts'
+import { isLogged } from '../../common/logging/levels.ts'
 import type { LogLevel } from '../../common/logging/levels.ts'
 import { redactSecrets } from '../../common/logging/redact.ts'
 import type { Output } from '../io.ts'
@@ -34,12 +34,13 @@ export function runReporter(
   tell(text: string, level?: LogLevel): void
   done(): void
 } {
-  const terminal = stderr.isTTY === true && isTold('info', least)
+  const terminal = stderr.isTTY === true && isLogged('info', least)
   const totals = { systems: 0, done: 0, results: 0 }
   let drawn = 0
   let told = ''
   const tell = (text: string, level: LogLevel = 'info'): void => {
-    if (isTold(level, least)) stderr.write(`${terminal ? CLEAR_LINE : ''}${printable(redactSecrets(text))}\n`)
+    if (isLogged(level, least))
+      stderr.write(`${terminal ? CLEAR_LINE : ''}${printable(redactSecrets(text))}\n`)
   }
   const draw = (): void => {
     if (!terminal || totals.systems === 0 || Date.now() - drawn < REDRAW_MS) return
@@ -59,7 +60,7 @@ export function runReporter(
       totals.results += event.results
     }
     const level = LEVELS[event.type]
-    const text = isTold(level, least) ? describeEvent(event) : undefined
+    const text = isLogged(level, least) ? describeEvent(event) : undefined
     // Waiting and retrying repeat themselves many times a minute.
     if (text !== undefined && (text !== told || event.type === 'progress')) tell(text, level)
     told = text ?? told

@@ -17,7 +17,7 @@ export type Docker = {
   readonly host: string
   /** What `docker …` says, and how it ends. */
   readonly try: (args: readonly string[]) => Promise<Output>
-  /** Its output; anything but success is an error with what it has said. */
+  /** Returns the output; a failure throws an error with it. */
   readonly docker: (args: readonly string[]) => Promise<string>
 }
 
@@ -32,7 +32,7 @@ export const ENGINE_PACKAGES = {
   iproute2: '/usr/sbin/ip',
 }
 
-/** Or why there is none. */
+/** Starts the engine, or returns why it cannot. */
 export async function startEngine(): Promise<Engine | { readonly missing: string }> {
   const missing = installPackages(ENGINE_PACKAGES) ?? sandboxRefusal()
   if (missing !== undefined) return { missing: `the Docker engine ${missing}` }
@@ -63,19 +63,19 @@ export async function startEngine(): Promise<Engine | { readonly missing: string
       { timeoutMs: 60_000, intervalMs: 100 },
     )
   } catch (error) {
-    const words = sandbox.lastWords('dockerd')
+    const tail = sandbox.logTail('dockerd')
     await sandbox.close()
-    throw new Error(`${(error as Error).message}\n${words}`, { cause: error })
+    throw new Error(`${(error as Error).message}\n${tail}`, { cause: error })
   }
   return {
     ...client,
     stop: async () => {
-      // Each change of the sources leaves layers behind that nothing will ask for again.
+      // Each change of the sources leaves unused layers.
       await client.try(['image', 'prune', '--force'])
       await client.try(['builder', 'prune', '--force', '--keep-storage=2GB'])
       sandbox.end('dockerd')
       await sandbox.close()
-      // Containers of tests that were interrupted: nobody looks at them any more.
+      // Containers of interrupted tests are not needed any more.
       rmSync(join(data, 'containers'), { recursive: true, force: true })
     },
   }

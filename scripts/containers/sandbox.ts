@@ -12,16 +12,16 @@ export type Sandbox = {
   readonly directory: string
   /** Of a control group of its own, from the root of each hierarchy. */
   readonly cgroup: string
-  /** Resolves when nobody else holds the lock any more. */
+  /** Resolves when no other process holds the lock. */
   opened(): Promise<void>
-  /** A line for the shell inside. Nothing tells when it is done; what it says is in the log `shell`. */
+  /** Sends a line to the shell inside. Its end is not reported; its output is in the log `shell`. */
   run(line: string): void
-  /** In the background; what it says is in the log of its name. */
+  /** Starts a program in the background; its output is in the log of its name. */
   start(name: string, file: string, args: readonly string[]): void
   /** SIGTERM, and waits for the end within the shell: later lines run after that. */
   end(name: string): void
-  /** The end of what a program has said. */
-  lastWords(name: string): string
+  /** The tail of a program's output. */
+  logTail(name: string): string
   /** Ends all that runs inside. */
   close(): Promise<void>
 }
@@ -101,7 +101,7 @@ export function openSandbox({ network = false, lock }: SandboxOptions = {}): San
     start: (name, file, args) =>
       run(`${[file, ...args].map(quote).join(' ')} >>${quote(log(name))} 2>&1 & pid_${variable(name)}=$!`),
     end: (name) => run(`kill -TERM "$pid_${variable(name)}"; wait "$pid_${variable(name)}"`),
-    lastWords: (name) => {
+    logTail: (name) => {
       const file = log(name)
       return existsSync(file) ? readFileSync(file, 'utf8').split('\n').slice(-20).join('\n') : ''
     },
@@ -112,7 +112,7 @@ export function openSandbox({ network = false, lock }: SandboxOptions = {}): San
   }
 }
 
-/** A word of the shell. */
+/** Quotes an argument for the shell. */
 export function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`
 }

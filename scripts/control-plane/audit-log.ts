@@ -1,9 +1,9 @@
-// The API server's own record of who wrote what: what the tests count, in place of what a client believes it did.
+// Reads the API server's audit log, from which the tests count writes.
 import { openSync, readSync, closeSync, statSync } from 'node:fs'
 import { OPERATOR } from './access.ts'
 import { until } from './until.ts'
 
-/** One write, whatever became of it. */
+/** One write, whatever its result. */
 export type AuditedWrite = {
   readonly verb: 'create' | 'update' | 'patch' | 'delete' | 'deletecollection'
   readonly user: string

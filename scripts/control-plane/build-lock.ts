@@ -1,13 +1,13 @@
 import { rmSync, statSync, utimesSync, writeFileSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 
-/** The holder touches its lock file at each beat; a lock that missed five of them belongs to nobody alive. */
-const BEAT_MS = 2_000
-const STALE_MS = 5 * BEAT_MS
+/** The holder touches its lock file at each heartbeat; after five missed heartbeats the lock counts as abandoned. */
+const HEARTBEAT_MS = 2_000
+const STALE_MS = 5 * HEARTBEAT_MS
 
 /**
- * Only one process builds at a time; the others wait for it. A lock of a killed process is taken over. Two that take
- * it over at the same moment both build, which costs time but harms nothing: results are moved into place whole.
+ * Only one process builds at a time; the others wait. The lock of a killed process is broken. Two processes that
+ * break it at the same moment both build, which costs time but is harmless: results are moved into place whole.
  */
 export async function withBuildLock(
   file: string,
@@ -21,7 +21,7 @@ export async function withBuildLock(
   const beat = setInterval(() => {
     const now = new Date()
     utimesSync(file, now, now)
-  }, BEAT_MS)
+  }, HEARTBEAT_MS)
   try {
     await work()
   } finally {

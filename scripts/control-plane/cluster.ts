@@ -165,7 +165,7 @@ type Servers = {
   get(server: Server): ClusterProcess
   override(server: Server, flags: Flags): void
   end(server: Server, signal: NodeJS.Signals): Promise<void>
-  /** Throws if one has ended that nobody ended. */
+  /** Throws if a server has ended by itself. */
   check(): void
   stop(): Promise<void>
 }
@@ -208,7 +208,7 @@ function superviseServers(binaries: string, layout: Layout, overrides: ProgramFl
     },
     check: () => {
       const dead = [...running.values()].find((process) => !process.running())
-      if (dead !== undefined) throw new Error(`${dead.name} has ended:\n${dead.lastWords()}`)
+      if (dead !== undefined) throw new Error(`${dead.name} has ended:\n${dead.logTail()}`)
     },
     stop: async () => {
       const all = [...running.values()]

@@ -9,7 +9,7 @@ import { until } from './until.ts'
 
 const FILE = join(import.meta.dirname, `../../crds/${CRD_NAME}.yaml`)
 
-/** Applies the generated CRD, whoever else does so at the same time, and waits until schedules can be written. */
+/** Applies the generated CRD, also concurrently, and waits until schedules can be written. */
 export async function installCrd({ custom, extensions }: Client): Promise<V1CustomResourceDefinition> {
   const body = parse(readFileSync(FILE, 'utf8')) as object
   // The library's type of a schema has other names for `default`, `enum` and x-kubernetes-…: it would send none of them.

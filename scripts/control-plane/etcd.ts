@@ -7,10 +7,10 @@ export async function compactEtcd(port: number): Promise<void> {
   await call(port, 'kv/compaction', { revision, physical: true })
 }
 
-/** etcd takes 128 operations at once, unless it is told otherwise. */
+/** etcd accepts 128 operations per request by default. */
 const OPERATIONS = 128
 
-/** Stores values under keys, past the API server, which hears of them as of any others. */
+/** Stores values under keys directly in etcd; the API server watches them like any others. */
 export async function putIntoEtcd(port: number, entries: ReadonlyMap<string, string>): Promise<void> {
   const base64 = (text: string): string => Buffer.from(text).toString('base64')
   const puts = [...entries].map(([key, value]) => ({
@@ -27,7 +27,7 @@ async function call(port: number, path: string, body: unknown): Promise<unknown>
     body: JSON.stringify(body),
   })
   const text = await response.text()
-  // Nothing was written since the last compaction: what was asked for is already so.
+  // Nothing was written since the last compaction, so the revision is compacted already.
   if (!response.ok && !text.includes('has been compacted')) throw new Error(`etcd ${path}: ${text}`)
   return JSON.parse(text)
 }

@@ -1,5 +1,5 @@
-// In the test cluster the operator has the rights that the chart gives it. So every test that passes says that they
-// suffice, and what nobody has used by the end of the suite is too much.
+// Grants the operator the permissions of the chart. So each passing test shows that they suffice, and those that are
+// unused at the end of the suite are superfluous.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseAllDocuments } from 'yaml'
@@ -63,8 +63,8 @@ export async function grantOperatorRole({ rbac }: Client): Promise<void> {
   }
 }
 
-/** What the operator was not allowed to do, and what it is allowed to do and has not done: `update batch/cronjobs`. */
-export function judgeRole(requests: readonly AuditedRequest[]): {
+/** Returns refused requests of the operator and its unused permissions: `update batch/cronjobs`. */
+export function checkRole(requests: readonly AuditedRequest[]): {
   readonly refused: string[]
   readonly unused: string[]
 } {

@@ -9,13 +9,13 @@ export type ClusterProcess = {
   signal(signal: NodeJS.Signals): void
   /** Resolves when the process has ended. */
   readonly ended: Promise<void>
-  /** The end of what it has said, for error messages. */
-  lastWords(): string
+  /** The tail of its output, for error messages. */
+  logTail(): string
 }
 
 export type Watchdog = {
   watch(process: Pick<ClusterProcess, 'pid' | 'ended'>): void
-  /** Nobody is left to watch over; the directory is removed all the same. */
+  /** Ends the watchdog when no process is left; the directory is removed all the same. */
   dismiss(): Promise<void>
 }
 
@@ -46,7 +46,7 @@ export function startProcess(
     running: () => running,
     signal: (signal) => void child.kill(signal),
     ended,
-    lastWords: () => readFileSync(log, 'utf8').split('\n').slice(-20).join('\n'),
+    logTail: () => readFileSync(log, 'utf8').split('\n').slice(-20).join('\n'),
   }
 }
 
@@ -62,7 +62,10 @@ done
 exec rm -rf -- "$1"
 `
 
-/** Linux offers Node no way to tie a child's life to its parent's; the end of a pipe tells of it, even after -9. */
+/**
+ * Starts a watchdog: Node cannot tie a child's life to its parent's, but the end of a pipe shows it, even after
+ * SIGKILL.
+ */
 export function startWatchdog(directory: string): Watchdog {
   const child = spawn('sh', ['-c', WATCHDOG, 'watchdog', directory], {
     stdio: ['pipe', 'ignore', 'ignore'],

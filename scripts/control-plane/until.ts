@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 
 export type UntilOptions = { readonly timeoutMs?: number; readonly intervalMs?: number }
 
-/** Asks again and again until the answer is not undefined. What it throws at the end names what was waited for. */
+/** Polls until the result is not undefined. The error after the timeout names the awaited event. */
 export async function until<T>(
   what: string,
   ask: () => Promise<T | undefined> | T | undefined,

@@ -37,7 +37,7 @@ export type E2eCluster = Tools & {
   stop(): Promise<void>
 }
 
-/** Or why there is none. `say` is told of each step. */
+/** Starts the cluster, or returns why it cannot. `say` is called for each step. */
 export async function startE2eCluster(
   say: (text: string) => void,
 ): Promise<E2eCluster | { readonly missing: string }> {

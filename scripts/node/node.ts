@@ -67,9 +67,9 @@ for each in vm/overcommit_memory vm/panic_on_oom kernel/panic kernel/panic_on_oo
 done`)
   await until('the link to the node', () => (addresses().includes(link.address) ? true : undefined)).catch(
     async (error: unknown) => {
-      const words = sandbox.lastWords('shell')
+      const tail = sandbox.logTail('shell')
       await sandbox.close()
-      throw new Error(`no link to the node: ${words}`, { cause: error })
+      throw new Error(`no link to the node: ${tail}`, { cause: error })
     },
   )
   return { ...link, sandbox }
@@ -120,9 +120,9 @@ export async function startNode(
     },
     { timeoutMs: 120_000, intervalMs: 250 },
   ).catch(async (error: unknown) => {
-    const words = ['shell', 'containerd', 'kubelet'].map((name) => `${name}:\n${sandbox.lastWords(name)}`)
+    const tail = ['shell', 'containerd', 'kubelet'].map((name) => `${name}:\n${sandbox.logTail(name)}`)
     await sandbox.close()
-    throw new Error([(error as Error).message, ...words].join('\n'), { cause: error })
+    throw new Error([(error as Error).message, ...tail].join('\n'), { cause: error })
   })
   return { name: NAME, containerd, directory, stop: () => sandbox.close() }
 }

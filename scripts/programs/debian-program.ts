@@ -1,4 +1,4 @@
-// A program that a test asks: of the machine, or from Debian's package, which is unpacked and not installed.
+// A program that a test needs: the machine's, or one from Debian's package, which is unpacked and not installed.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -36,7 +36,7 @@ function remedy({ name, package: from }: Source, why: string): string {
   return `needs ${name}: install Debian's package ${from}, or put ${name} on the PATH (${why})`
 }
 
-/** Only the one program: a package may have a server that nobody starts. */
+/** Only one program is unpacked: a package may contain servers that are not needed. */
 function unpack(source: Source, program: string): void {
   mkdirSync(dirname(program), { recursive: true })
   const work = mkdtempSync(join(CACHE, '.debian-'))

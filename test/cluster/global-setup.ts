@@ -5,7 +5,7 @@ import { CONTROL_PLANE, findBinaries } from '../../scripts/control-plane/binarie
 import { connect } from '../../scripts/control-plane/client.ts'
 import { startCluster } from '../../scripts/control-plane/cluster.ts'
 import { installCrd } from '../../scripts/control-plane/crd.ts'
-import { judgeRole } from '../../scripts/control-plane/operator-role.ts'
+import { checkRole } from '../../scripts/control-plane/operator-role.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
@@ -27,7 +27,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   return async () => {
     const requests = auditedRequests(cluster.access.auditLog)
     await cluster.stop()
-    const { refused, unused } = judgeRole(requests)
+    const { refused, unused } = checkRole(requests)
     if (refused.length > 0) throw new Error(`the operator's role lacks: ${refused.join(', ')}`)
     if (unused.length > 0 && (await hasRunWhole(project))) {
       throw new Error(`the operator's role has what no test of the suite uses: ${unused.join(', ')}`)
