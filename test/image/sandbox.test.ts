@@ -6,7 +6,7 @@ import { expect, it } from 'vitest'
 import { until } from '../../scripts/control-plane/until.ts'
 import { describeImages } from './containers.ts'
 
-const SANDBOX = join(import.meta.dirname, 'sandbox.ts')
+const SANDBOX = join(import.meta.dirname, '../../scripts/containers/sandbox.ts')
 
 /** Opens one, with all that can be left behind, says where it is, and waits to be killed. */
 const PROGRAM = `

@@ -73,7 +73,7 @@ describe('the bundle, in another working directory', () => {
     const program = readFileSync(join(again, 'rapidrmf.cjs'))
     expect(program.equals(readFileSync(join(built, 'rapidrmf.cjs')))).toBe(true)
     expect(program.includes(ROOT)).toBe(false)
-  })
+  }, 120_000)
 })
 
 describe('the library', () => {

@@ -31,10 +31,15 @@ describeWithCluster('npm run cluster', () => {
       stream.setEncoding('utf8').on('data', (text: string) => (output += text))
     }
     const ended = new Promise<number | null>((resolve) => child.once('exit', resolve))
-    const logs = await until('the cluster to be up', () => {
-      if (child.exitCode !== null) throw new Error(`ended: ${output}`)
-      return /Logs: (\S+)/.exec(output)?.[1]
-    })
+    const upTo = { timeoutMs: 120_000 }
+    const logs = await until(
+      'the cluster to be up',
+      () => {
+        if (child.exitCode !== null) throw new Error(`ended: ${output}`)
+        return /Logs: (\S+)/.exec(output)?.[1]
+      },
+      upTo,
+    )
     return { child, ended, logs, output: () => output }
   }
 

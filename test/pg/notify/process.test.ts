@@ -124,7 +124,7 @@ describe('senders that are killed again and again', () => {
     expect(new Set(idsOf()).size).toBe(6)
     expect(receiver.requests.length).toBeLessThanOrEqual(6 + kills)
     expect((await outbox(client)).every(({ sent }) => sent)).toBe(true)
-  }, 90_000)
+  }, 300_000)
 })
 
 describe('two processes that flush at once', () => {

@@ -154,7 +154,7 @@ describe('a collector that', () => {
     const [{ code, stderr }, took] = await timed(env)
     expect(code).toBe(0)
     expect(stderr.match(/^warning: traces could not be sent: /gm)).toHaveLength(1)
-    // A loaded machine starts a process more slowly the second time, too.
-    expect(took - without).toBeLessThan(2_000 + 2_000)
+    // The exporter's own limit is 10 s; a loaded machine starts the second process more slowly, too.
+    expect(took - without).toBeLessThan(2_000 + 6_000)
   })
 })

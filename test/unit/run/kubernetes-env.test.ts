@@ -35,7 +35,7 @@ it('names the ConfigMap or the Secret that is missing', () => {
   const CONFIG_SOURCE = 'ConfigMap "conf", key "c.yaml"'
   const DATABASE_URL_SOURCE = 'Secret "db", key "url"'
   expect(check('none.yaml', {})).not.toThrow()
-  expect(check('pod.test.ts', { CONFIG_SOURCE })).not.toThrow()
+  expect(check('kubernetes-env.test.ts', { CONFIG_SOURCE })).not.toThrow()
   expect(check('none.yaml', { CONFIG_SOURCE })).toThrow(
     'the configuration is not there: no ConfigMap "conf", key "c.yaml"; create it, or correct spec.config',
   )
