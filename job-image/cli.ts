@@ -43,7 +43,7 @@ const app = group({
   },
 })
 
-/** What cmd-ts makes of nested subcommands: the chosen command's handler result at the end of the chain. */
+/** The result of nested subcommands in cmd-ts: the selected command's handler result at the end of the chain. */
 type Chosen = { readonly command: string; readonly value: Chosen | Action }
 
 /** Runs one command line; resolves to its exit code and what its output means. Never throws or ends the process. */

@@ -120,7 +120,7 @@ function parseChecked<S extends z.ZodType>(
     const key = path.map(String).join('.')
     return { ...at(offsetOf(document, path)), message: key === '' ? message : `${key}: ${message}` }
   }
-  const result = schema.safeParse(plainValue(document, file), { error: faultWords })
+  const result = schema.safeParse(plainValue(document, file), { error: issueMessage })
   if (!result.success) {
     const issues = result.error.issues.slice(0, MOST_PROBLEMS + 1)
     throw new InputError(
@@ -145,14 +145,14 @@ const DUPLICATE_KEY = 'this key stands twice in one map; keep one of them'
 
 type Fault = { readonly offset: number | undefined; readonly message: string }
 
-/** What makes the text unreadable; a warning of the parser (an unknown tag) means that it dropped a value. */
+/** The errors of the parser and its warnings: a warning (an unknown tag) means that it dropped a value. */
 function syntaxFaults(document: Document.Parsed): Fault[] {
   const faults: Fault[] = [...document.errors, ...document.warnings].map(({ code, pos, message }) => {
     return { offset: pos[0], message: isExhausted(message) ? TOO_DEEP : (SYNTAX_MESSAGES[code] ?? message) }
   })
   faults.push(...repeatedKeys(document).map((offset) => ({ offset, message: DUPLICATE_KEY })))
   visit(document, {
-    // The schema library leaves this key out without a word.
+    // The schema library omits this key silently.
     Pair: (_, { key }) => {
       if (!isScalar(key) || key.value !== '__proto__') return
       faults.push({ offset: key.range?.[0], message: 'this key cannot be used' })
@@ -161,7 +161,7 @@ function syntaxFaults(document: Document.Parsed): Fault[] {
   return faults.length > 0 ? faults : resolveAliases(document)
 }
 
-/** What the parser finds only now, such as a merge key (<<) without a map, is bad input and not a fault of ours. */
+/** An error that the parser detects only here, such as a merge key (<<) without a map, is a problem of the input. */
 function plainValue(document: Document, file: string): unknown {
   try {
     return document.toJS()
@@ -191,10 +191,9 @@ function nodeOffset(document: Document, path: readonly PropertyKey[]): number | 
 }
 
 /**
- * What people are told of a value that does not fit, where its schema has no words of its own. Neither quotes the
- * value, which may be a secret.
+ * The default messages for values that do not match their schema. They never quote the value, which may be a secret.
  */
-export const faultWords: z.core.$ZodErrorMap = (issue) => {
+export const issueMessage: z.core.$ZodErrorMap = (issue) => {
   if (issue.code === 'invalid_type') {
     const expected = `expected ${KINDS[issue.expected] ?? issue.expected}`
     return issue.input === undefined ? `is missing; ${expected}` : `${expected}, found ${kindOf(issue.input)}`

@@ -8,7 +8,7 @@ export type { Output } from '../common/output.ts'
 /** All that a command may know of the process it runs in. Only main.ts touches `process`. */
 export type Io = Surroundings
 
-/** What a command's handler returns: to be run with the process's surroundings; resolves to the exit code. */
+/** The result of a command's handler: a function of the process's environment that resolves to the exit code. */
 export type Action = {
   (io: Io): Promise<number>
   /** True if the exit code is that of a run, which lost output cannot change. */
@@ -37,7 +37,7 @@ export async function say(output: Output, text: string): Promise<void> {
   await write(output, `${printable(redactSecrets(text))}\n`)
 }
 
-/** One JSON document on stdout: never wrapped or cut, whatever the terminal's width. */
+/** Writes one JSON document to stdout, never wrapped or truncated. */
 export async function writeJson(output: Output, value: unknown): Promise<void> {
   await write(output, `${JSON.stringify(value, null, 2)}\n`)
 }

@@ -18,7 +18,7 @@ export function elementsOf(json: string): readonly string[] {
   return json.trimStart().startsWith('[') ? partsOf(json) : []
 }
 
-/** What is to become of an object's members. */
+/** The changes to an object's members. */
 export type MemberEdits = {
   readonly set: Readonly<Record<string, unknown>>
   readonly drop?: readonly string[]
@@ -66,7 +66,7 @@ function memberOf(part: string): [key: string, value: string] {
   return [JSON.parse(part.slice(0, end)) as string, part.slice(part.indexOf(':', end) + 1).trimStart()]
 }
 
-/** What stands between the commas of the outermost list or object. */
+/** The texts between the commas of the outermost list or object. */
 function partsOf(json: string): string[] {
   const parts: string[] = []
   let depth = 0
@@ -81,7 +81,7 @@ function partsOf(json: string): string[] {
   return parts.filter((part) => part !== '')
 }
 
-/** Where brackets, braces and commas stand, outside of strings. */
+/** The positions of brackets, braces and commas outside of strings. */
 function* structure(json: string): Generator<number> {
   const character = /["{}[\],]/g
   for (let found = character.exec(json); found !== null; found = character.exec(json)) {

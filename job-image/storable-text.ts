@@ -1,4 +1,4 @@
-/** Why PostgreSQL cannot store this text as it is; undefined: it can. JavaScript's strings and JSON hold more than its `text`. */
+/** Why PostgreSQL cannot store this text; undefined if it can. Its `text` does not hold all strings of JavaScript and JSON. */
 export function storageFault(text: string): string | undefined {
   if (text.includes('\0')) return 'a NUL character, which PostgreSQL cannot store'
   return text.isWellFormed() ? undefined : 'half of a surrogate pair, which PostgreSQL cannot store'

@@ -11,7 +11,7 @@ import { configuredUrl, overridingUrl } from './target.ts'
 
 export type ConfigCheck = {
   readonly problems: readonly Problem[]
-  /** What is no fault, but will stop a command unless something else is given. */
+  /** Settings that are missing but can be given to a command in other ways. */
   readonly notes: readonly string[]
 }
 

@@ -24,20 +24,20 @@ import type { SinkSettings } from './notifications.ts'
 export type Environment = {
   readonly name: string
   readonly description: string | null
-  /** As written; `target.ts` makes a URL of it, unless another source overrides it. */
+  /** Unresolved; `target.ts` makes a URL of it, unless another source overrides it. */
   readonly databaseUrl: Setting | undefined
-  /** What runs of this environment are restricted to; above the file's own. */
+  /** The selection of the environment's runs; overrides the file's own. */
   readonly selection: Selection | undefined
-  /** Belongs to RapidRMF: known, shown, never interpreted. */
+  /** A key of RapidRMF: accepted and shown, but not interpreted. */
   readonly storage: unknown
 }
 
-/** `catalogs.NAME` of the file; a relative path is one from the file's folder. */
+/** `catalogs.NAME` of the file; a relative path is relative to the file's folder. */
 export type Catalog = {
   readonly name: string
-  /** Undefined: the catalog is in the database, and only its framework is named here. */
+  /** Undefined if the catalog is in the database, and only its framework is set here. */
   readonly path: Setting | undefined
-  /** Overrides what its document and its row say; undefined: they decide. */
+  /** Overrides the framework of its document and its row. */
   readonly framework: string | undefined
 }
 
@@ -46,16 +46,16 @@ export type Config = {
   readonly file: string
   readonly env: Io['env']
   readonly environments: ReadonlyMap<string, Environment>
-  /** By `catalogKey`. */
+  /** Keyed by `catalogKey`. */
   readonly catalogs: ReadonlyMap<string, Catalog>
   readonly scheduler: SchedulerSettings
   readonly rulePacks: readonly Setting[]
   readonly notifications: readonly SinkSettings[]
-  /** What runs are restricted to. */
+  /** The selection of runs. */
   readonly selection: Selection | undefined
-  /** Whether runs decide only what has changed. */
+  /** True if runs evaluate only systems whose inputs have changed. */
   readonly incremental: boolean | undefined
-  /** After how many seconds they decide everything all the same. */
+  /** Age of a result from which on a run evaluates all systems. */
   readonly fullEvery: Duration | undefined
   /** RapidRMF's other top-level keys, as written. */
   readonly other: Readonly<Record<string, unknown>>
@@ -106,7 +106,7 @@ const catalogSchema = z.preprocess(
     }),
 )
 
-/** Keys of RapidRMF that mean nothing here. */
+/** Keys of RapidRMF that are ignored here. */
 const FOREIGN = {
   version: z.unknown().optional(),
   organization: z.unknown().optional(),
@@ -116,7 +116,7 @@ const FOREIGN = {
   storage: z.unknown().optional(),
 }
 
-/** The file as people write it, before the checks that need more than one key. */
+/** The schema of the file, without the checks that need more than one key. */
 export const configSchema = z.strictObject(
   {
     environments: z.record(z.string(), environmentSchema, {
@@ -291,8 +291,8 @@ export function pathOf(config: Config, setting: Setting): string {
 }
 
 /**
- * sha256 of what in the configuration a decision depends on, so that workers of one run can tell whether they judge
- * the same thing. Rules have a digest of their own; where the database is and how to log in decide nothing.
+ * sha256 of the settings that decisions depend on, so that workers of one run can detect different configurations. Rules
+ * have a digest of their own; the database URL does not affect decisions.
  */
 export function configDigest(config: Config, environmentName: string): string {
   const { name } = environmentOf(config, environmentName)

@@ -12,8 +12,8 @@ export type Setting = {
 const REFERENCE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{/g
 
 /**
- * What is wrong with the references of a text, whatever the variables hold. It never quotes the text: a password may
- * stand in it.
+ * The problem of the references of a text, independent of the values of variables. It never quotes the text, which may
+ * contain a password.
  */
 export function referenceFault(text: string): string | undefined {
   const broken = [...text.matchAll(REFERENCE)].some(([whole]) => whole === '${')

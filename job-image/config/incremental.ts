@@ -4,13 +4,13 @@ import type { Io } from '../io.ts'
 import type { Config } from './config.ts'
 import { durationSchema, expectedDuration, readDuration } from './duration.ts'
 
-/** How a run decides only what has changed. */
+/** The settings of an incremental run, which evaluates only systems whose inputs have changed. */
 export type Incremental = {
-  /** The age of decisions from which on everything is decided anew, back from the run's reference time. */
+  /** Age of a result, before the run's reference time, from which on all systems are evaluated. */
   readonly fullEvery: Duration
 }
 
-/** A caller's word: on, off, or nothing; and how often a full run is due, as a text. */
+/** The caller's options: on, off or unset, and the interval of full runs as a text. */
 export type IncrementalOptions = {
   readonly incremental?: boolean | undefined
   readonly fullEvery?: string | undefined
@@ -26,7 +26,7 @@ export const fullEverySchema = durationSchema(LIMITS)
 
 /**
  * Flags stand above the variables INCREMENTAL and FULL_EVERY (how the operator hands on the schedule's spec), these above
- * `incremental` and `full_every` of the configuration. Undefined: everything is decided.
+ * `incremental` and `full_every` of the configuration. Undefined for a full run.
  */
 export function incrementalFor(
   config: Pick<Config, 'incremental' | 'fullEvery'>,

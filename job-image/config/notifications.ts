@@ -16,7 +16,7 @@ const name = z
   .string()
   .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,62}$/, 'letters, digits, ".", "_" and "-", at most 63 characters')
 
-/** Whoever sends holds a transaction open; the database ends one in which nothing happens for a minute. */
+/** Seconds. A sender holds a transaction open, and the database ends one that is idle for a minute. */
 const LONGEST_TIMEOUT = 30
 
 const DEFAULT_TIMEOUT = 10
@@ -68,17 +68,17 @@ export const notificationsSchema = z.array(sinkSchema).nullish()
 
 type SinkSource = z.output<typeof sinkSchema>
 
-/** A sink of the file; its texts keep their `${VARIABLES}` until it is used. */
+/** A sink of the file; its `${VARIABLES}` are resolved when it is used. */
 export type SinkSettings = {
   readonly source: SinkSource
-  /** Its own, or all of the file. */
+  /** The sink's own environments, or all of the file. */
   readonly environments: readonly string[]
-  /** A text of the sink, and how to speak of its place. */
+  /** A text of the sink, with its position for problems. */
   readonly setting: (path: readonly PropertyKey[], text: string) => Setting
   readonly problem: (message: string) => Problem
 }
 
-/** The sinks of a file that holds these environments. What is wrong between them is added to `problems`. */
+/** The sinks of a file with these environments. Adds problems between sinks to `problems`. */
 export function sinksOf(
   document: SourceDocument<{ readonly notifications?: readonly SinkSource[] | null | undefined }>,
   environments: readonly string[],
@@ -105,7 +105,7 @@ export function sinksOf(
   })
 }
 
-/** The sink with its variables put in, and all that is wrong with it; it is `unusable` then. */
+/** Resolves the variables of a sink. With any problem, the sink is `unusable`. */
 export function resolveSink(settings: SinkSettings, env: Io['env']): { sink: Sink; problems: Problem[] } {
   const { source, environments } = settings
   const problems: Problem[] = []
@@ -213,7 +213,7 @@ function textFault(value: string): string | undefined {
   return /\p{Cc}/u.test(value) ? 'holds a line break or another control character' : undefined
 }
 
-/** What the sender sets itself, or what would change how the request is read. */
+/** Headers that the sender sets itself, or that would change the interpretation of the request. */
 const OWN_HEADERS =
   /^(content-type|content-length|host|connection|transfer-encoding|expect|upgrade|user-agent|trailer|te|rapidrmf-.*)$/i
 
@@ -250,6 +250,6 @@ function showSecret(text: string): string {
 
 function showUrl(text: string): string {
   const url = URL.parse(text)
-  // With a variable in its host it is no URL, and where a part ends nobody knows.
+  // With a variable in its host it is not a URL, and the ends of its parts are unknown.
   return url === null || text.includes('${') ? showSecret(text) : `${url.protocol}//${url.host}/${REDACTED}`
 }

@@ -6,7 +6,7 @@ export { REDACTED }
 const SECRET_KEY =
   /passw|passphrase|pwd|secret|token|credential|private|signature|auth(?!or(?!i[sz]))|bearer|cookie|hook|key|dsn|connection[_-]?string|(^|[^a-z])(pass|pats?|pins?|sas|sig|otp|jwt)([^a-z]|$)/i
 
-/** `adminPin` and `GH_PAT` are made of words, too. */
+/** Splits `adminPin` and `GH_PAT` into words, too. */
 function isSecretName(name: string): boolean {
   return SECRET_KEY.test(name.replaceAll(/([a-z0-9])([A-Z])/g, '$1_$2'))
 }
@@ -58,7 +58,7 @@ function redactSecret(value: unknown): unknown {
   return typeof value === 'string' && PLAIN_REFERENCE.test(value) ? value : REDACTED
 }
 
-/** A name followed by its value. It begins where no name goes on, so that each name is read once: linear time. */
+/** A name followed by its value. It starts at the start of a name, so that each name is read once: linear time. */
 const NAMED_VALUE = /(?<![\w-])([\w-]+)(\s*(?:=|:(?!\/\/))\s*)[^\s&;,]+/g
 
 /** The path of a web hook is its secret: hooks.slack.com/services/…, discord.com/api/webhooks/…. */

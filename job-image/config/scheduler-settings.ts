@@ -3,7 +3,7 @@ import { secondsSchema } from './duration.ts'
 
 const DAY = 86_400
 
-/** `scheduler` of the configuration: how `scheduler start` goes on with a slot whose run broke. */
+/** `scheduler` of the configuration: the retries of `scheduler start` after a run broke. */
 export const schedulerSchema = z.preprocess(
   (value) => value ?? {},
   z.strictObject(
@@ -30,15 +30,15 @@ export const schedulerSchema = z.preprocess(
 )
 
 export type SchedulerSettings = {
-  /** How often a slot is tried again. */
+  /** Number of retries of a slot. */
   readonly retries: number
   /** Seconds between the first failure and the second try. */
   readonly retry_delay: number
-  /** How much longer each further pause is than the one before it. */
+  /** Factor by which each further pause is longer than the previous one. */
   readonly retry_backoff: number
 }
 
-/** The pause after so many failures of a slot (from 1), in seconds; undefined: it is not tried again. */
+/** The pause after so many failures of a slot (from 1), in seconds; undefined if it is not retried. */
 export function pauseAfter(settings: SchedulerSettings, failures: number): number | undefined {
   if (failures > settings.retries) return undefined
   return Math.min(DAY, settings.retry_delay * settings.retry_backoff ** (failures - 1))

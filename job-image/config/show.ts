@@ -11,7 +11,7 @@ import type { SchedulerSettings } from './scheduler-settings.ts'
 import { configuredUrl, overridingUrl } from './target.ts'
 import type { DatabaseUrl } from './target.ts'
 
-/** The configuration as commands use it, for people: no secrets, and where each database URL comes from. */
+/** The effective configuration without secrets, with the source of each database URL. */
 export type ShownConfig = {
   readonly file: string
   readonly environments: Readonly<Record<string, ShownEnvironment>>

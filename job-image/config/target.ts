@@ -14,31 +14,31 @@ export type TargetOptions = {
   readonly databaseUrl: string | undefined
 }
 
-/** A database URL as pg understands it, and who said it. */
+/** A normalized database URL and its source. */
 export type DatabaseUrl = {
   readonly url: string
-  /** For people: `--database-url`, `DATABASE_URL` or the key of the configuration. */
+  /** Display name of the source: `--database-url`, `DATABASE_URL` or the key of the configuration. */
   readonly source: string
 }
 
-/** All that a command on one environment needs. `url` holds a password: it is for `connect`, never for people. */
+/** The inputs of a command on one environment. `url` contains a password: it is for `connect`, never for output. */
 export type ResolvedTarget = DatabaseUrl & {
   readonly config: Config
   readonly environment: Environment
 }
 
-/** A database, with the configuration it came from if there is one. */
+/** A database, with the configuration if there is one. */
 export type ResolvedDatabase = DatabaseUrl & { readonly config: Config | undefined }
 
 type Surroundings = Pick<Io, 'env' | 'cwd'>
 
-/** `--env` without a value. */
+/** The default of `--env`. */
 export const DEFAULT_ENVIRONMENT = 'production'
 
-/** `--config` without a value; the one file that may be missing where a database is all that is needed. */
+/** The default of `--config`; only this file may be missing, if a command needs just a database. */
 const DEFAULT_CONFIG = 'config.yaml'
 
-/** Configuration, environment and database of a command; everything is checked before anything is done. */
+/** Resolves and checks the configuration, the environment and the database of a command. */
 export function resolveTarget(options: TargetOptions, io: Surroundings): ResolvedTarget {
   const config = loadConfig(configFile(options.config, io), io.env)
   const environment = environmentOf(config, options.env)
@@ -70,7 +70,7 @@ export function optionalConfig(
   return overridden ? configIfAny(options.config, io) : loadConfig(configFile(options.config, io), io.env)
 }
 
-/** For commands that need no configuration: undefined if it is the default file, and missing. */
+/** The configuration of a command that does not need one; undefined if it is the default file and missing. */
 export function configIfAny(path: string, io: Surroundings): Config | undefined {
   const file = configFile(path, io)
   return path === DEFAULT_CONFIG && !existsSync(file) ? undefined : loadConfig(file, io.env)
@@ -96,7 +96,7 @@ export function databaseUrlFor(
   throw new InputError({ file: options.config.file, message })
 }
 
-/** Every database of the configuration once, however its URL is spelt, with the environments that live in it. */
+/** The distinct databases of the configuration, with their environments. */
 export function allDatabases(
   config: Config,
   databaseUrl: string | undefined,
@@ -116,7 +116,7 @@ export function allDatabases(
   throw new InputError({ file: config.file, message })
 }
 
-/** The URL that stands above the configuration. An empty DATABASE_URL counts as none, as compose files write it. */
+/** The URL that overrides the configuration. An empty DATABASE_URL counts as unset, as in compose files. */
 export function overridingUrl(
   databaseUrl: string | undefined,
   { env }: Pick<Io, 'env'>,
@@ -130,14 +130,14 @@ function named(source: string, text: string): DatabaseUrl {
   return { url: parseDatabaseUrl(text, source), source }
 }
 
-/** The URL that the file says for an environment, undefined where it says none. */
+/** The URL that the file sets for an environment; undefined without one. */
 export function configuredUrl(config: Config, { name, databaseUrl }: Environment): DatabaseUrl | undefined {
   if (databaseUrl === undefined) return undefined
   const url = parseDatabaseUrl(expand(databaseUrl, config.env), databaseUrl.problem)
   return { url, source: `environments.${name}.database_url` }
 }
 
-/** Equal for URLs of one database: another role or another TLS mode does not make it another one. */
+/** A key that is equal for all URLs of one database; role and TLS mode do not matter. */
 export function databaseKey(text: string): string {
   const url = new URL(text)
   const at = (name: string): string => url.searchParams.get(name) ?? ''
@@ -152,7 +152,7 @@ export function databaseKey(text: string): string {
   ])
 }
 
-/** As given where that means the same file (problems are to be short), else from the command's working directory. */
+/** The path of the configuration: as given if that is the same file (for short messages), else absolute. */
 export function configFile(path: string, { cwd }: Pick<Io, 'cwd'>): string {
   const absolute = resolve(cwd, path)
   return absolute === resolve(path) ? path : absolute

@@ -5,7 +5,7 @@ import { pipeline } from 'node:stream/promises'
 import { asError } from '../errors.ts'
 import type { Micros } from '../time.ts'
 
-/** What a file of evidence says of itself. */
+/** The metadata of an evidence file. */
 export type FileFacts = {
   readonly sha256: string
   readonly size: number

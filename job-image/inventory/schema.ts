@@ -32,7 +32,7 @@ const name = (max: number): z.ZodString =>
     if (fault !== undefined) context.addIssue(`must not contain ${fault}`)
   })
 
-/** For a text column. */
+/** A value for a text column. */
 const storable = z.string().superRefine((value, context) => {
   const fault = textFault(value)
   if (fault !== undefined) context.addIssue(fault)

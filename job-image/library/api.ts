@@ -8,21 +8,21 @@ import { watchSchedule } from '../scheduler/scheduler.ts'
 import type { SchedulerObserver } from '../scheduler/scheduler.ts'
 import { newRunKey } from '../run/summary.ts'
 
-/** Which environment of which configuration. */
+/** The environment to validate, and its configuration. */
 export type ValidationTarget = {
   /** Path of the configuration, from the working directory. Default: config.yaml. */
   readonly config?: string
   /** Default: production. */
   readonly environment?: string
-  /** Above the configuration's database_url. */
+  /** Overrides the configuration's database_url. */
   readonly databaseUrl?: string
-  /** Which systems and controls; each part stands above the configuration's. Default: what that says, else all. */
+  /** The systems and controls; each part overrides the configuration's. Default: the configuration's, else all. */
   readonly selection?: Selection
-  /** Decide only what has changed. Default: what the configuration says. */
+  /** Evaluate only systems whose inputs have changed. Default: the configuration's. */
   readonly incremental?: boolean
   /** Batches in flight, each with a database session of its own. Default: 2. */
   readonly concurrency?: number
-  /** What `${NAME}` in the configuration stands for. Default: process.env. */
+  /** The variables for `${NAME}` in the configuration. Default: process.env. */
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
@@ -36,11 +36,11 @@ export type ValidationJobOptions = ValidationTarget & {
   readonly observer?: RunOptions['observer']
 }
 
-/** What a run came to, in the seed's three words and in full. */
+/** The outcome of a run: RapidRMF's three values, and the whole summary. */
 export type ValidationJobResult = {
   readonly status: 'success' | 'failed'
   readonly jobId: number
-  /** As `job_runs.metrics`: systems, controls, results_saved, errors and a count per status. */
+  /** The values of `job_runs.metrics`: systems, controls, results_saved, errors and a count per status. */
   readonly metrics: Readonly<Record<string, number>>
   readonly summary: RunSummary
 }
@@ -85,7 +85,7 @@ export type StartSchedulerOptions = ValidationTarget & {
   readonly cron?: string
   /** IANA name. Default: Etc/UTC. */
   readonly timezone?: string
-  /** How late a slot may still be run, in seconds. Default: 300. */
+  /** How late a slot may start, in seconds. Default: 300. */
   readonly startingDeadline?: number
   /**
    * Name of the schedule: all instances of one schedule together run each slot once. Default: environment, cron,
@@ -96,9 +96,9 @@ export type StartSchedulerOptions = ValidationTarget & {
 }
 
 export type Scheduler = {
-  /** Settles when the scheduler has stopped; rejects if the options were no good or a run was cut short by `stop`. */
+  /** Settles when the scheduler has stopped; rejects for invalid options, or if `stop` interrupted a run. */
   readonly done: Promise<void>
-  /** Ends it: a batch at hand is finished first. */
+  /** Stops the scheduler after the current batch. */
   stop(): void
 }
 

@@ -1,7 +1,7 @@
 import { canonicalControlId, formerControlId } from '../rules/control-id.ts'
 import type { ChangeCounts, WantedControl } from './import.ts'
 
-/** A row of `controls`; `attributes` as the database holds it, in whatever shape another program left it. */
+/** A row of `controls`; its `attributes` may have any form that another program stored. */
 export type StoredControlRow = {
   readonly id: number
   readonly control_id: string
@@ -25,7 +25,7 @@ export type ControlChanges = {
   readonly updates: readonly RowUpdate[]
   readonly counts: ChangeCounts
   readonly removedIds: readonly string[]
-  /** How many controls the catalog had that were not marked as removed. */
+  /** Number of controls of the catalog that were not marked as removed. */
   readonly live: number
 }
 
@@ -78,7 +78,7 @@ export function planControls(
   }
 }
 
-/** Whether so much of a catalog goes that it is more likely to be another catalog than a new edition. */
+/** True if so many controls are removed that the document is probably another catalog, not a new edition. */
 export function removesMany({ removedIds, live }: Pick<ControlChanges, 'removedIds' | 'live'>): boolean {
   return removedIds.length * 10 > live
 }

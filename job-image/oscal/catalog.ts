@@ -19,7 +19,7 @@ export type Catalog = {
   readonly tree: readonly OutlineNode[]
 }
 
-/** What a resolver leaves in the metadata of its result: OSCAL's names, and FedRAMP's `resolution-source`. */
+/** Links that a resolver adds to the metadata of its result: OSCAL's names, and FedRAMP's `resolution-source`. */
 const RESOLUTION_LINKS = new Set(['source-profile', 'resolution-source'])
 
 /**
@@ -43,7 +43,7 @@ export function catalogFrom(body: CatalogBody, file: string, given?: string): Ca
   return { file, title, version, framework, whole, resolved, tree }
 }
 
-/** All controls, whatever they stand in: their ids can be read only once the framework is known. */
+/** All controls, in any group: their ids can be parsed only once the framework is known. */
 function titledControls({ groups = [], controls = [] }: GroupBody | CatalogBody): ControlBody[] {
   const nested = (control: ControlBody): ControlBody[] => [
     control,
@@ -52,7 +52,7 @@ function titledControls({ groups = [], controls = [] }: GroupBody | CatalogBody)
   return [...groups.flatMap(titledControls), ...controls.flatMap(nested)]
 }
 
-/** What the nodes of a document have in common. */
+/** The common parts of the nodes of a document. */
 type Source = { readonly file: string; readonly framework: string }
 
 function groupNode(group: GroupBody, outermost: string | undefined, source: Source): GroupNode {
@@ -105,7 +105,7 @@ function refuseDuplicates(tree: readonly OutlineNode[], file: string): void {
   }
 }
 
-/** How the built-in catalog is named where a file is expected: `--map KEY=builtin:nist-800-53-rev5`. */
+/** The prefix that selects a built-in catalog instead of a file: `--map KEY=builtin:nist-800-53-rev5`. */
 export const BUILTIN_PREFIX = 'builtin:'
 
 /** NIST SP 800-53 rev5 from the built-in index, in the shape of a catalog read from a file. */

@@ -1,6 +1,6 @@
 /** A control or enhancement as a catalog has it. */
 export type Control = {
-  /** As the document spells it; globs match this. */
+  /** The spelling of the document, which globs match. */
   readonly id: string
   /** The canonical id within its framework (see rules/control-id.ts). */
   readonly canonical: string

@@ -1,4 +1,4 @@
-import { faultWords, parseDocument, withinDepth } from '../document.ts'
+import { issueMessage, parseDocument, withinDepth } from '../document.ts'
 import { InputError, asError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
 import { catalogDocument, profileDocument } from './schema.ts'
@@ -36,7 +36,7 @@ export function parseOscal(source: string, file: string): OscalDocument {
   return document
 }
 
-/** By the name's ending, else by the first character: a 4 MB catalog takes 30 ms as JSON and seconds as YAML. */
+/** Detects JSON by the file's extension or its first character: a 4 MB catalog takes 30 ms as JSON, seconds as YAML. */
 function isJson(text: string, file: string): boolean {
   if (/\.ya?ml$/i.test(file)) return false
   return /\.json$/i.test(file) || text.trimStart().startsWith('{')
@@ -78,7 +78,7 @@ function checkedDocument(value: unknown, text: string, file: string): OscalDocum
 }
 
 function checked<S extends z.ZodType>(value: unknown, schema: S, text: string, file: string): z.output<S> {
-  const result = withinDepth(file, () => schema.safeParse(value, { error: faultWords }))
+  const result = withinDepth(file, () => schema.safeParse(value, { error: issueMessage }))
   if (result.success) return result.data
   // The YAML parser knows the line of every node; for JSON the path and the nearest id have to do.
   if (!isJson(text, file)) return parseDocument(text, file, schema).value

@@ -1,6 +1,6 @@
 import { InputError } from '../errors.ts'
 
-/** What `--map` says, as written: `UUID_OR_HREF=FILE`, where an href and a path may hold "=" as well. Made by `fileMap`. */
+/** The values of `--map`: `UUID_OR_HREF=FILE`, where both an href and a path may contain "=". Created by `fileMap`. */
 export type FileMap = readonly string[]
 
 /** Checks that each option has two sides. Which "=" divides them is known once an href is looked up. */

@@ -74,7 +74,7 @@ function isBlank(text: string): boolean {
   return text.trim() === ''
 }
 
-/** Whether the column holds all of the text. */
+/** True if the text fits the column. */
 export function fits(text: string, key: Key): boolean {
   return text.length <= WIDTHS[key] || Array.from(text).length <= WIDTHS[key]
 }

@@ -18,7 +18,7 @@ export type TitledControl = { readonly id: string; readonly title: string }
 export type Identity = {
   /** The framework as `frameworkName` spells it. */
   readonly framework: string
-  /** Whether this is the complete catalog of NIST SP 800-53, not a baseline or a tailoring of it. */
+  /** True for the complete catalog of NIST SP 800-53, false for a baseline or a tailoring of it. */
   readonly whole: boolean
 }
 
@@ -27,8 +27,8 @@ const MAX_FRAMEWORK = 100
 
 /**
  * The framework of an OSCAL document, by its title and by its controls. A title that is the name of NIST SP 800-53 or
- * of a baseline of it is believed. A title that mentions it beside other words, or not at all, must be confirmed by the
- * controls. Any other document is of a framework of its own, which has the title's name, or is not known.
+ * of a baseline of it is sufficient. A title that mentions it with other words, or not at all, must be confirmed by the
+ * controls. Any other document has its own framework, named after the title, or an unknown one.
  */
 export function identifyDocument(title: string, controls: readonly TitledControl[]): Identity {
   const content = compareWithNist(controls)
@@ -58,14 +58,14 @@ export function identifyStored(
   return (claim === undefined ? undefined : confirmed(claim, content)) ?? nameFrom(text)
 }
 
-/** Whether the row itself names the framework with its revision, so that `identifyStored` has no need of its controls. */
+/** True if the row itself names the framework with its revision, so that `identifyStored` does not need its controls. */
 export function namesItself({ text, title }: StoredCatalog): boolean {
   const claim = nistClaim(namesFramework(text) ? text : title)
   if (claim === undefined) return namesFramework(text)
   return claim.kind !== 'mention' && claim.framework !== NIST_800_53
 }
 
-/** Whether a stored catalog is the complete one of NIST SP 800-53, judged as a document is: not by its name. */
+/** True if a stored catalog is the complete one of NIST SP 800-53, decided as for a document, not by its name. */
 export function isStoredWhole(
   title: string,
   framework: string | undefined,
@@ -74,16 +74,16 @@ export function isStoredWhole(
   return framework !== undefined && isWhole(framework, nistClaim(title), compareWithNist(controls))
 }
 
-/** How the controls of a catalog compare with the built-in index of NIST SP 800-53 rev5. */
+/** The comparison of a catalog's controls with the built-in index of NIST SP 800-53 rev5. */
 type Comparison = {
   /**
    * `agrees`: more than half of the controls have id and title of NIST's. `silent`: every id is one of NIST's and no
    * control has a title of its own. `differs`: anything else.
    */
   readonly verdict: 'agrees' | 'silent' | 'differs'
-  /** Whether controls agree that only revision 5 has: the families PT and SR were new in it. */
+  /** True if controls match that only revision 5 has: it added the families PT and SR. */
   readonly isRev5: boolean
-  /** Which part of NIST's controls is there, 0 to 1. */
+  /** The fraction of NIST's controls that are present, 0 to 1. */
   readonly share: number
 }
 

@@ -133,7 +133,7 @@ function baselineName(file: string, title: string): string {
 /** Trestle's workspaces name a document by its folder: `profiles/NAME/profile.json`. */
 const NAMED_FOLDER = /(?:^|[\\/])(catalog|profile)s[\\/]([^\\/]+)[\\/]\1\.(?:json|ya?ml)$/i
 
-/** What the file is called, else its folder, else the title. */
+/** The name of the catalog: from the file's name, else its folder, else the title. */
 function ownName(file: string, title: string): string {
   return nameFrom(stemOf(file)) || nameFrom(NAMED_FOLDER.exec(file)?.[2] ?? '') || nameFrom(title)
 }
@@ -161,7 +161,7 @@ function wantedControl(control: Control): WantedControl {
 
 /** The first that fits: the letters of a NIST-like id, the outermost group, what the id begins with. */
 function familyFor({ id, canonical, group = '' }: Control): string {
-  // SP_800_171_03.05.07 stands in SP_800_171_03.05, which is too long, but ends in what tells it from other groups.
+  // SP_800_171_03.05.07 is in the group SP_800_171_03.05, which is too long; its end distinguishes it from other groups.
   const ending = id.startsWith(group) ? /[\p{L}\p{N}.]+$/u.exec(group)?.[0] : undefined
   const candidates = [familyOf(canonical), group, ending, /^[a-z0-9]+/.exec(canonical)?.[0]]
   const family = candidates.find((each = '') => each !== '' && fits(each, 'family'))

@@ -45,7 +45,7 @@ export type BaselineImport = {
   readonly framework: string
   /** Canonical ids, each once. */
   readonly controls: readonly string[]
-  /** How many of them the catalog marks as withdrawn. */
+  /** Number of them that the catalog marks as withdrawn. */
   readonly withdrawn: number
 }
 
@@ -59,7 +59,7 @@ export type ChangeCounts = {
   readonly unchanged: number
 }
 
-/** What one import did, or (dry run) would do. */
+/** The changes of one import, or of a dry run. */
 export type ImportReport = ChangeCounts & {
   readonly kind: Import['kind']
   /** The name in the database: that of a catalog which was there already may be spelt differently. */
@@ -72,7 +72,7 @@ export type ImportReport = ChangeCounts & {
   readonly withdrawn: number
   /** Ids that the source no longer has. */
   readonly removedIds: readonly string[]
-  /** Whether so many are removed that the import asks for a confirmation. */
+  /** True if so many are removed that the import needs a confirmation. */
   readonly removesMany: boolean
   /** Members of a baseline that no catalog of the database holds. */
   readonly missing: readonly string[]

@@ -14,7 +14,7 @@ export type NistControl = {
   readonly withdrawn: boolean
   /** The base control of an enhancement. */
   readonly parent: string | undefined
-  /** By the baselines' own selection in SP 800-53B. */
+  /** The baselines that select it in SP 800-53B. */
   readonly baselines: readonly NistBaseline[]
 }
 
@@ -23,7 +23,7 @@ export type NistIndex = {
   readonly title: string
   readonly version: string
   readonly baselineVersion: string
-  /** In the catalog's order. */
+  /** Ordered as in the catalog. */
   readonly families: readonly { readonly id: string; readonly title: string }[]
   readonly controls: readonly NistControl[]
   readonly byId: ReadonlyMap<string, NistControl>

@@ -34,16 +34,16 @@ export type ResolvedProfile = {
   readonly warnings: readonly string[]
 }
 
-/** What an import finds behind its reference. */
+/** The source that the reference of an import resolves to. */
 type Loaded = { readonly parts: readonly Part[]; readonly catalogs: readonly Catalog[] }
 
 type Context = {
   readonly reader: FileReader
   readonly map: FileMap
   readonly warnings: string[]
-  /** By absolute path: a catalog that ten profiles import is read once, and is then one structure. */
+  /** Documents by absolute path: a catalog that ten profiles import is read once and shared. */
   readonly loaded: Map<string, Loaded>
-  /** The profiles under way, outermost first. */
+  /** The profiles that are being resolved, outermost first. */
   readonly chain: readonly string[]
 }
 

@@ -5,7 +5,7 @@ import { controlsOf, pickedControls } from './control-tree.ts'
 import type { ControlNode, Part } from './control-tree.ts'
 import type { SelectionBody, SelectorBody } from './schema.ts'
 
-/** What a selection may choose from, and how to speak of it. */
+/** The source of a selection, and its name for messages. */
 export type SelectionContext = {
   /** The profile that selects. */
   readonly file: string

@@ -23,22 +23,22 @@ const LEVELS: Readonly<Record<RunEvent['type'], LogLevel>> = {
 }
 
 /**
- * Tells a run's events on stderr: one line that is redrawn on a terminal, else one line for each that matters.
- * `least`: the least that is told; the redrawn line counts as info.
+ * Reports a run's events on stderr: one line that is redrawn on a terminal, otherwise one line for each important event.
+ * `least` is the lowest level that is printed; the redrawn line has level info.
  */
 export function runReporter(
   stderr: Output,
   least: LogLevel = 'info',
 ): RunObserver & {
-  /** A line that is no event of the run. */
-  tell(text: string, level?: LogLevel): void
+  /** Prints a line that is not an event of the run. */
+  print(text: string, level?: LogLevel): void
   done(): void
 } {
   const terminal = stderr.isTTY === true && isLogged('info', least)
   const totals = { systems: 0, done: 0, results: 0 }
   let drawn = 0
-  let told = ''
-  const tell = (text: string, level: LogLevel = 'info'): void => {
+  let last = ''
+  const print = (text: string, level: LogLevel = 'info'): void => {
     if (isLogged(level, least))
       stderr.write(`${terminal ? CLEAR_LINE : ''}${printable(redactSecrets(text))}\n`)
   }
@@ -62,12 +62,12 @@ export function runReporter(
     const level = LEVELS[event.type]
     const text = isLogged(level, least) ? describeEvent(event) : undefined
     // Waiting and retrying repeat themselves many times a minute.
-    if (text !== undefined && (text !== told || event.type === 'progress')) tell(text, level)
-    told = text ?? told
+    if (text !== undefined && (text !== last || event.type === 'progress')) print(text, level)
+    last = text ?? last
     draw()
   }
   return Object.assign(observe, {
-    tell,
+    print,
     done: () => {
       if (terminal) stderr.write(CLEAR_LINE)
     },
@@ -92,7 +92,7 @@ function describeEvent(event: RunEvent): string {
     case 'waiting':
       return `waiting: ${event.reason}`
     case 'retrying':
-      return `trying again: ${event.error}`
+      return `retrying: ${event.error}`
     case 'warning':
       return `warning: ${event.message}`
   }

@@ -15,7 +15,7 @@ export type ResultWriter = {
 export type ResultFormat = 'table' | 'json' | 'csv'
 
 export type TableOptions = {
-  /** Whether a table needs them to tell controls apart; JSON and CSV always have them. */
+  /** True if a table needs them to distinguish controls; JSON and CSV always have them. */
   readonly catalogs: boolean
   /** A table with all columns and whole texts also on a terminal. */
   readonly wide: boolean
@@ -78,9 +78,9 @@ const CSV_COLUMNS = [
 ] as const
 
 /**
- * RFC 4180. Evidence keys stay a JSON list in their cell, because a key may hold any separator.
- * CSV is what spreadsheets open, and names come from whoever delivers evidence: a text that one would run as a formula
- * (it begins with = + - @, a tab or a line break) gets an apostrophe in front. The exact text is in the JSON.
+ * Writes CSV according to RFC 4180. Evidence keys are a JSON list in their cell, because a key may contain any separator.
+ * Spreadsheets open CSV, and names are untrusted: a text that would be a formula (it starts with = + - @, a tab or a line
+ * break) is prefixed with an apostrophe. The JSON has the exact text.
  */
 async function csvWriter(output: Output): Promise<ResultWriter> {
   const { stringify } = await import('csv-stringify/sync')
@@ -113,10 +113,10 @@ export function* parts(rows: readonly ResultRow[]): Generator<readonly ResultRow
   for (let from = 0; from < rows.length; from += PART_ROWS) yield rows.slice(from, from + PART_ROWS)
 }
 
-/** A box table must have all its rows to know its widths: long lists become several tables of this many rows. */
+/** Rows per table. The widths of a table depend on all its rows, so a long list becomes several tables. */
 const TABLE_ROWS = 100
 
-/** A table on a narrower terminal would cut why a control has not passed: each result is a paragraph there. */
+/** On a narrower terminal a table would truncate the message, so each result is a paragraph. */
 const NARROWEST_TABLE = 100
 
 async function terminalWriter(output: Output, { catalogs, wide }: TableOptions): Promise<ResultWriter> {
@@ -161,7 +161,7 @@ const COLUMNS: readonly Column<ResultRow>[] = [
 ]
 
 const CATALOG_COLUMN: Column<ResultRow> = { title: 'Catalog', value: ({ catalog }) => catalog, minWidth: 8 }
-/** After the control. */
+/** Index of the catalog's column, after the control. */
 const CATALOG_AT = 3
 
 /** Evidence keys in one line; what another program wrote in place of a list is shown as JSON. */

@@ -7,7 +7,7 @@ import { keysText, parts } from './result-formats.ts'
 import type { ResultWriter } from './result-formats.ts'
 import { wrapped } from './wrapped.ts'
 
-/** Each result as a paragraph with all that is known of it, for terminals that have no room for a table. */
+/** Writes each result as a paragraph, for terminals that are too narrow for a table. */
 export function paragraphWriter(output: Output, catalogs: boolean, width: number): ResultWriter {
   let separator = ''
   return {

@@ -4,27 +4,27 @@ import type { RunEvent, RunObserver } from '../run/options.ts'
 
 export type RunLog = {
   readonly observer: RunObserver
-  /** The run came to its end: its verdict and all of its counts. */
+  /** Logs the end of the run with its verdict and counts. */
   ended(summary: RunSummary): void
-  /** This process could not bring it there. */
+  /** Logs that this process could not complete the run. */
   failed(error: Error, more?: Readonly<Record<string, unknown>>): void
 }
 
 /**
- * A run as log lines: at info one when it starts and one when it has ended, however many batches it takes, and what
- * keeps it waiting; each with what is known of the run by then. `log` brings the run's key, schedule and environment.
+ * Logs a run: at level info its start, its end and the reasons for waiting, independent of the number of batches. Each
+ * line has the run's id, attempt and worker once they are known. `log` adds the run's key, schedule and environment.
  */
 export function runLog(log: Logger): RunLog {
   const from = performance.now()
   let run = log
   let resumed = false
-  let told = ''
+  let last = ''
   const seconds = (): number => Math.round(performance.now() - from) / 1000
   /** Waiting and retrying repeat themselves many times a minute. */
   const once = (level: 'info' | 'warn', text: string, fields: object): void => {
     const key = JSON.stringify([text, fields])
-    if (key !== told) run[level](fields, text)
-    told = key
+    if (key !== last) run[level](fields, text)
+    last = key
   }
   const observer = (event: RunEvent): void => {
     switch (event.type) {
@@ -48,7 +48,7 @@ export function runLog(log: Logger): RunLog {
         once('info', 'waiting', { reason: event.reason })
         return
       case 'retrying':
-        once('warn', 'trying again', { error: event.error })
+        once('warn', 'retrying after backoff', { error: event.error })
         return
       case 'warning':
         once('warn', event.message, {})
@@ -65,7 +65,7 @@ export function runLog(log: Logger): RunLog {
     ended: ({ runId, status, verdict, reason, message, scope, counts }) =>
       run[status === 'success' ? 'info' : 'error'](
         {
-          // A run that had succeeded before was never opened.
+          // A run that had already succeeded was not opened.
           ...(run === log ? { run_id: runId } : {}),
           status,
           verdict,

@@ -2,23 +2,23 @@ import Table from 'cli-table3'
 import displayWidth from 'string-width'
 import { printable } from '../../common/printable.ts'
 
-/** One column: its heading, how to show a row in it, and how it gives way on a narrow terminal. */
+/** One column: its heading, its values, and its behavior on a narrow terminal. */
 export type Column<Row> = {
   readonly title: string
   readonly value: (row: Row) => string | number | null | undefined
   readonly align?: 'left' | 'right'
-  /** How far its texts may be cut with comfort. Texts of a column without a minimum are never cut. */
+  /** The preferred minimum width of its texts. Texts of a column without one are never truncated. */
   readonly minWidth?: number
   /**
-   * The order in which columns are left out where a terminal has no room for all of them: the highest rank goes first.
-   * A column without a rank is always shown.
+   * The order in which columns are omitted on a narrow terminal: the highest rank first. A column without a rank is
+   * always shown.
    */
   readonly rank?: number
 }
 
 const PADDING = 2
 
-/** What is left of a text or of a heading when the terminal has no room for comfort. */
+/** The absolute minimum width of a text or a heading. */
 const LEAST_WIDTH = 4
 
 /**
@@ -49,7 +49,7 @@ export function renderTable<Row>(
   return `${table.toString()}\n${leftOut.length === 0 ? '' : leftOutNote(leftOut, width)}`
 }
 
-/** Tells which columns are shown: all, less those of the highest ranks until the rest has room for its texts in comfort. */
+/** Selects the shown columns: columns of the highest ranks are omitted until the others have their preferred widths. */
 function shownAt<Row>(
   columns: readonly Column<Row>[],
   cells: readonly string[][],
@@ -69,7 +69,7 @@ function shownAt<Row>(
   return (index) => shown.has(index)
 }
 
-/** What borders and padding leave to the texts of so many columns. */
+/** The width that borders and padding leave for the texts of so many columns. */
 function roomFor(columns: number, width: number): number {
   return width - (columns + 1) - columns * PADDING
 }
@@ -124,7 +124,7 @@ function measure<Row>(columns: readonly Column<Row>[], cells: readonly string[][
   })
 }
 
-/** Takes what is too much from those that have most to spare, until all fit or none can give more. */
+/** Reduces the columns with the most spare width first, until all fit or none has any left. */
 function shrunk(widths: number[], minima: readonly number[], room: number): number[] {
   const result = [...widths]
   let excess = result.reduce((sum, each) => sum + each, 0) - room

@@ -1,8 +1,8 @@
 import displayWidth from 'string-width'
 
 /**
- * The text in lines of at most `width` terminal columns, broken at spaces, each after `indent`. A word that is longer
- * than a line has one of its own and is not cut: keys and digests are copied from here.
+ * Wraps the text at spaces into indented lines of at most `width` terminal columns. A longer word is on a line of its own
+ * and is not broken, because users copy keys and digests.
  */
 export function wrapped(text: string, width: number, indent: string): string {
   const room = width - displayWidth(indent)

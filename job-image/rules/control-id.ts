@@ -6,7 +6,7 @@ const NIST_ID = /^([a-z]+)-(\d+)(?:\.(\d+)|\s*\(\s*(\d+)\s*\))?$/
 /** Ids of other frameworks: words joined by one mark each (s1.1.1, cc6.1), with items in brackets (164.308(a)). */
 const OTHER_ID = /^[a-z0-9]+(?:[._:/-][a-z0-9]+|\([a-z0-9]+\))*$/
 
-/** Hyphens that word processors put in place of the plain one. */
+/** Hyphens that text editors substitute for the plain one. */
 const FANCY_HYPHENS = /[\u2010-\u2015\u2212]/g
 
 /** `controls.control_id` is a varchar(50): nothing longer is an id. */
@@ -47,7 +47,7 @@ function published(id: string): string | undefined {
   return OTHER_ID.test(tight) ? tight : undefined
 }
 
-/** As the database stores it and people read it: `AC-2.1`. */
+/** The spelling in the database and in outputs: `AC-2.1`. */
 export function displayControlId(canonical: string): string {
   return canonical.toUpperCase()
 }
@@ -67,7 +67,7 @@ export function compareControlIds(a: string, b: string): number {
   return compareText(sortKey(a), sortKey(b)) || compareText(a, b)
 }
 
-/** By code unit: the same order whatever the locale of the process. */
+/** Compares by code unit, independent of the locale of the process. */
 export function compareText(a: string, b: string): number {
   if (a === b) return 0
   return a < b ? -1 : 1

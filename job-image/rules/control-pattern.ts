@@ -5,11 +5,11 @@ import { NIST_800_53, isNist80053 } from './framework.ts'
 /** An id in the form that matchers compare: made once for each control, however many patterns there are. */
 export type ComparableId = {
   readonly text: string
-  /** Whether it is of NIST SP 800-53, whose ids have several spellings. */
+  /** True for NIST SP 800-53, whose ids have several spellings. */
   readonly isNist: boolean
 }
 
-/** Whether a control is what was asked for. */
+/** True if a control matches the pattern. */
 export type ControlMatcher = (id: ComparableId) => boolean
 
 /** `controlId` in any spelling, of a framework that may be not known. */
@@ -39,7 +39,7 @@ function nistSpelling(glob: string): string {
   return dotted(glob).replaceAll(/(?<=[-.])0+(?=\d)/g, '')
 }
 
-/** `AC-2.1` for AC-2(1), whatever its framework: to matchers both are one. */
+/** Spells AC-2(1) as `AC-2.1` in all frameworks: matchers treat both as equal. */
 export function dotted(text: string): string {
   return text.replace(/\s*\(([^()]*)\)$/, '.$1')
 }

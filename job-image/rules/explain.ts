@@ -4,14 +4,14 @@ import { NIST_800_53, coversFramework, frameworkName } from './framework.ts'
 import { findRule, rulesFor } from './rule-set.ts'
 import type { FoundRule, RuleSet } from './rule-set.ts'
 
-/** Which rule a control takes, and why. The names of the fields are those of the JSON output and of a pack. */
+/** The rule of a control, and why it applies. The field names are those of the JSON output and of a pack. */
 export type Explanation = {
   readonly control: string
   /** The framework that the control is looked up in. */
   readonly framework: string
   /** Other frameworks that have a rule for a control of this id. */
   readonly also_in: readonly string[]
-  /** As in a stored decision's attributes (`AC-2`, `family AC`); null: no rule, the status is always `unknown`. */
+  /** The rule in a stored decision's attributes (`AC-2`, `family AC`); null without a rule: the status is `unknown`. */
   readonly rule: string | null
   readonly why: string
   readonly title: string | null

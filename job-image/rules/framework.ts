@@ -1,4 +1,4 @@
-/** NIST SP 800-53 whatever its revision. In a rule pack it stands for all of them. */
+/** NIST SP 800-53 in any revision. In a rule pack it stands for all revisions. */
 export const NIST_800_53 = 'nist-800-53'
 
 /** The framework whose controls come with the program (see oscal/nist-index.ts). */
@@ -13,23 +13,23 @@ const FEDRAMP = /\bfedramp(?: (?:revision|rev|r) ?(\d))?\b/
 /** Another publication of the same series: SP 800-171, SP 800-82. */
 const OTHER_PUBLICATION = /\b800 (?!53)\d+/
 
-/** What a title or name of the complete catalog is made of; any other word makes it a part or a variant. */
+/** Words in a title or name of the complete catalog; any other word makes it a part or a variant. */
 const CATALOG_WORDS = wordSet(
   'electronic oscal version of the nist special publication sp 800 53 53a and draft rev revision r v ' +
     'security privacy controls for federal information systems organizations assessment procedures catalog json yaml min',
 )
 
-/** What is added to these words in a title or name of a baseline of NIST SP 800-53B or of FedRAMP. */
+/** Additional words in a title or name of a baseline of NIST SP 800-53B or of FedRAMP. */
 const BASELINE_WORDS = wordSet(
   'fedramp 53b low moderate high impact baseline baselines li saas tailored resolved profile',
 )
 
-/** Words that tell no framework from another: RapidRMF itself calls NIST SP 800-53 just "NIST". */
+/** Words that identify no framework: RapidRMF itself calls NIST SP 800-53 just "NIST". */
 const GENERAL_WORDS = wordSet(
   'nist oscal framework catalog control controls security compliance standard unknown none other custom default test na n a',
 )
 
-/** What a text says of NIST SP 800-53. */
+/** The claim of a text about NIST SP 800-53. */
 export type NistClaim = {
   /** `nist-800-53-rev5`; `nist-800-53` where the text names no revision. */
   readonly framework: string
@@ -40,7 +40,7 @@ export type NistClaim = {
   readonly kind: 'whole' | 'baseline' | 'mention'
 }
 
-/** What a title or name says of NIST SP 800-53; undefined when it does not speak of it. */
+/** The claim of a title or name about NIST SP 800-53; undefined if it does not mention it. */
 export function nistClaim(text: string): NistClaim | undefined {
   const words = wordsOf(text)
   const publication = NIST_PUBLICATION.exec(words)
@@ -66,19 +66,19 @@ export function frameworkName(text: string): string {
   return claim === undefined || claim.kind === 'mention' ? nameFrom(text) : claim.framework
 }
 
-/** Whether a text tells a framework from others at all; "NIST" or "custom" does not. */
+/** True if a text identifies a framework; "NIST" or "custom" does not. */
 export function namesFramework(text: string): boolean {
   return wordsOf(text)
     .split(' ')
     .some((word) => word !== '' && !GENERAL_WORDS.has(word))
 }
 
-/** Whether a framework is NIST SP 800-53, in whatever revision: its ids have several spellings, and it has families. */
+/** True for NIST SP 800-53 in any revision: its ids have several spellings, and it has families. */
 export function isNist80053(framework: string | undefined): boolean {
   return framework === NIST_800_53 || framework?.startsWith(`${NIST_800_53}-rev`) === true
 }
 
-/** Whether what is said for `wide` holds for `framework`: they are one, or `wide` is NIST SP 800-53 of any revision. */
+/** True if `wide` includes `framework`: they are equal, or `wide` is NIST SP 800-53 without a revision. */
 export function coversFramework(wide: string, framework: string | undefined): boolean {
   return wide === framework || (wide === NIST_800_53 && isNist80053(framework))
 }

@@ -98,11 +98,11 @@ export function parseRulePack(text: string, file: string): RulePack {
 
 /** A key of `families` or `controls`. */
 type Key = {
-  /** What the rule is stored under. */
+  /** The key under which the rule is stored. */
   readonly name: string
-  /** What people read, unless the rule has a title. */
+  /** The displayed name, unless the rule has a title. */
   readonly display: string
-  /** What must not stand twice: an id may be spelled in several ways, and in another framework in fewer. */
+  /** The identity for detecting duplicates: the spellings of an id depend on the framework. */
   readonly identities: readonly string[]
 }
 

@@ -12,7 +12,7 @@ import { NIST_800_53, coversFramework, isNist80053 } from './framework.ts'
 import { orderByPrerequisites, requiredClosure } from './order.ts'
 import type { Edge } from './order.ts'
 
-/** What a control or a family needs: every type of `requiredAll`, and one of `requiredAny` unless that is empty. */
+/** The evidence that a control or a family needs: all of `requiredAll`, and one of `requiredAny` unless that is empty. */
 export type Rule = {
   readonly title: string
   /** Evidence types in the order in which they are reported. */
@@ -33,7 +33,7 @@ export type RulePack = {
   readonly file: string
   /** Names of the frameworks that the pack is for (see framework.ts); `nist-800-53` is every revision of it. */
   readonly frameworks: readonly string[]
-  /** By upper-case letters. */
+  /** Keyed by the family in upper case. */
   readonly families: ReadonlyMap<string, Rule>
   readonly controls: ReadonlyMap<string, Rule>
   readonly prerequisites: readonly Prerequisite[]
@@ -57,7 +57,7 @@ export type RuleSet = {
   readonly packs: readonly string[]
   /** The key is the framework, in the order in which the packs name them. */
   readonly frameworks: ReadonlyMap<string, FrameworkRules>
-  /** SHA-256 (hex) of whatever decides a status or is stored with it. Titles and pack names are not. */
+  /** SHA-256 (hex) of everything that decides a status or is stored with it; excludes titles and pack names. */
   readonly digest: string
 }
 

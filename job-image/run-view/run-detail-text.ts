@@ -14,7 +14,7 @@ import type { Column } from '../output/table.ts'
 /** Systems shown; a run may have 10,000. The JSON has them all. */
 const MAX_SYSTEMS = 50
 
-/** A run for people. `width`: of the terminal, undefined where there is none. */
+/** The details of a run as text. `width` is the terminal's; undefined without one. */
 export function runDetailText(detail: RunDetail, width: number | undefined): string {
   const { attempts, systems } = detail
   const failed = systems.filter(({ state }) => state === 'error')
@@ -63,7 +63,7 @@ function factLines({ run, message, counts, systems }: RunDetail): string {
   return facts.map(([label, value]) => factLine(label, value)).join('')
 }
 
-/** Of an incremental run: what it took over, or why it took over nothing. */
+/** The number of systems whose results an incremental run reuses, or why it reuses none. */
 function unchangedText(run: RunDetail['run']): string | undefined {
   const record = reuseRecord(run)
   if (record === undefined) return undefined
@@ -75,7 +75,7 @@ function unchangedText(run: RunDetail['run']): string | undefined {
 
 type InvalidControl = { readonly control: string; readonly problem: string }
 
-/** As planning stored them; a row that another program has written into may hold anything. */
+/** Reads what planning stored; a value of another program may have any form. */
 function invalidControls({ run }: RunDetail): InvalidControl[] {
   const stored = run.attributes?.['invalid_controls']
   if (!Array.isArray(stored)) return []
@@ -101,7 +101,7 @@ function digestFacts(digests: unknown): [string, unknown][] {
   return Object.entries(digests).map(([name, value]) => [`Digest: ${name}`, value])
 }
 
-/** Several lines of an error stay lines, under each other; nothing else in them can move the cursor. */
+/** One fact. Line breaks are kept and indented; other control characters are shown as symbols. */
 function factLine(label: string, value: unknown): string {
   if (value === null || value === undefined || value === '') return ''
   const text = typeof value === 'string' ? value : JSON.stringify(presentable(value, label))

@@ -13,7 +13,7 @@ import type { ListedRun } from './run-json.ts'
 import { summaryOf } from '../run/summary.ts'
 import { isoTime } from '../time.ts'
 
-/** Everything that is known of one run. Runs of other programs have no message, counts, attempts or systems. */
+/** The details of one run. Runs of other programs have no message, counts, attempts or systems. */
 export type RunDetail = {
   readonly run: ListedRun
   readonly message: string | null
@@ -22,7 +22,7 @@ export type RunDetail = {
   readonly systems: readonly RunSystem[]
 }
 
-/** `abandonAfter`: the silence that ends an attempt, in ms. */
+/** Reads the details. `abandonAfter` is the age of a heartbeat after which an attempt counts as dead, in ms. */
 export async function runDetail(client: Client, row: JobRun, abandonAfter: number): Promise<RunDetail> {
   if (row.run_key === null) {
     return { run: { ...row, silentSince: null }, message: null, counts: null, attempts: [], systems: [] }
@@ -40,7 +40,7 @@ export async function runDetail(client: Client, row: JobRun, abandonAfter: numbe
   }
 }
 
-/** For scripts: the run as `runs --json` shows it, and the rest beside it. */
+/** The details as JSON: the keys of `runs --json`, and further ones. */
 export function runDetailJson({ run, message, counts, attempts, systems }: RunDetail): object {
   return {
     ...runJson(run),

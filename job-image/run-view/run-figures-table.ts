@@ -1,7 +1,7 @@
 import type { ControlFigures } from '../db/results/control-figures.ts'
 import type { Column } from '../output/table.ts'
 
-/** `catalogs`: whether controls of several are shown, so that the names alone do not tell them apart. */
+/** The columns of figures per control; with `catalogs`, a column distinguishes controls of several catalogs. */
 export function controlColumns(catalogs: boolean): Column<ControlFigures>[] {
   const counts: Column<ControlFigures>[] = [
     { title: 'Pass', value: ({ pass }) => pass, align: 'right' },

@@ -12,18 +12,18 @@ type Counts = Pick<ControlFigures, 'fail' | 'insufficient_evidence' | 'unknown'>
 
 const notPassed = (counts: Counts): number => counts.fail + counts.insufficient_evidence + counts.unknown
 
-/** Most results that are not pass first; of as many, those with most that fail. */
+/** Orders by the number of results that are not pass, then by the number that fail, both descending. */
 export function byFailing(a: Counts, b: Counts): number {
   return notPassed(b) - notPassed(a) || b.fail - a.fail
 }
 
-/** `figures` in their natural order, which stays among equals. */
+/** Orders `figures`; equal ones keep their order. */
 export function orderControls(figures: readonly ControlFigures[], order: ControlOrder): ControlFigures[] {
   if (order === 'slowest') return figures.toSorted((a, b) => b.decide_us - a.decide_us)
   return order === 'failing' ? figures.toSorted(byFailing) : [...figures]
 }
 
-/** `systems` by name, which stays the order among equals. What could not be evaluated comes before what failed. */
+/** Orders `systems`; equal ones keep their order. Systems that could not be evaluated come before failing ones. */
 export function orderSystems(systems: readonly RunSystem[], order: SystemOrder): RunSystem[] {
   const broken = ({ state }: RunSystem): number => (state === 'error' ? 1 : 0)
   if (order === 'failing') return systems.toSorted((a, b) => broken(b) - broken(a) || byFailing(a, b))
@@ -34,10 +34,10 @@ export function orderSystems(systems: readonly RunSystem[], order: SystemOrder):
 
 const compareText = (a: string, b: string): number => Number(a > b) - Number(a < b)
 
-/** Why a run has nothing to show. */
+/** The message for a run without figures. */
 export function whyNoFigures({ id, run_key: key, status }: JobRun, what: 'controls' | 'systems'): string {
   if (key === null) return `run ${id} was made by another program, which keeps no figures of ${what}`
-  if (status === 'running') return `run ${id} is under way and has no figures of ${what} yet`
+  if (status === 'running') return `run ${id} is running and has no figures of ${what} yet`
   return what === 'controls'
     ? `run ${id} has no figures of controls: it decided nothing, or is older than the table that keeps them`
     : `run ${id} has no systems`

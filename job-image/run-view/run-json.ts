@@ -2,13 +2,13 @@ import { isoTime } from '../time.ts'
 import type { JobRun } from '../db/runs/job-runs.ts'
 import { presentable } from '../json-text.ts'
 
-/** A run, and whether anybody works on it. */
+/** A run with the time since which it has no live attempt. */
 export type ListedRun = JobRun & {
-  /** The last sign of life of a run that is `running` while no attempt is; PostgreSQL's text, UTC. */
+  /** The last heartbeat of a `running` run without a live attempt; PostgreSQL's text, UTC. */
   readonly silentSince: string | null
 }
 
-/** A run as scripts read it: RapidRMF's keys first, in its order, then ours. Times are ISO-8601 with Z. */
+/** A run as JSON: RapidRMF's keys first, in its order, then further ones. Times are ISO-8601 with Z. */
 export type RunJson = {
   readonly id: number
   readonly environment: string
@@ -48,7 +48,7 @@ export function runJson(run: ListedRun): RunJson {
   }
 }
 
-/** What a person should know of a run whose process is dead, and do; null: nothing. */
+/** The warning about a run whose processes are dead, with the remedy; null if there is none. */
 export function silenceText({ silentSince }: ListedRun): string | null {
   if (silentSince === null) return null
   return `silent since ${tableTime(silentSince)} UTC: its process is dead; the next run of its environment or "rapidrmf notify flush" closes it`

@@ -214,7 +214,7 @@ export class RunAttempt {
     observer?.({ type: 'progress', systems, results })
   }
 
-  /** Processes one batch. A run that was closed meanwhile counts as one without work; `#close` tells them apart. */
+  /** Processes one batch. A run that was closed meanwhile counts as one without work; `#close` distinguishes them. */
   async #batch(session: Session, context: BatchContext, idle: AbortSignal): Promise<BatchResult> {
     return tracedBatch(this.#options, async () => {
       try {

@@ -14,7 +14,7 @@ export type PreviewedRun = {
 export type Preview = {
   /** Oldest first. */
   readonly runs: readonly PreviewedRun[]
-  /** What the list does not show, each a sentence. */
+  /** Notes about what the list does not show, each a sentence. */
   readonly notes: readonly string[]
 }
 
@@ -26,10 +26,10 @@ export type PreviewRequest = {
   readonly count: number
 }
 
-/** The next change of the clocks in either direction is told even when the list ends before it. */
+/** How far to search for the next clock change, which is reported even if the list ends before it. */
 const LOOK_AHEAD = 365 * 86_400_000
 
-/** When a schedule runs as a CronJob, and what the changes of the clocks do to it. Bad input is an InputError. */
+/** The slots of a schedule as a CronJob, and the effects of clock changes on them. Throws an InputError for bad input. */
 export function previewSchedule({ cron, timeZone, from, count }: PreviewRequest): Preview {
   const schedule = asInput('CRON', () => parseCron(cron, { sundaySeven: true }))
   const clock = asInput('--timezone', () => zoneClock(timeZone))
@@ -49,7 +49,7 @@ export function previewSchedule({ cron, timeZone, from, count }: PreviewRequest)
   }
 }
 
-/** What this command reads and a ValidationSchedule refuses. */
+/** Expressions that this command accepts and a ValidationSchedule refuses. */
 function kubernetesNotes({ kind, expression }: CronSchedule): string[] {
   if (kind === 'interval' || expression.startsWith('@')) {
     return [`a ValidationSchedule refuses "${expression}"; it takes five fields`]

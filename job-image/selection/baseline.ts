@@ -47,7 +47,7 @@ export function missingMembers(baseline: Baseline, controls: readonly CatalogCon
   return [...baseline.members].filter((member) => (found.get(member) ?? []).length === 0)
 }
 
-/** Whether a catalog of `framework` may hold members of a baseline of `wanted`: not every one names its revision. */
+/** True if a catalog of `framework` may hold members of a baseline of `wanted`: some do not name their revision. */
 export function isFrameworkOf(wanted: string, framework: string | undefined): boolean {
   if (framework === undefined) return false
   return coversFramework(wanted, framework) || coversFramework(framework, wanted)

@@ -12,15 +12,15 @@ export type SelectableControl = {
   /** That of its catalog; undefined when it is not known. */
   readonly framework: string | undefined
   readonly catalogId: number
-  /** As stored: counts for ids that do not begin with their family. */
+  /** The stored family; needed for ids that do not start with it. */
   readonly family: string
 }
 
-/** What a choice depends on beside selector and controls. */
+/** The inputs of a choice besides selector and controls. */
 export type ChoiceContext = {
   /** The members of the selector's baseline; undefined when it names none. */
   readonly members?: ReadonlySet<SelectableControl> | undefined
-  /** Whether there are rules for a framework. */
+  /** True if there are rules for a framework. */
   readonly hasRules: (framework: string | undefined) => boolean
 }
 
@@ -83,7 +83,7 @@ export function chooseControls<T extends SelectableControl>(
   }
 }
 
-/** What an id, pattern or family stands for. */
+/** The controls that an id, a pattern or a family matches. */
 type Meant<T> = {
   readonly text: string
   readonly controls: readonly T[]

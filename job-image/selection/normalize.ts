@@ -1,13 +1,13 @@
 import { selectionSchema } from '../../crds/selection.ts'
 import type { ControlSelector, MatchExpression, Selection, SystemSelector } from '../../crds/selection.ts'
-import { faultWords, parseDocument } from '../document.ts'
+import { issueMessage, parseDocument } from '../document.ts'
 import { InputError } from '../errors.ts'
 import { isGlob } from '../../common/glob.ts'
 import { canonicalControlId, compareText } from '../rules/control-id.ts'
 import { dotted } from '../rules/control-pattern.ts'
 import { frameworkName } from '../rules/framework.ts'
 
-/** Of several selections, each part from the first that has it. Undefined: none says anything. */
+/** Merges selections: each part is from the first one that has it. Undefined if all are empty. */
 export function mergeSelections(...selections: readonly (Selection | undefined)[]): Selection | undefined {
   const first = <K extends keyof Selection>(key: K): Selection[K] =>
     selections.find((selection) => selection?.[key] !== undefined)?.[key]
@@ -37,7 +37,7 @@ export function parseSelection(text: string, source: string): Selection {
 
 /** A selection from a program; a bad one is an InputError. */
 export function checkSelection(value: unknown): Selection {
-  const { data, error } = selectionSchema.safeParse(value, { error: faultWords })
+  const { data, error } = selectionSchema.safeParse(value, { error: issueMessage })
   if (error === undefined) return data
   throw new InputError(
     error.issues.map(({ path, message }) => ({
@@ -80,7 +80,7 @@ function normalControls({
   })
 }
 
-/** Without a framework, leading zeros stay: `AC-02` may be AC-2 or an id of its own. */
+/** Normalizes an id. Without a framework, leading zeros stay: `AC-02` may be AC-2 or an id of its own. */
 function normalControl(text: string, framework: string | undefined): string {
   const id = isGlob(text) ? undefined : canonicalControlId(text, framework)
   return dotted(id ?? text.trim()).toUpperCase()
@@ -97,7 +97,7 @@ function list(values: readonly string[] = []): string[] | undefined {
   return values.length === 0 ? undefined : [...new Set(values)].sort(compareText)
 }
 
-/** Without the keys that have no value; undefined when none is left. */
+/** Omits the keys without a value; undefined if none is left. */
 function orNothing<T extends object>(value: { [K in keyof T]: T[K] | undefined }): T | undefined {
   const entries = Object.entries(value).filter(([, field]) => field !== undefined)
   return entries.length === 0 ? undefined : (Object.fromEntries(entries) as T)

@@ -3,7 +3,7 @@ import { MAX_SCOPE_TEXT } from '../../crds/run-summary.ts'
 import type { RunScope } from '../../crds/run-summary.ts'
 import type { ControlSelector, MatchExpression, Selection, SystemSelector } from '../../crds/selection.ts'
 
-/** What a run's row says about its scope. */
+/** The scope in a run's row. */
 export type StoredScope = RunScope & { readonly selection: Selection }
 
 /**
@@ -29,7 +29,7 @@ export function scopeOfBaseline(
   return { ...scope, digest: sha256([scope.digest, chosen]) }
 }
 
-/** As a run's row holds it; undefined for a run without a selection, and where another program wrote something else. */
+/** Reads the scope of a run's row; undefined without a selection, or for a value of another program. */
 export function storedScope(attributes: Readonly<Record<string, unknown>> | null): StoredScope | undefined {
   const scope = attributes?.['scope'] as Partial<StoredScope> | null | undefined
   if (typeof scope?.digest !== 'string' || typeof scope.text !== 'string') return undefined
@@ -60,8 +60,8 @@ function describeSystems({ include, exclude, matchLabels, matchExpressions }: Sy
 }
 
 function describeExpression({ key, operator, values = [] }: MatchExpression): string {
-  const words = { In: 'in', NotIn: 'not in', Exists: 'exists', DoesNotExist: 'does not exist' }
-  return [key, words[operator], values.join('|')].filter((word) => word !== '').join(' ')
+  const names = { In: 'in', NotIn: 'not in', Exists: 'exists', DoesNotExist: 'does not exist' }
+  return [key, names[operator], values.join('|')].filter((word) => word !== '').join(' ')
 }
 
 function describeControls({ include, exclude, families, baseline, framework }: ControlSelector): string {

@@ -12,13 +12,13 @@ export type SelectableSystem = {
 
 export type Chosen<T> = {
   readonly chosen: readonly T[]
-  /** What was asked for by name or pattern, and is not there. */
+  /** Names and patterns that match nothing. */
   readonly unmatched: readonly string[]
-  /** How many each condition alone matches, in words: where to look when nothing is left. */
+  /** Text with the number of matches of each condition alone, for the message about an empty selection. */
   readonly tally: () => string
 }
 
-/** Whether attributes have to be read at all. */
+/** True if the selector needs the attributes of systems. */
 export function needsAttributes({ matchLabels, matchExpressions }: SystemSelector): boolean {
   return matchLabels !== undefined || matchExpressions !== undefined
 }
@@ -50,20 +50,20 @@ export function chooseSystems<T extends SelectableSystem>(
     }),
     tally: () =>
       [...conditions, ...excludes]
-        .map((each) => `${each.words} ${systems.filter((system) => holds(each, system)).length}`)
+        .map((each) => `${each.label} ${systems.filter((system) => holds(each, system)).length}`)
         .join(', '),
   }
 }
 
 type Attributes = ReadonlyMap<string, readonly string[]>
 type Condition<T> = {
-  readonly words: string
+  readonly label: string
   readonly test: (system: T, attributes: Attributes) => boolean
 }
 
-function named<T extends SelectableSystem>(words: string, patterns: readonly string[]): Condition<T> {
+function named<T extends SelectableSystem>(label: string, patterns: readonly string[]): Condition<T> {
   const globs = patterns.map(compileGlob)
-  return { words, test: ({ name }) => globs.some((matches) => matches(name)) }
+  return { label, test: ({ name }) => globs.some((matches) => matches(name)) }
 }
 
 function attribute<T>({ key, operator, values = [] }: MatchExpression): Condition<T> {
@@ -76,7 +76,7 @@ function attribute<T>({ key, operator, values = [] }: MatchExpression): Conditio
     Exists: (attributes: Attributes) => attributes.has(key),
     DoesNotExist: (attributes: Attributes) => !attributes.has(key),
   }[operator]
-  return { words: `${key} ${operator}`, test: (_, attributes) => test(attributes) }
+  return { label: `${key} ${operator}`, test: (_, attributes) => test(attributes) }
 }
 
 const NO_ATTRIBUTES: Attributes = new Map()

@@ -3,16 +3,16 @@ import { traceSettings } from './settings.ts'
 import type { Tracing } from './tracing.ts'
 
 /**
- * Tracing as OpenTelemetry's variables ask for it; undefined, with nothing loaded, where they do not.
- * `tell`: what was asked for and cannot be had, and that traces do not arrive, once.
+ * Opens tracing as OpenTelemetry's variables configure it; returns undefined, and loads nothing, if they do not.
+ * `warn` is called for unsupported settings and, once, if traces cannot be sent.
  */
 export async function openTracing(
   { env, stderr }: Pick<Io, 'env' | 'stderr'>,
-  tell: (message: string) => void,
+  warn: (message: string) => void,
 ): Promise<Tracing | undefined> {
   const { destinations, problems } = traceSettings(env)
-  for (const problem of problems) tell(problem)
+  for (const problem of problems) warn(problem)
   if (destinations.length === 0) return undefined
   const { startTracing } = await import('./otel.ts')
-  return startTracing({ destinations, env, stderr, tell })
+  return startTracing({ destinations, env, stderr, warn })
 }

@@ -34,12 +34,12 @@ export type TracingOptions = {
   readonly destinations: readonly Destination[]
   readonly env: Io['env']
   readonly stderr: Output
-  readonly tell: (message: string) => void
+  readonly warn: (message: string) => void
 }
 
-/** Loaded only where traces are asked for: this module's packages take more than the rest of a start. */
-export function startTracing({ destinations, env, stderr, tell }: TracingOptions): Tracing {
-  const failed = tellOnce((reason) => tell(`traces could not be sent: ${redactSecrets(reason)}`))
+/** Starts tracing. This module is imported on demand: its packages take longer to load than the rest of the program. */
+export function startTracing({ destinations, env, stderr, warn }: TracingOptions): Tracing {
+  const failed = once((reason) => warn(`traces could not be sent: ${redactSecrets(reason)}`))
   const exporters = destinations.map((each) =>
     each === 'otlp' ? watched(new OTLPTraceExporter(), failed) : consoleExporter(stderr),
   )
@@ -86,7 +86,7 @@ export function startTracing({ destinations, env, stderr, tell }: TracingOptions
           resolve(undefined)
         }, FLUSH_TIMEOUT)
       })
-      // What it fails with was told by the exporter.
+      // The exporter has already reported the error.
       await Promise.race([provider.shutdown().catch(() => {}), late])
       clearTimeout(timer)
     },
@@ -135,10 +135,10 @@ function watched(exporter: SpanExporter, failed: (reason: string) => void): Span
   }
 }
 
-function tellOnce(tell: (text: string) => void): (text: string) => void {
-  let told = false
+function once(warn: (text: string) => void): (text: string) => void {
+  let isReported = false
   return (text) => {
-    if (!told) tell(text)
-    told = true
+    if (!isReported) warn(text)
+    isReported = true
   }
 }

@@ -73,7 +73,7 @@ function onceDone(stream: EventEmitter, end: () => void, failed: (error: unknown
     )
 }
 
-/** Of a text, a configuration or a stream that brings its own (pg-copy-streams). */
+/** The text of a query given as text, configuration or stream (pg-copy-streams). */
 function textOf(statement: unknown): string {
   if (typeof statement === 'string') return statement
   const { text } = statement as { readonly text?: unknown }

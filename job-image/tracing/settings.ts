@@ -7,7 +7,7 @@ export type Destination = 'otlp' | 'console'
 export type TraceSettings = {
   /** Empty: nothing is traced. */
   readonly destinations: readonly Destination[]
-  /** What was asked for and cannot be had. */
+  /** Requested settings that are not supported. */
   readonly problems: readonly string[]
 }
 

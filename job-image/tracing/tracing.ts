@@ -1,9 +1,9 @@
 import type { Client } from 'pg'
 
-/** By OpenTelemetry's semantic conventions where they have a name, else under `rapidrmf.`. Undefined ones are left out. */
+/** Attributes named by OpenTelemetry's semantic conventions, else with the prefix `rapidrmf.`. Undefined ones are omitted. */
 export type SpanAttributes = Readonly<Record<string, string | number | boolean | null | undefined>>
 
-/** What a run tells its tracer. Nothing of OpenTelemetry is needed to have one, and nothing is loaded without it. */
+/** The tracer of a run. The interface does not depend on OpenTelemetry, which is loaded only if tracing is on. */
 export type Tracing = {
   /** The work as a span under the one around it; `note` adds what is known only later. */
   span<T>(

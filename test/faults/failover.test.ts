@@ -66,7 +66,7 @@ async function failOver(work: (failover: Failover) => Promise<void>): Promise<vo
     proxy.cut()
   })
   const lost = worker(proxy.through(primary.url), 'A', 'lax.yaml')
-  await lost.said(/trying again/)
+  await lost.said(/retrying/)
   await withClient(primary.url, async (client) => {
     const { rows } = await client.query<{ n: number }>(
       `SELECT count(*)::int AS n FROM job_run_systems WHERE job_run_id = 1 AND state = 'done'`,

@@ -75,7 +75,7 @@ describe('a server that stops', () => {
         const { code, stderr } = await ended
         expect({ code, stderr }).toMatchObject({
           code: 0,
-          stderr: expect.stringMatching(/trying again/) as string,
+          stderr: expect.stringMatching(/retrying/) as string,
         })
       }
       await withClient((client) => expectExactlyOnce(client, runKey, RESULTS))
@@ -85,7 +85,7 @@ describe('a server that stops', () => {
   it('before the start of a run: the run waits for it', async () => {
     await server.stop()
     const started = worker('early')
-    await started.said(/trying again/)
+    await started.said(/retrying/)
     await server.start()
     expect((await started.ended).code).toBe(0)
     await withClient((client) => expectExactlyOnce(client, 'early', RESULTS))
@@ -121,7 +121,7 @@ describe('two schedulers', () => {
       }),
     )
     await Promise.all(schedulers.map(({ said }) => said(/cannot be checked now/)))
-    await Promise.all(schedulers.map(({ said }) => said(/trying again/)))
+    await Promise.all(schedulers.map(({ said }) => said(/retrying/)))
     await server.start()
     await Promise.all(schedulers.map(({ said }) => said(/"verdict":"Findings"/)))
     for (const { kill } of schedulers) kill('SIGTERM')

@@ -110,7 +110,10 @@ const listCommand = command({
   description: 'List the catalogs and baselines of the database',
   args: { config: configOption, env: databaseEnvOption, databaseUrl: databaseUrlOption, ...formatArgs },
   examples: [
-    { description: 'What production is judged by', command: 'rapidrmf catalog list --env production' },
+    {
+      description: 'Catalogs that production is validated against',
+      command: 'rapidrmf catalog list --env production',
+    },
     { description: 'For a script', command: 'rapidrmf catalog list --json' },
   ],
   handler:
@@ -240,7 +243,7 @@ function missingWarning({ name, kind, framework, controls, missing }: ImportRepo
   ]
 }
 
-/** Without --yes the import itself would be refused. */
+/** The note of a dry run: without --yes the import would be refused. */
 function removalWarning({ name, kind, removedIds, removesMany }: ImportReport): string[] {
   if (kind !== 'catalog' || !removesMany) return []
   return [

@@ -1,4 +1,4 @@
-/** What completion reads of a command or a group: a group has `cmds`, a command has topics of help. */
+/** The parts of a command or a group that completion uses: a group has `cmds`, a command has help topics. */
 export type CommandNode = {
   readonly description?: string
   readonly cmds?: Readonly<Record<string, CommandNode>>
@@ -7,11 +7,11 @@ export type CommandNode = {
 
 type HelpTopic = { readonly category: string; readonly usage: string; readonly description: string }
 
-/** What can be typed in one place. Without words and files it is a value that the user chooses freely. */
+/** The completions of one position. Without words and files it is a free value. */
 export type Values = { readonly words: readonly string[]; readonly files: boolean }
 
 export type OptionSpec = {
-  /** With the dashes, the long one first. */
+  /** The spellings with dashes, the long one first. */
   readonly names: readonly string[]
   readonly description: string
   /** Undefined: the option is a flag. */
@@ -58,7 +58,7 @@ function optionOf({ usage, description }: HelpTopic): OptionSpec[] {
 /** A word that is typed as it stands; none of its characters means anything to a shell. */
 const WORD = /^[a-z0-9][a-z0-9_.-]*$/
 
-/** From the name of a value, as commands/values.ts writes it: `FILE`, `pass|fail`, `ID|latest`, also in brackets. */
+/** Parses the display name of a value (commands/values.ts): `FILE`, `pass|fail`, `ID|latest`, also in brackets. */
 function valuesOf(usage: string): Values {
   const parts = usage.replaceAll(/[<>[\]]|\.\.\./g, '').split('|')
   return { words: parts.filter((part) => WORD.test(part)), files: parts.includes('FILE') }

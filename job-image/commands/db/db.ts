@@ -110,7 +110,7 @@ const widenIds = command({
 function widenText(before: IdSpace | undefined, widened: boolean): string {
   if (widened) return 'the ids are bigint now\n'
   if (before === undefined) return 'the ids are bigint: nothing to do\n'
-  return `ids are integer, ${percentUsed(before)} used; add --yes to rewrite the table (nobody can read or write it meanwhile)\n`
+  return `ids are integer, ${percentUsed(before)} used; add --yes to rewrite the table (it is locked for reads and writes meanwhile)\n`
 }
 
 function percentUsed({ used }: IdSpace): string {

@@ -45,7 +45,7 @@ export function inventoryDatabase(
   return { ...database, config }
 }
 
-/** Systems whose environment has its database elsewhere: there nobody would look for them. */
+/** Refuses systems whose environment has another database: its runs would not find them. */
 function strayProblems(
   systems: Inventory['systems'],
   chosen: { readonly config: Config; readonly env: string; readonly database: DatabaseUrl },

@@ -52,7 +52,7 @@ const testCommand = command({
 const flushCommand = command({
   name: 'flush',
   description:
-    'Close the runs of dead processes and send the notices that are due, of every environment or one; exit 1 if any did not go out',
+    'Close abandoned runs and send due notices, of every environment or one; exit 1 if any could not be sent',
   args: {
     ...where,
     now: flag({
@@ -63,7 +63,7 @@ const flushCommand = command({
   },
   examples: [
     { description: 'From a job every few minutes', command: 'rapidrmf notify flush --env production' },
-    { description: 'After the receiver was mended', command: 'rapidrmf notify flush --now' },
+    { description: 'After the sink was repaired', command: 'rapidrmf notify flush --now' },
   ],
   handler:
     ({ now, json, wide, ...which }): Action =>
@@ -97,7 +97,10 @@ const listCommand = command({
     ...formatArgs,
   },
   examples: [
-    { description: 'What did not go out', command: 'rapidrmf notify list --state failed --sink ops' },
+    {
+      description: 'Notices that could not be sent',
+      command: 'rapidrmf notify list --state failed --sink ops',
+    },
     { description: 'For a script', command: 'rapidrmf notify list --env production --json' },
   ],
   handler:
@@ -131,7 +134,7 @@ export const notifyCommand = group({
 
 type Which = { readonly config: string; readonly env: string | undefined }
 
-/** The sinks of the configuration, with `env` as far as they hear of that environment. */
+/** The sinks of the configuration; with `env`, those of that environment. */
 async function configuredSinks(
   { config: path, env }: Which,
   io: Io,
@@ -183,7 +186,7 @@ async function tryOut(sink: Sink, { signal }: Io): Promise<Trial> {
 }
 
 /**
- * Every database is looked at, once, for the environments that live in it. Runs of dead processes are closed first, so
+ * Each database is processed once, for all of its environments. Abandoned runs are closed first, so
  * that their notices exist; also those of environments that are not in the configuration.
  */
 async function flush(

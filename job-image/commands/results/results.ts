@@ -71,7 +71,7 @@ export const resultsCommand = command({
       command: 'rapidrmf results --env production --status insufficient_evidence',
     },
     {
-      description: 'Whole texts, whatever the width of the terminal',
+      description: 'Full texts, independent of the width of the terminal',
       command: 'rapidrmf results --run latest --env production -o wide',
     },
     { description: 'One family of one run', command: 'rapidrmf results --run 12 --control "AC-*" --csv' },
@@ -159,7 +159,7 @@ async function sourcesOf(
   })
 }
 
-/** What is missing from a run's results is not to be taken for all that it found. */
+/** Warns if results of a run are missing, so that the output is not mistaken for all of them. */
 async function runOf(
   databases: readonly OpenDatabase[],
   choice: RunChoice,

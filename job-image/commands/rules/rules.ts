@@ -122,7 +122,7 @@ export const rulesCommand = group({
 
 type InForce = {
   readonly rules: RuleSet
-  /** For people: the packs by name, with the files they are in. */
+  /** The packs by name, with their files. */
   readonly packsText: string
 }
 
@@ -172,8 +172,8 @@ function explanationText(explanation: Explanation, packsText: string): string {
     ['Also a rule in', explanation.also_in.join(', ')],
     ['Packs in force', packsText],
   ]
-  const told = lines.filter(([, text]) => text !== null && text !== '')
-  const body = told.map(([label, text]) => `${label.padEnd(15)}${printable(text ?? '')}\n`).join('')
+  const shown = lines.filter(([, text]) => text !== null && text !== '')
+  const body = shown.map(([label, text]) => `${label.padEnd(15)}${printable(text ?? '')}\n`).join('')
   return `${body}Rows of control_requirements in the database, where a control has them, come before every rule.\n`
 }
 

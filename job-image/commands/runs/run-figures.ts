@@ -122,7 +122,7 @@ type Printed<Row> = {
   readonly rows: readonly Row[]
   readonly columns: readonly Column<Row>[]
   readonly json: (row: Row) => object
-  /** Why there may be none. */
+  /** The message for an empty list. */
   readonly nothing: string
 }
 

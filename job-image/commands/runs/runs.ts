@@ -132,7 +132,7 @@ async function list({ json, wide, status, limit, ...where }: ListOptions, io: Io
   return 0
 }
 
-/** The runs, each with the last sign of life where it is running and nobody works on it. */
+/** The runs; a running one without a live attempt has the time of the last heartbeat. */
 async function withSilence(found: readonly FoundRun[], abandonAfter: number): Promise<ListedRun[]> {
   const { silentSince } = await import('../../db/runs/attempts.ts')
   const silences = new Map<FoundRun, string>()
@@ -161,7 +161,7 @@ async function runTable(runs: readonly ListedRun[], width: number | undefined): 
   return renderTable(columns, runs, { width })
 }
 
-/** Only where a run was restricted: what its verdict is about, so that nobody takes it for that of everything. */
+/** The scope of the verdict, shown only if a run was restricted. */
 async function scopeColumn(runs: readonly JobRun[]): Promise<Column<JobRun>[]> {
   const { storedScope } = await import('../../selection/scope.ts')
   const value = ({ attributes }: JobRun): string => storedScope(attributes)?.text ?? ''

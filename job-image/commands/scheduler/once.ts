@@ -82,7 +82,7 @@ type OnceOptions = SelectionOptions &
 export const onceCommand = command({
   name: 'once',
   description:
-    'Run one validation now and wait for its end. Exit codes: 0 the run did its work, whatever it found; ' +
+    'Run one validation now and wait for its end. Exit codes: 0 the run completed, with or without findings; ' +
     '1 it broke, a retry may help; 2 something must be corrected first; 3 with --fail-on, not everything passed; ' +
     '143 stopped, the same --run-key continues it',
   args: {
@@ -142,7 +142,7 @@ async function once(options: OnceOptions, io: Io): Promise<number> {
   try {
     report = await openReport(options, runKey, io)
     tracing = await openTracing(io, report.warn)
-    const surroundings = { ...(tracing === undefined ? {} : { tracing }), tell: report.tell }
+    const surroundings = { ...(tracing === undefined ? {} : { tracing }), info: report.info }
     const { observer } = report
     const summary = await validate({ ...options, runKey }, io, surroundings, (event) => {
       observer(event)
@@ -152,9 +152,9 @@ async function once(options: OnceOptions, io: Io): Promise<number> {
     })
     await early
     await writeSummary(summary)
-    const told = report.ended(summary)
+    const isReported = report.ended(summary)
     if (options.json) io.stdout.write(`${JSON.stringify(snakeKeys(summary), null, 2)}\n`)
-    else if (!told) io.stdout.write(await summaryLines(summary))
+    else if (!isReported) io.stdout.write(await summaryLines(summary))
     return exitCodeFor(summary, options.failOn)
   } catch (thrown) {
     const error = asError(thrown)
@@ -166,7 +166,7 @@ async function once(options: OnceOptions, io: Io): Promise<number> {
   }
 }
 
-/** A run that was stopped goes on with its key, which may be a random one that only this process knows. */
+/** The hint to resume a stopped run by its key, which may be a random one. */
 function resumable(error: Error, runKey: string, left: RunSummary | undefined): Error {
   if (!(error instanceof InterruptedError)) return error
   const id = left?.runId ?? undefined
@@ -175,7 +175,7 @@ function resumable(error: Error, runKey: string, left: RunSummary | undefined): 
   return new InterruptedError(`${error.message}; continue ${run} with --run-key ${key}`, { cause: error })
 }
 
-/** In a pod, lines for whoever collects them; the summary that --json asks for keeps stdout to itself. */
+/** Logs on stdout in a pod; with --json, stdout has the summary only. */
 async function openReport(options: OnceOptions, runKey: string, io: Io): Promise<RunReport> {
   const { isInJob } = await import('../../run/kubernetes-env.ts')
   const { openRunReport } = await import('./run-report.ts')
@@ -191,7 +191,7 @@ async function openReport(options: OnceOptions, runKey: string, io: Io): Promise
 async function validate(
   options: OnceOptions & { readonly runKey: string },
   io: Io,
-  { tracing, tell }: { readonly tracing?: Tracing; readonly tell: RunReport['tell'] },
+  { tracing, info }: { readonly tracing?: Tracing; readonly info: RunReport['info'] },
   observer: RunObserver,
 ): Promise<RunSummary> {
   const { runOptionsFromConfig } = await import('../../run/from-config.ts')
@@ -215,18 +215,18 @@ async function validate(
     },
     io,
   )
-  if (options.migrate) await migrateFirst(request.databaseUrl, io, tell)
+  if (options.migrate) await migrateFirst(request.databaseUrl, io, info)
   return executeRun(request)
 }
 
-/** For `--migrate`: what `rapidrmf db migrate` does. */
-export async function migrateFirst(url: string, io: Io, tell: (message: string) => void): Promise<void> {
+/** Executes `rapidrmf db migrate` for `--migrate`. */
+export async function migrateFirst(url: string, io: Io, info: (message: string) => void): Promise<void> {
   const { migrate } = await import('../../db/schema/schema.ts')
   const { withDatabase } = await import('../shared/connection.ts')
   const applied = await withDatabase({ url }, { name: 'migrate', writes: true }, io, (client) =>
-    migrate(client, { onProgress: tell }),
+    migrate(client, { onProgress: info }),
   )
-  if (applied.length > 0) tell(`migrated: ${applied.join(', ')}`)
+  if (applied.length > 0) info(`migrated: ${applied.join(', ')}`)
 }
 
 async function scheduleIdentity(options: OnceOptions, io: Io): Promise<ScheduleIdentity | undefined> {
@@ -262,7 +262,7 @@ async function summaryWriter(
   return async (summary) => overwrite(path, encodeRunSummary(summary))
 }
 
-/** Fails at once on a named pipe that nobody reads, where opening would otherwise wait without end. */
+/** Opens the file without blocking: a named pipe without a reader fails at once. */
 async function overwrite(path: string, text: string): Promise<void> {
   const { O_WRONLY, O_CREAT, O_TRUNC, O_NONBLOCK } = constants
   const file = await open(path, O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK)

@@ -9,7 +9,7 @@ import { text } from '../shared/values.ts'
 const many = (long: string, displayName: Uppercase<string>, description: string) =>
   multioption({ long, type: array(text(displayName)), description })
 
-/** What a run is restricted to; the same for all commands that start runs. Each may be repeated. */
+/** The selection options of all commands that start runs. Each may be repeated. */
 export const selectionArgs = {
   system: many('system', 'NAMES', 'Only these systems: names, or patterns with * and ?, separated by commas'),
   excludeSystem: many('exclude-system', 'NAMES', 'Not these systems'),
@@ -96,13 +96,13 @@ function labels(given: readonly string[] | undefined): Record<string, string> | 
   return Object.fromEntries(found)
 }
 
-/** Whether a run decides everything or what has changed. */
+/** The options that choose between a full and an incremental run. */
 export const incrementalArgs = {
   incremental: flag({
     long: 'incremental',
     description: 'Decide only the systems whose evidence, rules or controls have changed',
   }),
-  full: flag({ long: 'full', description: 'Decide everything, whatever the configuration says' }),
+  full: flag({ long: 'full', description: 'Evaluate all systems; overrides the configuration' }),
   fullEvery: option({
     long: 'full-every',
     type: optional(text('AGE')),

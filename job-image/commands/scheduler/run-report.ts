@@ -4,16 +4,16 @@ import type { Io } from '../../io.ts'
 import type { RunObserver } from '../../run/options.ts'
 import type { LogSettings } from '../shared/log-options.ts'
 
-/** How one run of a command is told: to people while it goes on, or as log lines for machines. */
+/** The output about one run of a command: progress on the terminal, or log lines. */
 export type RunReport = {
   readonly observer: RunObserver
-  /** What happens beside the run. */
-  readonly tell: (message: string) => void
-  /** What is not as it was asked for, and fails nothing. */
+  /** Reports an event that does not belong to the run. */
+  readonly info: (message: string) => void
+  /** Reports a problem that does not fail the run. */
   readonly warn: (message: string) => void
-  /** True if the end is told by it; false: the command prints the outcome itself. */
+  /** Reports the end of the run; returns false if the command must print the outcome itself. */
   ended(summary: RunSummary): boolean
-  /** The exit code, where the failure is told by it; otherwise it throws the error on. */
+  /** Reports a failure and returns the exit code, or rethrows the error. */
   failed(error: Error): number
 }
 
@@ -36,7 +36,7 @@ async function logReport(
   const run = runLog(log)
   return {
     observer: run.observer,
-    tell: (message) => log.info(message),
+    info: (message) => log.info(message),
     warn: (message) => log.warn(message),
     ended: (summary) => {
       run.ended(summary)
@@ -54,8 +54,8 @@ async function textReport({ level }: LogSettings, { stderr }: Pick<Io, 'stderr'>
   const reporter = runReporter(stderr, level)
   return {
     observer: reporter,
-    tell: (message) => reporter.tell(message),
-    warn: (message) => reporter.tell(`warning: ${message}`, 'warn'),
+    info: (message) => reporter.print(message),
+    warn: (message) => reporter.print(`warning: ${message}`, 'warn'),
     ended: () => {
       reporter.done()
       return false

@@ -115,8 +115,8 @@ export const startCommand = command({
 type Target = Pick<SchedulerOptions, 'config' | 'env' | 'databaseUrl'>
 
 /**
- * What a person must mend (a wrong password, tables not migrated) stops the start; a database that is away does not:
- * the scheduler outlives an outage whenever it comes.
+ * Checks the database at the start. An error that the user must correct (a wrong password, tables not migrated) stops the
+ * scheduler; an unreachable database does not, because the scheduler tolerates outages at any time.
  */
 async function checkDatabase(target: Target, migrate: boolean, io: Io, log: Logger): Promise<void> {
   const { resolveTarget } = await import('../../config/target.ts')
@@ -128,7 +128,7 @@ async function checkDatabase(target: Target, migrate: boolean, io: Io, log: Logg
     await withClient({ url, writes: true, retryFor: 0 }, requireCurrentSchema)
   } catch (thrown) {
     if (thrown instanceof InputError) throw thrown
-    log.warn({ error: asError(thrown).message }, 'the database cannot be checked now; going on')
+    log.warn({ error: asError(thrown).message }, 'the database is unreachable and was not checked')
   }
 }
 

@@ -5,7 +5,7 @@ import { say } from '../../io.ts'
 import type { Io } from '../../io.ts'
 import { requireEnvironment } from './environment.ts'
 
-/** What a command wants of a database. */
+/** The requirements of a command on its database. */
 export type Purpose = {
   /** Shown in pg_stat_activity, after the program's name. */
   readonly name: string
@@ -65,18 +65,18 @@ export async function requireSchema(client: Client, database: string): Promise<v
 }
 
 /**
- * How the sessions of a command are opened: a database that is away is waited for as long as a run would wait
- * (RAPIDRMF_OUTAGE), and each reason is told once, however often it is tried.
+ * The targets of a command's sessions: an unreachable database is retried for as long as in a run (RAPIDRMF_OUTAGE), and
+ * each reason is reported once.
  */
 export async function targets(name: string, io: Io): Promise<(url: string) => Target> {
   const { reason } = await import('../../db/session/client.ts')
   const { timingFrom } = await import('../../run/from-config.ts')
   const { outage } = timingFrom(io.env)
-  const told = new Set<string>()
+  const reported = new Set<string>()
   const onRetry = (error: Error): void => {
     const why = reason(error)
-    if (!told.has(why)) void say(io.stderr, `trying again: ${why} (for up to ${outage / 1000} s)`)
-    told.add(why)
+    if (!reported.has(why)) void say(io.stderr, `retrying: ${why} (for up to ${outage / 1000} s)`)
+    reported.add(why)
   }
   return (url) => ({
     url,

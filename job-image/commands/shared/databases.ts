@@ -15,7 +15,7 @@ export type WhereOptions = {
 
 /** A database that can only be read. */
 export type OpenDatabase = {
-  /** For people. */
+  /** Display name. */
   readonly name: string
   /** Reads from it; an error of this database names it. */
   readonly read: <T>(work: (client: Client) => Promise<T>) => Promise<T>
@@ -69,7 +69,7 @@ async function namedDatabases({ env, ...options }: WhereOptions, io: Io): Promis
   return { config, urls: override === undefined ? [] : [override.url] }
 }
 
-/** `clients` gets the session as soon as it is open, so that it is ended whatever happens next. */
+/** Adds the session to `clients` as soon as it is open, so that it is always closed. */
 async function openDatabase(target: Target, clients: Client[]): Promise<OpenDatabase> {
   const { connect } = await import('../../db/session/client.ts')
   const { describeDatabase } = await import('../../db/session/url.ts')

@@ -2,7 +2,7 @@ import type { Client } from 'pg'
 import type { Config } from '../../config/config.ts'
 import { InputError } from '../../errors.ts'
 
-/** Where an environment may be known; `config` is undefined where the command needs none and there is none. */
+/** Sources that may know an environment; `config` is undefined if the command needs none and there is none. */
 export type KnownIn = {
   readonly config: Config | undefined
   readonly client: Client

@@ -1,6 +1,6 @@
 import type { Type } from 'cmd-ts'
 
-/** What an `integer` column holds at most. */
+/** The maximum of an `integer` column. */
 const INTEGER_MAX = 2_147_483_647
 
 /** An argument that must be a whole number from 1 on; plain digits only, so that a typo is no number. */

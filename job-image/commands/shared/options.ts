@@ -56,7 +56,7 @@ export const formatArgs = {
     short: 'o',
     type: wide,
     defaultValue: () => false,
-    description: 'wide: all columns and whole texts, whatever the width of the terminal',
+    description: 'wide: all columns and full texts, independent of the width of the terminal',
   }),
 }
 

@@ -4,7 +4,7 @@ import { invisibleIn } from '../../../common/printable.ts'
 
 /*
  * The help shows the value of an option in angle brackets: in capitals what the user chooses, in small letters what is
- * typed as it stands. Completion reads it from there: FILE is completed with files, and words in small letters as they are.
+ * typed literally. Completion uses that: FILE is completed with files, and literals with themselves.
  */
 
 /** A value that the user chooses freely, under the name that the help shows. */
@@ -22,7 +22,7 @@ export const newName: Type<string, string> = {
   },
 }
 
-/** One of a few words. */
+/** One of several literals. */
 export function choice<const Word extends string>(words: readonly Word[]): Type<string, Word> {
   return { ...oneOf(words), displayName: words.join('|') }
 }

@@ -15,7 +15,7 @@ export type CatalogIdentity = {
   readonly oscal_path: string | null
   /** The framework as `frameworkName` spells it; undefined when it is not known. */
   readonly framework: string | undefined
-  /** Whether the configuration says so. */
+  /** True if the configuration sets the framework. */
   readonly configured: boolean
 }
 

@@ -40,7 +40,7 @@ export async function lockImports(client: Client): Promise<void> {
 export type StoreOptions = {
   /** Nothing is kept: what would need a confirmation is reported instead of refused. */
   readonly dryRun: boolean
-  /** Whether it is confirmed that many controls go. */
+  /** True if the removal of many controls is confirmed. */
   readonly confirmed: boolean
 }
 

@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 
-/** What a database holds, as far as it has the tables. */
+/** The contents of a database, as far as its tables exist. */
 export type Contents = {
   /** Systems by environment, ordered by its name. */
   readonly systems: readonly { readonly environment: string; readonly count: number }[]
@@ -31,7 +31,7 @@ async function countControls(client: Client): Promise<number> {
   return rows[0]?.count ?? 0
 }
 
-/** Which of these names belong to systems of other environments than this one. */
+/** Those of these names that belong to systems of other environments. */
 export async function namesElsewhere(
   client: Client,
   names: readonly string[],

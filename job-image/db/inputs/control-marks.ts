@@ -1,6 +1,6 @@
 import { membersOf } from '../../json-text.ts'
 
-/** What `attributes` of a row of `controls` say of whether it is validated; `withdrawn` undefined: nothing. */
+/** The marks in `attributes` of a row of `controls`; `withdrawn` is undefined if it is not set. */
 export type ControlMarks = { readonly withdrawn: boolean | undefined; readonly removed: boolean }
 
 /**

@@ -8,10 +8,10 @@ import {
 import { comparableId, controlMatcher } from '../../rules/control-pattern.ts'
 import { listCatalogIdentities } from './catalog-identities.ts'
 
-/** What a result's `control_id` (a row of `controls`) is called. */
+/** The name of a result's `control_id` (a row of `controls`). */
 export type ControlName = {
   readonly id: number
-  /** `AC-2.1`, whatever the row's spelling. */
+  /** The normalized id, such as `AC-2.1`. */
   readonly control: string
   readonly catalog: string
   /** That of its catalog; undefined when it is not known. */

@@ -19,11 +19,11 @@ export function toEvidence([id, type, key, collectedAt, expiresAt]: EvidenceTupl
 }
 
 /**
- * SQL of the rows of one system that its answers can depend on at the moment `at`: of each of the `types`, the newest
- * valid row, a row of the latest expiry that has passed, and the rows whose collection or expiry is the next to come.
- * Decisions, their words and the next moment of change are the same as with all rows (`holdingsOf`, `nextChange`), and
- * memory does not grow with what collectors leave behind. `system`, `types` and `at` are SQL: an id, a bytea[] of UTF-8
- * (whatever the encoding of the database and the collation of the column), and a timestamp.
+ * SQL of the rows of one system that its decisions can depend on at the moment `at`: for each of the `types`, the newest
+ * valid row, a row with the latest past expiry, and the rows with the next collection or expiry. Decisions, their messages
+ * and the next change are the same as with all rows (`holdingsOf`, `nextChange`), and memory does not grow with the number
+ * of rows. `system`, `types` and `at` are SQL: an id, a bytea[] of UTF-8 (independent of the encoding of the database and
+ * the collation of the column), and a timestamp.
  *
  * The OFFSET 0 has the reason that CLAIM gives.
  */

@@ -82,7 +82,7 @@ function otherPart(
   return `the catalog "${name}" holds another selection of ${framework} ("${title}"); give another name with --name`
 }
 
-/** Whether more than half of the row's controls are in the new document under the same title. */
+/** True if more than half of the row's controls have the same title in the new document. */
 function isSameContent(
   controls: readonly TitledControl[],
   { controls: wanted, framework }: CatalogImport,

@@ -17,7 +17,7 @@ export type ApplyOptions = {
   readonly dryRun?: boolean
 }
 
-/** What applying did to one system. */
+/** The changes to one system. */
 export type SystemChange = {
   readonly system: string
   readonly environment: string
@@ -173,7 +173,7 @@ async function insertSystems(
   return new Map(rows.map(({ id, name }) => [name, id]))
 }
 
-/** What is reported as added or changed must be there; the transaction is rolled back otherwise. */
+/** Checks that the rows reported as added or changed are stored; otherwise the transaction is rolled back. */
 async function requireStored(
   client: Client,
   table: 'systems' | 'evidence',
@@ -226,7 +226,7 @@ type EvidenceColumns = Omit<StoredEvidence, 'collectedAt' | 'expiresAt'> & {
   readonly expires_at: string | null
 }
 
-/** Only what the file names, unless pruning: systems gather evidence for years. */
+/** The evidence to compare: only the keys in the file, unless pruning, because systems collect evidence for years. */
 async function storedEvidence(
   client: Client,
   work: readonly Work[],

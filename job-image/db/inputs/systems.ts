@@ -19,7 +19,7 @@ function utf8(text: string): string {
   return `convert_to(${text}, CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END)`
 }
 
-/** What selectors look at; `attributes` as JSON text, because other programs keep anything there. Ordered by id. */
+/** The columns that selectors use; `attributes` as JSON text, because other programs store any JSON. Ordered by id. */
 export async function listSelectableSystems(
   client: Client,
   environment: string,

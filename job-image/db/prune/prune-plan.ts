@@ -18,13 +18,13 @@ export type SystemPlan = {
    * found again, 0 where none is sure.
    */
   readonly origins: readonly { readonly runId: number; readonly results: number; readonly newer: number }[]
-  /** Runs that hold no results of their own for it (an error, an answer taken over): only the history row goes. */
+  /** Runs without own results for it (an error, reused results): only the history row is deleted. */
   readonly references: readonly number[]
 }
 
 /**
- * What of one system's history (ascending by run) is not needed any more. Kept are: every run that is not old, the
- * newest row whatever it says, all that the latest results are read from, and all results that a kept row refers to.
+ * The parts of one system's history (ascending by run) that are no longer needed. Kept are: every run that is not old, the
+ * newest row, the sources of the latest results, and all results that a kept row refers to.
  */
 export function planSystem(history: readonly HistoryRow[]): SystemPlan {
   const sources = sourcesOf(history)
@@ -47,7 +47,7 @@ function sourcesOf(history: readonly HistoryRow[]): HistoryRow[] {
   return [...new Map(done.slice(Math.max(base, 0)).map((row) => [row.scope, row])).values()]
 }
 
-/** Of what superseded a run: an answer to all controls, else the next to its own. */
+/** The run that superseded a run: one with results of all controls, else the next one of the same controls. */
 function newerThan(runId: number, scope: string | null, sources: readonly HistoryRow[]): number {
   const candidates = [null, scope].map((each) => sources.find((source) => source.scope === each))
   const results = candidates.map((source) => source?.resultsRunId ?? 0)

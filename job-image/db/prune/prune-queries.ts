@@ -67,8 +67,8 @@ export function lockRunsQuery(cutoff: string, runIds: readonly number[]): Query 
 }
 
 /**
- * Locks the history rows of these answers and returns them. One that somebody holds is passed over: a run that is
- * being planned may be about to refer to it.
+ * Locks the history rows of these results and returns them. Locked rows are skipped: a run that is being planned may
+ * reference them.
  */
 export function lockAnswersQuery({ runIds, systemIds, newer }: Doomed): Query {
   return {

@@ -34,15 +34,15 @@ export type PruneReport = {
   readonly batches: number
 }
 
-/** A batch takes some 0.1 s: nobody waits for its locks, and little is lost when it is interrupted. */
+/** A batch takes about 0.1 s: its locks do not block others, and an interruption loses little work. */
 export const DEFAULT_PRUNE_BATCH = 10_000
 /** Systems whose history is in memory at once; each has a short row per run. */
 const PAGE_SYSTEMS = 100
 
 /**
- * Deletes the results of runs that ended longer ago than `olderThan`, in short transactions. Kept whatever their age:
- * what the latest results are read from, the newest row of each system and control, what a kept run refers to, rows of
- * other programs, and every `job_runs` row with its attempts. Runs may go on meanwhile.
+ * Deletes the results of runs that ended longer ago than `olderThan`, in short transactions. Kept regardless of age: the
+ * sources of the latest results, the newest row of each system and control, rows that a kept run refers to, rows of other
+ * programs, and every `job_runs` row with its attempts. Safe while runs are running.
  */
 export async function pruneResults(client: Client, options: PruneOptions): Promise<PruneReport> {
   const { cutoff, now } = await limitOf(client, options.olderThan)
@@ -158,7 +158,7 @@ class Prune {
     await addAttributes(this.#client, marked, { pruned_at: isoTime(this.#now) })
   }
 
-  /** In this order: what refers to results, then the results, then the rows that spoke of them. */
+  /** Deletes in this order: references to results, the results, then their history rows. */
   async #deleteRows(answers: readonly Answer[], references: readonly Row[]): Promise<Gone[]> {
     const { runIds, systemIds } = columnsOf(references)
     const withoutReferences = await this.#rows<Gone>(queries.deleteReferencesQuery(runIds, systemIds))

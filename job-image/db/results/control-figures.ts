@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
 import { listControlNames } from '../inputs/control-names.ts'
 
-/** What one control came to in a run, over all systems. */
+/** The counts of one control in a run, over all systems. */
 export type ControlFigures = {
   /** Row of `controls`. */
   readonly control_id: number
@@ -16,7 +16,7 @@ export type ControlFigures = {
   readonly decide_us: number
 }
 
-/** In the natural order of the controls, deleted ones last. Empty for a run that kept no figures. */
+/** The counts per control in the natural order of controls, deleted ones last. Empty for a run without figures. */
 export async function listControlFigures(client: Client, runId: number): Promise<ControlFigures[]> {
   type Row = Omit<ControlFigures, 'control' | 'catalog'>
   const { rows } = await client.query<Row>(

@@ -1,7 +1,7 @@
-/** What is read of each result, in the order of `ResultTuple`. */
+/** The columns of each result, in the order of `ResultTuple`. */
 const COLUMNS = `v.system_id, v.control_id, v.job_run_id, v.status::text, v.message, v.evidence_keys, v.remediation,
   v.validated_at, v.attributes, v.id::text`
-/** When an answer was last found to hold: where a run took it over from an earlier one, later than it was made. */
+/** SQL of the time at which a result was last confirmed: later than its own time if a later run reused it. */
 const CONFIRMED = (answer: { of: string; made: string }): string =>
   `CASE WHEN ${answer.of}.results_run_id = ${answer.of}.job_run_id THEN ${answer.made} ELSE ${answer.of}.decided_at END`
 
@@ -40,19 +40,19 @@ export function runPageQuery(runId: number, systemIds: readonly number[], filter
   }
 }
 
-/** Whether a source has a result for the control of `row`. */
+/** SQL condition: a source has a result for the control of `row`. */
 const hasControl = (source: string, row: string): string => `EXISTS (
                 SELECT FROM validation_results o
                  WHERE o.job_run_id = ${source}.results_run_id AND o.system_id = ${source}.system_id
                    AND o.control_id = ${row}.control_id)`
 
 /**
- * The latest results of a page of systems: for each control those of the newest run that has decided it (also of one
- * that is still going on), or the newest row of another program where that is later, or where no run has decided it.
+ * The latest results of a page of systems: for each control those of the newest run that has decided it (even if it is
+ * still running), or the newest row of another program if that is later or no run has decided it.
  *
  * A system's sources are its newest run of all controls and, newer than that, the newest run of each other set of
- * controls; most systems have one. What a run of all controls left out is not validated any more, whoever did so before.
- * A system that an incremental run passed over was judged again when it was passed over, as a full run would have.
+ * controls; most systems have one. A control that a run of all controls did not decide is no longer validated. A system
+ * whose results an incremental run reused counts as evaluated at that time, as in a full run.
  */
 export function latestPageQuery(systemIds: readonly number[], filter: PageFilter): Query {
   const { values, controls, status } = conditions([systemIds], filter)
@@ -61,7 +61,7 @@ export function latestPageQuery(systemIds: readonly number[], filter: PageFilter
       WITH sources AS MATERIALIZED (
         SELECT p.system_id, q.job_run_id, q.results_run_id, q.control_scope IS NULL AS is_full,
                row_number() OVER (PARTITION BY p.system_id ORDER BY q.job_run_id DESC) AS age,
-               ${CONFIRMED({ of: 'q', made: 'first.validated_at' })} AS judged_at
+               ${CONFIRMED({ of: 'q', made: 'first.validated_at' })} AS evaluated_at
           FROM unnest($1::int[]) p (system_id)
           LEFT JOIN LATERAL (
                  SELECT q.job_run_id FROM job_run_systems q
@@ -75,30 +75,30 @@ export function latestPageQuery(systemIds: readonly number[], filter: PageFilter
                   WHERE q.system_id = p.system_id AND q.state = 'done'
                     AND q.job_run_id >= coalesce(base.job_run_id, 0)
                   ORDER BY r.control_scope, q.job_run_id DESC) q ON TRUE
-          -- A system's rows are decided together: one tells the time of all.
+          -- A system's rows are decided together, so one has the time of all.
           LEFT JOIN LATERAL (
                  SELECT validated_at FROM validation_results
                   WHERE job_run_id = q.results_run_id AND system_id = p.system_id LIMIT 1) first ON TRUE),
       theirs AS MATERIALIZED (
         SELECT DISTINCT ON (v.system_id, v.control_id) v.*
-          FROM (SELECT system_id, max(judged_at) FILTER (WHERE is_full) AS judged_at
+          FROM (SELECT system_id, max(evaluated_at) FILTER (WHERE is_full) AS evaluated_at
                   FROM sources GROUP BY system_id) n
          CROSS JOIN LATERAL (
                 SELECT v.* FROM validation_results v
                  WHERE v.system_id = n.system_id AND v.job_run_id IS NULL
-                   AND v.validated_at >= coalesce(n.judged_at + interval '1 microsecond', '-infinity') ${controls}
+                   AND v.validated_at >= coalesce(n.evaluated_at + interval '1 microsecond', '-infinity') ${controls}
                 OFFSET 0) v
          ORDER BY v.system_id, v.control_id, v.validated_at DESC, v.id DESC),
       later AS MATERIALIZED (
         SELECT t.* FROM theirs t
          WHERE (t.validated_at > (
-                SELECT s.judged_at FROM sources s
+                SELECT s.evaluated_at FROM sources s
                  WHERE s.system_id = t.system_id AND NOT s.is_full AND ${hasControl('s', 't')}
                  ORDER BY s.age LIMIT 1)) IS NOT FALSE),
       answers AS (
         SELECT l.*, l.validated_at AS confirmed_at FROM later l
          UNION ALL
-        SELECT v.*, s.judged_at
+        SELECT v.*, s.evaluated_at
           FROM sources s
          CROSS JOIN LATERAL (
                 SELECT v.* FROM validation_results v

@@ -14,7 +14,7 @@ export type ResultRow = {
   readonly runId: number | null
   readonly system: string
   readonly environment: string
-  /** `AC-2.1`, whatever the spelling in `controls`. */
+  /** The normalized id, such as `AC-2.1`. */
   readonly control: string
   readonly catalog: string
   readonly status: Status
@@ -23,7 +23,7 @@ export type ResultRow = {
   readonly evidenceKeys: unknown
   readonly remediation: string | null
   readonly validatedAt: string
-  /** When a run last found it to hold; as `validatedAt` unless an incremental run took it over. */
+  /** When a run last confirmed it; equal to `validatedAt` unless an incremental run reused it. */
   readonly confirmedAt: string
   readonly attributes: unknown
 }
@@ -40,7 +40,7 @@ export type ResultFilter = SystemFilter & {
 
 /** Rows in memory at once, about; a system has one per control. */
 const PAGE_ROWS = 10_000
-/** Of a page that asks for few controls. */
+/** Systems per page if few controls are selected. */
 const MAX_PAGE_SYSTEMS = 500
 
 /**

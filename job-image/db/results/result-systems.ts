@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 
-/** Which systems a reading command means. */
+/** The systems that a reading command selects. */
 export type SystemFilter = {
   readonly environment?: string | undefined
   /** A name, or a pattern with `*` and `?`. */
@@ -13,8 +13,8 @@ export type SystemName = { readonly id: number; readonly name: string; readonly 
 const WANTED = `($1::text IS NULL OR s.environment = $1) AND ($2::text IS NULL OR s.name LIKE $2)`
 
 /**
- * The next systems by name (in the database's collation) after `after`. Names are unique and indexed, so this walks
- * the index whatever the number of systems.
+ * The next systems by name (in the database's collation) after `after`. Names are unique and indexed, so this reads only
+ * the index range of the page.
  */
 export async function systemPage(
   client: Client,

@@ -73,7 +73,7 @@ async function requireRows(client: Client, written: readonly WrittenRow[]): Prom
   )
 }
 
-/** What follows system and control in a COPY line. Rows that share a decision share these bytes. */
+/** The part of a COPY line after system and control. Rows that share a decision share these bytes. */
 export function resultTail(decision: Decision, validatedAt: string, jobRunId: number | null): Buffer {
   const { status, message, evidenceKeys, remediation, attributes } = decision
   const columns = [
@@ -85,7 +85,7 @@ export function resultTail(decision: Decision, validatedAt: string, jobRunId: nu
     JSON.stringify(attributes),
     jobRunId === null ? null : String(jobRunId),
   ]
-  // Each column, whatever it holds: one tab or line break that is not escaped would forge a row.
+  // Every column is escaped: one unescaped tab or line break would forge a row.
   return Buffer.from(`${columns.map((text) => (text === null ? '\\N' : copyText(text))).join('\t')}\n`)
 }
 

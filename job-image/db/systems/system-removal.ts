@@ -21,7 +21,7 @@ export type RemovalOptions = {
   readonly dryRun: boolean
 }
 
-/** What was removed of one system. */
+/** The removed rows of one system. */
 export type RemovedSystem = {
   readonly system: string
   readonly environment: string
@@ -37,16 +37,16 @@ export type RemovedSystem = {
 type Found = { readonly id: number; readonly name: string; readonly environment: string }
 type Removal = { readonly id: number; readonly removed: RemovedSystem }
 
-/** How long the rows of a batch that is being stored are waited for. */
+/** Timeout of waiting for rows that a batch has locked. */
 const LOCK_TIMEOUT = '10s'
 const FOREIGN_KEY_VIOLATION = '23503'
 /** Tables of ours whose rows go with the system. */
 const GO_WITH_IT = ['evidence', 'validation_results']
 
 /**
- * Removes systems with their evidence and, if asked for, their results, in one transaction: all of it or nothing. Runs
- * keep their rows about the systems, with the counts, and note the names. Refuses, with an InputError that lists
- * everything in the way: rows of other programs, results that were not asked for, and runs that are going on.
+ * Removes systems with their evidence and, if requested, their results, in one transaction. Runs keep their rows about the
+ * systems, with the counts, and store the names. Throws an InputError that lists everything that prevents the removal:
+ * rows of other programs, results that are not to be removed, and running runs.
  */
 export async function removeSystems(client: Client, options: RemovalOptions): Promise<RemovedSystem[]> {
   await client.query(`BEGIN; SET LOCAL lock_timeout TO '${LOCK_TIMEOUT}'`)

@@ -109,7 +109,7 @@ describe('a run in a pod', () => {
     const { code, out, err } = await inPod([], env)
     expect({ code, err }).toEqual({ code: 1, err: '' })
     const lines = linesOf(out)
-    expect(lines[0]).toMatchObject({ level: 'warn', msg: 'trying again', run_key: `key-${keys}` })
+    expect(lines[0]).toMatchObject({ level: 'warn', msg: 'retrying after backoff', run_key: `key-${keys}` })
     expect(lines.at(-1)).toMatchObject({
       level: 'error',
       msg: 'run failed',

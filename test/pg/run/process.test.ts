@@ -123,7 +123,7 @@ describe('a summary file and no password, whatever fails', () => {
     const closed = Object.assign(new URL(url), { port: String(await freePort()) }).toString()
     const { code, stderr } = await once([], { DATABASE_URL: closed })
     expect(code).toBe(1)
-    expect(stderr).toMatch(/trying again: .*\n.*cannot be reached: .*ECONNREFUSED/s)
+    expect(stderr).toMatch(/retrying: .*\n.*cannot be reached: .*ECONNREFUSED/s)
   })
 
   it('something else listens', async () => {
@@ -197,7 +197,7 @@ describe('SIGTERM', () => {
   it('ends a wait for a database that is away', async () => {
     const closed = Object.assign(new URL(url), { port: String(await freePort()) }).toString()
     const started = startCli(['scheduler', 'once'], options({ DATABASE_URL: closed, RAPIDRMF_OUTAGE: '60' }))
-    await started.said(/trying again/)
+    await started.said(/retrying/)
     started.kill('SIGTERM')
     expect(await started.ended).toMatchObject({ code: 143, signal: null })
   })

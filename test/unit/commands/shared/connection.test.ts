@@ -29,7 +29,7 @@ test.each([
   const { code, err } = await runArgv(line.split(' '), { cwd: folder.path, env })
   expect(code).toBe(1)
   expect(err.trimEnd().split('\n')).toEqual([
-    `trying again: connect ECONNREFUSED 127.0.0.1:${port} (for up to 0.5 s)`,
+    `retrying: connect ECONNREFUSED 127.0.0.1:${port} (for up to 0.5 s)`,
     `rapidrmf: database me@127.0.0.1:${port}/x cannot be reached: connect ECONNREFUSED 127.0.0.1:${port}`,
   ])
   expect(performance.now() - started).toBeLessThan(5_000)
