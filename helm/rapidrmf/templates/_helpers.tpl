@@ -2,7 +2,7 @@
 {{- .Values.nameOverride | default .Chart.Name | trunc 40 | trimSuffix "-" }}
 {{- end }}
 
-{{/* At most 40 characters: what is made of it stays below the 63 of a label. */}}
+{{/* At most 40 characters: names that are derived from it stay below the 63 of a label. */}}
 {{- define "rapidrmf.fullname" -}}
 {{- $name := include "rapidrmf.name" . }}
 {{- $own := ternary .Release.Name (printf "%s-%s" .Release.Name $name) (contains $name .Release.Name) }}
@@ -34,7 +34,7 @@ app.kubernetes.io/version: {{ .Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- end }}
 
-{{/* Of an image's values: include "rapidrmf.image" (list . .Values.image) */}}
+{{/* The reference of an image: include "rapidrmf.image" (list . .Values.image) */}}
 {{- define "rapidrmf.image" -}}
 {{- $root := index . 0 }}
 {{- $image := index . 1 }}
@@ -46,7 +46,7 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{- ternary .Values.config.name .Values.config.existingConfigMap .Values.config.create }}
 {{- end }}
 
-{{/* Pod Security "restricted". No user is named: the images have one, and OpenShift assigns its own. */}}
+{{/* Pod Security "restricted". It sets no user: the images have one, and OpenShift assigns its own. */}}
 {{- define "rapidrmf.podSecurity" -}}
 runAsNonRoot: true
 seccompProfile:
@@ -60,7 +60,7 @@ capabilities:
   drop: [ALL]
 {{- end }}
 
-{{/* The operator's variables for the one receiver; nothing where there is none. */}}
+{{/* The operator's variables for the webhook; empty if none is configured. */}}
 {{- define "rapidrmf.notifications" -}}
 {{- $secret := .Values.notifications.existingSecret }}
 {{- $private := .Values.notifications.allowPrivateAddresses }}
@@ -89,7 +89,7 @@ capabilities:
 {{- end }}
 {{- end }}
 
-{{/* As far as the values tell it. */}}
+{{/* Derived from the values. */}}
 {{- define "rapidrmf.notificationPort" -}}
 {{- $url := .Values.notifications.url }}
 {{- $default := ternary "80" "443" (hasPrefix "http://" $url) }}
@@ -97,7 +97,7 @@ capabilities:
 {{- regexFind ":[0-9]+$" $host | trimPrefix ":" | default $default }}
 {{- end }}
 
-{{/* All that the operator asks of the API server about schedules and their runs. It reads no Secrets. */}}
+{{/* The operator's permissions on schedules and their runs. It reads no Secrets. */}}
 {{- define "rapidrmf.rules" -}}
 - apiGroups: [rapidrmf.io]
   resources: [validationschedules]
