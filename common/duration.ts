@@ -66,7 +66,7 @@ export function formatDuration({ months, seconds }: Duration): string {
   return pieces.join('')
 }
 
-/** For limits only: a year counts as 366 days and a month as a twelfth of that, so that `1y` is `12mo`. */
+/** A length for limits only: a year counts as 366 days and a month as a twelfth of that, so that `1y` is `12mo`. */
 export const LIMIT_MONTH = (366 / 12) * DAY
 
 /** How long it counts in a comparison with a limit, in seconds. */

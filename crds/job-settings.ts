@@ -25,7 +25,7 @@ const optionalObject = z.object({ name: objectName(), optional: z.boolean().opti
 
 const envName = withRules(z.string().min(1).max(253), [
   `!(self in [${RESERVED_ENV.map((name) => `'${name}'`).join(', ')}])`,
-  `${RESERVED_ENV.join(', ')} tell the job about its run and are set by the operator; leave them out`,
+  `${RESERVED_ENV.join(', ')} describe the run to the job and are set by the operator; leave them out`,
 ])
 
 const envVar = withRules(

@@ -30,7 +30,7 @@ export type OperatorOptions = {
   readonly identity: string
   readonly clock: Clock
   readonly log: Logger
-  /** On abort the operator accepts no more work, finishes running reconciles, and releases the Lease. */
+  /** Aborted to stop: the operator accepts no more work, finishes running reconciles, and releases the Lease. */
   readonly signal: AbortSignal
 }
 

@@ -37,8 +37,10 @@ export function createLogger(output: LogOutput, { level, format }: LogOptions): 
       serializers: { err: (error: Error) => withoutSecrets(stdSerializers.err(error)) },
       hooks: {
         logMethod(args, method) {
-          const told = args.map((each: unknown) => (typeof each === 'string' ? redactSecrets(each) : each))
-          method.apply(this, told as typeof args)
+          const redacted = args.map((each: unknown) =>
+            typeof each === 'string' ? redactSecrets(each) : each,
+          )
+          method.apply(this, redacted as typeof args)
         },
       },
     },

@@ -16,7 +16,7 @@ export type Post = {
   readonly timeout: number
   readonly allowPrivateAddresses: boolean
   readonly signal?: AbortSignal | undefined
-  /** For tests. */
+  /** Replaced in tests. */
   readonly lookup?: Lookup | undefined
 }
 

@@ -37,7 +37,7 @@ export function secondsSchema(limits: DurationLimits) {
   return schema(limits, readSeconds)
 }
 
-/** For the editors that check a file by the JSON Schema; reading a text decides. */
+/** A pattern for editors that check a file by the JSON Schema; reading a text decides. */
 const TEXT = new RegExp([SECONDS.source, ...DURATION_PATTERNS].join('|'))
 
 type Read<Value> = (value: string | number, limits: DurationLimits) => Value | undefined

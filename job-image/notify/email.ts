@@ -14,7 +14,7 @@ export type MailOptions = {
   readonly timeout: number
   readonly allowPrivateAddresses: boolean
   readonly signal?: AbortSignal | undefined
-  /** For tests. */
+  /** Replaced in tests. */
   readonly lookup?: Lookup | undefined
 }
 

@@ -9,7 +9,7 @@ import { sendWebhook } from './webhook.ts'
 export type SendOptions = {
   /** When aborted, the request is cancelled. */
   readonly signal?: AbortSignal | undefined
-  /** For tests. */
+  /** Replaced in tests. */
   readonly lookup?: Lookup | undefined
 }
 

@@ -34,7 +34,7 @@ export type DeliverOptions = {
   readonly signal?: AbortSignal | undefined
   /** Also try notices that wait after a failure, and those that were given up. */
   readonly retryNow?: boolean
-  /** For tests. */
+  /** Replaced in tests. */
   readonly lookup?: Lookup | undefined
   readonly random?: () => number
 }

@@ -116,7 +116,7 @@ export function* parts(rows: readonly ResultRow[]): Generator<readonly ResultRow
 /** Rows per table. The widths of a table depend on all its rows, so a long list becomes several tables. */
 const TABLE_ROWS = 100
 
-/** On a narrower terminal a table would truncate the message, so each result is a paragraph. */
+/** The narrowest terminal for a table: below, it would truncate the message, so each result is a paragraph. */
 const NARROWEST_TABLE = 100
 
 async function terminalWriter(output: Output, { catalogs, wide }: TableOptions): Promise<ResultWriter> {

@@ -24,7 +24,7 @@ export type SchedulerOptions = CliScheduleOptions & {
   readonly concurrency?: number | undefined
   readonly signal: AbortSignal
   readonly observer: SchedulerObserver
-  /** For tests. */
+  /** Replaced in tests. */
   readonly clock?: Clock
   readonly tracing?: Tracing
 }

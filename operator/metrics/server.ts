@@ -22,7 +22,7 @@ export type StatusServer = {
 
 const LAG_WINDOW_MS = 10_000
 
-/** With a longer delay the operator cannot renew its Lease in time. */
+/** The longest delay with which the operator still renews its Lease in time. */
 const MAX_LAG_SECONDS = 10
 
 /** Serves /healthz, /readyz and /metrics for the kubelet and Prometheus. */

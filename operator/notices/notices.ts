@@ -17,7 +17,7 @@ const CATCH_UP_MS = 600_000
  */
 export class Notices {
   readonly #queue: Pick<NoticeQueue, 'add' | 'clear'>
-  /** By schedule: the notices that need not be sent any more. */
+  /** The notices of each schedule that need not be sent any more. */
   readonly #reported = new Map<string, ReadonlySet<string>>()
 
   constructor(queue: Pick<NoticeQueue, 'add' | 'clear'>) {

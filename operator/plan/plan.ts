@@ -28,7 +28,7 @@ import { earliest } from '../values/time.ts'
 /** The input of a decision. */
 export type PlanInput = {
   readonly schedule: CachedSchedule
-  /** The CronJob of the needed name, whoever owns it. */
+  /** The CronJob of the needed name, also one of another owner. */
   readonly cronJob: CachedCronJob | undefined
   /** The last write of the CronJob, as known to this process or else to the status. */
   readonly written: LastWrite | undefined

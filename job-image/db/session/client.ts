@@ -45,7 +45,7 @@ export type Target = {
 const DEFAULT_RETRY_MS = 30_000
 const CONNECT_TIMEOUT_MS = 10_000
 const RETRY = { first: 100, longest: 2_000 }
-/** After this idle time Node probes ten times, one second apart: a dead connection is detected within 20 s. */
+/** The idle time after which Node probes ten times, one second apart: a dead connection is detected within 20 s. */
 const KEEPALIVE_IDLE_MS = 10_000
 /** Timeout of closing a connection: a half-open one never answers. */
 const DISCONNECT_TIMEOUT_MS = 2_000

@@ -13,7 +13,7 @@ export type Host = {
 export type DatabaseAddress = {
   readonly user: string
   readonly password: string
-  /** At least one, in the order of connecting. */
+  /** One or more, in the order of connecting. */
   readonly hosts: readonly Host[]
   /** `/DATABASE`, or empty. */
   readonly path: string

@@ -31,7 +31,7 @@ type Remedy = (found: Found) => string
 const RESET = 'RESET default_transaction_read_only'
 const OF_THE_SERVER: Remedy = () => `ALTER SYSTEM ${RESET} where the server's own configuration sets it`
 
-/** By the source of the setting (PostgreSQL manual, "pg_settings"). */
+/** What to do, by the source of the setting (PostgreSQL manual, "pg_settings"). */
 const REMEDIES: Readonly<Record<string, Remedy>> = {
   user: ({ role }) => `ALTER ROLE ${role} ${RESET}`,
   database: ({ database }) => `ALTER DATABASE ${database} ${RESET}`,

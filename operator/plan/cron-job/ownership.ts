@@ -46,7 +46,7 @@ const controlledBySchedule: Check = ({ controller }, { uid }) =>
 const uidKnownToStatus: Check = ({ controller, uid }, { status }) =>
   controller === undefined && uid === status.cronJob?.uid ? { kind: 'ours' } : undefined
 
-/** Any user can write a label: a CronJob with ours and no controller is adopted, whoever made it. */
+/** Any user can write a label: a CronJob with ours and no controller is adopted. */
 const labelledWithoutController: Check = ({ controller, labels }) =>
   controller === undefined && labels[MANAGED_BY_LABEL] === MANAGED_BY && SCHEDULE_UID_LABEL in labels
     ? { kind: 'orphaned' }

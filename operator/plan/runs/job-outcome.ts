@@ -10,7 +10,7 @@ import type { PodSummary } from './summaries.ts'
 
 /** The input for the outcome of a Job's run. */
 export type JobEndInput = {
-  /** Without an `end`, the containers of the run have ended, and others in its pods keep the Job running. */
+  /** Has no `end` where the containers of the run have ended, and others in its pods keep the Job running. */
   readonly job: Pick<CachedJob, 'uid' | 'end'>
   /** The Job's pods. */
   readonly pods: readonly CachedPod[]

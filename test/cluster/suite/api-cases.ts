@@ -137,7 +137,7 @@ const ONE_SOURCE = 'spec.config: Invalid value: needs exactly one of configMapKe
 const DATA_KEY = 'must be a key of a ConfigMap or Secret: letters, digits'
 const OBJECT_NAME = 'must be the name of a Kubernetes object: lower-case letters, digits'
 const RESERVED = 'identify a run and are set by the operator and by Kubernetes; leave them out'
-const RESERVED_ENV = 'tell the job about its run and are set by the operator; leave them out'
+const RESERVED_ENV = 'describe the run to the job and are set by the operator; leave them out'
 const VALUES = 'In and NotIn need at least one value, Exists and DoesNotExist have none'
 const FULL_EVERY =
   'needs a duration such as 90m, 168h, 7d, 1w, 18mo, 2y or P1DT12H, from one hour to 366 days'
