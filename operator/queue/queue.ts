@@ -16,7 +16,7 @@ export type WorkQueueOptions = {
 /** 0.1 s after the first failure, 51 s after the tenth, then one minute. */
 const BACKOFF: Backoff = { first: 100, longest: 60_000 }
 
-/** A key of low priority waits while keys of normal priority wait or are handled, except for one turn in ten. */
+/** A key of low priority waits while keys of normal priority wait or are handled, except for one in each interval. */
 export type Priority = 'normal' | 'low'
 
 export type Work = {
@@ -25,8 +25,8 @@ export type Work = {
   readonly priority: Priority
 }
 
-/** One turn in this many goes to a key of low priority, so that a queue that never empties does not starve it. */
-const TURNS_PER_LOW = 10
+/** One key of low priority is handled in each interval: neither a queue that never empties nor a request that hangs starves them. */
+const LOW_INTERVAL_MS = 500
 
 type Delayed = { readonly at: number; readonly cancel: () => void }
 
@@ -42,8 +42,9 @@ export class WorkQueue {
   readonly #lowPriority = new Set<string>()
   /** Number of running keys of normal priority. */
   #normalRunning = 0
-  /** Turns of normal priority since the last turn of low priority. */
-  #turnsSinceLow = 0
+  /** When a key of low priority is due even though others wait or are handled. */
+  #lowDueAt = 0
+  #cancelLowTimer: (() => void) | undefined
   readonly #dirty = new Set<string>()
   readonly #delayed = new Map<string, Delayed>()
   readonly #failures = new Map<string, number>()
@@ -101,6 +102,7 @@ export class WorkQueue {
   /** Adds the key with low priority. A later `add` raises its priority. */
   postpone(key: string): void {
     if (this.#stopped || this.#normalPriority.has(key)) return
+    if (this.#lowPriority.size === 0) this.#lowDueAt = this.#clock.now() + LOW_INTERVAL_MS
     this.#lowPriority.add(key)
     this.#pump()
   }
@@ -146,6 +148,7 @@ export class WorkQueue {
     this.#stopped = true
     for (const { cancel } of this.#delayed.values()) cancel()
     this.#delayed.clear()
+    this.#cancelLowTimer?.()
     this.#normalPriority.clear()
     this.#lowPriority.clear()
     this.#dirty.clear()
@@ -156,23 +159,33 @@ export class WorkQueue {
   #pump(): void {
     if (!this.#started || this.#stopped) return
     while (this.#running.size < this.#options.workers) {
-      const priority = this.#nextPriority()
-      const key = this.#take(priority)
-      if (key === undefined) return
-      this.#turnsSinceLow = priority === 'low' ? 0 : this.#turnsSinceLow + 1
-      void this.#work(key, priority)
+      const low = this.#mayHandleLow() ? this.#take(this.#lowPriority) : undefined
+      const key = low ?? this.#take(this.#normalPriority)
+      if (key === undefined) break
+      if (low !== undefined) this.#lowDueAt = this.#clock.now() + LOW_INTERVAL_MS
+      void this.#work(key, low === undefined ? 'normal' : 'low')
     }
+    this.#startLowTimer()
   }
 
-  #nextPriority(): Priority {
+  #mayHandleLow(): boolean {
     const isIdle = this.#normalPriority.size === 0 && this.#normalRunning === 0
-    const isLow = isIdle || this.#turnsSinceLow >= TURNS_PER_LOW
-    return isLow && this.#lowPriority.size > 0 ? 'low' : 'normal'
+    return isIdle || this.#clock.now() >= this.#lowDueAt
   }
 
-  /** Removes and returns the oldest key of this priority that no worker is handling; undefined if there is none. */
-  #take(priority: Priority): string | undefined {
-    const keys = priority === 'low' ? this.#lowPriority : this.#normalPriority
+  /** Only with a free worker: otherwise the next handler that ends calls `#pump`. */
+  #startLowTimer(): void {
+    const hasFreeWorker = this.#running.size < this.#options.workers
+    if (!hasFreeWorker || this.#lowPriority.size === 0 || this.#cancelLowTimer !== undefined) return
+    const wait = this.#lowDueAt - this.#clock.now()
+    this.#cancelLowTimer = this.#clock.after(wait > 0 ? wait : LOW_INTERVAL_MS, () => {
+      this.#cancelLowTimer = undefined
+      this.#pump()
+    })
+  }
+
+  /** Removes and returns the oldest key that no worker is handling; undefined if there is none. */
+  #take(keys: Set<string>): string | undefined {
     for (const key of keys) {
       if (this.#running.has(key)) continue
       keys.delete(key)

@@ -100,7 +100,7 @@ describe('a run in a pod', () => {
 
   it('leaves stdout to the summary where --json asks for it', async () => {
     const { out, err } = await inPod(['--json'])
-    expect(JSON.parse(out)).toMatchObject({ runKey: `key-${keys}`, verdict: 'Findings' })
+    expect(JSON.parse(out)).toMatchObject({ run_key: `key-${keys}`, verdict: 'Findings' })
     expect(linesOf(err).map(({ msg }) => msg)).toEqual(['run started', expect.stringMatching(/not pass/)])
   })
 

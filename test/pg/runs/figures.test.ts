@@ -128,7 +128,7 @@ describe('runs controls', () => {
 
   it.each([
     ['another program', { runKey: null }, /made by another program/],
-    ['a run under way', { status: 'running' }, /under way/],
+    ['a run in progress', { status: 'running' }, /is running and has no figures/],
     ['a run from before the table', {}, /older than the table/],
   ] as const)('says why there are none: %s', async (_, run, message) => {
     const id = String(await addRun(client, { ...run, answers: [] }))

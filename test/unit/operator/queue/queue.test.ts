@@ -239,14 +239,41 @@ describe('the work queue', () => {
       expect(keys()).toEqual(['a', 'b', 'low'])
     })
 
-    test('has every tenth turn in a queue that never empties', async () => {
-      const { queue, keys, finish } = setUp({ workers: 1 })
+    test('is handled once in each interval by a queue that never empties', async () => {
+      const { queue, keys, finish, clock } = setUp({ workers: 1 })
       for (let index = 0; index < 30; index++) queue.add(String(index))
       for (const key of ['low', 'lower']) queue.postpone(key)
       await settle()
-      for (let index = 0; index < 22; index++) await finish(index)
-      expect(keys().indexOf('low')).toBe(10)
-      expect(keys().indexOf('lower')).toBe(21)
+      for (let index = 0; index < 5; index++) await finish(index)
+      await clock.advance(500)
+      for (let index = 5; index < 10; index++) await finish(index)
+      await clock.advance(500)
+      for (let index = 10; index < 15; index++) await finish(index)
+      expect([keys().indexOf('low'), keys().indexOf('lower')]).toEqual([6, 11])
+    })
+
+    test('is not starved by a key whose handler hangs', async () => {
+      const { queue, keys, clock } = setUp({ workers: 3 })
+      queue.add('hangs')
+      await settle()
+      for (const key of ['low', 'lower']) queue.postpone(key)
+      await clock.advance(499)
+      expect(keys()).toEqual(['hangs'])
+      await clock.advance(1)
+      expect(keys()).toEqual(['hangs', 'low'])
+      await clock.advance(500)
+      expect(keys()).toEqual(['hangs', 'low', 'lower'])
+    })
+
+    test('that is handled itself does not keep others from their turn', async () => {
+      const { queue, keys, clock } = setUp({ workers: 3 })
+      queue.add('a')
+      await settle()
+      queue.postpone('a')
+      await clock.advance(1_000)
+      queue.add('b')
+      await settle()
+      expect(keys()).toEqual(['a', 'b'])
     })
 
     test('becomes a normal one when it is added', async () => {
