@@ -1,5 +1,4 @@
-import { z } from 'zod'
-import { DURATION_PATTERNS, limitSeconds, parseDuration } from '../../common/duration.ts'
+import { limitSeconds, parseDuration } from '../../common/duration.ts'
 import type { Duration } from '../../common/duration.ts'
 
 /** The shortest and the longest that is allowed, in seconds, as `limitSeconds` counts them. */
@@ -10,7 +9,8 @@ export function expectedDuration({ min, max }: DurationLimits): string {
   return `expected a number of seconds or a text like 90s, 5m, 1h or 7d, from ${min} to ${max} seconds`
 }
 
-const SECONDS = /^[0-9]+([.][0-9]+)?$/
+/** A text that is a number of seconds. */
+export const SECONDS = /^[0-9]+([.][0-9]+)?$/
 
 /** A number, or a text of one, is in seconds. Undefined for what is no duration or outside of the limits. */
 export function readDuration(value: string | number, { min, max }: DurationLimits): Duration | undefined {
@@ -25,30 +25,4 @@ export function readDuration(value: string | number, { min, max }: DurationLimit
 export function readSeconds(value: string | number, limits: DurationLimits): number | undefined {
   const duration = readDuration(value, limits)
   return duration?.months === 0 ? duration.seconds : undefined
-}
-
-/** A duration that may have months of the calendar. */
-export function durationSchema(limits: DurationLimits) {
-  return schema(limits, readDuration)
-}
-
-/** A duration in seconds. */
-export function secondsSchema(limits: DurationLimits) {
-  return schema(limits, readSeconds)
-}
-
-/** A pattern for editors that check a file by the JSON Schema; reading a text decides. */
-const TEXT = new RegExp([SECONDS.source, ...DURATION_PATTERNS].join('|'))
-
-type Read<Value> = (value: string | number, limits: DurationLimits) => Value | undefined
-
-function schema<Value>(limits: DurationLimits, read: Read<Value>) {
-  const expected = expectedDuration(limits)
-  const number = z.number().min(limits.min, expected).max(limits.max, expected)
-  return z.union([number, z.string().regex(TEXT, expected)], expected).transform((value, context): Value => {
-    const found = read(value, limits)
-    if (found !== undefined) return found
-    context.addIssue({ code: 'custom', message: expected })
-    return z.NEVER
-  })
 }

@@ -2,7 +2,8 @@ import type { Duration } from '../../common/duration.ts'
 import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import type { Config } from './config.ts'
-import { durationSchema, expectedDuration, readDuration } from './duration.ts'
+import { expectedDuration, readDuration } from './duration.ts'
+import { durationSchema } from './duration-schema.ts'
 
 /** The settings of an incremental run, which evaluates only systems whose inputs have changed. */
 export type Incremental = {

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { secondsSchema } from './duration.ts'
+import { secondsSchema } from './duration-schema.ts'
 
 const DAY = 86_400
 

@@ -36,6 +36,12 @@ describeWithCluster('an operator that others write faster than', () => {
   })
   afterAll(() => stop())
 
+  /** The outcomes of the operator's writes. A refusal is repeated until the watch has caught up. */
+  const writesOf = async (name: string, since: number) => {
+    const { done, refused } = await outcomesOf(here, since, name)
+    return { done, refused: [...new Set(refused)] }
+  }
+
   it('writes the status once more when the schedule has changed in between', async () => {
     const before = position()
     const { reached, release } = hold('PUT', 'validationschedules/status', 'touched')
@@ -49,7 +55,7 @@ describeWithCluster('an operator that others write faster than', () => {
       ({ observedGeneration }) => observedGeneration === 2,
     )
     expect(nextScheduleTime).toMatch(/T04:00:00Z$/)
-    expect(await outcomesOf(here, before, 'touched')).toEqual({
+    expect(await writesOf('touched', before)).toEqual({
       done: [
         `create cronjobs ${childName('touched')}`,
         `update cronjobs ${childName('touched')}`,
@@ -86,7 +92,7 @@ describeWithCluster('an operator that others write faster than', () => {
         cronJobName === childName('forged') && observedGeneration === 2,
     )
     expect(conditionOf(after, 'Ready')?.message).not.toBe('forged')
-    expect(await outcomesOf(here, before, 'forged')).toEqual({
+    expect(await writesOf('forged', before)).toEqual({
       done: [`update cronjobs ${childName('forged')}`, 'update validationschedules status forged'],
       refused: ['409 update validationschedules status forged'],
     })

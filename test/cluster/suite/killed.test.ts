@@ -124,8 +124,10 @@ describeWithCluster('an operator that was killed in the middle of its writes, an
   })
 
   it('has told nothing twice', async () => {
-    const told = await toldBy(schedules.client, here.name)
-    expect(told).toContainEqual(expect.stringMatching(/^RunStarted job-made /))
+    const told = await until('the event of the Job that was made', async () => {
+      const events = await toldBy(schedules.client, here.name)
+      return events.some((event) => event.startsWith('RunStarted job-made ')) ? events : undefined
+    })
     expect(told).toEqual([...new Set(told)])
   })
 })

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, describe, expect, it } from 'vitest'
 import { RESOURCES } from '../../../operator/kube/object.ts'
 import type { Resource } from '../../../operator/kube/object.ts'
@@ -182,6 +183,8 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
         ...hold,
         { op: 'add', path: '/metadata/ownerReferences/0/blockOwnerDeletion', value: true },
       ])
+      // The garbage collector must know of the block, which it learns from a watch of its own.
+      await sleep(2_000)
       const position = operated.position()
       await schedules.remove('foreground', 'Foreground')
       await gone(RESOURCES.jobs, job)

@@ -67,7 +67,8 @@ it('a server that says nothing at all for longer than an outage: the worker trie
     return rows[0]?.pid
   })
   proxy.freeze('existing')
-  const beating = heartbeat(worker, 'postgresql://nobody@127.0.0.1:1/nothing')
+  // A session that is severed must have time to connect again before the next heartbeat.
+  const beating = heartbeat(worker, 'postgresql://nobody@127.0.0.1:1/nothing', { interval: 1_000 })
   expect(await working).not.toBe(pid)
   await beating.stop()
   await worker.close()
