@@ -120,7 +120,7 @@ describe('two schedulers', () => {
         env,
       }),
     )
-    await Promise.all(schedulers.map(({ said }) => said(/cannot be checked now/)))
+    await Promise.all(schedulers.map(({ said }) => said(/was not checked/)))
     await Promise.all(schedulers.map(({ said }) => said(/retrying/)))
     await server.start()
     await Promise.all(schedulers.map(({ said }) => said(/"verdict":"Findings"/)))
