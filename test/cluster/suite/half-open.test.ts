@@ -89,7 +89,8 @@ describeWithCluster('an operator whose connections are half-open', () => {
     ahead = 1_000_000
     const { status, text } = await probe('healthz')
     expect(status).toBe(503)
-    expect(text).toContain('stuck watches: schedules, cronJobs, jobs, pods')
+    // A watch that hears something after the jump is alive again.
+    expect(text).toMatch(/stuck watches: (?:schedules|cronJobs|jobs|pods)/)
     await untilStatus('healthz', 200)
   })
 })
