@@ -1,3 +1,4 @@
+import { asError } from '../common/as-error.ts'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
 import { urlFault } from '../common/webhook/url-fault.ts'
@@ -148,6 +149,6 @@ function readFlags(argv: readonly string[]): { flags: Partial<Record<Flag, strin
     const { help = false, ...flags } = values
     return { flags, help }
   } catch (error) {
-    throw new ConfigError(error instanceof Error ? error.message : String(error), { cause: error })
+    throw new ConfigError(asError(error).message, { cause: error })
   }
 }

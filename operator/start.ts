@@ -1,3 +1,4 @@
+import { asError } from '../common/as-error.ts'
 import { randomUUID } from 'node:crypto'
 import { hostname } from 'node:os'
 import { EXIT } from '../common/exit-codes.ts'
@@ -20,7 +21,7 @@ export async function start(io: Surroundings, argv: readonly string[]): Promise<
     await run(config, io)
     return { code: EXIT.ok, stdout: 'record' }
   } catch (error) {
-    const message = error instanceof Error ? error.message : String(error)
+    const message = asError(error).message
     io.stderr.write(`rapidrmf-operator: ${message}\n`)
     return { code: error instanceof ConfigError ? EXIT.usage : EXIT.failed, stdout: 'record' }
   }

@@ -1,3 +1,4 @@
+import { asError } from '../../common/as-error.ts'
 import { cutToBytes } from './truncate.ts'
 
 /** The body of an error response: metav1.Status, as far as it is used. */
@@ -116,5 +117,5 @@ function isDenied({ status, causes }: KubeError): boolean {
 
 /** The message of an error for logs and conditions, without the stack. */
 export function errorMessage(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
+  return asError(error).message
 }

@@ -1,3 +1,4 @@
+import { asError } from '../../common/as-error.ts'
 import type { Logger } from 'pino'
 import { backoffDelay } from '../../common/backoff.ts'
 import { sleep } from '../clock/clock.ts'
@@ -334,7 +335,7 @@ export class Reflector<T extends Cached> {
   #noteFailure(error: unknown, failures: number): Failure {
     const failure = failureOf(error)
     if (this.#needsList(error, failure, failures)) this.#resumeVersion = undefined
-    this.#lastError = error instanceof Error ? error.message : String(error)
+    this.#lastError = asError(error).message
     if (error instanceof KubeError && REFUSALS.has(error.status)) this.#setAccess('refused')
     const details = { resource: this.#name, reason: this.#lastError, failures }
     // A single broken connection is normal; repeated failures are logged as a warning. A refusal is logged once for

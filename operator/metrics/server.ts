@@ -1,3 +1,4 @@
+import { asError } from '../../common/as-error.ts'
 import { createServer } from 'node:http'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -47,7 +48,7 @@ export async function startServer(options: ServerOptions): Promise<StatusServer>
       return
     }
     answer((request.url ?? '/').replace(/\?.*$/, ''), response).catch((error: unknown) => {
-      send(response, 500, `${error instanceof Error ? error.message : String(error)}\n`)
+      send(response, 500, `${asError(error).message}\n`)
     })
   })
   // A silent connection may not hold a socket for long.

@@ -12,10 +12,8 @@ import { targets, withDatabase } from '../shared/connection.ts'
 import { withDatabases } from '../shared/databases.ts'
 import { group } from '../shared/group.ts'
 import { positiveInteger } from '../shared/numbers.ts'
-import { anyEnvOption, configOption, databaseUrlOption, formatArgs } from '../shared/reading-options.ts'
+import { configOption, formatArgs, readingArgs } from '../shared/options.ts'
 import { choice, text } from '../shared/values.ts'
-
-const where = { config: configOption, env: anyEnvOption, databaseUrl: databaseUrlOption }
 
 const testCommand = command({
   name: 'test',
@@ -54,7 +52,7 @@ const flushCommand = command({
   description:
     'Close abandoned runs and send due notices, of every environment or one; exit 1 if any could not be sent',
   args: {
-    ...where,
+    ...readingArgs,
     now: flag({
       long: 'now',
       description: 'Also those that wait after a failed try, and those that were given up',
@@ -80,7 +78,7 @@ const listCommand = command({
   name: 'list',
   description: 'List notices, newest first: what waits, what was sent, what failed and why',
   args: {
-    ...where,
+    ...readingArgs,
     state: option({
       long: 'state',
       type: optional(choice(['pending', 'sent', 'failed', 'cancelled'])),

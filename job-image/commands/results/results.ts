@@ -12,7 +12,7 @@ import type { OpenDatabase, WhereOptions } from '../shared/databases.ts'
 import { findRun, runChoice } from '../shared/find-run.ts'
 import type { FoundRun, RunChoice } from '../shared/find-run.ts'
 import { positiveInteger } from '../shared/numbers.ts'
-import { anyEnvOption, configOption, databaseUrlOption, formatArgs } from '../shared/reading-options.ts'
+import { formatArgs, readingArgs } from '../shared/options.ts'
 import { choice, text } from '../shared/values.ts'
 
 const STATUSES = ['pass', 'fail', 'insufficient_evidence', 'unknown'] as const satisfies Status[]
@@ -33,9 +33,7 @@ export const resultsCommand = command({
   name: 'results',
   description: 'Show the latest result of each system and control, or those of one run',
   args: {
-    config: configOption,
-    env: anyEnvOption,
-    databaseUrl: databaseUrlOption,
+    ...readingArgs,
     run: option({
       long: 'run',
       type: optional(runChoice),

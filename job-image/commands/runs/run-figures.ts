@@ -11,7 +11,7 @@ import type { WhereOptions } from '../shared/databases.ts'
 import { findRun, runChoice } from '../shared/find-run.ts'
 import type { RunChoice } from '../shared/find-run.ts'
 import { positiveInteger } from '../shared/numbers.ts'
-import { anyEnvOption, configOption, databaseUrlOption, formatArgs } from '../shared/reading-options.ts'
+import { formatArgs, readingArgs } from '../shared/options.ts'
 import { choice } from '../shared/values.ts'
 
 /** Rows of a table that a person reads; the JSON has them all. */
@@ -19,9 +19,7 @@ const DEFAULT_LIMIT = 20
 
 const figuresArgs = {
   id: positional({ type: runChoice }),
-  config: configOption,
-  env: anyEnvOption,
-  databaseUrl: databaseUrlOption,
+  ...readingArgs,
   limit: option({
     long: 'limit',
     type: optional(positiveInteger('COUNT')),

@@ -11,16 +11,14 @@ import { findRun, newestRuns, runChoice } from '../shared/find-run.ts'
 import type { FoundRun } from '../shared/find-run.ts'
 import { group } from '../shared/group.ts'
 import { positiveInteger } from '../shared/numbers.ts'
-import { anyEnvOption, configOption, databaseUrlOption, formatArgs } from '../shared/reading-options.ts'
+import { formatArgs, readingArgs } from '../shared/options.ts'
 import { controlsCommand, systemsCommand } from './run-figures.ts'
 import { choice } from '../shared/values.ts'
 
 const DEFAULT_LIMIT = 20
 
 const listArgs = {
-  config: configOption,
-  env: anyEnvOption,
-  databaseUrl: databaseUrlOption,
+  ...readingArgs,
   status: option({
     long: 'status',
     type: optional(choice(['running', 'success', 'failed'])),
@@ -64,9 +62,7 @@ const showCommand = command({
   description: 'Show one run: its verdict, digests, counts, attempts and systems',
   args: {
     id: positional({ type: runChoice }),
-    config: configOption,
-    env: anyEnvOption,
-    databaseUrl: databaseUrlOption,
+    ...readingArgs,
     ...formatArgs,
   },
   examples: [

@@ -37,6 +37,17 @@ export const databaseUrlOption = option({
   description: "Overrides DATABASE_URL, which overrides the environment's database_url",
 })
 
+/** Where the commands that only read look: unlike those that act on one environment, by default in all of them. */
+export const readingArgs = {
+  config: configOption,
+  env: option({
+    long: 'env',
+    type: optional(text('NAME')),
+    description: 'Only this environment. Default: all, in every database of the configuration',
+  }),
+  databaseUrl: databaseUrlOption,
+}
+
 export const jsonFlag = flag({ long: 'json', description: 'Print JSON' })
 
 /** The one value of `--output`, as in kubectl; JSON and CSV have flags of their own. */

@@ -12,17 +12,14 @@ import type { DatabaseOptions } from '../shared/connection.ts'
 import { withDatabases } from '../shared/databases.ts'
 import type { WhereOptions } from '../shared/databases.ts'
 import { group } from '../shared/group.ts'
-import { configOption, databaseUrlOption, formatArgs } from '../shared/options.ts'
-import { anyEnvOption } from '../shared/reading-options.ts'
+import { configOption, databaseUrlOption, formatArgs, readingArgs } from '../shared/options.ts'
 import { text } from '../shared/values.ts'
 
 const listCommand = command({
   name: 'list',
   description: 'List the systems with their evidence and what their newest run came to',
   args: {
-    config: configOption,
-    env: anyEnvOption,
-    databaseUrl: databaseUrlOption,
+    ...readingArgs,
     system: option({
       long: 'system',
       type: optional(text('NAME')),
