@@ -20,7 +20,7 @@ async function addEvidence(systemId: number, rows: readonly EvidenceRow[]): Prom
     moments.map((moment) => (moment === null ? null : formatTimestamp(moment)))
   await client.query(
     `INSERT INTO evidence (id, system_id, evidence_type, key, sha256, collected_at, expires_at, attributes)
-     SELECT $1::int * 1000 + e.id, $1, e.type, e.key, md5(e.key), e.collected, e.expires, '{}'
+     SELECT $1::int * 10000 + e.id, $1, e.type, e.key, md5(e.key), e.collected, e.expires, '{}'
        FROM unnest($2::int[], $3::text[], $4::text[], $5::timestamp[], $6::timestamp[])
               AS e (id, type, key, collected, expires)`,
     [
