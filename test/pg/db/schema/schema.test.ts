@@ -2,16 +2,16 @@ import { readFileSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Client } from 'pg'
 import { describe, expect, it } from 'vitest'
-import { migrationsDirectory } from '../../../job-image/assets.ts'
-import { connect, disconnect } from '../../../job-image/db/session/client.ts'
-import { migrate, requireCurrentSchema, schemaStatus } from '../../../job-image/db/schema/schema.ts'
-import { databaseStatus } from '../../../job-image/db/schema/status.ts'
-import { RunError } from '../../../job-image/errors.ts'
-import { executeRun } from '../../../job-image/run/job.ts'
-import { createDatabase } from '../../support/database.ts'
-import { runRequest } from '../../support/request.ts'
+import { migrationsDirectory } from '../../../../job-image/assets.ts'
+import { connect, disconnect } from '../../../../job-image/db/session/client.ts'
+import { migrate, requireCurrentSchema, schemaStatus } from '../../../../job-image/db/schema/schema.ts'
+import { databaseStatus } from '../../../../job-image/db/schema/status.ts'
+import { RunError } from '../../../../job-image/errors.ts'
+import { executeRun } from '../../../../job-image/run/job.ts'
+import { createDatabase } from '../../../support/database.ts'
+import { runRequest } from '../../../support/request.ts'
 
-const SCHEMA = readFileSync(new URL('../../support/rapidrmf-schema.sql', import.meta.url), 'utf8')
+const SCHEMA = readFileSync(new URL('../../../support/rapidrmf-schema.sql', import.meta.url), 'utf8')
 
 const INDEXES = [
   'ux_job_runs_run_key',

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest'
-import { connect, disconnect } from '../../../job-image/db/session/client.ts'
-import { LostSessions } from '../../../job-image/db/session/lost-sessions.ts'
-import { createDatabase } from '../../support/database.ts'
+import { connect, disconnect } from '../../../../job-image/db/session/client.ts'
+import { LostSessions } from '../../../../job-image/db/session/lost-sessions.ts'
+import { createDatabase } from '../../../support/database.ts'
 
 const { client, url } = await createDatabase('empty')
 const target = { url, applicationName: 'lost' }

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { expect, it } from 'vitest'
-import { createDatabase } from '../../support/database.ts'
+import { createDatabase } from '../../../support/database.ts'
 
 const { client } = await createDatabase('empty')
 

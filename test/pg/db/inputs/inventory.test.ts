@@ -1,12 +1,12 @@
 import { join } from 'node:path'
 import { beforeEach, describe, expect, test, vi } from 'vitest'
-import { inventoryCommand } from '../../../job-image/commands/inventory/inventory.ts'
-import { applyInventory } from '../../../job-image/db/inputs/inventory.ts'
-import { parseInventory } from '../../../job-image/inventory/inventory.ts'
-import { createDatabase } from '../../support/database.ts'
-import type { TestDatabase } from '../../support/database.ts'
-import { createFolder, runCommand } from '../../support/run-command.ts'
-import type { Ran } from '../../support/run-command.ts'
+import { inventoryCommand } from '../../../../job-image/commands/inventory/inventory.ts'
+import { applyInventory } from '../../../../job-image/db/inputs/inventory.ts'
+import { parseInventory } from '../../../../job-image/inventory/inventory.ts'
+import { createDatabase } from '../../../support/database.ts'
+import type { TestDatabase } from '../../../support/database.ts'
+import { createFolder, runCommand } from '../../../support/run-command.ts'
+import type { Ran } from '../../../support/run-command.ts'
 
 const folder = createFolder()
 const database: TestDatabase = await createDatabase()

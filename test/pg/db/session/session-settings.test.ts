@@ -1,13 +1,13 @@
 import { randomBytes } from 'node:crypto'
 import { Client } from 'pg'
 import { afterAll, describe, expect, it } from 'vitest'
-import { parseDatabaseUrl, withClient } from '../../../job-image/index.ts'
-import { createDatabase } from '../../support/database.ts'
-import { runRequest } from '../../support/request.ts'
-import { expectExactlyOnce } from '../../support/run-check.ts'
-import { watchRun } from '../../support/watch-run.ts'
-import { seedWorld } from '../../support/world.ts'
-import { executeRun } from '../../../job-image/run/job.ts'
+import { parseDatabaseUrl, withClient } from '../../../../job-image/index.ts'
+import { createDatabase } from '../../../support/database.ts'
+import { runRequest } from '../../../support/request.ts'
+import { expectExactlyOnce } from '../../../support/run-check.ts'
+import { watchRun } from '../../../support/watch-run.ts'
+import { seedWorld } from '../../../support/world.ts'
+import { executeRun } from '../../../../job-image/run/job.ts'
 
 const { client, name, url } = await createDatabase()
 await seedWorld(client, { systems: 2, controls: ['AC-2', 'AU-2'] })

@@ -1,13 +1,13 @@
 import type { Client } from 'pg'
 import { beforeEach, describe, expect, test } from 'vitest'
-import { findBaseline, listBaselines } from '../../../job-image/db/inputs/baselines.ts'
-import { listCatalogs } from '../../../job-image/db/inputs/catalogs.ts'
-import { connect, disconnect } from '../../../job-image/db/session/client.ts'
-import { storeImports } from '../../../job-image/db/inputs/import.ts'
-import type { Import, ImportReport } from '../../../job-image/oscal/import.ts'
-import { prepareBuiltin, prepareFile } from '../../../job-image/oscal/import-file.ts'
-import { createDatabase } from '../../support/database.ts'
-import { LETTERS, catalog, memoryReader, profile } from '../../unit/oscal/fixtures/documents.ts'
+import { findBaseline, listBaselines } from '../../../../job-image/db/inputs/baselines.ts'
+import { listCatalogs } from '../../../../job-image/db/inputs/catalogs.ts'
+import { connect, disconnect } from '../../../../job-image/db/session/client.ts'
+import { storeImports } from '../../../../job-image/db/inputs/import.ts'
+import type { Import, ImportReport } from '../../../../job-image/oscal/import.ts'
+import { prepareBuiltin, prepareFile } from '../../../../job-image/oscal/import-file.ts'
+import { createDatabase } from '../../../support/database.ts'
+import { LETTERS, catalog, memoryReader, profile } from '../../../unit/oscal/fixtures/documents.ts'
 
 const { client, url } = await createDatabase()
 

@@ -1,18 +1,18 @@
 import { readFileSync } from 'node:fs'
 import type { Client } from 'pg'
 import { describe, expect, it } from 'vitest'
-import { migrate } from '../../../job-image/db/schema/schema.ts'
-import { OWN_TABLES, MIGRATIONS_TABLE, SHARED_TABLES } from '../../../job-image/db/schema/shared-tables.ts'
-import type { DatabaseStatus } from '../../../job-image/db/schema/status.ts'
-import { STATUS_LABELS, foundTables, shapeProblems } from '../../../job-image/db/schema/table-shapes.ts'
-import { createDatabase } from '../../support/database.ts'
-import { createFolder, runArgv } from '../../support/run-command.ts'
-import type { Ran } from '../../support/run-command.ts'
+import { migrate } from '../../../../job-image/db/schema/schema.ts'
+import { OWN_TABLES, MIGRATIONS_TABLE, SHARED_TABLES } from '../../../../job-image/db/schema/shared-tables.ts'
+import type { DatabaseStatus } from '../../../../job-image/db/schema/status.ts'
+import { STATUS_LABELS, foundTables, shapeProblems } from '../../../../job-image/db/schema/table-shapes.ts'
+import { createDatabase } from '../../../support/database.ts'
+import { createFolder, runArgv } from '../../../support/run-command.ts'
+import type { Ran } from '../../../support/run-command.ts'
 
-const read = (path: string): string => readFileSync(new URL(`../../../${path}`, import.meta.url), 'utf8')
+const read = (path: string): string => readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8')
 const RAPIDRMF = read('test/support/rapidrmf-schema.sql')
 const SHARED = Object.keys(SHARED_TABLES)
-const INVENTORY = new URL('../../../examples/inventory.yaml', import.meta.url).pathname
+const INVENTORY = new URL('../../../../examples/inventory.yaml', import.meta.url).pathname
 
 const folder = createFolder()
 folder.write('config.yaml', 'environments:\n  production: {}\n')

@@ -1,16 +1,16 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { afterAll, describe, expect, it } from 'vitest'
-import { connect, disconnect } from '../../../job-image/db/session/client.ts'
-import { urlOption } from '../../../job-image/db/schema/installation.ts'
-import { migrate } from '../../../job-image/db/schema/schema.ts'
-import type { DatabaseStatus } from '../../../job-image/db/schema/status.ts'
-import { createDatabase } from '../../support/database.ts'
-import type { TestDatabase } from '../../support/database.ts'
-import { createFolder, runArgv } from '../../support/run-command.ts'
-import type { Ran } from '../../support/run-command.ts'
+import { connect, disconnect } from '../../../../job-image/db/session/client.ts'
+import { urlOption } from '../../../../job-image/db/schema/installation.ts'
+import { migrate } from '../../../../job-image/db/schema/schema.ts'
+import type { DatabaseStatus } from '../../../../job-image/db/schema/status.ts'
+import { createDatabase } from '../../../support/database.ts'
+import type { TestDatabase } from '../../../support/database.ts'
+import { createFolder, runArgv } from '../../../support/run-command.ts'
+import type { Ran } from '../../../support/run-command.ts'
 
-const RAPIDRMF = readFileSync(new URL('../../support/rapidrmf-schema.sql', import.meta.url), 'utf8')
+const RAPIDRMF = readFileSync(new URL('../../../support/rapidrmf-schema.sql', import.meta.url), 'utf8')
 
 const folder = createFolder()
 folder.write('config.yaml', 'environments:\n  production: {}\n')

@@ -1,12 +1,12 @@
 import { expect, it } from 'vitest'
-import { databaseEncoding } from '../../../job-image/db/schema/encoding.ts'
-import { migrate } from '../../../job-image/db/schema/schema.ts'
-import { executeRun } from '../../../job-image/run/job.ts'
-import { createDatabase } from '../../support/database.ts'
-import { runRequest } from '../../support/request.ts'
-import { createFolder, runArgv } from '../../support/run-command.ts'
-import type { Ran } from '../../support/run-command.ts'
-import { seedWorld } from '../../support/world.ts'
+import { databaseEncoding } from '../../../../job-image/db/schema/encoding.ts'
+import { migrate } from '../../../../job-image/db/schema/schema.ts'
+import { executeRun } from '../../../../job-image/run/job.ts'
+import { createDatabase } from '../../../support/database.ts'
+import { runRequest } from '../../../support/request.ts'
+import { createFolder, runArgv } from '../../../support/run-command.ts'
+import type { Ran } from '../../../support/run-command.ts'
+import { seedWorld } from '../../../support/world.ts'
 
 const folder = createFolder()
 folder.write('config.yaml', 'environments: { production: }\n')

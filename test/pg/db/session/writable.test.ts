@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, describe, expect, it } from 'vitest'
-import { createDatabase } from '../../support/database.ts'
-import { createFolder, runArgv } from '../../support/run-command.ts'
-import { seedWorld } from '../../support/world.ts'
+import { createDatabase } from '../../../support/database.ts'
+import { createFolder, runArgv } from '../../../support/run-command.ts'
+import { seedWorld } from '../../../support/world.ts'
 
 const { client, name, url } = await createDatabase()
 await seedWorld(client, { systems: 1, controls: ['AC-2'] })
