@@ -8,7 +8,7 @@ import { displayControlId } from '../job-image/rules/control-id.ts'
 import { loadRuleSet } from '../job-image/rules/load.ts'
 import { Random } from './random.ts'
 
-/** Creates RapidRMF's tables, applies our migrations, and imports the controls of NIST SP 800-53 rev5. */
+/** Creates RapidRMF's tables, applies the migrations, and imports the controls of NIST SP 800-53 rev5. */
 export async function createTables(client: Client): Promise<void> {
   await client.query(rapidrmfTables())
   await migrate(client)
@@ -32,7 +32,7 @@ export async function createTables(client: Client): Promise<void> {
   )
 }
 
-/** Our first migration makes what RapidRMF makes, except for the width of one id. */
+/** The tables that RapidRMF creates: those of the first migration, except for the width of one id. */
 function rapidrmfTables(): string {
   const text = readFileSync(join(migrationsDirectory(), '0001_shared-tables.sql'), 'utf8')
   const [up = ''] = text.split('-- Down Migration')
@@ -72,8 +72,8 @@ type Evidence = {
 }
 
 /**
- * `count` systems of one environment, each with 20 to 60 rows of evidence: most types that rules ask for, some of them
- * several times; a tenth has expired, a few come from a collector whose clock is ahead.
+ * Adds `count` systems to one environment, each with 20 to 60 rows of evidence: most types that rules need, some of them
+ * several times. A tenth has expired, and a few come from a collector whose clock is ahead.
  */
 export async function addSystems(client: Client, environment: string, count: number): Promise<void> {
   const random = new Random(count)
@@ -132,7 +132,7 @@ function iso(time: number): string {
   return new Date(time).toISOString().slice(0, -1)
 }
 
-/** The evidence types of the built-in rules. */
+/** Returns the evidence types of the built-in rules. */
 function evidenceTypes(): string[] {
   const frameworks = [...loadRuleSet().frameworks.values()]
   const rules = frameworks.flatMap(({ controls, families }) => [...controls.values(), ...families.values()])

@@ -6,14 +6,14 @@ import type { Figure } from './report.ts'
 /** Runs the program on the environment; returns its time in ms and the results that it reused. */
 export type TimedRun = (...flags: string[]) => Promise<{ readonly wall: number; readonly carried: number }>
 
-/** What a run may cost beside the digests, in ms: the process, its connections, the queue of 2,000 systems. */
+/** The time allowed in addition to the digests, in ms: for the process, its connections, the queue of 2,000 systems. */
 const ALLOWANCE = 250
 const CHANGED_SHARE = 0.01
 const NIGHTS = 3
 
 /**
- * What an incremental run costs when nothing, and when one system in a hundred, has changed; beside the bare query of
- * the digests, and beside a full run.
+ * Measures incremental runs after no change and after a change of one system in a hundred. They are compared with the bare
+ * query of the digests, and with a full run.
  */
 export async function incrementalFigures(
   client: Client,
@@ -62,7 +62,7 @@ export async function incrementalFigures(
   ]
 }
 
-/** The least that can tell whether anything has changed: a digest for every system. */
+/** Times the minimum that detects a change: a digest for every system. Returns ms. */
 async function digestQuery(client: Client, environment: string): Promise<number> {
   const text = `SELECT count(${inputDigest(`'\\x00'::bytea`, 's.id')}) FROM systems s WHERE s.environment = $1`
   await client.query(text, [environment])

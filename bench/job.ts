@@ -1,6 +1,6 @@
-// npm run bench: what a full job costs, beside what PostgreSQL itself takes for the very same rows. Its server is its
-// own, with PostgreSQL's default durability. Compare the ratios: rows per second depend on the machine and on what else it does.
-// Budgets are for 200 systems: with a few, the start of the process is most of its time.
+// npm run bench: compares a full job with the time that PostgreSQL takes for the same rows. It starts a server with
+// PostgreSQL's default durability. Compare the ratios: rows per second depend on the machine and on its load.
+// Budgets are for 200 systems: with fewer, the start of the process dominates.
 import { randomUUID } from 'node:crypto'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, loadavg, tmpdir } from 'node:os'
@@ -29,21 +29,21 @@ import { INSERT_SAMPLE, copyRows, insertRows, readRows, sampleRows } from './wri
 const parser = command({
   name: 'npm run bench --',
   description:
-    'Measures a full job beside what PostgreSQL takes for the same rows, and compares with the budgets',
+    'Measures a full job and the time that PostgreSQL takes for the same rows, and compares both with the budgets',
   args: {
     systems: option({
       long: 'systems',
       type: positiveInteger('count'),
       defaultValue: () => 200,
       defaultValueIsSerializable: true,
-      description: 'How many; the budgets are for the default',
+      description: 'Number of systems; the budgets are for the default',
     }),
     rounds: option({
       long: 'rounds',
       type: positiveInteger('count'),
       defaultValue: () => 5,
       defaultValueIsSerializable: true,
-      description: 'How many of each measurement; their medians count',
+      description: 'Repetitions of each measurement; the figures are medians',
     }),
     large: flag({ long: 'large', description: 'Also measure runs over 2,000 systems' }),
     json: option({
@@ -64,7 +64,7 @@ const MB = 1e6
 
 const directory = mkdtempSync(join(tmpdir(), 'rapidrmf-bench-'))
 const program = buildProgram(join(directory, 'dist'))
-// A vacuum that happens to fall into one part would be charged to it.
+// A vacuum would distort the time of the part in which it runs.
 const server = await startLocalPostgres({ directory, settings: { autovacuum: 'off', log_line_prefix: '' } })
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => void server.remove().finally(() => process.exit(1)))
@@ -134,7 +134,7 @@ async function runJob(
   return { ...usage, summary, results: summary.counts.results }
 }
 
-/** Processes that share one run, as the pods of an Indexed Job do; rows per second of all of them. */
+/** Times processes that share one run, like the pods of an Indexed Job; returns the rows per second of all together. */
 async function runWorkers(database: Database, environment: string, workers: number): Promise<number> {
   const flags = ['--concurrency', '1', '--run-key', randomUUID()]
   const begin = performance.now()
@@ -144,8 +144,8 @@ async function runWorkers(database: Database, environment: string, workers: numb
 }
 
 /**
- * What the figures per control add to the end of a run, as a share of the run: where one worker has decided everything,
- * and where the rows of all have to be counted.
+ * Measures the time that the figures per control add to the end of a run, as a share of the run: with one worker, and
+ * where the rows of several workers have to be counted.
  */
 async function meteringShares(
   { client }: Database,
@@ -167,7 +167,7 @@ async function meteringShares(
   return { metering: await share({ own }), meteringOfSeveral: await share({}) }
 }
 
-/** Every timed part begins like this: no results, their indexes empty, nothing of an earlier part left to be written. */
+/** Prepares a timed part: no results, empty indexes, and no pending writes of an earlier part. */
 async function reset(client: Client): Promise<void> {
   await client.query('TRUNCATE validation_results RESTART IDENTITY')
   await client.query('CHECKPOINT')
@@ -214,7 +214,7 @@ async function storedRowBytes(client: Client): Promise<number> {
   return rows[0]?.bytes ?? NaN
 }
 
-/** Memory must not grow with the work: ten times the systems. */
+/** Measures runs over ten times the systems, where memory must not grow. */
 async function largeFigures(database: Database): Promise<Figure[]> {
   log(`${LARGE} systems`)
   await addSystems(database.client, 'large', LARGE)
@@ -231,7 +231,7 @@ async function largeFigures(database: Database): Promise<Figure[]> {
   ]
 }
 
-/** Counted in the server's log, in runs that are not timed. What a longer run has more of belongs to its batches. */
+/** Counts statements in the server's log, in runs that are not timed. The difference of two runs belongs to their batches. */
 async function statementFigure(database: Database): Promise<Figure> {
   await addSystems(database.client, 'few', 40)
   await addSystems(database.client, 'more', 120)

@@ -1,5 +1,5 @@
-// npm run bench:operator: what the operator costs on a real control plane of its own. Compare the ratios and the counts: times depend on the
-// machine, which the API server needs for itself. Linux only: memory is read from /proc.
+// npm run bench:operator: measures the operator on a control plane that it starts. Compare the ratios and the counts:
+// times depend on the machine, which the API server uses as well. Linux only: memory is read from /proc.
 import { execFileSync } from 'node:child_process'
 import { writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg } from 'node:os'
@@ -21,17 +21,18 @@ const numberList: Type<string, number[]> = {
 const parser = command({
   name: 'npm run bench:operator --',
   description:
-    'Measures the operator on control planes of its own, beside a bare client. Allow half an hour for the default sizes on two cores',
+    'Measures the operator on new control planes, and compares it with a bare client. The default sizes take half an hour on two cores',
   args: {
     schedules: option({
       long: 'schedules',
       type: optional(numberList),
-      description: 'How many, separated by commas; each number on a cluster of its own. Default: 1000,5000',
+      description:
+        'Numbers of schedules, separated by commas; each is measured on a new cluster. Default: 1000,5000',
     }),
     rounds: option({
       long: 'rounds',
       type: optional(positiveInteger('count')),
-      description: 'Rounds of the bulk and of the restart; their medians count. Default: 3',
+      description: 'Rounds of the bulk and of the restart; the figures are medians. Default: 3',
     }),
     quick: flag({
       long: 'quick',

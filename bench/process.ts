@@ -6,13 +6,13 @@ import type { Readable } from 'node:stream'
 const BUILD = join(import.meta.dirname, '..', 'scripts', 'build.ts')
 const USAGE = join(import.meta.dirname, 'usage.cjs')
 
-/** Builds the program of today's sources into `outdir`; returns its path. */
+/** Builds the program into `outdir`; returns its path. */
 export function buildProgram(outdir: string): string {
   execFileSync(process.execPath, [BUILD, '--outdir', outdir])
   return join(outdir, 'rapidrmf.cjs')
 }
 
-/** What one run of the program took, from its start to its end. Times in ms, memory in bytes. */
+/** The resources of one run of the program. Times in ms, memory in bytes. */
 export type Usage = {
   readonly wall: number
   readonly cpu: number
@@ -20,7 +20,7 @@ export type Usage = {
   readonly stdout: string
 }
 
-/** Runs the built program as users do, in a process of its own. Throws if it fails. */
+/** Runs the built program in a child process. Throws if it fails. */
 export async function runProgram(
   program: string,
   args: readonly string[],

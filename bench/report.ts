@@ -1,6 +1,6 @@
 import { renderTable } from '../job-image/output/table.ts'
 
-/** One figure; with a budget it is ok or MISSED. */
+/** One figure. With a budget the table says whether it is ok or MISSED. */
 export type Figure = {
   readonly name: string
   readonly value: number
@@ -38,7 +38,7 @@ function budgetText({ budget, unit }: Figure): string {
   return `${limit} ${unit}`.trim()
 }
 
-/** Three significant digits, whole numbers from a hundred on. */
+/** Formats with three significant digits, and as an integer from 100 on. */
 function text(value: number): string {
   if (Number.isInteger(value) || Math.abs(value) >= 100) return Math.round(value).toLocaleString('en-US')
   return String(Number(value.toPrecision(3)))

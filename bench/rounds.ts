@@ -4,7 +4,7 @@ import { INSERT_SAMPLE } from './writers.ts'
 
 const MB = 1e6
 
-/** What one round of all parts took: rows per second, and what the job's process used. */
+/** The measurements of one round: rows per second of each part, and the resources of the job's process. */
 export type Round = {
   readonly job: number
   readonly jobOne: number
@@ -17,12 +17,12 @@ export type Round = {
   readonly cpu: number
   readonly peakRss: number
   readonly results: number
-  /** A row without its indexes, as stored and as text. */
+  /** The size of a row without its indexes, as stored and as text. */
   readonly rowBytes: number
   readonly textBytes: number
 }
 
-/** Medians over the rounds, and what they are beside each other. */
+/** Returns the medians over the rounds, and their ratios. */
 export function roundFigures(systems: number, rounds: readonly Round[]): Figure[] {
   const of = (value: (round: Round) => number): number => median(rounds.map(value))
   const copyTwo = of((round) => round.copyTwo)
@@ -39,7 +39,7 @@ export function roundFigures(systems: number, rounds: readonly Round[]): Figure[
     rate('raw COPY, one stream', ({ copy }) => copy),
     { name: 'raw COPY, two streams', value: copyTwo, unit: 'rows/s' },
     rate(`prepared INSERTs, one transaction, ${INSERT_SAMPLE} rows`, ({ inserts }) => inserts),
-    // Of medians: one part that the machine held up would make a whole round's ratio worthless.
+    // The ratios are of medians: one slow part would spoil the ratio of its round.
     {
       name: 'job / the better of one and two streams',
       value:

@@ -3,13 +3,13 @@ import type { Usage } from './process.ts'
 import { median } from './report.ts'
 import type { Figure } from './report.ts'
 
-/** A run of an environment without systems. */
+/** Runs an environment without systems. */
 export type RunEmpty = (...flags: string[]) => Promise<Usage>
 
-/** Runs of a command that takes a tenth of a second; their median is the figure. */
+/** The number of runs of a command that takes a tenth of a second; the figure is their median. */
 const STARTS = 7
 
-/** What every start costs, whatever there is to do. */
+/** Measures the fixed cost of a start. */
 export async function startFigures(program: string, runEmpty: RunEmpty): Promise<Figure[]> {
   const versions: number[] = []
   const empty: number[] = []
@@ -24,8 +24,8 @@ export async function startFigures(program: string, runEmpty: RunEmpty): Promise
 }
 
 /**
- * What log lines as pods write them, the library that makes them included, add to a run, in ms: measured where there is
- * hardly anything else, because a run of any length has the same two lines.
+ * The time that log lines, including the start of their library, add to a run, in ms. It is measured on an empty run,
+ * because a run of any length writes the same two lines.
  */
 export async function loggingTime(runEmpty: RunEmpty): Promise<number> {
   const differences: number[] = []

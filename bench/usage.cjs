@@ -1,4 +1,4 @@
-// Preloaded into the measured process (NODE_OPTIONS=--require): as it ends, it says on descriptor 3 what it has used.
+// Preloaded into the measured process (NODE_OPTIONS=--require): writes the used resources to descriptor 3 at its end.
 'use strict'
 const { readFileSync, writeSync } = require('node:fs')
 
@@ -7,7 +7,7 @@ process.on('exit', () => {
   writeSync(3, JSON.stringify({ cpu: (user + system) / 1000, peakRss: peakRss() }))
 })
 
-// Not resourceUsage().maxRSS where it can be helped: Linux lets it begin at the size of the process that forked.
+// resourceUsage().maxRSS is the fallback: on Linux it starts at the size of the process that forked.
 function peakRss() {
   try {
     const [, kib] = /^VmHWM:\s+(\d+)/m.exec(readFileSync('/proc/self/status', 'utf8'))

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import type { Client } from 'pg'
 import { connect, disconnect, inTransaction } from '../job-image/db/session/client.ts'
 
-/** What the job is compared with: the same rows into the same table by other means. */
+// The writers with which the job is compared: they store the same rows in the same table by other means.
 
 const COLUMNS =
   'system_id, control_id, status, message, evidence_keys, remediation, validated_at, attributes, job_run_id'
@@ -13,7 +13,7 @@ export type Rows = { readonly chunks: readonly Buffer[]; readonly count: number;
 
 const CHUNK_BYTES = 64 * 1024
 
-/** Everything in the table, in the order in which it was stored. */
+/** Reads the whole table in the order in which it was stored. */
 export async function readRows(client: Client): Promise<Rows> {
   const stream = client.query(
     copyTo(`COPY (SELECT ${COLUMNS} FROM validation_results ORDER BY id) TO STDOUT`),
@@ -23,7 +23,7 @@ export async function readRows(client: Client): Promise<Rows> {
   for await (const piece of stream as AsyncIterable<Buffer>) {
     open = Buffer.concat([open, piece])
     if (open.length < CHUNK_BYTES) continue
-    // A line feed inside a value is escaped: every one that stands here ends a row.
+    // A line feed inside a value is escaped, so each line feed ends a row.
     const end = open.lastIndexOf('\n') + 1
     chunks.push(open.subarray(0, end))
     open = open.subarray(end)
@@ -32,7 +32,7 @@ export async function readRows(client: Client): Promise<Rows> {
   return { chunks, count: stream.rowCount, bytes: chunks.reduce((sum, { length }) => sum + length, 0) }
 }
 
-/** COPY in `streams` sessions at once, each with a contiguous part of the rows; returns ms. */
+/** Runs COPY in `streams` concurrent sessions, each with a contiguous part of the rows; returns ms. */
 export async function copyRows(url: string, { chunks }: Rows, streams: number): Promise<number> {
   const clients = await Promise.all(Array.from({ length: streams }, () => connect({ url })))
   const share = Math.ceil(chunks.length / streams)
@@ -54,12 +54,12 @@ async function copyChunks(client: Client, chunks: readonly Buffer[]): Promise<vo
   await once(stream, 'finish')
 }
 
-/** Rows that are inserted one by one: all of them would take a minute. */
+/** The number of rows that are inserted one by one: all of them would take a minute. */
 export const INSERT_SAMPLE = 20_000
 
 export type Row = readonly (string | null)[]
 
-/** Up to `limit` rows as the texts of their columns. */
+/** Reads up to `limit` rows as the texts of their columns. */
 export async function sampleRows(client: Client, limit: number): Promise<Row[]> {
   const texts = COLUMNS.split(', ')
     .map((column) => `${column}::text`)
@@ -72,7 +72,7 @@ export async function sampleRows(client: Client, limit: number): Promise<Row[]> 
   return rows
 }
 
-/** One prepared INSERT a row, all in one transaction; returns ms. */
+/** Runs one prepared INSERT per row, all in one transaction; returns ms. */
 export async function insertRows(url: string, rows: readonly Row[]): Promise<number> {
   const client = await connect({ url })
   const text = `INSERT INTO validation_results (${COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)`

@@ -21,7 +21,7 @@ import type { StructuralSchema } from './crd-schema.ts'
 type Row = readonly string[]
 type Column = readonly [name: string, type: string, path: string, meaning: string]
 
-/** One field of the API, with the way to it. */
+/** One field of the API, with its path. */
 type Field = { readonly path: string; readonly schema: StructuralSchema; readonly required: boolean }
 
 export function apiReference(schema: StructuralSchema, columns: readonly Column[]): string {
@@ -97,9 +97,9 @@ Fields of Kubernetes' own API under \`spec.job.pod\` mean what they mean in a po
 
 const REFUSALS = `Types, bounds and required fields apart, the API server checks these rules when a schedule is written, and
 refuses it with the message. Whether a time zone exists, or a field of the schedule is in range, it says when the operator
-writes the CronJob: its words are then the message of the condition \`Accepted\`.`
+writes the CronJob: its error is then the message of the condition \`Accepted\`.`
 
-const CONDITIONS = `Each has the \`observedGeneration\` it was judged for. \`kubectl wait --for=condition=Ready\` and tools that follow
+const CONDITIONS = `Each has the \`observedGeneration\` it was evaluated for. \`kubectl wait --for=condition=Ready\` and tools that follow
 kstatus understand them.`
 
 const SELECTING_PODS = `A selector (\`-l\`) finds labels only, and the name of a schedule is an annotation because it may be longer than a label.
@@ -117,7 +117,7 @@ const NAMES: readonly (readonly [name: string, kind: 'label' | 'annotation', on:
       RUN_REQUEST_ANNOTATION,
       'annotation',
       KIND,
-      'Any text; each new one asks for one run now, also while suspended. It waits for a run that goes on. ' +
+      'Any text; each new one starts one run now, also while suspended. It waits until an active run has ended. ' +
         '`status.lastHandledRunRequest` repeats it when the run was made.',
     ],
     [SCHEDULE_UID_LABEL, 'label', 'CronJob, Job, pod', 'UID of the schedule.'],

@@ -1,5 +1,5 @@
 // node scripts/build-images.ts --node /nodejs/bin/node --outdir DIR
-// What the Dockerfile copies into its images: DIR/job and DIR/operator are laid out from the root on, and DIR/warm is a
+// Writes what the Dockerfile copies into its images: DIR/job and DIR/operator are laid out from the root on. DIR/warm is a
 // program that fills the compile cache of another one. Every file has the time SOURCE_DATE_EPOCH (seconds), or 1970, so
 // that the same sources make the same layers.
 import {

@@ -23,7 +23,7 @@ export function nistDataFolder(): string | undefined {
   return existsSync(join(folder, CATALOG)) ? folder : undefined
 }
 
-/** The text of the index: the same bytes from the same files. One control a line, so that a diff shows controls. */
+/** The text of the index: the same bytes from the same files. Each control has its own line, so that a diff shows controls. */
 export function buildNistIndex(folder: string): string {
   const catalog = readCatalog(join(folder, CATALOG))
   const selections = NIST_BASELINES.map((baseline) => {

@@ -1,6 +1,6 @@
 // node scripts/build.ts [--outdir dist]
-// The programs, the command line's assets and migrations beside them, and the library as an ES module with its types.
-// `npm pack` in the folder makes the package that other projects install: all of it but the operator.
+// Builds the programs, the command line's assets and migrations, and the library as an ES module with its types.
+// `npm pack` in the folder makes the package that other projects install. It contains everything except the operator.
 import { execFileSync } from 'node:child_process'
 import {
   copyFileSync,
@@ -23,7 +23,7 @@ import type { Project } from './package.ts'
 const { outdir } = parseArgs({ options: { outdir: { type: 'string', default: join(ROOT, 'dist') } } }).values
 const DIST = resolve(outdir)
 
-/** What `import … from 'rapidrmf-scheduled-validation'` gives; returns the packages to be installed beside it. */
+/** Builds the library, `import … from 'rapidrmf-scheduled-validation'`; returns the packages that it depends on. */
 async function buildLibrary(entry: string, project: Project): Promise<Set<string>> {
   const { metafile } = await build({
     ...SHARED,

@@ -1,4 +1,4 @@
-// The programs as one CommonJS file each. The same sources give the same bytes: nothing of the machine or the clock goes in.
+// Bundles each program into one CommonJS file. The same sources give the same bytes on any machine and at any time.
 import { chmodSync, cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { build } from 'esbuild'
@@ -17,11 +17,11 @@ export const SHARED: BuildOptions = {
   logLevel: 'warning',
 }
 
-/** A third of the bundle that every start would have to read, and nothing ever uses: */
+/** Modules that no program uses. They would be a third of the bundle, which is read at every start: */
 const REPLACED: readonly (readonly [path: RegExp, source: string])[] = [
   // zod's messages in fifty languages,
   [/\/zod\/v4\/locales\/index\.js$/, `export { default as en } from './en.js'`],
-  // and a compiler for migrations in TypeScript, where node-pg-migrate is given SQL only.
+  // and a compiler for migrations in TypeScript, because all migrations are SQL.
   [/\/jiti\/lib\/jiti\.mjs$/, 'export const createJiti = () => undefined'],
 ]
 
@@ -35,22 +35,22 @@ const REPLACE: Plugin = {
 }
 
 /**
- * The Kubernetes client does not say that its modules do nothing but define things, so that all of its generated models
- * came along: 50 MB of memory for classes that nothing uses.
+ * Marks the modules of the Kubernetes client as free of side effects, which its package.json does not declare. Otherwise
+ * all of its generated models are bundled: 50 MB of memory for unused classes.
  */
 const WITHOUT_SIDE_EFFECTS = /[/\\]node_modules[/\\]@kubernetes[/\\]client-node[/\\]/
 
 const SHAKE: Plugin = {
   name: 'shake',
   setup: (bundler) => {
-    // Its imports name whole files, so that nothing has to be looked for: three thousand times, that takes long.
+    // Its imports name whole files, which saves a slow lookup for each of its three thousand modules.
     bundler.onResolve({ filter: /^\.{1,2}\/.*\.js$/ }, ({ path, importer, resolveDir }) =>
       WITHOUT_SIDE_EFFECTS.test(importer) ? { path: join(resolveDir, path), sideEffects: false } : undefined,
     )
   },
 }
 
-/** The command line, with the files that it looks for beside itself. */
+/** Bundles the command line, and copies the files that it reads. */
 export async function buildCommandLine(folder: string): Promise<void> {
   mkdirSync(folder, { recursive: true })
   cpSync(join(ROOT, 'job-image', 'assets'), join(folder, 'assets'), { recursive: true })
@@ -62,19 +62,19 @@ export function buildOperator(folder: string): Promise<void> {
   return buildProgram(ENTRIES.operator, join(folder, 'operator.cjs'))
 }
 
-/** Of each image's program. */
+/** The entry point of each image's program. */
 export const ENTRIES = { job: 'job-image/main.ts', operator: 'operator/main.ts' } as const
 
-/** Dynamic imports stay lazy inside the one file: a command pays for what it uses only. */
+/** Bundles a program. Dynamic imports stay lazy within the file: a command loads only what it uses. */
 export function programOptions(entry: string): BuildOptions {
   return {
     ...SHARED,
     entryPoints: [entry],
     format: 'cjs',
     minify: true,
-    // Modules find their files beside the bundle; see job-image/assets.ts.
+    // Modules read their files from the bundle's folder; see job-image/assets.ts.
     define: { ...SHARED.define, 'import.meta.dirname': '__dirname' },
-    // pg's native binding is optional, and pg asks for it only where NODE_PG_FORCE_NATIVE is set.
+    // pg's native binding is optional, and pg loads it only if NODE_PG_FORCE_NATIVE is set.
     external: ['pg-native'],
     plugins: [REPLACE, SHAKE],
   }

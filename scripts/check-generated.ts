@@ -15,7 +15,7 @@ import { SCHEMA_FILES } from './generate-schemas.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 
-/** One generated file; `generate` returns undefined, after `unavailable`, where its inputs are not at hand. */
+/** One generated file; `generate` returns undefined if its inputs are missing, for the reason `unavailable`. */
 type Generated = {
   readonly file: string
   readonly command: string
@@ -43,7 +43,7 @@ let stale = 0
 for (const { file, command, generate, unavailable } of GENERATED) {
   const wanted = await generate()
   if (wanted === undefined) {
-    console.log(`${file}: NOT CHECKED: ${unavailable ?? 'its inputs are not here'}`)
+    console.log(`${file}: NOT CHECKED: ${unavailable ?? 'its inputs are missing'}`)
   } else if (wanted === readFileSync(join(ROOT, file), 'utf8')) {
     console.log(`${file}: up to date`)
   } else {

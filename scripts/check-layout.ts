@@ -1,4 +1,4 @@
-// Fails when a file lies or imports where docs/architecture.md says that it must not.
+// Fails when the place or an import of a file breaks a rule of docs/architecture.md.
 import { join } from 'node:path'
 import { RULES } from './layout/rules.ts'
 import { PROGRAMS, readSources } from './layout/sources.ts'

@@ -1,4 +1,4 @@
-// npm run cluster: keeps a Kubernetes control plane up until Ctrl-C, the same that the tests use.
+// npm run cluster: runs the Kubernetes control plane of the tests until Ctrl-C.
 import { command, flag, option, string } from 'cmd-ts'
 import { spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -33,7 +33,7 @@ function fail(message: string): never {
   process.exit(1)
 }
 
-/** A file is left behind when the earlier cluster was killed; then nothing answers. */
+/** True if the cluster of an earlier kubeconfig answers. The file of a killed cluster remains, and nothing answers. */
 async function isUp(file: string): Promise<boolean> {
   if (!existsSync(file)) return false
   const { core } = connect(readFileSync(file, 'utf8'))

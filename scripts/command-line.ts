@@ -1,11 +1,11 @@
-// The command lines of the scripts: the same help, refusals and exit codes as those of rapidrmf itself.
+// The command lines of the scripts: the same help, errors and exit codes as those of rapidrmf itself.
 import { runSafely } from 'cmd-ts'
 import { suggestion } from '../job-image/document.ts'
 import { EXIT, asError, exitCodeOf } from '../job-image/errors.ts'
 
 type Parser<Options> = Parameters<typeof runSafely>[0] & { handler: (options: Options) => Options }
 
-/** What the command line says. Help, and a command line that cannot be read, end the process (exit code 0 and 2). */
+/** Parses the command line. Help and an invalid command line end the process (exit code 0 and 2). */
 export async function readCommandLine<Options>(parser: Parser<Options>): Promise<Options> {
   const parsed = await runSafely(parser, process.argv.slice(2))
   if (parsed._tag === 'ok') return parsed.value as Options
@@ -19,14 +19,14 @@ export async function readCommandLine<Options>(parser: Parser<Options>): Promise
   process.exit(EXIT.usage)
 }
 
-/** cmd-ts quotes what it does not know on the line above its verdict. */
+/** Matches the argument that cmd-ts quotes on the line above its error. */
 function unknownArguments(message: string): string[] {
   return [...plain(message).matchAll(/^ *(.+)\n *\^ Unknown arguments/gm)].flatMap(([, line = '']) =>
     line.trim().split(/\s+/),
   )
 }
 
-/** The options at the beginning of the lines of the help. */
+/** Matches the options at the beginning of the lines of the help. */
 async function optionNames<Options>(parser: Parser<Options>): Promise<string[]> {
   const help = await runSafely(parser, ['--help'])
   if (help._tag === 'ok') return []
@@ -38,7 +38,7 @@ function plain(text: string): string {
   return text.replaceAll(/\u001B\[[0-9;]*m/g, '')
 }
 
-/** Runs the script's work; an error is shown, and decides the exit code. */
+/** Runs the script's work; prints an error, and sets its exit code. */
 export async function runScript(name: string, work: () => Promise<void>): Promise<void> {
   try {
     await work()

@@ -1,4 +1,4 @@
-// From a zod schema to the "structural" schema of a CustomResourceDefinition, which is OpenAPI 3.0 with less in it.
+// Converts a zod schema to the structural schema of a CustomResourceDefinition, a subset of OpenAPI 3.0.
 import { z } from 'zod'
 
 export type StructuralSchema = {
@@ -27,7 +27,7 @@ export type StructuralSchema = {
 
 type Loose = Record<string, unknown>
 
-/** The order in which a reader wants them; whatever is not here the API server would not know either. */
+/** The keywords of a structural schema, in the order of the output. */
 const KEYS = [
   'description',
   'type',
@@ -53,7 +53,7 @@ const KEYS = [
 ] as const satisfies readonly (keyof StructuralSchema)[]
 
 export function structuralSchema(schema: z.ZodType): StructuralSchema {
-  // `input`: what a person writes, so that a field with a default is not required.
+  // `input` describes what a person writes: a field with a default is not required.
   const openApi = z.toJSONSchema(schema, {
     target: 'openapi-3.0',
     io: 'input',
@@ -104,10 +104,10 @@ function scalarPart({ pattern, minimum, maximum, anyOf, ...schema }: Loose): Loo
   return {
     ...schema,
     ...(pattern !== undefined && schema['format'] !== 'date-time' ? { pattern } : {}),
-    // z.int() says the bounds of a safe integer of JavaScript's.
+    // z.int() adds the bounds of JavaScript's safe integers.
     ...(minimum !== undefined && minimum !== Number.MIN_SAFE_INTEGER ? { minimum } : {}),
     ...(maximum !== undefined && maximum !== Number.MAX_SAFE_INTEGER ? { maximum } : {}),
-    // The one union that there is, and it has to be spelt exactly so.
+    // The only union that a structural schema allows, in exactly this form.
     ...(isQuantity
       ? { anyOf: [{ type: 'integer' }, { type: 'string' }] }
       : anyOf === undefined
@@ -116,7 +116,7 @@ function scalarPart({ pattern, minimum, maximum, anyOf, ...schema }: Loose): Loo
   }
 }
 
-/** `false` is not allowed beside properties, nor needed: unknown fields are pruned, and refused by kubectl. */
+/** Drops `additionalProperties: false`, which is not allowed together with properties. Unknown fields are pruned anyway. */
 function openPart(additionalProperties: unknown): Loose {
   if (!isObject(additionalProperties)) return {}
   const anything = Object.keys(additionalProperties).length === 0

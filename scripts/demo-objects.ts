@@ -1,10 +1,10 @@
-// What the demonstration puts into a cluster beside the chart.
+// The objects that the demonstration creates in a cluster in addition to the chart.
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 
 const EXAMPLES = join(import.meta.dirname, '../examples')
 
-/** Pod Security "restricted", as the jobs of the operator have it. */
+/** A security context for Pod Security "restricted", the same as in the operator's Jobs. */
 const CONTAINER_SECURITY = {
   allowPrivilegeEscalation: false,
   readOnlyRootFilesystem: true,
@@ -16,7 +16,7 @@ export function secret(url: string): object {
   return { apiVersion: 'v1', kind: 'Secret', metadata: { name: 'rapidrmf-db' }, stringData: { url } }
 }
 
-/** A PostgreSQL that forgets everything with its pod. */
+/** A PostgreSQL without a volume: its data is lost with the pod. */
 export function postgres(password: string): object[] {
   const labels = { app: 'postgres' }
   const container = {
@@ -45,16 +45,16 @@ export function postgres(password: string): object[] {
   ]
 }
 
-/** Where the sample systems go. */
+/** The target of the sample systems. */
 export type SamplePlace = {
   readonly environment: string
   /** A file of `examples` that has this environment. */
   readonly config: string
-  /** The database has controls already: they are those of every environment, and stay as they are. */
+  /** True if the database has controls already. They belong to all environments and are not changed. */
   readonly hasControls: boolean
 }
 
-/** The tables, NIST SP 800-53 rev5 and the sample systems, by the commands that a person would use. */
+/** A Job that creates the tables and imports NIST SP 800-53 rev5 and the sample systems, with a user's commands. */
 export function sampleData(image: string, { environment, config, hasControls }: SamplePlace): object[] {
   const evidence = readdirSync(join(EXAMPLES, 'evidence'))
   const files = { 'inventory.yaml': 'inventory.yaml', 'config.yaml': config }
@@ -106,7 +106,7 @@ export function sampleData(image: string, { environment, config, hasControls }: 
   ]
 }
 
-/** Of the chart: a schedule that fires each minute. */
+/** The values of the chart: a schedule that fires each minute. */
 export function chartValues({ environment }: SamplePlace): object {
   return {
     config: {

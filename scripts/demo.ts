@@ -1,5 +1,5 @@
-// npm run demo: all of it at work, in one command. As root on a Debian machine it brings up a cluster with a node, and
-// takes it down again; with `--context NAME` it uses a cluster of your own (kind, k3d) and leaves only the CRD behind.
+// npm run demo: shows the whole system in operation. As root on a Debian machine it starts a cluster with a node, and
+// removes it at the end. With `--context NAME` it uses an existing cluster (kind, k3d); only the CRD remains there.
 import { command, flag, option, optional, string } from 'cmd-ts'
 import { spawn, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
@@ -31,12 +31,12 @@ const parser = command({
     context: option({
       long: 'context',
       type: optional(string),
-      description: 'Use the cluster of this kube context; only the CRD stays behind',
+      description: 'Use the cluster of this kube context; only the CRD remains',
     }),
     databaseUrl: option({
       long: 'database-url',
       type: optional(string),
-      description: 'Use this database, as pods and this machine reach it, and not one of its own',
+      description: 'Use this database, which pods and this machine must reach, instead of a new one',
     }),
     yes: flag({ long: 'yes', description: 'Use the database although it holds systems' }),
     once: flag({ long: 'once', description: 'End after the first run' }),
@@ -50,12 +50,12 @@ const started = Date.now()
 const stop = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => stop.abort())
 
-/** Where the demonstration runs. */
+/** The cluster of the demonstration. */
 type Stage = {
   readonly kubectl: readonly string[]
   readonly helm: readonly string[]
   readonly env: NodeJS.ProcessEnv
-  /** As pods reach the database; undefined: there is none yet. */
+  /** The URL of the database for pods; undefined if there is no database yet. */
   readonly databaseUrl: string | undefined
   end(): Promise<void>
 }
@@ -65,7 +65,7 @@ function say(text: string): void {
   process.stdout.write(`${styleText('dim', `${seconds} s`)}  ${text}\n`)
 }
 
-/** Returns the output; throws an error with it on failure, unless failures are accepted. */
+/** Runs a program and returns its output; a failure throws an error with the output, unless failures are accepted. */
 function run(
   stage: Stage,
   program: 'kubectl' | 'helm',
@@ -90,7 +90,7 @@ function run(
 async function ownCluster(): Promise<Stage> {
   const cluster = await startE2eCluster(say)
   if ('missing' in cluster) {
-    throw new Error(`${cluster.missing}\nOr use a cluster of your own: npm run demo -- --context NAME`)
+    throw new Error(`${cluster.missing}\nOr use an existing cluster: npm run demo -- --context NAME`)
   }
   const folder = mkdtempSync(join(tmpdir(), 'rapidrmf-demo-'))
   const file = join(folder, 'kubeconfig')
@@ -145,7 +145,7 @@ function apply(stage: Stage, objects: readonly object[]): Promise<string> {
   return run(stage, 'kubectl', ['apply', '--filename=-'], JSON.stringify(list))
 }
 
-/** The environment of the samples in a database that is not the quickstart's own. */
+/** The environment of the samples in a database of the user. */
 async function samplePlace(): Promise<SamplePlace> {
   const { databaseUrl: url, yes } = options
   if (url === undefined) return { environment: 'production', config: 'config.yaml', hasControls: false }
@@ -180,12 +180,12 @@ async function runNow(stage: Stage): Promise<void> {
   say(styleText('bold', 'the first run has finished'))
 }
 
-/** Shows the objects that a user would look at. */
+/** Prints the objects that a user would look at. */
 async function look(stage: Stage): Promise<void> {
   const at = (path: string): string[] => ['get', 'vsched', SCHEDULE, `--output=jsonpath={${path}}`]
   const schedules = await run(stage, 'kubectl', ['get', 'vsched'])
   const job = await run(stage, 'kubectl', at('.status.lastRun.job'))
-  // Its pod may have gone with an old Job.
+  // The pod may have been deleted with an old Job.
   const log = await run(stage, 'kubectl', ['logs', `job/${job}`, '--tail=8']).catch(
     (error: Error) => error.message,
   )

@@ -27,8 +27,8 @@ export const GENERATE_COMMAND = 'npm run generate'
 const readyCondition = (field: string): string => `.status.conditions[?(@.type=="Ready")].${field}`
 
 /**
- * All of priority 0, which shows them without `-o wide`. NEXT-RUN is a text because kubectl prints the age of a `date`,
- * and `<invalid>` for one that is yet to come.
+ * The printer columns. Their priority 0 shows them without `-o wide`. NEXT-RUN is a text because kubectl prints the age of
+ * a `date`, and `<invalid>` for a future one.
  */
 const COLUMNS = [
   ['Schedule', 'string', '.spec.schedule', 'When it runs'],
@@ -96,7 +96,7 @@ export function generateCrd(): Promise<string> {
   return crdFile(CRD_FILE, resourceDefinition())
 }
 
-/** The same for the chart, which must not take the schedules with it when it is uninstalled. */
+/** The CRD for the chart. An annotation keeps it, and so all schedules, when the chart is uninstalled. */
 export function generateChartCrd(): Promise<string> {
   return crdFile(CHART_CRD_FILE, resourceDefinition({ 'helm.sh/resource-policy': 'keep' }))
 }
@@ -117,7 +117,7 @@ export async function generateApiReference(): Promise<string> {
   )
 }
 
-/** As `npm run format` would leave it, so that the two commands do not undo each other. */
+/** Formats the text like `npm run format`, so that the two commands agree. */
 async function formatted(file: string, text: string): Promise<string> {
   const path = join(ROOT, file)
   return format(text, { ...(await resolveConfig(path)), filepath: path })

@@ -16,7 +16,7 @@ type JsonSchema = z.core.JSONSchema.JSONSchema
 type FileFormat = {
   readonly schema: z.ZodType
   readonly title: string
-  /** Types that a preprocessing step accepts in addition; a conversion of the schema cannot see them. */
+  /** Types that a preprocessing step accepts in addition, which a conversion of the schema cannot see. */
   readonly alsoAccepted?: readonly { readonly path: readonly string[]; readonly type: 'null' | 'string' }[]
 }
 
@@ -34,7 +34,7 @@ const FORMATS: Readonly<Record<string, FileFormat>> = {
   'rule-pack': { schema: packSchema, title: 'Rule pack of RapidRMF Scheduled Validation' },
 }
 
-/** The generated files, relative to the repository, and what makes the text of each. */
+/** The generated files, relative to the repository, with a function that returns the text of each. */
 export const SCHEMA_FILES: readonly { readonly file: string; readonly generate: () => Promise<string> }[] =
   Object.entries(FORMATS).map(([name, fileFormat]) => {
     const file = `${SCHEMA_FOLDER}/${name}.schema.json`
@@ -70,7 +70,7 @@ function accept(root: unknown, path: readonly string[], type: string): void {
   schema['anyOf'] = [object, { type }]
 }
 
-/** The text as `npm run format` leaves it, so that the two commands do not undo each other. */
+/** Formats the text like `npm run format`, so that the two commands agree. */
 async function formatted(file: string, text: string): Promise<string> {
   const path = join(ROOT, file)
   return format(text, { ...(await resolveConfig(path)), filepath: path })

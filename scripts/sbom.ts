@@ -1,6 +1,6 @@
-// node scripts/sbom.ts [--outdir dist]: lists the contents of each image's program as CycloneDX 1.6. The packages are
-// those of which a file is in the bundle; versions, licences and hashes are those of package-lock.json. The base
-// image describes its own contents (Node, time zones, authorities).
+// node scripts/sbom.ts [--outdir dist]: lists the contents of each image's program as CycloneDX 1.6. The packages are those
+// with a file in the bundle; versions, licences and hashes come from package-lock.json. The base image describes its own
+// contents (Node, time zones, authorities).
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
@@ -39,7 +39,7 @@ export type Sbom = {
   readonly dependencies: readonly { readonly ref: string; readonly dependsOn: readonly string[] }[]
 }
 
-/** The same sources give the same text: it has neither a time nor a number of its own. */
+/** Returns the SBOM. The same sources give the same text: it has no time stamp and no serial number. */
 export async function sbom(image: keyof typeof ENTRIES): Promise<Sbom> {
   const { packages } = JSON.parse(readFileSync(join(ROOT, 'package-lock.json'), 'utf8')) as Lockfile
   const folders = await bundledFolders(ENTRIES[image])
@@ -74,13 +74,13 @@ export async function sbom(image: keyof typeof ENTRIES): Promise<Sbom> {
   }
 }
 
-/** `node_modules/pg`, and so on: where each package lies that has a file in the bundle. */
+/** The folders of the packages with a file in the bundle, such as `node_modules/pg`. */
 async function bundledFolders(entry: string): Promise<string[]> {
   const { metafile } = await build({ ...programOptions(entry), write: false, metafile: true })
   const used = Object.values(metafile.outputs).flatMap(({ inputs }) => Object.entries(inputs))
   const folders = used
     .filter(([, { bytesInOutput }]) => bytesInOutput > 0)
-    // Greedy: a package may lie within another one. What comes before the first is where this clone has its packages.
+    // The pattern is greedy because packages can be nested. The text before the first folder is the clone's path.
     .map(([path]) => /node_modules\/(.*node_modules\/)?(@[^/]+\/)?[^/]+/.exec(path)?.[0])
     .filter((folder) => folder !== undefined)
   return [...new Set(folders)].sort()
@@ -92,7 +92,7 @@ function locked(packages: Lockfile['packages'], folder: string): Locked {
   return found
 }
 
-/** As Node looks for it: beside the package, then ever further up. */
+/** Finds a package like Node does: in the folder of the importing package, then in its parents. */
 function resolve(packages: Lockfile['packages'], from: string, name: string): string | undefined {
   for (let folder = from; ; folder = folder.replace(/\/?node_modules\/(@[^/]+\/)?[^/]+$/, '')) {
     const candidate = join(folder, 'node_modules', name)

@@ -1,4 +1,4 @@
-// `npm run test:cluster`: the cluster suite; with `--long` the campaigns run in full. The rest goes to the test runner.
+// `npm run test:cluster`: runs the cluster suite; with `--long` the full campaigns. Other arguments go to the test runner.
 import { spawn } from 'node:child_process'
 
 const given = process.argv.slice(2)
@@ -8,7 +8,7 @@ const vitest = spawn('vitest', ['run', '--config', 'vitest.cluster.config.ts', .
   stdio: 'inherit',
   env: { ...process.env, ...(long ? { RAPIDRMF_LONG: '1' } : {}) },
 })
-// The terminal sends SIGINT to both; the servers that the tests have started need time to end.
+// The terminal sends SIGINT to both processes. This one waits, because the tests' servers need time to end.
 process.on('SIGINT', () => {})
 process.on('SIGTERM', () => vitest.kill('SIGTERM'))
 vitest.on('exit', (code) => (process.exitCode = code ?? 1))

@@ -1,18 +1,18 @@
 #!/usr/bin/env node
-// warm-cache.cjs PROGRAM: makes /layer/app/cache, to be copied to /app/cache: what V8 makes of the program, while an image
-// is built and with the Node that will run it. Plain CommonJS, because the image holds nothing but Node to run it with.
+// warm-cache.cjs PROGRAM: makes /layer/app/cache, V8's compile cache of the program, which the image has at /app/cache. It
+// runs during the build with the image's Node. It is plain CommonJS, because the image contains only Node.
 const { spawnSync } = require('node:child_process')
 const { chmodSync, chownSync, lutimesSync, mkdirSync, readdirSync } = require('node:fs')
 const path = require('node:path')
 
 const LAYER = '/layer'
 const CACHE = path.join(LAYER, 'app/cache')
-/** Of the image. Node reads what was made for the number of its own user only; another one merely starts slower. */
+/** The image's user id. Node reads only the cache of its own user id; other users start without a cache. */
 const USER = 65532
 const [program] = process.argv.slice(2)
 mkdirSync(CACHE, { recursive: true })
 chownSync(CACHE, USER, USER)
-// V8 puts its random seed into the cache, and the layer would never be the same twice.
+// A fixed seed makes the layer reproducible, because V8 writes its random seed into the cache.
 const { status } = spawnSync(process.execPath, ['--random-seed=1', program, '--help'], {
   env: { NODE_COMPILE_CACHE: CACHE },
   stdio: ['ignore', 'ignore', 'inherit'],

@@ -1,7 +1,7 @@
 // node scripts/with-dependencies.mjs COMMAND ARGS…: installs the dependencies when they are missing or older than the
-// lockfile, then runs the command, so that the README's commands work on a fresh clone. Plain JavaScript without
-// imports of ours: it also runs on the machine's own, older Node. The command gets the pinned one, which is first on
-// npm's PATH (a shell would have remembered where `node` was before the installation).
+// lockfile, then runs the command, so that the README's commands work on a fresh clone. It is plain JavaScript without
+// local imports, because it also runs on an older Node of the machine. The command gets the pinned Node, which is first on
+// npm's PATH (a shell would have cached the path of `node` from before the installation).
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -27,7 +27,7 @@ if (!existsSync(installed) || statSync(installed).mtimeMs < statSync(lockfile).m
 const [command, ...args] = process.argv.slice(2)
 if (command !== undefined) {
   const child = spawn(command, args, { stdio: 'inherit' })
-  // The terminal sends SIGINT to both; this process only waits for what the command makes of it.
+  // The terminal sends SIGINT to both processes; this one waits for the command to end.
   process.on('SIGINT', () => {})
   process.on('SIGTERM', () => child.kill('SIGTERM'))
   child.on('error', (error) => {

@@ -9,19 +9,19 @@ import { inParallel } from './parallel.ts'
 import { IMAGE } from './process.ts'
 import { scheduleBody, scheduleNames } from './schedules.ts'
 
-/** ms */
+/** Times of a bulk, in ms. */
 export type BulkRound = {
   readonly operator: number
-  /** Until the last schedule was posted, after which only the operator has anything to do. */
+  /** The time until the last schedule was posted; after that only the operator is active. */
   readonly applied: number
   readonly bare: number
-  /** The schedules alone, where no operator looks: with `bare`, what the API server takes for both kinds of objects. */
+  /** The schedules alone, without an operator. With `bare` it is the API server's time for both kinds of objects. */
   readonly schedules: number
 }
 
 export type BulkNamespaces = { readonly operator: string; readonly bare: string }
 
-/** The same CronJobs by the operator, which is running, and by nothing but their requests. What the operator made stays. */
+/** Creates the same CronJobs by the running operator and by bare requests. The operator's objects are kept. */
 export async function bulkRound(
   plane: ControlPlane,
   { operator, bare }: BulkNamespaces,
@@ -62,8 +62,8 @@ async function postSchedules(
 }
 
 /**
- * When the last of so many was made, in ms since the epoch. By the audit log, which is written anyway: a watch would have
- * the API server and this process send and read each of them once more, which nobody does beside the bare client.
+ * The time at which the last of `count` objects was created, in ms since the epoch. It comes from the audit log: a watch
+ * would add work for the API server and for this process, which the bare client does not have.
  */
 async function lastMade(
   plane: ControlPlane,
@@ -95,7 +95,7 @@ async function postCronJobs(
 
 const DEPLOYMENTS = { group: 'apps', version: 'v1', plural: 'deployments' }
 
-/** For information: what Kubernetes' own controllers take from a bulk of one kind to a bulk of another. */
+/** Times Kubernetes' own controllers for a comparable bulk, for information. */
 export async function deploymentsRound(count: number): Promise<number> {
   const plane = await startControlPlane()
   try {

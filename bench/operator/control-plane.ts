@@ -12,15 +12,15 @@ import { cpuOf } from './usage.ts'
 
 export type ControlPlane = {
   readonly cluster: Cluster
-  /** The operator of today's sources as one file, as its image has it: from the sources it takes 70 MB more. */
+  /** The path of the operator as one file, as in its image: from the sources it uses 70 MB more. */
   readonly program: string
-  /** The administrator's, with the operator's own client: pooled, plain JSON. */
+  /** The operator's client (pooled connections, plain JSON) with the administrator's account. */
   readonly client: KubeClient
-  /** The same with the operator's account, whose rights the API server looks up, and whose requests it may queue. */
+  /** The same client with the operator's account, for which the API server checks permissions and may queue requests. */
   readonly asOperator: KubeClient
-  /** What the operator has written since that position of the audit log, its Lease apart. */
+  /** The operator's writes since that position of the audit log, without its Lease. */
   operatorWrites(since: number): Promise<{ readonly objects: number; readonly events: number }>
-  /** Resolves when nothing was written for a while and the servers are idle. */
+  /** Resolves after a time without writes, when the servers are idle. */
   quiet(): Promise<void>
   removeAll(resource: Resource, namespace: string): Promise<void>
   stop(): Promise<void>
@@ -29,8 +29,9 @@ export type ControlPlane = {
 const QUIET_MS = 2_000
 const SERVERS = ['etcd', 'kube-apiserver', 'kube-controller-manager'] as const
 /**
- * Of a core, all three together: at rest they take a twentieth. Without a write a garbage collector that reads thousands of
- * new objects once more, or an API server that tells a client what it has missed, takes one for a minute.
+ * The share of a core below which the three servers together count as idle; at rest they use a twentieth. After the last
+ * write, a garbage collector that reads thousands of new objects, or an API server that serves a late watch, uses a full
+ * core for a minute.
  */
 const AT_REST = 0.2
 
@@ -41,10 +42,10 @@ export async function startControlPlane(): Promise<ControlPlane> {
       'kube-controller-manager': {
         'kube-api-qps': '1000',
         'kube-api-burst': '2000',
-        // For each CronJob it looks through all Jobs of the namespace, at each change: with thousands of each it is busy
-        // for a quarter of an hour, although all are suspended.
+        // At each change this controller lists all Jobs of the namespace for each CronJob. With thousands of each it is
+        // busy for a quarter of an hour, although all are suspended.
         controllers: '*,-cronjob-controller',
-        // By default it deletes finished pods beyond 12,500.
+        // By default this controller deletes finished pods beyond 12,500.
         'terminated-pod-gc-threshold': '0',
       },
     },

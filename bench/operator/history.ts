@@ -1,5 +1,5 @@
-// Schedules as they are after weeks: six Jobs that the history limits have left, each with its pod, and ten runs in the
-// status, which is what the operator itself makes of them: it finds nothing to write.
+// Schedules as they are after weeks: six Jobs within the history limits, each with its pod, and ten runs in the status.
+// The operator's own plan makes the status, so that the operator has nothing to write.
 import { randomUUID } from 'node:crypto'
 import { encodeRunSummary } from '../../crds/run-summary.ts'
 import { JOB_NAME_LABEL, JOB_UID_LABEL, SLOT_ANNOTATION } from '../../crds/names.ts'
@@ -22,7 +22,7 @@ import type { ControlPlane } from './control-plane.ts'
 import { inParallel } from './parallel.ts'
 import { IMAGE } from './process.ts'
 
-/** As the API server answers. */
+/** An object as the API server returns it. */
 type Made = KubeObject & { readonly metadata: ObjectMeta & { readonly resourceVersion: string } }
 
 export const JOBS = 6
@@ -31,8 +31,8 @@ const DAY = 86_400_000
 const RUN_MS = 240_000
 
 /**
- * One history is made through the API. The others are copies of it under names and UIDs of their own, put into etcd: the
- * 25 requests for each of thousands of schedules would take ten minutes.
+ * Creates one history through the API, and writes copies with other names and UIDs to etcd: 25 requests for each of
+ * thousands of schedules would take ten minutes.
  */
 export async function addHistories({ client, cluster }: ControlPlane, namespace: string): Promise<void> {
   const owners = await ownersIn(client, namespace)
@@ -46,7 +46,7 @@ export async function addHistories({ client, cluster }: ControlPlane, namespace:
   })
 }
 
-/** A schedule, and what is made from its template. */
+/** A schedule, and the objects that are created from its template. */
 type Owner = { readonly schedule: Made; readonly cronJob: Made }
 
 async function ownersIn(client: KubeClient, namespace: string): Promise<Owner[]> {
@@ -73,7 +73,7 @@ async function createHistory(client: KubeClient, { cronJob }: Owner): Promise<Ru
   return runs
 }
 
-/** Copies a run. Names and UIDs occur in labels, selectors, references and the summary. */
+/** Copies a run, with the names and UIDs in labels, selectors, references and the summary. */
 function copyOf({ job, pod }: Run, from: Owner, to: Owner): Run {
   // The CronJob's name begins with that of the schedule, and the Job's with that of the CronJob.
   const pairs = [
@@ -91,7 +91,7 @@ function copyOf({ job, pod }: Run, from: Owner, to: Owner): Run {
   return { job: copy(job), pod: copy(pod) }
 }
 
-/** As the API server would have it in etcd, where the version is not part of the object. */
+/** The object as stored in etcd, where the resource version is not part of it. */
 function stored({ job, pod }: Run): [key: string, object: string][] {
   return Object.entries({ jobs: job, pods: pod }).map(([plural, object]) => {
     const { namespace, name } = object.metadata
@@ -128,7 +128,7 @@ async function writeStatus(
   await client.replaceStatus(RESOURCES.schedules, { ...schedule, status: next.status })
 }
 
-/** Throws if any were added or removed since. */
+/** Throws if objects were added or removed since then. */
 export async function checkHistories(
   client: KubeClient,
   namespace: string,
@@ -160,7 +160,7 @@ export async function createRun(client: KubeClient, cronJob: KubeObject, slot: D
       annotations: { ...annotations, [SLOT_ANNOTATION]: isoTime(slot) },
       ownerReferences: [owner('CronJob', name, uid)],
     },
-    // The Job controller would run it.
+    // Without this, the Job controller would run it.
     spec: { ...jobTemplate.spec, managedBy: 'rapidrmf.io/bench' },
   })
   return { job: job as Made, pod: await createPod(client, job) }
@@ -183,7 +183,7 @@ async function createPod(client: KubeClient, { metadata, ...job }: KubeObject): 
   return pod as Made
 }
 
-/** Ends the pod with the run's summary, then the Job, as on a node. */
+/** Ends the pod with the run's summary, then the Job, in the same order as on a node. */
 export async function endRun(
   client: KubeClient,
   { job, pod }: Run,
@@ -227,10 +227,10 @@ function podStatus({ metadata }: KubeObject, passed: boolean, end: Date): object
   }
 }
 
-/** The API server checks that an end is announced before it is declared. */
+/** The status of a finished Job, with the earlier condition that the API server requires before the final one. */
 function jobStatus(passed: boolean, end: Date): object {
   const at = isoTime(end)
-  const words = passed
+  const outcome = passed
     ? { reason: 'CompletionsReached', message: 'Reached expected number of succeeded pods' }
     : { reason: 'BackoffLimitExceeded', message: 'Job has reached the specified backoff limit' }
   const types = passed ? ['SuccessCriteriaMet', 'Complete'] : ['FailureTarget', 'Failed']
@@ -239,7 +239,7 @@ function jobStatus(passed: boolean, end: Date): object {
     conditions: types.map((type) => ({
       type,
       status: 'True',
-      ...words,
+      ...outcome,
       lastProbeTime: at,
       lastTransitionTime: at,
     })),
@@ -280,7 +280,7 @@ function summary(runKey: string, passed: boolean, startedAt: string, finishedAt:
   })
 }
 
-/** One whose Job is gone. */
+/** A run whose Job is deleted. */
 function olderRun(cronJob: string, slot: number): RecentRun {
   return {
     jobUID: randomUUID(),

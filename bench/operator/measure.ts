@@ -16,7 +16,7 @@ export type Size = { readonly schedules: number; readonly rounds: number; readon
 
 const MB = 1e6
 
-/** Everything for one number of schedules, on a cluster of its own. */
+/** Measures everything for one number of schedules, on a new cluster. */
 export async function measure(size: Size, log: (text: string) => void): Promise<Figure[]> {
   const { schedules, rounds } = size
   log('Deployments')
@@ -26,7 +26,7 @@ export async function measure(size: Size, log: (text: string) => void): Promise<
     const { cluster, client } = plane
     const namespace = await cluster.createNamespace('operator')
     const bare = await cluster.createNamespace('bare')
-    // Nothing that is measured needs it, and it would take its share of the machine; nor must it run the Jobs.
+    // No measurement needs the controller manager. It would use part of the machine, and it must not run the Jobs.
     cluster.pause('kube-controller-manager')
     const bulk = await bulkRounds(plane, { operator: namespace, bare }, size, log)
     log(`${schedules * JOBS} Jobs with pods`)
@@ -84,14 +84,14 @@ function bulkFigures(rounds: readonly BulkRound[], deployments: number): Figure[
     { name: 'bulk: CronJobs by the operator', value: of(({ operator }) => operator) / 1000, unit: 's' },
     { name: 'bulk: of that, posting the schedules', value: of(({ applied }) => applied) / 1000, unit: 's' },
     { name: 'bulk: the same CronJobs by a bare client', value: of(({ bare }) => bare) / 1000, unit: 's' },
-    // Within a round both sides had the same machine.
+    // Within a round both sides have the same load of the machine.
     {
       name: 'bulk: operator / bare client',
       value: of(({ operator, bare }) => operator / bare),
       unit: '×',
       budget: { atMost: 2 },
     },
-    // Not the budget's: how near the operator comes to what the API server takes for both kinds of objects.
+    // For information: the operator compared with the API server's time for both kinds of objects.
     {
       name: 'bulk: operator / bare client that makes the schedules, too',
       value: of(({ operator, bare, schedules }) => operator / (bare + schedules)),

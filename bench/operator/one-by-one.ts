@@ -7,11 +7,11 @@ import { createRun, endRun } from './history.ts'
 import { scheduleBody, scheduleNames } from './schedules.ts'
 import { watchFor } from './sightings.ts'
 
-/** Each in ms, one measurement an entry. */
+/** Measurements in ms. */
 export type OneByOne = {
-  /** From the answer to the schedule's POST until its CronJob is there. */
+  /** Times from the response to the schedule's POST until its CronJob exists. */
   readonly cronJob: readonly number[]
-  /** From the answer to the write that finishes the Job until the schedule's status says so. */
+  /** Times from the response to the write that finishes the Job until the schedule's status shows it. */
   readonly mirrored: readonly number[]
 }
 
@@ -35,12 +35,12 @@ export async function oneByOne({ client }: ControlPlane, namespace: string): Pro
   for (const name of names.slice(0, RUNS)) {
     const { metadata, ...rest } = await client.get(RESOURCES.cronJobs, { namespace, name: childName(name) })
     const active = schedules.first((event) => statusOf(event, name)?.active !== undefined)
-    const told = schedules.first((event) => statusOf(event, name)?.lastRun !== undefined)
+    const recorded = schedules.first((event) => statusOf(event, name)?.lastRun !== undefined)
     const run = await createRun(client, { metadata, ...rest }, new Date())
     await active
     await endRun(client, run, true, new Date())
     const answered = performance.now()
-    mirrored.push((await told) - answered)
+    mirrored.push((await recorded) - answered)
   }
   cronJobs.end()
   schedules.end()

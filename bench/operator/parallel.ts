@@ -1,7 +1,7 @@
-/** As many as the operator has workers: both sides of a comparison ask the API server with the same concurrency. */
+/** The number of the operator's workers, so that both sides of a comparison have the same concurrency. */
 export const WORKERS = 16
 
-/** Each item once, `WORKERS` at a time; a terminal sees how far it is. */
+/** Processes each item once, `WORKERS` at a time, and shows the progress on a terminal. */
 export async function inParallel<T>(
   what: string,
   items: readonly T[],
@@ -27,7 +27,7 @@ function startProgress(what: string, total: number): { step(): void; end(): void
   if (!stderr.isTTY) return { step: () => {}, end: () => {} }
   let done = 0
   const show = (): void => void stderr.write(`\r${what}: ${done} of ${total}\u001b[K`)
-  // Not at each step: the terminal must not take part in what is measured.
+  // The output is throttled, so that the terminal does not affect the measurement.
   const timer = setInterval(show, 250)
   return {
     step: () => {

@@ -11,7 +11,7 @@ import type { Memory } from './usage.ts'
 
 export const IMAGE = 'registry.example/rapidrmf:1.0'
 
-/** How the operator's image has glibc give memory back. */
+/** The settings of glibc in the operator's image that return free memory. */
 export const MALLOC = {
   MALLOC_ARENA_MAX: '2',
   MALLOC_TRIM_THRESHOLD_: '131072',
@@ -19,17 +19,17 @@ export const MALLOC = {
 }
 
 export type Operator = {
-  /** ms from its start until it had nothing to do, and was ready. */
+  /** The time from the start until the operator was ready and idle, in ms. */
   readonly started: number
-  /** What it has used of a core by then, in ms: other programs on the machine do not change it much. */
+  /** Its CPU time by then, in ms: other programs on the machine hardly change it. */
   readonly startCpu: number
   memory(): Memory
-  /** How often it has looked at a schedule. A scrape of everything, as Prometheus does it. */
+  /** Scrapes all metrics, like Prometheus, and returns the number of reconciles. */
   reconciles(): Promise<number>
   stop(): Promise<void>
 }
 
-/** The operator as a process of its own, for one namespace; resolves when it has looked at all that there is. */
+/** Starts the operator as a process for one namespace; resolves when it has reconciled all objects. */
 export async function startOperator(cluster: Cluster, program: string, namespace: string): Promise<Operator> {
   const [port = 0] = await freePorts(1)
   const kubeconfig = join(cluster.directory, 'operator.kubeconfig')
@@ -77,11 +77,11 @@ export async function startOperator(cluster: Cluster, program: string, namespace
 }
 
 const SAMPLE_MS = 100
-/** Its Lease is renewed every two seconds: what takes less is rest. */
+/** The CPU time that counts as idle: the Lease is renewed every two seconds. */
 const IDLE_SAMPLES = 10
 const BUSY_MS = 20
 
-/** Since when the process has used next to no CPU: looking from outside does not keep it busy. */
+/** Returns since when the process is idle, by its CPU time, which can be read without a request to it. */
 async function idleSince(pid: number): Promise<number> {
   let since = performance.now()
   let before = cpuOf(pid)

@@ -1,7 +1,7 @@
 import { join } from 'node:path'
 import { buildOperator } from '../../scripts/bundle.ts'
 
-/** The operator as one file, as its image holds it; returns its path. */
+/** Builds the operator as one file, as in its image; returns its path. */
 export async function bundleOperator(directory: string): Promise<string> {
   await buildOperator(directory)
   return join(directory, 'operator.cjs')

@@ -13,7 +13,7 @@ export type Restart = {
   readonly writes: Writes
 }
 
-/** Starts the operator on what is there; it is left running. */
+/** Starts the operator with the existing objects, and leaves it running. */
 export async function restart(
   plane: ControlPlane,
   namespace: string,
@@ -23,7 +23,7 @@ export async function restart(
   const operator = await startOperator(plane.cluster, plane.program, namespace)
   const memory = operator.memory()
   const looks = await operator.reconciles()
-  if (looks < schedules) throw new Error(`the operator looked ${looks} times at ${schedules} schedules`)
+  if (looks < schedules) throw new Error(`${looks} reconciles for ${schedules} schedules`)
   return {
     operator,
     ms: operator.started,
@@ -35,10 +35,10 @@ export async function restart(
 
 export type Steady = { readonly minutes: number; readonly memory: Memory; readonly writes: Writes }
 
-/** Prometheus' default is a minute; many set less. */
+/** The interval of scrapes: Prometheus' default is a minute, and many installations use less. */
 const SCRAPE_EVERY = 15
 
-/** Nothing happens but that the operator is looked at, as it always is. */
+/** Measures the steady state, in which only scrapes happen. */
 export async function watchSteadyState(
   plane: ControlPlane,
   operator: Operator,

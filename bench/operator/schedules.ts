@@ -8,7 +8,7 @@ export function scheduleNames(count: number, prefix = 'system'): string[] {
   )
 }
 
-/** Suspended: nothing fires while it is measured. */
+/** A suspended schedule, so that nothing fires during the measurement. */
 export function scheduleBody(namespace: string, name: string): KubeObject {
   return {
     apiVersion: API_VERSION,

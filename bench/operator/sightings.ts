@@ -2,14 +2,14 @@ import type { KubeClient, WatchEvent } from '../../operator/kube/client.ts'
 import type { Resource } from '../../operator/kube/object.ts'
 
 export type Sightings = {
-  /** When the first event came for which it holds; only events after the call count. */
+  /** Resolves with the time of the first event after the call that satisfies the predicate. */
   first(holds: (event: WatchEvent) => boolean): Promise<number>
   end(): void
 }
 
 const HOUR = 3_600_000
 
-/** A watch, which is open when this resolves. */
+/** Opens a watch, and resolves when it is open. */
 export async function watchFor(
   client: KubeClient,
   resource: Resource,

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 
-/** Bytes. */
+/** Memory in bytes. */
 export type Memory = { readonly now: number; readonly peak: number }
 
 export function memoryOf(pid: number): Memory {
@@ -10,10 +10,10 @@ export function memoryOf(pid: number): Memory {
   return { now: bytes('VmRSS'), peak: bytes('VmHWM') }
 }
 
-/** User and system time so far, in ms. */
+/** The user and system time so far, in ms. */
 export function cpuOf(pid: number): number {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // The second field is a name that may hold anything, in brackets; times are in ticks of 10 ms.
+  // The second field is a name in parentheses that may contain any character. Times are in ticks of 10 ms.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return 10 * (Number(fields[11]) + Number(fields[12]))
 }

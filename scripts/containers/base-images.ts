@@ -20,9 +20,9 @@ import type { Docker } from './engine.ts'
 import { quote } from './sandbox.ts'
 
 export type BaseImages = {
-  /** Node, npm and a shell. */
+  /** The image with Node, npm and a shell. */
   readonly build: string
-  /** Node alone, at `node`. */
+  /** The image with only Node, at `node`. */
   readonly runtime: string
   readonly node: string
 }
@@ -30,10 +30,10 @@ export type BaseImages = {
 const ROOT = join(import.meta.dirname, '../..')
 const NODE = join(ROOT, `node_modules/node-linux-${process.arch}/bin/node`)
 const NODE_IN_IMAGE = '/nodejs/bin/node'
-/** What Node links to, and what every image of ours is to hold besides. */
+/** The packages of the libraries that Node links to, and of the files that each image needs. */
 const PACKAGES = ['base-files', 'libc6', 'libgcc-s1', 'libstdc++6', 'tzdata', 'ca-certificates']
 
-/** Made once; after that they are in the engine's cache. */
+/** Builds both images once; later calls find them in the engine's cache. */
 export async function makeBaseImages(engine: Docker): Promise<BaseImages> {
   const recipe = createHash('sha256')
     .update(readFileSync(import.meta.filename))
@@ -105,7 +105,7 @@ function addBuildTools(root: string): void {
   symlinkSync('../lib/node_modules/npm/bin/npm-cli.js', join(bin, 'npm'))
 }
 
-/** Of the npm on the PATH, whose command is a link into its package. */
+/** The folder of the npm on the PATH, whose command is a link into its package. */
 function npmFolder(): string {
   const [found = ''] = command('which', ['npm']).split('\n')
   return join(dirname(realpathSync(found)), '..')
@@ -132,7 +132,7 @@ function command(file: string, args: readonly string[], cwd = '/'): string {
   return stdout
 }
 
-/** What holds a pod's namespaces: a program that does nothing, for ever. */
+/** The image that holds a pod's namespaces: a program that sleeps for ever. */
 export async function makePauseImage(engine: Docker): Promise<string> {
   const image = 'rapidrmf-pause:1'
   if ((await engine.try(['image', 'inspect', image])).code === 0) return image

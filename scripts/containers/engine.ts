@@ -1,4 +1,4 @@
-// Debian's Docker engine, started by hand. What it has built and imported stays in the clone's cache.
+// Debian's Docker engine, started without a service manager. Its images stay in the clone's cache.
 import { spawn } from 'node:child_process'
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -6,24 +6,24 @@ import { until } from '../control-plane/until.ts'
 import { installPackages } from '../programs/debian.ts'
 import { openSandbox, sandboxRefusal } from './sandbox.ts'
 
-/** The newer client that some machines have insists on a plug-in to build with. */
+/** The client of Debian's package. Newer clients on the PATH cannot build without a plug-in. */
 const DOCKER = '/usr/bin/docker'
 const CACHE = join(import.meta.dirname, '../../.cache/docker')
 
 export type Output = { readonly code: number | null; readonly out: string; readonly err: string }
 
 export type Docker = {
-  /** Plain text, from which connectDocker makes the same in another process. */
+  /** The address of the engine, with which connectDocker uses it from another process. */
   readonly host: string
-  /** What `docker …` says, and how it ends. */
+  /** Runs `docker …`; returns its output and exit code. */
   readonly try: (args: readonly string[]) => Promise<Output>
-  /** Returns the output; a failure throws an error with it. */
+  /** Runs `docker …` and returns its output; throws an error with the output if it fails. */
   readonly docker: (args: readonly string[]) => Promise<string>
 }
 
 export type Engine = Docker & { stop(): Promise<void> }
 
-/** The last two are for base images and the network of a sandbox. */
+/** The programs that the engine needs. The last two are for base images and for the network of a sandbox. */
 export const ENGINE_PACKAGES = {
   'docker.io': '/usr/sbin/dockerd',
   containerd: '/usr/bin/containerd',
@@ -47,7 +47,7 @@ export async function startEngine(): Promise<Engine | { readonly missing: string
     `--exec-root=${sandbox.directory}/exec`,
     `--pidfile=${sandbox.directory}/docker.pid`,
     `--host=${client.host}`,
-    // The one of the machine is for the machine's own engine.
+    // The machine's own configuration is for the machine's engine.
     `--config-file=${settings}`,
     // Containers run in the machine's network.
     '--bridge=none',
@@ -70,7 +70,7 @@ export async function startEngine(): Promise<Engine | { readonly missing: string
   return {
     ...client,
     stop: async () => {
-      // Each change of the sources leaves unused layers.
+      // Builds of changed sources leave unused layers.
       await client.try(['image', 'prune', '--force'])
       await client.try(['builder', 'prune', '--force', '--keep-storage=2GB'])
       sandbox.end('dockerd')
@@ -81,7 +81,7 @@ export async function startEngine(): Promise<Engine | { readonly missing: string
   }
 }
 
-/** Of an engine that runs. */
+/** Connects to a running engine. */
 export function connectDocker(host: string): Docker {
   const attempt = (args: readonly string[]) => command(['--host', host, ...args])
   return {

@@ -1,4 +1,4 @@
-// Both images, as the Dockerfile makes them, on base images of the machine's own.
+// Builds both images with the Dockerfile, on base images that are built on this machine.
 import { existsSync, readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
@@ -16,7 +16,7 @@ export type Target = 'job' | 'operator'
 
 export type Images = { readonly base: BaseImages } & Readonly<Record<Target, string>>
 
-/** `name:version` of each; what has not changed since the last time is not built again. */
+/** Builds the images and returns `name:version` of each. Unchanged layers come from the cache. */
 export async function buildImages(engine: Docker): Promise<Images> {
   const base = await makeBaseImages(engine)
   return {
@@ -46,10 +46,10 @@ export async function buildImage(
   return image
 }
 
-/** Debian's; an administrator adds those of a network there. */
+/** Debian's file of certificate authorities, to which an administrator adds those of the network. */
 const SYSTEM_AUTHORITIES = '/etc/ssl/certs/ca-certificates.crt'
 
-/** How this machine reaches a package registry, if it needs more than the defaults. They leave no trace in an image. */
+/** Build arguments and secrets with which this machine reaches a package registry. They leave no trace in an image. */
 function secrets(): string[] {
   const files = {
     npmrc: process.env['NPM_CONFIG_USERCONFIG'] ?? join(homedir(), '.npmrc'),

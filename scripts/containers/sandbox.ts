@@ -1,6 +1,6 @@
-// Programs that mount, start containers and make network links, in Linux namespaces of their own: when the first process
-// of them ends, the kernel ends all the others and takes mounts, links and firewall rules away. That process is a shell
-// which reads its commands from us, so that all of this happens whatever end we come to.
+// Runs programs that mount, start containers and make network links in their own Linux namespaces. When the first process
+// of the namespaces ends, the kernel ends all others and removes mounts, links and firewall rules. That process is a shell
+// that reads its commands from this process, so that the clean-up happens even after SIGKILL.
 import { spawn, spawnSync } from 'node:child_process'
 import { existsSync, mkdtempSync, readFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -8,9 +8,9 @@ import { basename, join } from 'node:path'
 import { until } from '../control-plane/until.ts'
 
 export type Sandbox = {
-  /** Removed at the end; the programs see it as well, and the machine's other files but for /run, /var/lib and /var/log. */
+  /** A directory that is removed at the end. The programs see it, and the machine's files except /run, /var/lib and /var/log. */
   readonly directory: string
-  /** Of a control group of its own, from the root of each hierarchy. */
+  /** The path of the sandbox's control group, from the root of each hierarchy. */
   readonly cgroup: string
   /** Resolves when no other process holds the lock. */
   opened(): Promise<void>
@@ -18,22 +18,22 @@ export type Sandbox = {
   run(line: string): void
   /** Starts a program in the background; its output is in the log of its name. */
   start(name: string, file: string, args: readonly string[]): void
-  /** SIGTERM, and waits for the end within the shell: later lines run after that. */
+  /** Sends SIGTERM and waits for the end within the shell: later lines run after that. */
   end(name: string): void
   /** The tail of a program's output. */
   logTail(name: string): string
-  /** Ends all that runs inside. */
+  /** Ends all programs inside. */
   close(): Promise<void>
 }
 
 export type SandboxOptions = {
-  /** A network of its own, too; without it, the machine's. */
+  /** True for a network namespace; by default the programs use the machine's network. */
   readonly network?: boolean
-  /** Only one sandbox at a time is inside of this lock; the others wait for it. */
+  /** A lock that only one sandbox at a time holds; the others wait for it. */
   readonly lock?: string
 }
 
-/** $1 the directory, $2 the name of the control group, the rest is the command that opens the namespaces. */
+/** The script of the first process. $1: the directory, $2: the control group, the rest: the command that opens the namespaces. */
 const AROUND = `
 directory=$1 cgroup=$2
 shift 2
@@ -44,10 +44,10 @@ for each in $(find /sys/fs/cgroup -maxdepth 2 -type d -name "$cgroup"); do find 
 exec rm -rf -- "$directory"
 `
 
-/** What these programs keep in fixed places goes with them. */
+/** Mounts over the fixed directories of these programs, so that their contents are removed with the sandbox. */
 const OWN_FOLDERS = 'for each in /run /var/lib /var/log; do mount -t tmpfs sandbox "$each"; done'
 
-/** Version 1 has a hierarchy per controller; in version 2 a group has the controllers that its parent hands down. */
+/** Makes the control group. Version 1 has a hierarchy per controller; in version 2 the parent enables the controllers. */
 const MAKE_CGROUP = `
 for each in /sys/fs/cgroup /sys/fs/cgroup/*; do
   if [ -f "$each/cgroup.procs" ] && [ -w "$each/cgroup.procs" ]; then mkdir -p "$each/$CGROUP"; fi
@@ -59,7 +59,7 @@ if [ -f /sys/fs/cgroup/cgroup.controllers ]; then
 fi
 `
 
-/** Undefined where this process may open one; else why it may not, and what to do. */
+/** Returns undefined if this process may open a sandbox; otherwise why it may not, and what to do. */
 export function sandboxRefusal(): string | undefined {
   const mount = ['sh', '-c', 'mount -t tmpfs sandbox /run']
   const { status } = spawnSync('unshare', ['--mount', '--pid', '--fork', '--mount-proc', '--net', ...mount])
@@ -67,7 +67,7 @@ export function sandboxRefusal(): string | undefined {
   return 'needs a root that may mount, and open namespaces (in a container: one that is started with --privileged)'
 }
 
-/** Needs root. */
+/** Opens a sandbox; requires root. */
 export function openSandbox({ network = false, lock }: SandboxOptions = {}): Sandbox {
   const directory = mkdtempSync(join(tmpdir(), 'rapidrmf-sandbox-'))
   const cgroup = basename(directory)
@@ -75,7 +75,7 @@ export function openSandbox({ network = false, lock }: SandboxOptions = {}): San
   const spaces = ['--mount', '--pid', '--fork', '--mount-proc', ...(network ? ['--net'] : [])]
   const unshare = ['unshare', ...spaces, 'sh']
   const command = lock === undefined ? unshare : ['flock', lock, ...unshare]
-  // A group of its own: the terminal's Ctrl-C must not reach it before an orderly end does.
+  // Its own process group: the terminal's Ctrl-C must not reach it before an orderly stop does.
   const child = spawn('sh', ['-c', AROUND, 'sandbox', directory, cgroup, ...command], {
     stdio: ['pipe', 'ignore', 'inherit'],
     env: { ...process.env, CGROUP: cgroup },
@@ -84,7 +84,7 @@ export function openSandbox({ network = false, lock }: SandboxOptions = {}): San
   const ended = new Promise<void>((resolve) => {
     child.once('error', () => resolve()).once('exit', () => resolve())
   })
-  // A write after its end can only come from an end that is under way.
+  // A write after its end can only come from a stop in progress.
   child.stdin.on('error', () => {})
   const run = (line: string): void => void child.stdin.write(`${line}\n`)
   run(`exec >>${quote(log('shell'))} 2>&1`)

@@ -1,4 +1,4 @@
-// How to reach a running test cluster, as plain data that crosses to vitest's workers, and what follows from it.
+// The addresses and credentials of a running test cluster, as plain data that is passed to vitest's workers.
 import { get } from 'node:https'
 import { CoreV1Api } from '@kubernetes/client-node'
 import { stringify } from 'yaml'
@@ -8,20 +8,20 @@ import { hasCode, PooledKubeConfig } from './client.ts'
 import { until } from './until.ts'
 
 export type ClusterAccess = {
-  /** https://127.0.0.1:PORT; put a proxy's in its place to go through the proxy. */
+  /** https://127.0.0.1:PORT; replace it to go through a proxy. */
   readonly server: string
-  /** Signs the API server's certificate, and whatever a test's own proxy needs to be believed. */
+  /** The authority that signs the certificates of the API server and of a test's proxy. */
   readonly authority: Certificate
   readonly adminToken: string
-  /** Of the user that the operator is in tests; a token passes through a TLS proxy. */
+  /** The token of the operator's user in tests. A token, unlike a client certificate, passes through a TLS proxy. */
   readonly operatorToken: string
-  /** For audit-log.ts. */
+  /** The path of the API server's audit log. */
   readonly auditLog: string
 }
 
 export type User = { readonly name: string; readonly groups?: readonly string[] }
 
-/** Of the administrator, or of any user by a client certificate: what this one may do is up to RBAC. */
+/** The kubeconfig of the administrator, or of any user by a client certificate, with the permissions that RBAC gives. */
 export function kubeconfig(access: ClusterAccess, user?: User): string {
   if (user === undefined) return withUser(access, { token: access.adminToken })
   const own = issueCertificate(access.authority, { commonName: user.name, organizations: user.groups ?? [] })
@@ -31,15 +31,15 @@ export function kubeconfig(access: ClusterAccess, user?: User): string {
   })
 }
 
-/** By which name the audit log knows the operator's writes. */
+/** The user name of the operator in the audit log. */
 export const OPERATOR = 'operator'
 
-/** Of the operator, with the rights that the chart gives it (operator-role.ts). */
+/** The kubeconfig of the operator, with the permissions of the chart (operator-role.ts). */
 export function operatorKubeconfig(access: ClusterAccess): string {
   return withUser(access, { token: access.operatorToken })
 }
 
-/** Of a service account, as a pod would have it. A token, unlike a client certificate, passes through a TLS proxy. */
+/** The kubeconfig of a service account. Its token, unlike a client certificate, passes through a TLS proxy. */
 export async function serviceAccountKubeconfig(
   access: ClusterAccess,
   namespace: string,
@@ -51,7 +51,7 @@ export async function serviceAccountKubeconfig(
   return withUser(access, { token: status.token })
 }
 
-/** A new namespace in which pods can be made: the controller manager has given it its service account. */
+/** Creates a namespace, and waits for its service account, without which no pod can be created. */
 export async function createNamespace(
   access: ClusterAccess,
   prefix: string,
@@ -69,7 +69,7 @@ export async function createNamespace(
   return namespace
 }
 
-/** The API server says itself when it can serve; before that, and while it is down, the answer is no. */
+/** True if the API server reports that it is ready. */
 export function isReady({ server, authority, adminToken }: ClusterAccess): Promise<boolean> {
   const headers = { authorization: `Bearer ${adminToken}` }
   return new Promise((resolve) => {

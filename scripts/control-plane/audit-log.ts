@@ -3,7 +3,7 @@ import { openSync, readSync, closeSync, statSync } from 'node:fs'
 import { OPERATOR } from './access.ts'
 import { until } from './until.ts'
 
-/** One write, whatever its result. */
+/** One write, successful or not. */
 export type AuditedWrite = {
   readonly verb: 'create' | 'update' | 'patch' | 'delete' | 'deletecollection'
   readonly user: string
@@ -12,17 +12,17 @@ export type AuditedWrite = {
   readonly subresource: string | undefined
   readonly namespace: string | undefined
   readonly name: string | undefined
-  /** The HTTP status that was answered; 0 if the server died before. */
+  /** The HTTP status of the response; 0 if the server died before it. */
   readonly code: number
   readonly at: Date
-  /** When the answer was complete. */
+  /** The time at which the response was complete. */
   readonly answeredAt: Date | undefined
 }
 
-/** Only entries for which all given properties are equal. `since`: a position that `auditPosition` gave. */
+/** Selects entries for which all given properties are equal. `since`: a position from `auditPosition`. */
 export type AuditFilter = Partial<Omit<AuditedWrite, 'at' | 'answeredAt'>> & { readonly since?: number }
 
-/** One request that was answered, reads of the operator included, and whether its rights allowed it. */
+/** One request with a response, reads of the operator included, and whether it was authorized. */
 export type AuditedRequest = {
   readonly verb: string
   readonly user: string
@@ -32,7 +32,7 @@ export type AuditedRequest = {
   readonly allowed: boolean
 }
 
-/** Reads are many, and no budget counts them; those of the operator tell which of its rights it uses. */
+/** The audit policy: all writes, and only the operator's reads, which show the permissions that it uses. */
 export const AUDIT_POLICY = `apiVersion: audit.k8s.io/v1
 kind: Policy
 omitStages: [ResponseStarted]
@@ -64,14 +64,14 @@ type Entry = {
   readonly stageTimestamp: string
 }
 
-/** The end of the log now, from which a later count can begin. */
+/** The present end of the log, from which a later count can begin. */
 export function auditPosition(file: string): number {
   return statSync(file).size
 }
 
 /**
- * The writes of which a client has had the answer are surely among them: a request is logged before it is handled, and
- * those without a logged answer yet are waited for.
+ * Returns the writes. All writes with a response are among them: a request is logged before it is handled, and this waits
+ * for the responses of logged requests.
  */
 export async function auditedWrites(file: string, filter: AuditFilter = {}): Promise<AuditedWrite[]> {
   const { since = 0, ...wanted } = filter
@@ -85,7 +85,7 @@ export async function auditedWrites(file: string, filter: AuditFilter = {}): Pro
   )
 }
 
-/** Of a watch, only when it has ended. */
+/** Returns requests with a response; a watch is included only after its end. */
 export function auditedRequests(file: string): AuditedRequest[] {
   return readEntries(file, 0).flatMap(({ stage, verb, user, objectRef, annotations }) => {
     const decision = annotations?.['authorization.k8s.io/decision']
@@ -102,7 +102,7 @@ function readEntries(file: string, since: number): Entry[] {
     const buffer = Buffer.alloc(Math.max(0, statSync(file).size - from))
     const length = readSync(descriptor, buffer, 0, buffer.length, from)
     const text = buffer.toString('utf8', 0, length)
-    // The last line may be half written, and that of the position may have been.
+    // The last line may be incomplete, and so may the first one, at the position.
     const whole = text.slice(since === 0 ? 0 : text.indexOf('\n') + 1, text.lastIndexOf('\n') + 1)
     return whole.split('\n').flatMap((line) => (line === '' ? [] : [JSON.parse(line) as Entry]))
   } finally {
@@ -119,7 +119,7 @@ function isComplete(entries: readonly Entry[]): boolean {
   return open.size === 0
 }
 
-/** One write per request that was received in the period; its answer, if there is one, completes it. */
+/** Returns one write per request in the period, completed by its response if there is one. */
 function toWrites(entries: readonly Entry[]): AuditedWrite[] {
   const answers = new Map(
     entries.filter(({ stage }) => stage !== 'RequestReceived').map((entry) => [entry.auditID, entry]),
@@ -129,7 +129,7 @@ function toWrites(entries: readonly Entry[]): AuditedWrite[] {
     .map((received) => toWrite(received, answers.get(received.auditID)))
 }
 
-/** The name that a create gets from the server is only in the answer's entry. */
+/** The name of the object. A name that the server generates is only in the entry of the response. */
 function toWrite(received: Entry, answer: Entry | undefined): AuditedWrite {
   const target = { ...received.objectRef, ...answer?.objectRef }
   return {

@@ -1,5 +1,5 @@
-// Where the tests' Go programs come from: KUBEBUILDER_ASSETS, else the clone's cache, which is filled by building a Go
-// module of the project's own. The test cluster's is in binaries/.
+// Finds the tests' Go programs: in KUBEBUILDER_ASSETS, or else in the clone's cache, which is filled by building a Go
+// module of this project. The module of the test cluster is in binaries/.
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
@@ -10,14 +10,14 @@ const CACHE = join(import.meta.dirname, '../../.cache')
 
 /** Programs that are built together, with their versions pinned by a go.mod and a go.sum. */
 export type GoModule<Name extends string = string> = {
-  /** Of the cache, and in messages. */
+  /** The name of the folder in the cache, also used in messages. */
   readonly name: string
   readonly folder: string
-  /** The required module whose version all of it has. */
+  /** The required module whose version all programs have. */
   readonly versionOf: string
   /** The oldest Go that builds it. */
   readonly go: string
-  /** Variables that the linker sets: built outside their own repository, programs do not know their version. */
+  /** Variables that the linker sets. Programs that are built outside their repository have no version otherwise. */
   readonly stamps: (version: string) => Readonly<Record<string, string>>
   readonly packages: Readonly<Record<Name, string>>
 }
@@ -51,7 +51,7 @@ const KUBERNETES: GoModule<Program> = {
   packages: PACKAGES,
 }
 
-/** Every cluster needs them, but for the scheduler, which is started on request; one directory has them all. */
+/** The programs of a cluster, in one directory. The scheduler is started only on request. */
 export const CONTROL_PLANE: readonly Program[] = [
   'etcd',
   'kube-apiserver',
@@ -59,15 +59,15 @@ export const CONTROL_PLANE: readonly Program[] = [
   'kube-scheduler',
 ]
 
-/** The programs lie in `directory` under their own names; or `missing` says why not, and what to do. */
+/** The `directory` of the programs; or `missing`: why there is none, and what to do. */
 export type Binaries = { readonly directory: string } | { readonly missing: string }
 
-/** The test cluster's. */
+/** The module of the test cluster. */
 export function findBinaries(programs: readonly Program[] = CONTROL_PLANE): Promise<Binaries> {
   return findPrograms(KUBERNETES, programs)
 }
 
-/** The first call on a machine builds them, which takes minutes; progress goes to stderr. */
+/** Finds or builds the programs. The first build takes minutes; its progress goes to stderr. */
 export async function findPrograms<Name extends string>(
   module: GoModule<Name>,
   programs: readonly Name[],
@@ -129,7 +129,7 @@ async function build<Name extends string>(
   program: Name,
   directory: string,
 ): Promise<void> {
-  // Moved into place when it is whole: a process that does not wait for the lock sees all of it or nothing.
+  // The rename makes the complete folder visible at once to processes that do not wait for the lock.
   const fresh = join(directory, `.${program}-${process.pid}`)
   const flags = ['-trimpath', '-ldflags', linkerFlags(module)]
   const args = ['build', '-v', ...flags, '-o', fresh, module.packages[program]]
@@ -162,7 +162,7 @@ async function build<Name extends string>(
   }
 }
 
-/** `go build -v` names each package as it is compiled; what else it says are errors and downloads. */
+/** The output of `go build -v` without its progress lines, which are the names of packages: errors and downloads. */
 function complaints(lines: readonly string[]): string {
   return lines.filter((line) => line.trim() !== '' && !/^[\w.~/-]+$/.test(line)).join('\n')
 }

@@ -6,8 +6,8 @@ const HEARTBEAT_MS = 2_000
 const STALE_MS = 5 * HEARTBEAT_MS
 
 /**
- * Only one process builds at a time; the others wait. The lock of a killed process is broken. Two processes that
- * break it at the same moment both build, which costs time but is harmless: results are moved into place whole.
+ * Runs the build while holding a lock; other processes wait. The lock of a killed process is broken. Two processes that
+ * break it at the same time both build, which is harmless: each moves its complete result into place.
  */
 export async function withBuildLock(
   file: string,
@@ -18,14 +18,14 @@ export async function withBuildLock(
     if (waited % 30 === 0) say(`another process is building; waiting for it (${file})`)
     await sleep(1_000)
   }
-  const beat = setInterval(() => {
+  const heartbeat = setInterval(() => {
     const now = new Date()
     utimesSync(file, now, now)
   }, HEARTBEAT_MS)
   try {
     await work()
   } finally {
-    clearInterval(beat)
+    clearInterval(heartbeat)
     rmSync(file, { force: true })
   }
 }

@@ -1,16 +1,16 @@
-// X.509 certificates for the test cluster. node:crypto has keys and signatures but writes no certificates, and not
-// every machine has openssl, so the few DER structures needed (RFC 5280) are put together here.
+// X.509 certificates for the test cluster. node:crypto cannot write certificates, and not every machine has openssl, so
+// this file encodes the few DER structures that are needed (RFC 5280).
 import { generateKeyPairSync, randomBytes, sign, X509Certificate } from 'node:crypto'
 import { isIPv4 } from 'node:net'
 
-/** PEM texts. */
+/** A certificate and its key, as PEM. */
 export type Certificate = { readonly certificate: string; readonly key: string }
 
 export type Subject = {
   readonly commonName: string
   /** Kubernetes reads the groups of a client from here. */
   readonly organizations?: readonly string[]
-  /** DNS names and IPv4 addresses that a server answers to. */
+  /** DNS names and IPv4 addresses of a server. */
   readonly hosts?: readonly string[]
 }
 
@@ -31,7 +31,7 @@ export function createAuthority(commonName: string): Certificate {
   )
 }
 
-/** A certificate that serves `hosts`, and that a client may show as well. */
+/** Issues a certificate for a server at `hosts`, which is also valid for clients. */
 export function issueCertificate(authority: Certificate, subject: Subject): Certificate {
   const { publicKey, privateKey } = keyPair()
   const hosts = subject.hosts ?? []
@@ -59,7 +59,7 @@ function issue(content: Content, key: string, signingKey: string): Certificate {
     integer(Buffer.concat([Buffer.from([1]), randomBytes(15)])),
     ecdsaWithSha256,
     content.issuer,
-    // From yesterday: the clock of another machine may be slow.
+    // Valid from yesterday, because the clock of another machine may be slow.
     sequence(time(new Date(now - DAY_MS)), time(new Date(now + VALID_DAYS * DAY_MS))),
     name(content.subject),
     content.publicKey,
@@ -100,7 +100,7 @@ function extension(type: string, value: Buffer, critical = false): Buffer {
 
 function der(tag: number, content: Buffer): Buffer {
   const { length } = content
-  // Lengths from 128 on: one byte says in how many bytes the length follows.
+  // For lengths from 128 on, one byte holds the number of bytes of the length.
   const size = length < 0x80 ? [length] : length < 0x100 ? [0x81, length] : [0x82, length >> 8, length & 0xff]
   return Buffer.concat([Buffer.from([tag, ...size]), content])
 }
@@ -120,7 +120,7 @@ function oid(dotted: string): Buffer {
   return der(0x06, Buffer.from([40 * first + second, ...rest.flatMap(base128)]))
 }
 
-/** Seven bits to a byte, all but the last with the top bit set. */
+/** Encodes seven bits per byte, with the top bit set in all bytes but the last. */
 function base128(value: number): number[] {
   const bytes = [value & 0x7f]
   for (let left = value >> 7; left > 0; left >>= 7) bytes.unshift(0x80 | (left & 0x7f))

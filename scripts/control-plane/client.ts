@@ -11,7 +11,7 @@ import {
 import type { RequestContext } from '@kubernetes/client-node'
 import { Agent } from 'undici'
 
-/** The APIs that the tests use, as one user. */
+/** Clients of the APIs that the tests use, for one user. */
 export type Client = {
   readonly config: KubeConfig
   readonly core: CoreV1Api
@@ -35,7 +35,7 @@ export function connect(kubeconfig: string): Client {
   }
 }
 
-/** The library opens a TLS connection per call, and keeps it; tests that poll would drown in them. */
+/** An agent that reuses connections. The library opens a TLS connection per call and keeps it, too many for polling. */
 export class PooledKubeConfig extends KubeConfig {
   private agent: Agent | undefined
 

@@ -1,6 +1,6 @@
-// A Kubernetes control plane of the project's own: etcd, kube-apiserver and kube-controller-manager (kube-scheduler on
-// request) on free loopback ports, in a directory of its own. There is no node: pods stay Pending, and a test plays
-// the kubelet (play-kubelet.ts).
+// A Kubernetes control plane for tests: etcd, kube-apiserver and kube-controller-manager (kube-scheduler on request) on
+// free loopback ports, in a new directory. There is no node: pods stay Pending, and a test plays the kubelet
+// (play-kubelet.ts).
 import { generateKeyPairSync, randomBytes } from 'node:crypto'
 import { mkdirSync, mkdtempSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -22,42 +22,42 @@ import type { ClusterProcess } from './process.ts'
 import { until } from './until.ts'
 
 export type ClusterOptions = {
-  /** Over the defaults of flags.ts: `{ 'kube-apiserver': { 'feature-gates': 'WatchList=false' } }`. */
+  /** Flags that override those of flags.ts: `{ 'kube-apiserver': { 'feature-gates': 'WatchList=false' } }`. */
   readonly flags?: ProgramFlags
   readonly scheduler?: boolean
-  /** Of this machine, at which a node reaches it; without one there is no node, and it listens on loopback only. */
+  /** The machine's address for a node. Without it there is no node, and the servers listen on loopback only. */
   readonly address?: string
-  /** Done before any controller starts: the garbage collector takes half a minute to notice a kind that comes later. */
+  /** Called before any controller starts: the garbage collector takes half a minute to notice a kind that is added later. */
   readonly prepare?: (kubeconfig: string) => Promise<unknown>
 }
 
 export type Cluster = {
   readonly access: ClusterAccess
-  /** Holds logs, keys and data; removed by stop(). */
+  /** The directory of logs, keys and data; stop() removes it. */
   readonly directory: string
   kubeconfig(user?: User): string
   serviceAccountKubeconfig(namespace: string, name: string): Promise<string>
   createNamespace(prefix: string, labels?: Readonly<Record<string, string>>): Promise<string>
   writes(filter?: AuditFilter): Promise<AuditedWrite[]>
   auditPosition(): number
-  /** SIGKILL, a crash, by default; SIGTERM lets it answer what it was asked, for ten seconds at most. */
+  /** Ends a server: by default with SIGKILL, a crash. SIGTERM lets it finish requests, for at most ten seconds. */
   stopApiServer(signal?: 'SIGTERM' | 'SIGKILL'): Promise<void>
-  /** On the same port and data. `flags`: over those it was started with before, from now on. */
+  /** Starts a server on the same port and data. `flags` override its earlier ones, also for later restarts. */
   startApiServer(flags?: Flags): Promise<void>
   restartApiServer(flags?: Flags): Promise<void>
-  /** SIGSTOP: connections stay open and nothing answers. */
+  /** Pauses a server (SIGSTOP): connections stay open without a response. */
   pause(server: Server): void
   resume(server: Server): void
-  /** Of a running server, to read its memory or its limits. */
+  /** The pid of a running server, to read its memory or its limits. */
   pidOf(server: Server): number
   /**
-   * Forgets all history. The API server answers old versions from its own cache all the same, until it is restarted:
-   * only then does a watch from before end with 410.
+   * Compacts etcd completely. The API server still serves old versions from its cache until it is restarted; only then
+   * does an older watch end with 410.
    */
   compactEtcd(): Promise<void>
-  /** Objects as JSON by their keys in etcd (`/registry/jobs/NAMESPACE/NAME`): thousands in the time of a few requests. */
+  /** Stores objects as JSON by their keys in etcd (`/registry/jobs/NAMESPACE/NAME`): thousands in the time of a few requests. */
   putIntoEtcd(objects: ReadonlyMap<string, string>): Promise<void>
-  /** Ends every process and removes the directory. */
+  /** Ends all processes and removes the directory. */
   stop(): Promise<void>
 }
 
@@ -94,7 +94,7 @@ export async function startCluster(options: ClusterOptions = {}): Promise<Cluste
     await startApiServer()
     await grantOperatorRole(connect(kubeconfig(access)))
     await prepare?.(kubeconfig(access))
-    // Only now: a controller manager that finds no API server within ten seconds gives up.
+    // The controller manager starts last: it gives up if there is no API server within ten seconds.
     servers.start('kube-controller-manager')
     if (scheduler) servers.start('kube-scheduler')
   } catch (error) {
@@ -170,7 +170,7 @@ type Servers = {
   stop(): Promise<void>
 }
 
-/** An API server that is asked to end waits a minute for its open watches. */
+/** The time for an orderly stop: on SIGTERM an API server waits a minute for its open watches. */
 const GRACE_MS = 10_000
 
 function superviseServers(binaries: string, layout: Layout, overrides: ProgramFlags): Servers {
@@ -213,7 +213,7 @@ function superviseServers(binaries: string, layout: Layout, overrides: ProgramFl
     stop: async () => {
       const all = [...running.values()]
       running.clear()
-      // Nothing of it is needed any more; SIGKILL ends a paused process too.
+      // SIGKILL also ends a paused process, and nothing needs an orderly stop.
       for (const process of all) process.signal('SIGKILL')
       await Promise.all(all.map(({ ended }) => ended))
       await watchdog.dismiss()

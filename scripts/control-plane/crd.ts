@@ -12,7 +12,7 @@ const FILE = join(import.meta.dirname, `../../crds/${CRD_NAME}.yaml`)
 /** Applies the generated CRD, also concurrently, and waits until schedules can be written. */
 export async function installCrd({ custom, extensions }: Client): Promise<V1CustomResourceDefinition> {
   const body = parse(readFileSync(FILE, 'utf8')) as object
-  // The library's type of a schema has other names for `default`, `enum` and x-kubernetes-…: it would send none of them.
+  // The library's type of a schema names `default`, `enum` and x-kubernetes-… differently, and would drop them.
   const resource = { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' }
   try {
     await custom.createClusterCustomObject({ ...resource, body, fieldValidation: 'Strict' })

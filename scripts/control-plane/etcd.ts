@@ -1,6 +1,6 @@
 // etcd's own API, through its JSON gateway.
 
-/** Throws away all history up to now, and waits until it is gone from disk. */
+/** Compacts all revisions up to now, and waits until they are removed from disk. */
 export async function compactEtcd(port: number): Promise<void> {
   const status = await call(port, 'maintenance/status', {})
   const { revision } = (status as { header: { revision: string } }).header

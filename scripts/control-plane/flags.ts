@@ -1,6 +1,6 @@
 import type { Program } from './binaries.ts'
 
-/** Without the leading dashes. */
+/** Flags by name, without the leading dashes. */
 export type Flags = Readonly<Record<string, string>>
 
 export type Server = Exclude<Program, 'kubectl' | 'kubelet' | 'kube-proxy'>
@@ -11,7 +11,7 @@ export type Layout = {
   readonly etcdPort: number
   readonly etcdPeerPort: number
   readonly apiServerPort: number
-  /** Where a node reaches the API server. */
+  /** The address at which a node reaches the API server. */
   readonly address?: string
 }
 
@@ -41,7 +41,7 @@ export function defaultFlags(layout: Layout): Record<Server, Flags> {
       'listen-peer-urls': etcdPeer,
       'initial-advertise-peer-urls': etcdPeer,
       'initial-cluster': `default=${etcdPeer}`,
-      // The data need not survive the machine.
+      // The data need not survive a crash of the machine.
       'unsafe-no-fsync': 'true',
       'log-level': 'warn',
     },
@@ -49,7 +49,7 @@ export function defaultFlags(layout: Layout): Record<Server, Flags> {
       'etcd-servers': etcd,
       'bind-address': layout.address === undefined ? LOOPBACK : '0.0.0.0',
       'secure-port': String(layout.apiServerPort),
-      // A loopback address is refused here, and where there is no node, nobody would call this one (RFC 5737).
+      // A loopback address is refused here. Without a node, an address for documentation (RFC 5737) is never called.
       'advertise-address': layout.address ?? '192.0.2.1',
       'service-cluster-ip-range': '10.96.0.0/24',
       'tls-cert-file': file('servingCertificate'),
@@ -64,7 +64,7 @@ export function defaultFlags(layout: Layout): Record<Server, Flags> {
       'allow-privileged': 'true',
       'audit-policy-file': file('auditPolicy'),
       'audit-log-path': file('auditLog'),
-      // Unset means 100 MB, after which the log would begin anew in the middle of a count.
+      // By default the log is rotated after 100 MB, which would lose part of a count.
       'audit-log-maxsize': '100000',
     },
     'kube-controller-manager': {

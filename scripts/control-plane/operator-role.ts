@@ -1,4 +1,4 @@
-// Grants the operator the permissions of the chart. So each passing test shows that they suffice, and those that are
+// Grants the operator the permissions of the chart: each passing test shows that they suffice, and permissions that are
 // unused at the end of the suite are superfluous.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -7,7 +7,7 @@ import { OPERATOR } from './access.ts'
 import type { AuditedRequest } from './audit-log.ts'
 import type { Client } from './client.ts'
 
-/** `helm template` of the default values; a test of the chart compares. */
+/** The output of `helm template` with the default values; a test of the chart compares both. */
 const RENDERED = join(import.meta.dirname, '../../test/chart/golden/default.yaml')
 
 type Rule = {
@@ -25,7 +25,7 @@ function rolesOfOperator(): Role[] {
     .filter(({ kind, metadata: { name } }) => kind.endsWith('Role') && name.startsWith('rapidrmf-operator'))
 }
 
-/** In an installation for some namespaces: the rules of the chart in this one, and those for the Lease as well if asked. */
+/** Grants the permissions of an installation for some namespaces: in one namespace, with those for the Lease if requested. */
 export async function grantInNamespace(
   { rbac }: Client,
   namespace: string,
@@ -47,10 +47,10 @@ export async function grantInNamespace(
   }
 }
 
-/** Both for the whole cluster: each test has its Lease in a namespace of its own. */
+/** Grants both roles for the whole cluster, because each test has its Lease in another namespace. */
 export async function grantOperatorRole({ rbac }: Client): Promise<void> {
   for (const { metadata, rules } of rolesOfOperator()) {
-    // The chart itself may be installed here, too.
+    // The chart may be installed in the same cluster.
     const name = `test:${metadata.name}`
     await rbac.createClusterRole({ body: { metadata: { name }, rules } })
     await rbac.createClusterRoleBinding({
@@ -63,7 +63,7 @@ export async function grantOperatorRole({ rbac }: Client): Promise<void> {
   }
 }
 
-/** Returns refused requests of the operator and its unused permissions: `update batch/cronjobs`. */
+/** Returns the forbidden requests of the operator and its unused permissions, such as `update batch/cronjobs`. */
 export function checkRole(requests: readonly AuditedRequest[]): {
   readonly refused: string[]
   readonly unused: string[]

@@ -2,8 +2,8 @@ import { createServer } from 'node:net'
 import { randomInt } from 'node:crypto'
 
 /**
- * Below the range from which systems take the ports of outgoing connections (32768 and up on Linux): while an API
- * server is down, a client that calls it could else be given its very port.
+ * The bounds of the range of ports. It is below the range of outgoing connections (32768 and up on Linux): while an API server is down,
+ * a client that calls it could otherwise get its port.
  */
 const FIRST = 20_000
 const LAST = 32_000

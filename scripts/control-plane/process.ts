@@ -1,4 +1,4 @@
-// The cluster's programs as processes of our own: each with a log, ended by its own pid, and never left behind.
+// Runs the cluster's programs as child processes: each has a log, is ended by its pid, and never outlives this process.
 import { spawn } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 
@@ -7,7 +7,7 @@ export type ClusterProcess = {
   readonly pid: number
   running(): boolean
   signal(signal: NodeJS.Signals): void
-  /** Resolves when the process has ended. */
+  /** Resolves at the end of the process. */
   readonly ended: Promise<void>
   /** The tail of its output, for error messages. */
   logTail(): string
@@ -15,7 +15,7 @@ export type ClusterProcess = {
 
 export type Watchdog = {
   watch(process: Pick<ClusterProcess, 'pid' | 'ended'>): void
-  /** Ends the watchdog when no process is left; the directory is removed all the same. */
+  /** Ends the watchdog after the last process; the directory is removed as well. */
   dismiss(): Promise<void>
 }
 
@@ -26,11 +26,11 @@ export function startProcess(
   log: string,
 ): ClusterProcess {
   const output = openSync(log, 'a')
-  // A group of its own: the terminal's Ctrl-C must not reach it before an orderly stop does.
+  // Its own process group: the terminal's Ctrl-C must not reach it before an orderly stop does.
   const child = spawn(file, args, { stdio: ['ignore', output, output], detached: true })
   closeSync(output)
   const { pid } = child
-  // The reason comes as an event; without a listener it would end the whole run.
+  // The error is an event; without a listener it would end this process.
   child.on('error', () => {})
   if (pid === undefined) throw new Error(`${file} cannot be started`)
   let running = true
@@ -50,7 +50,7 @@ export function startProcess(
   }
 }
 
-/** Reads `add PID` and `drop PID`; at the end of its input kills what is left and removes the directory. */
+/** Reads `add PID` and `drop PID`. At the end of its input it kills the remaining processes and removes the directory. */
 const WATCHDOG = `
 while read -r word pid; do
   case $word in
@@ -63,15 +63,14 @@ exec rm -rf -- "$1"
 `
 
 /**
- * Starts a watchdog: Node cannot tie a child's life to its parent's, but the end of a pipe shows it, even after
- * SIGKILL.
+ * Starts a watchdog. Node cannot end a child together with its parent, but the pipe between them ends even after SIGKILL.
  */
 export function startWatchdog(directory: string): Watchdog {
   const child = spawn('sh', ['-c', WATCHDOG, 'watchdog', directory], {
     stdio: ['pipe', 'ignore', 'ignore'],
     detached: true,
   })
-  // A write after its end can only come from a stop that is under way.
+  // A write after its end can only come from a stop in progress.
   child.stdin.on('error', () => {})
   const ended = new Promise<void>((resolve) => {
     child.once('error', () => resolve()).once('exit', () => resolve())

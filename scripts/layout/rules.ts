@@ -3,14 +3,14 @@ import { rings } from './rings.ts'
 import { PROGRAMS, folderOf } from './sources.ts'
 import type { Source } from './sources.ts'
 
-/** Finds what breaks one rule of the layout: one line for each problem, beginning with the path. */
+/** Returns the problems of one rule of the layout: one line each, beginning with the path. */
 export type Rule = (sources: readonly Source[]) => string[]
 
 const topOf = (path: string): string => path.split('/')[0] ?? ''
 const isInFolder = (path: string): boolean => path.includes('/')
 const isWithin = (path: string, folder: string): boolean => path.startsWith(`${folder}/`)
 
-/** What the files of a top folder may import, besides each other. */
+/** The folders that the files of a top folder may import, besides their own. */
 const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   common: [],
   crds: ['common'],
@@ -50,7 +50,7 @@ export const noRings: Rule = (sources) => {
   })
 }
 
-/** A folder with more files hides what it is made of. */
+/** The largest number of files in a folder that a reader can survey. */
 const MAX_FILES = 25
 
 export const smallFolders: Rule = (sources) => {
@@ -63,7 +63,7 @@ export const smallFolders: Rule = (sources) => {
     .map(([folder, size]) => `${folder}: ${size} files; a folder has at most ${MAX_FILES}: make rooms`)
 }
 
-/** Rooms of a folder that know only those after them. */
+/** Folders that import only the ones after them. */
 const DOWNWARD: Readonly<Record<string, readonly string[]>> = {
   'job-image/db': ['systems', 'prune', 'runs', 'results', 'inputs', 'schema', 'session'],
   'operator/plan': ['status', 'runs', 'cron-job', 'slots', 'inputs'],
@@ -94,7 +94,7 @@ export const statementsOnlyInDb: Rule = (sources) =>
 
 const PROCESS_STATE = /\bprocess\.(?:env|argv|cwd|chdir|exit|exitCode|on|once|off|kill|stdin|stdout|stderr)\b/
 
-/** The entry points; what runs them; and the library, whose host's environment is its default. */
+/** The files that may use `process`: entry points, what runs them, and the library, which reads its host's environment. */
 const MAY_TOUCH_PROCESS = /(?:^|\/)main\.ts$|^common\/program\.ts$|^job-image\/library\//
 
 export const processOnlyInMain: Rule = (sources) =>
@@ -103,7 +103,7 @@ export const processOnlyInMain: Rule = (sources) =>
     .filter(({ text }) => PROCESS_STATE.test(text))
     .map(({ path }) => `${path}: touches the process; main.ts does, and passes on what is needed`)
 
-/** Rooms whose answers depend on their arguments alone. */
+/** Folders of pure functions: results depend only on arguments. */
 const PURE = [
   'job-image/rules',
   'job-image/validation',
@@ -111,7 +111,7 @@ const PURE = [
   'operator/plan',
   'common/cron',
 ]
-/** Reading a clock, a random number, or anything outside of the process. */
+/** Matches code that reads a clock, a random number, or anything outside the process. */
 const IMPURE_TEXT = /\bDate\.now\(|\bnew Date\(\)|\bMath\.random\(|\bset(?:Timeout|Interval|Immediate)\(/
 const IMPURE_MODULE =
   /^(?:node:(?:fs|net|tls|http|https|dns|dgram|child_process|timers|worker_threads)(?:\/|$)|pg$|pg-|pino$|undici$|nodemailer$)/

@@ -35,11 +35,11 @@ export function readSources(root: string, folders: readonly string[]): Source[] 
   )
 }
 
-/** The folder of a file; a file at the top of a program is a folder of its own: an entry point or a leaf. */
+/** The folder of a file. A file at the top of a program counts as a folder: it is an entry point or a leaf. */
 export function folderOf(path: string): string {
   const folder = posix.dirname(path)
   return folder.includes('/') || !PROGRAMS.includes(folder) ? folder : path
 }
 
-/** The folders that programs are made of. Each file belongs to one of them. */
+/** The folders of the programs' sources. Each file belongs to one of them. */
 export const PROGRAMS: readonly string[] = ['common', 'crds', 'operator', 'job-image']

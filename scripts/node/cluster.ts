@@ -1,5 +1,5 @@
-// All that a user's installation needs, on this machine: the control plane with a node, both images on it, PostgreSQL
-// where pods reach it, and helm.
+// Starts everything that an installation needs on this machine: a control plane with a node, both images on it, a
+// PostgreSQL that pods reach, and helm.
 import { execFile } from 'node:child_process'
 import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -21,14 +21,14 @@ import { NODE_PACKAGES, openLink, startNode } from './node.ts'
 
 const run = promisify(execFile)
 
-/** Plain data, which crosses to test workers. */
+/** The addresses and paths of the cluster, as plain data that is passed to test workers. */
 export type Tools = {
   readonly access: ClusterAccess
   readonly helm: string
   readonly kubectl: string
-  /** The folder in which the node keeps its containers. */
+  /** The folder of the node's containers. */
   readonly node: string
-  /** Of a superuser, at an address that pods reach as well. */
+  /** The URL of a superuser, at an address that pods reach as well. */
   readonly postgresUrl: string
 }
 
@@ -37,7 +37,7 @@ export type E2eCluster = Tools & {
   stop(): Promise<void>
 }
 
-/** Starts the cluster, or returns why it cannot. `say` is called for each step. */
+/** Starts the cluster, or returns why it cannot. `say` reports each step. */
 export async function startE2eCluster(
   say: (text: string) => void,
 ): Promise<E2eCluster | { readonly missing: string }> {
@@ -48,7 +48,7 @@ export async function startE2eCluster(
   const helm = await findHelm()
   if ('missing' in helm) return helm
 
-  // In the order in which they were begun; ended from the last to the first.
+  // In the order of their start; the clean-up runs in reverse order.
   const begun: (() => Promise<unknown>)[] = []
   const stop = async (): Promise<void> => {
     for (const end of begun.splice(0).toReversed()) await end()
@@ -92,7 +92,7 @@ export async function startE2eCluster(
   }
 }
 
-/** Builds them; the engine has gone when they are in the archive. */
+/** Builds the images into an archive; the engine is stopped afterwards. */
 async function saveImages(
   archive: string,
   say: (text: string) => void,
@@ -110,7 +110,7 @@ async function saveImages(
   }
 }
 
-/** It is a daemon: something has to end it when we are killed. */
+/** Stops PostgreSQL, which is a daemon, even if this process is killed. */
 async function startPostgres(address: string): Promise<LocalPostgres> {
   const directory = mkdtempSync(join(tmpdir(), 'rapidrmf-e2e-postgres-'))
   const watchdog = startWatchdog(directory)

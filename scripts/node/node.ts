@@ -1,5 +1,5 @@
-// A node of the test cluster: containerd, kubelet and kube-proxy as they run anywhere, in a network of their own that a
-// link joins to the machine. Pods reach the machine at `address`, and the machine reaches the node.
+// A node of the test cluster: containerd, kubelet and kube-proxy in a separate network, which a link joins to the machine.
+// Pods reach the machine at `address`, and the machine reaches the node.
 import { randomInt } from 'node:crypto'
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { networkInterfaces } from 'node:os'
@@ -13,16 +13,16 @@ import { until } from '../control-plane/until.ts'
 import { openSandbox } from '../containers/sandbox.ts'
 import type { Sandbox } from '../containers/sandbox.ts'
 
-/** Beside those of the engine. */
+/** The programs that a node needs in addition to those of the engine. */
 export const NODE_PACKAGES = {
   'containernetworking-plugins': '/usr/lib/cni/bridge',
   iptables: '/usr/sbin/iptables',
   conntrack: '/usr/sbin/conntrack',
 }
 
-/** Where a node and the machine are in the network between them. */
+/** The addresses of a node and of the machine in the network between them. */
 export type Link = {
-  /** The machine's, to listen on for pods. */
+  /** The machine's address, on which it listens for pods. */
   readonly address: string
   readonly node: string
   readonly pods: string
@@ -30,14 +30,14 @@ export type Link = {
 
 export type Node = {
   readonly name: string
-  /** For `ctr`. */
+  /** The socket of containerd, for `ctr`. */
   readonly containerd: string
-  /** Of its own, removed with it. */
+  /** The node's directory, removed with it. */
   readonly directory: string
   stop(): Promise<void>
 }
 
-/** The link comes first: the API server has to know the machine's address on it. */
+/** The link between node and machine. It is made first because the API server needs the machine's address on it. */
 export type OpenLink = Link & { readonly sandbox: Sandbox }
 
 const NAME = 'node1'
@@ -75,7 +75,7 @@ done`)
   return { ...link, sandbox }
 }
 
-/** `programs`: the folder of kubelet and kube-proxy. `pause`: the image that holds a pod's namespaces. */
+/** Starts a node. `programs`: the folder of kubelet and kube-proxy. `pause`: the image that holds a pod's namespaces. */
 export async function startNode(
   { sandbox, ...link }: OpenLink,
   access: ClusterAccess,
@@ -106,7 +106,7 @@ export async function startNode(
     '--proxy-mode=iptables',
     `--cluster-cidr=${link.pods}`,
     `--hostname-override=${NAME}`,
-    // What it would set here is the whole machine's.
+    // kube-proxy would change settings of the whole machine.
     '--conntrack-max-per-core=0',
     '--conntrack-min=0',
   ])
@@ -131,7 +131,7 @@ function addresses(): string[] {
   return Object.values(networkInterfaces()).flatMap((list) => (list ?? []).map(({ address }) => address))
 }
 
-/** Several clusters may be up at the same time. */
+/** Chooses a free subnet, because several clusters may run at the same time. */
 function freeLink(): Link {
   for (;;) {
     const prefix = `10.${randomInt(128, 240)}`
@@ -199,7 +199,7 @@ function kubeletConfig({ node }: Link, { directory, cgroup }: Sandbox, socket: s
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
     address: node,
-    // Only this machine and its pods reach it.
+    // The port can be reached only from this machine and its pods.
     authentication: { anonymous: { enabled: true }, webhook: { enabled: false } },
     authorization: { mode: 'AlwaysAllow' },
     containerRuntimeEndpoint: `unix://${socket}`,
@@ -215,7 +215,7 @@ function kubeletConfig({ node }: Link, { directory, cgroup }: Sandbox, socket: s
     serializeImagePulls: false,
     maxPods: 200,
     resolvConf: '',
-    // The defaults would make tests wait for the kubelet's own rate limit.
+    // With the default limits tests would wait for the kubelet.
     kubeAPIQPS: 200,
     kubeAPIBurst: 400,
     registryPullQPS: 0,

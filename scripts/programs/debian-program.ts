@@ -1,4 +1,4 @@
-// A program that a test needs: the machine's, or one from Debian's package, which is unpacked and not installed.
+// Finds a program that a test needs: the machine's, or one from Debian's package, which is unpacked but not installed.
 import { execFileSync, spawnSync } from 'node:child_process'
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { dirname, join } from 'node:path'
@@ -7,7 +7,7 @@ const CACHE = join(import.meta.dirname, '../../.cache')
 
 type Source = {
   readonly name: string
-  /** A flag with which it does nothing, and says so. */
+  /** A flag with which the program only prints something and succeeds, such as its version. */
   readonly probe: string
   readonly package: string
 }
@@ -17,7 +17,7 @@ export const LUA: Source = { name: 'lua5.4', probe: '-v', package: 'lua5.4' }
 
 export type Program = { readonly program: string } | { readonly missing: string }
 
-/** The program's path; or `missing` says why there is none, and what to do. */
+/** The program's path; or `missing`: why there is none, and what to do. */
 export function findDebianProgram(source: Source): Program {
   const { name, probe } = source
   const runs = (program: string): boolean => spawnSync(program, [probe]).status === 0
@@ -36,7 +36,7 @@ function remedy({ name, package: from }: Source, why: string): string {
   return `needs ${name}: install Debian's package ${from}, or put ${name} on the PATH (${why})`
 }
 
-/** Only one program is unpacked: a package may contain servers that are not needed. */
+/** Unpacks only the program: a package may contain servers that are not needed. */
 function unpack(source: Source, program: string): void {
   mkdirSync(dirname(program), { recursive: true })
   const work = mkdtempSync(join(CACHE, '.debian-'))

@@ -1,17 +1,17 @@
-// Debian's packages, for what the tests below need of the system: installed by apt-get where the process is root.
+// Debian's packages that the tests need: installed by apt-get if the process is root.
 import { spawnSync } from 'node:child_process'
 import { existsSync } from 'node:fs'
 
-/** Files that must be there, by the package that brings them. */
+/** Required files, by the package that contains them. */
 export type Needs = Readonly<Record<string, string>>
 
-/** Undefined when all of it is there (now); else why it is not, and what to do. */
+/** Installs missing packages. Returns undefined if all are present; otherwise why not, and what to do. */
 export function installPackages(needs: Needs): string | undefined {
   const lacking = absent(needs)
   if (process.getuid?.() !== 0) return `needs root (and Debian's packages ${Object.keys(needs).join(' ')})`
   if (lacking.length === 0) return undefined
   process.stderr.write(`installing ${lacking.join(' ')} …\n`)
-  // Of the lists that the machine has first; on a new one there are none.
+  // The first try uses the machine's package lists; a new machine has none.
   if (!install(lacking)) {
     spawnSync('apt-get', ['update', '-qq'], { stdio: 'ignore' })
     install(lacking)

@@ -1,4 +1,4 @@
-// Helm: of the machine, or built with Go from the module in helm/, once.
+// Finds Helm on the machine, or builds it once with Go from the module in helm/.
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
 import { findPrograms } from '../control-plane/binaries.ts'
@@ -14,7 +14,7 @@ const MODULE: GoModule<'helm'> = {
   packages: { helm: 'helm.sh/helm/v4/cmd/helm' },
 }
 
-/** The program's path; or `missing` says why there is none, and what to do. */
+/** The program's path; or `missing`: why there is none, and what to do. */
 export async function findHelm(): Promise<Program> {
   if (spawnSync('helm', ['version', '--short']).status === 0) return { program: 'helm' }
   const found = await findPrograms(MODULE, ['helm'])
