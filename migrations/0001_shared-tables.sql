@@ -1,6 +1,6 @@
 -- Up Migration
--- The tables that RapidRMF installations share. Each one is made only where it is missing: a table that another
--- program made keeps its columns, its indexes and its types. Timestamps are UTC by convention.
+-- The tables that RapidRMF installations share. Each one is created only if it is missing: an existing table keeps its
+-- columns, its indexes and its types. Timestamps are UTC by convention.
 
 DO $$
 BEGIN
@@ -90,8 +90,8 @@ BEGIN
     CREATE INDEX ix_control_requirements_control_id ON control_requirements (control_id);
   END IF;
 
-  -- The one difference from a table made by RapidRMF: a bigint id. 10,000 systems x 1,007 controls a night use up
-  -- an integer in 213 days.
+  -- A bigint id is the only difference from RapidRMF's table: 10,000 systems x 1,007 controls a night use up an integer
+  -- in 213 days.
   IF to_regclass('validation_results') IS NULL THEN
     CREATE TABLE validation_results (
       id bigserial PRIMARY KEY,
@@ -152,4 +152,4 @@ END
 $$;
 
 -- Down Migration
--- Nothing: these tables belong to every program that uses them.
+-- Drops nothing: these tables belong to all programs that use them.

@@ -1,7 +1,7 @@
 -- Up Migration
--- What makes a run a run: its identity, its queue of systems, its attempts. Columns added to shared tables are
--- nullable: rows of other programs leave them null and are never touched. Indexes on shared tables are built apart from
--- the migrations (job-image/db/schema/shared-indexes.ts).
+-- Runs: their identity, their queue of systems, their attempts. Columns added to shared tables are nullable: they are
+-- null in rows of other programs, which are never changed. Indexes on shared tables are not built by the migrations
+-- (but by job-image/db/schema/shared-indexes.ts).
 
 ALTER TABLE job_runs
   ADD COLUMN run_key text,
@@ -12,8 +12,7 @@ ALTER TABLE job_runs
   ADD COLUMN reference_time timestamp,
   ADD COLUMN planned_at timestamp;
 
--- No foreign key: it costs a quarter of the write time, and a run's rows outlive nothing that prune does not remove
--- together.
+-- No foreign key: it costs a quarter of the write time, and prune removes all rows of a run together.
 ALTER TABLE validation_results ADD COLUMN job_run_id integer;
 
 -- The work queue, the progress and the per-system outcome of a run. A claim is a row lock inside the batch's own
@@ -65,7 +64,7 @@ CREATE TABLE baseline_controls (
 );
 
 -- Down Migration
--- Only what is this project's own; columns that hold a run's identity go with their indexes.
+-- Drops only what this project added; the columns with a run's identity are dropped with their indexes.
 DROP TABLE baseline_controls, baselines, job_run_attempts, job_run_systems;
 ALTER TABLE validation_results DROP COLUMN job_run_id;
 ALTER TABLE job_runs

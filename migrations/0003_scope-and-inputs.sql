@@ -1,16 +1,16 @@
 -- Up Migration
--- What a run looked at, what each decision was made from, and what each control cost.
+-- The scope of a run, the inputs of each decision, and the time of each control.
 
--- Digest of the part of the controls that the run was restricted to; null: all of them.
+-- The digest of the controls that the run was restricted to; null: all controls.
 ALTER TABLE job_runs ADD COLUMN control_scope text;
 
--- A decision is carried into a later run only while its inputs are the same and no moment has passed that would
--- change it. Null: decided before there were digests, so never carried.
+-- A later run reuses a result only if its inputs are the same and no time has passed at which it would change. Null: the
+-- result is older than the digests, and is never reused.
 ALTER TABLE job_run_systems
   ADD COLUMN input_digest bytea,
   ADD COLUMN valid_until timestamp;
 
--- Counts are those of the whole run, written with its close; times are what each worker adds, so they can come first.
+-- Counts are of the whole run, and written when it is closed. Times are added by each worker, possibly before that.
 CREATE TABLE job_run_controls (
   job_run_id integer NOT NULL REFERENCES job_runs (id) ON DELETE CASCADE,
   control_id integer NOT NULL,

@@ -1,20 +1,20 @@
 -- Up Migration
--- What is still to be said about the ends of runs. A row is written by the transaction that ends the run, so that no
--- crash comes between the two; whoever sends it holds its lock meanwhile. No secret is in it: where it goes, and with
--- what login, is the sender's configuration, found by the sink's name.
+-- Pending notifications about the ends of runs. A row is written by the transaction that closes the run, so that a crash
+-- cannot separate the two. The process that sends it holds its lock meanwhile. It contains no secret: the URL and the
+-- credentials are in the sender's configuration, under the sink's name.
 CREATE TABLE notification_outbox (
   id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   event_id text NOT NULL UNIQUE,
   job_run_id integer NOT NULL REFERENCES job_runs (id) ON DELETE CASCADE,
   environment text NOT NULL,
-  -- The end that it tells of. A run that was opened again has another one, or none, and the row is not true any more.
+  -- The end that the notification reports. A run that was opened again has another end, or none: the row is outdated.
   finished_at timestamp NOT NULL,
   sink text NOT NULL,
   trigger text NOT NULL,
   payload json NOT NULL,
   created_at timestamp NOT NULL,
   attempts integer NOT NULL DEFAULT 0,
-  -- Null: nothing more happens to it. It was sent, or cancelled, or (neither of both) given up.
+  -- Null: the row is done. It was sent, or cancelled, or (neither of both) given up.
   next_try_at timestamp,
   sent_at timestamp,
   cancelled_at timestamp,
