@@ -7,7 +7,7 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     name: 'cluster',
-    include: ['test/cluster/suite/**/*.test.ts'],
+    include: ['test/cluster/{suite,crds,operator}/**/*.test.ts'],
     globalSetup: ['test/cluster/global-setup.ts'],
     reporters: ['default', './test/support/count-reporter.ts'],
     testTimeout: 60_000,

@@ -1,17 +1,14 @@
-import { readFileSync } from 'node:fs'
-import { join } from 'node:path'
 import type { V1CustomResourceDefinition } from '@kubernetes/client-node'
 import { parse } from 'yaml'
 import { CRD_NAME } from '../../crds/validation-schedule.ts'
+import { generateCrd } from '../generate-crd.ts'
 import { hasCode } from './client.ts'
 import type { Client } from './client.ts'
 import { until } from './until.ts'
 
-const FILE = join(import.meta.dirname, `../../crds/${CRD_NAME}.yaml`)
-
-/** Applies the generated CRD, also concurrently, and waits until schedules can be written. */
+/** Generates the CRD and applies it, also concurrently, and waits until schedules can be written. */
 export async function installCrd({ custom, extensions }: Client): Promise<V1CustomResourceDefinition> {
-  const body = parse(readFileSync(FILE, 'utf8')) as object
+  const body = parse(await generateCrd()) as object
   // The library's type of a schema names `default`, `enum` and x-kubernetes-… differently, and would drop them.
   const resource = { group: 'apiextensions.k8s.io', version: 'v1', plural: 'customresourcedefinitions' }
   try {

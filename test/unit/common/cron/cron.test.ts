@@ -1,14 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import {
-  CronError,
-  TimeZoneError,
-  isTimeZone,
-  matchesDate,
-  nextRun,
-  nextRuns,
-  parseCron,
-} from '../../../../common/cron/cron.ts'
+import { matchesDate, nextRun, nextRuns, parseCron } from '../../../../common/cron/cron.ts'
 import type { CalendarSchedule } from '../../../../common/cron/cron.ts'
 import { zoneClock } from '../../../../common/cron/time-zone.ts'
 import { anyExpression, anyStart, anyZone } from './arbitraries.ts'
@@ -70,97 +62,6 @@ describe('documented slots', () => {
       '1969-12-31T23:59',
       '1970-01-01T00:00',
     ])
-  })
-})
-
-describe('7 for Sunday, on request', () => {
-  const weekdays = (field: string) =>
-    [...(parseCron(`0 0 * * ${field}`, { sundaySeven: true }) as CalendarSchedule).dayOfWeek.values].sort(
-      (a, b) => a - b,
-    )
-
-  test.each([
-    ['7', [0]],
-    ['0,7', [0]],
-    ['5-7', [0, 5, 6]],
-    ['0-7', [0, 1, 2, 3, 4, 5, 6]],
-    ['*/2', [0, 2, 4, 6]],
-    ['1/2', [1, 3, 5]],
-    ['1-7/2', [0, 1, 3, 5]],
-    ['SAT-7', [0, 6]],
-  ])('%s', (field, wanted) => expect(weekdays(field)).toEqual(wanted))
-
-  test('what is accepted without it means the same with it', () => {
-    fc.assert(
-      fc.property(anyExpression, (expression) => {
-        expect(parseCron(expression, { sundaySeven: true })).toEqual(parseCron(expression))
-      }),
-      { seed: 7 },
-    )
-  })
-
-  test('8 is refused', () => {
-    expect(() => parseCron('0 0 * * 8', { sundaySeven: true })).toThrow(
-      'day of week "8": 8 is above the maximum of 7',
-    )
-  })
-})
-
-describe('messages', () => {
-  test.each([
-    ['', 'the schedule is empty: write five fields, like "0 2 * * *"'],
-    [
-      '0 0 2 * * *',
-      '"0 0 2 * * *" has 6 fields, expected exactly 5 (minute, hour, day of month, month, day of week)',
-    ],
-    ['2', '"2" has 1 field, expected exactly 5 (minute, hour, day of month, month, day of week)'],
-    ['0 25 * * *', 'hour "25": 25 is above the maximum of 23'],
-    ['0 2 0 * *', 'day of month "0": 0 is below the minimum of 1'],
-    ['0 2 * * 7', 'day of week "7": 7 is above the maximum of 6 (Sunday is 0)'],
-    ['0 2 L * *', 'day of month "L": "L" is not a number'],
-    ['0 5-2 * * *', 'hour "5-2": begins at 5, after its end 2'],
-    ['*/0 * * * *', 'minute "*/0": has a step of 0'],
-    ['1/2/3 * * * *', 'minute "1/2/3": has more than one "/"'],
-    ['1-2-3 * * * *', 'minute "1-2-3": has more than one "-"'],
-    ['TZ=UTC 0 2 * * *', '"TZ=UTC 0 2 * * *": a time zone cannot be part of the schedule; set it separately'],
-    ['@every 5d', '"@every 5d": "5d" is not a duration; write it like 90s, 5m or 1h30m'],
-  ])('%s', (expression, message) => expect(() => parseCron(expression)).toThrow(new CronError(message)))
-
-  test('names of days and months are offered', () => {
-    expect(() => parseCron('0 2 * JUNE *')).toThrow('"JUNE" is not a number or a name (JAN, FEB, ')
-  })
-
-  test('an unknown descriptor lists the known ones', () => {
-    expect(() => parseCron('@reboot')).toThrow(
-      /"@reboot" is not known; known are @yearly, .*@every <duration>/,
-    )
-  })
-})
-
-describe('zones', () => {
-  test.each(['UTC', 'Etc/UTC', 'Europe/Kyiv', 'US/Eastern', 'America/Port-au-Prince', 'Etc/GMT+5'])(
-    '%s',
-    (zone) => {
-      expect(isTimeZone(zone)).toBe(true)
-    },
-  )
-
-  // Go knows localtime, Factory, posix/ and right/; Intl knows the rest. Only what both know can be promised.
-  test.each([
-    '',
-    'Mars/Base',
-    'Local',
-    'localtime',
-    'Factory',
-    'posix/UTC',
-    'right/UTC',
-    'utc',
-    '+01:00',
-    'IST',
-    'SystemV/EST5',
-  ])('not "%s"', (zone) => {
-    expect(isTimeZone(zone)).toBe(false)
-    expect(() => nextRun(parseCron('@daily'), zone, new Date(0))).toThrow(TimeZoneError)
   })
 })
 
