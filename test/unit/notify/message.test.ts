@@ -2,9 +2,7 @@ import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { mailOf } from '../../../job-image/notify/email.ts'
 import { messageOf } from '../../../job-image/notify/message.ts'
-import { sendSlack, slackPayload } from '../../../job-image/notify/slack.ts'
 import { noticeOf } from '../../support/notice.ts'
-import { startReceiver, status } from '../../support/receiver.ts'
 
 const ADDRESSES = { from: 'rapidrmf@example.org', to: ['grc@example.org'] }
 
@@ -66,36 +64,6 @@ describe('a message', () => {
         }
       }),
     )
-  })
-})
-
-describe('for Slack', () => {
-  it('no name is a link, a call or a line of its own', () => {
-    fc.assert(
-      fc.property(notices, (notice) => {
-        const { text } = slackPayload(notice)
-        expect(text).not.toMatch(/[<>]/)
-        expect(text).not.toMatch(/&(?!amp;|lt;|gt;)/)
-        expect(text).not.toMatch(/@(channel|here|all|everyone)/i)
-        expect(
-          text
-            .split('\n')
-            .slice(2)
-            .every((line) => line.startsWith('• ')),
-        ).toBe(true)
-      }),
-    )
-  })
-
-  it('what it says is told when it is a word of its own, and nothing else', async () => {
-    const options = { timeout: 2_000, allowPrivateAddresses: true }
-    const refused = async (body: string, path = '/services/T/B/key') => {
-      const receiver = await startReceiver(status(404, {}, body))
-      return sendSlack(noticeOf(), { ...options, url: `${receiver.url}${path}` }).then(() => '', String)
-    }
-    expect(await refused('channel_is_archived')).toContain('answered 404 (channel_is_archived)')
-    expect(await refused('echo: /services/T/B/key')).toMatch(/answered 404$/)
-    expect(await refused('se_cret', '/services/T/B/se_cret')).toMatch(/answered 404$/)
   })
 })
 

@@ -72,36 +72,6 @@ describe('a selection', () => {
     // An empty part is a part: it lifts what the other sources say.
     expect(mergeSelections({ systems: {} }, { systems: { include: ['a'] } })).toBeUndefined()
   })
-
-  it('is told in one line of bounded length', () => {
-    const text = (selection: Selection) => scopeOfSelection(normalizeSelection(selection))?.text
-    expect(
-      text({
-        systems: {
-          include: ['pay*'],
-          exclude: ['pay-test'],
-          matchLabels: { tier: '1' },
-          matchExpressions: [
-            { key: 'zone', operator: 'NotIn', values: ['us', 'eu'] },
-            { key: 'legacy', operator: 'DoesNotExist' },
-          ],
-        },
-        controls: {
-          include: ['ac-2(1)'],
-          families: ['au'],
-          baseline: 'moderate',
-          framework: 'NIST 800-53',
-          exclude: ['AU-12'],
-        },
-      }),
-    ).toBe(
-      'systems pay* (tier=1, legacy does not exist, zone not in eu|us) except pay-test; ' +
-        'controls AC-2.1, family AU of nist-800-53 in baseline moderate except AU-12',
-    )
-    const long = text({ systems: { include: Array.from({ length: 100 }, (_, n) => `näme\n${n}`) } })!
-    expect(Array.from(long)).toHaveLength(200)
-    expect(long).toMatch(/^systems näme 0, .*…$/)
-  })
 })
 
 describe('what cannot be a selection is refused with its place', () => {

@@ -3,11 +3,9 @@ import { beforeEach, describe, expect, it } from 'vitest'
 import { pruneResults } from '../../../../job-image/db/prune/prune.ts'
 import { readResults } from '../../../../job-image/db/results/result-reads.ts'
 import { executeRun } from '../../../../job-image/run/job.ts'
-import { runCli } from '../../../support/cli.ts'
 import { createDatabase } from '../../../support/database.ts'
 import { addForeignResult, addRun, clearHistory, controlIds } from '../../../support/history.ts'
 import type { Answer } from '../../../support/history.ts'
-import { runArgv } from '../../../support/run-command.ts'
 import { runRequest } from '../../../support/request.ts'
 import { seedWorld } from '../../../support/world.ts'
 import { connect, disconnect } from '../../../../job-image/db/session/client.ts'
@@ -214,50 +212,6 @@ describe('pruning', () => {
     })
     expect(report.results).toBeGreaterThanOrEqual(9 * systems.length * controls.length)
     expect(await read(summary.runId!)).toHaveLength(systems.length * controls.length)
-  })
-})
-
-describe('rapidrmf db prune', () => {
-  const env = { DATABASE_URL: url }
-
-  it('reports what it did, as JSON when asked', async () => {
-    await addRun(client, { daysAgo: 600, answers: [{ systemId: a, controlIds: controls }] })
-    await addRun(client, { daysAgo: 1, answers: [{ systemId: a, controlIds: controls }] })
-    const dry = await runCli(['db', 'prune', '--older-than', '18mo', '--dry-run'], { env })
-    expect(dry).toMatchObject({ code: 0, stderr: '' })
-    expect(dry.stdout).toMatch(/^would delete 4 results and 1 row about systems, of 1 run that ended before /)
-    const { code, stdout } = await runCli(['db', 'prune', '--older-than', '18mo', '--json'], { env })
-    expect(code).toBe(0)
-    expect(JSON.parse(stdout)).toMatchObject({
-      dry_run: false,
-      runs: 1,
-      results: 4,
-      system_rows: 1,
-      batches: 1,
-    })
-    const { stderr } = await runCli(['results', '--run', '1'], { env })
-    expect(stderr).toMatch(/^run 1 was pruned at .*Z: only what is still referred to is left\nno results\n$/)
-  })
-
-  it.each([['0d'], ['23h'], ['18m'], ['PT18M'], ['P0D']])('refuses %s without --yes', async (age) => {
-    const { code, stderr } = await runCli(['db', 'prune', '--older-than', age], { env })
-    expect(code).toBe(2)
-    expect(stderr).toContain('add --yes')
-  })
-
-  it.each([['18'], ['18M'], ['-1d'], ['1.5y'], ['P'], ['9999999y']])('refuses the age %j', async (age) => {
-    const { code, stderr } = await runCli(['db', 'prune', `--older-than=${age}`], { env })
-    expect(code).toBe(2)
-    expect(stderr).toContain('expected an age such as 90m, 168h, 7d, 1w, 18mo')
-  })
-
-  it('ends with 143 when it is interrupted', async () => {
-    await addRun(client, { daysAgo: 300, answers: [{ systemId: a, controlIds: controls }] })
-    await addRun(client, { daysAgo: 1, answers: [{ systemId: a, controlIds: controls }] })
-    const argv = ['db', 'prune', '--older-than', '100d']
-    const ran = await runArgv(argv, { cwd: import.meta.dirname, env, signal: AbortSignal.abort() })
-    expect(ran).toMatchObject({ code: 143, out: '' })
-    expect(await all('SELECT FROM validation_results')).toHaveLength(2 * controls.length)
   })
 
   it('stops between batches when it is told to', async () => {

@@ -1,6 +1,8 @@
+import { join } from 'node:path'
 import { expect, test } from 'vitest'
 import { loadRuleSet } from '../../../job-image/rules/load.ts'
 import { findRule, rulesFor } from '../../../job-image/rules/rule-set.ts'
+import { createFolder } from '../../support/run-command.ts'
 
 const ruleSet = loadRuleSet()
 const rules = rulesFor(ruleSet, 'nist-800-53-rev5')!
@@ -78,4 +80,14 @@ test('every rule says in one short sentence what to do, each its own', () => {
   )
   expect(new Set(texts).size).toBe(34)
   for (const text of texts) expect(text).toMatch(/^[A-Z][^.]{20,138}\.$/)
+})
+
+test('packs are merged over the built-in one in their order', () => {
+  const folder = createFolder()
+  const pack = (name: string, type: string): string =>
+    join(folder.path, folder.write(name, `name: ${type}\ncontrols: { AC-2: { required_all: [${type}] } }\n`))
+  const merged = loadRuleSet({ packs: [pack('1.yaml', 'first'), pack('2.yaml', 'second')] })
+  expect(merged.packs).toEqual([...ruleSet.packs, 'first', 'second'])
+  expect(findRule(rulesFor(merged, 'nist-800-53-rev5')!, 'ac-2')?.rule.requiredAll).toEqual(['second'])
+  expect(() => loadRuleSet({ packs: [join(folder.path, 'none.yaml')] })).toThrow('none.yaml: cannot read')
 })

@@ -2,12 +2,12 @@ import { basename } from 'node:path'
 import { readdirSync } from 'node:fs'
 import { beforeEach, describe, expect, test } from 'vitest'
 import { stringify } from 'yaml'
-import { catalogCommand } from '../../../job-image/commands/catalog/catalog.ts'
-import { createDatabase } from '../../support/database.ts'
-import { createFolder, runCommand } from '../../support/run-command.ts'
-import type { Ran } from '../../support/run-command.ts'
-import { OSCAL_DATA, oscalFile } from '../../unit/oscal/data.ts'
-import { LETTERS, catalog, profile } from '../../unit/oscal/fixtures/documents.ts'
+import { catalogCommand } from '../../../../job-image/commands/catalog/catalog.ts'
+import { createDatabase } from '../../../support/database.ts'
+import { createFolder, runCommand } from '../../../support/run-command.ts'
+import type { Ran } from '../../../support/run-command.ts'
+import { OSCAL_DATA, oscalFile } from '../../../unit/oscal/data.ts'
+import { LETTERS, catalog, profile } from '../../../unit/oscal/fixtures/documents.ts'
 
 const { client, url } = await createDatabase()
 const folder = createFolder()

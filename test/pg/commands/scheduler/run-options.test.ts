@@ -1,9 +1,9 @@
 import { describe, expect, it } from 'vitest'
-import type { RunSummary } from '../../../crds/run-summary.ts'
-import { runValidationJob, startScheduler } from '../../../job-image/library/api.ts'
-import { createDatabase } from '../../support/database.ts'
-import { createFolder, runArgv } from '../../support/run-command.ts'
-import { seedWorld } from '../../support/world.ts'
+import type { RunSummary } from '../../../../crds/run-summary.ts'
+import { runValidationJob, startScheduler } from '../../../../job-image/library/api.ts'
+import { createDatabase } from '../../../support/database.ts'
+import { createFolder, runArgv } from '../../../support/run-command.ts'
+import { seedWorld } from '../../../support/world.ts'
 
 const { client, url } = await createDatabase()
 await seedWorld(client, { systems: 3, controls: ['AC-2', 'AC-2(1)', 'AU-2', 'SC-7'] })

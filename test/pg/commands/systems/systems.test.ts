@@ -1,15 +1,15 @@
 import { readFileSync } from 'node:fs'
 import type { Client } from 'pg'
 import { beforeEach, describe, expect, it } from 'vitest'
-import { connect, disconnect } from '../../../job-image/db/session/client.ts'
-import { migrate } from '../../../job-image/db/schema/schema.ts'
-import { executeRun } from '../../../job-image/run/job.ts'
-import { createDatabase } from '../../support/database.ts'
-import { runRequest } from '../../support/request.ts'
-import { createFolder, runArgv } from '../../support/run-command.ts'
-import { seedWorld } from '../../support/world.ts'
+import { connect, disconnect } from '../../../../job-image/db/session/client.ts'
+import { migrate } from '../../../../job-image/db/schema/schema.ts'
+import { executeRun } from '../../../../job-image/run/job.ts'
+import { createDatabase } from '../../../support/database.ts'
+import { runRequest } from '../../../support/request.ts'
+import { createFolder, runArgv } from '../../../support/run-command.ts'
+import { seedWorld } from '../../../support/world.ts'
 
-const RAPIDRMF = readFileSync(new URL('../../support/rapidrmf-schema.sql', import.meta.url), 'utf8')
+const RAPIDRMF = readFileSync(new URL('../../../support/rapidrmf-schema.sql', import.meta.url), 'utf8')
 const CONTROLS = ['AC-1', 'AC-2', 'AU-2']
 
 const folder = createFolder()

@@ -1,10 +1,10 @@
 import { chmodSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
-import { MAX_SUMMARY_BYTES, decodeRunSummary } from '../../../crds/run-summary.ts'
-import { createDatabase } from '../../support/database.ts'
-import { createFolder, runArgv } from '../../support/run-command.ts'
-import { seedWorld } from '../../support/world.ts'
+import { MAX_SUMMARY_BYTES, decodeRunSummary } from '../../../../crds/run-summary.ts'
+import { createDatabase } from '../../../support/database.ts'
+import { createFolder, runArgv } from '../../../support/run-command.ts'
+import { seedWorld } from '../../../support/world.ts'
 
 const { client, url } = await createDatabase()
 await seedWorld(client, { systems: 3, controls: ['AC-2', 'AC-3', 'CM-6', 'ZZ-1'] })

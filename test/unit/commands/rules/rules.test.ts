@@ -3,10 +3,10 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, describe, expect, test } from 'vitest'
-import { rulesCommand } from '../../../job-image/commands/rules/rules.ts'
-import { InputError } from '../../../job-image/errors.ts'
-import type { Action } from '../../../job-image/io.ts'
-import { collectOutput } from '../../support/run-command.ts'
+import { rulesCommand } from '../../../../job-image/commands/rules/rules.ts'
+import { InputError } from '../../../../job-image/errors.ts'
+import type { Action } from '../../../../job-image/io.ts'
+import { collectOutput } from '../../../support/run-command.ts'
 
 const cwd = mkdtempSync(join(tmpdir(), 'rules-command-'))
 afterAll(() => rmSync(cwd, { recursive: true }))

@@ -1,14 +1,14 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
-import type { ControlFigures } from '../../../job-image/db/results/control-figures.ts'
-import { orderControls } from '../../../job-image/run-view/run-figures.ts'
-import { executeRun } from '../../../job-image/run/job.ts'
-import { createDatabase } from '../../support/database.ts'
-import { addRun, clearHistory } from '../../support/history.ts'
-import { runRequest } from '../../support/request.ts'
-import { createFolder, runArgv } from '../../support/run-command.ts'
-import { onTerminal } from '../../support/terminal.ts'
-import { seedWorld } from '../../support/world.ts'
+import type { ControlFigures } from '../../../../job-image/db/results/control-figures.ts'
+import { orderControls } from '../../../../job-image/run-view/run-figures.ts'
+import { executeRun } from '../../../../job-image/run/job.ts'
+import { createDatabase } from '../../../support/database.ts'
+import { addRun, clearHistory } from '../../../support/history.ts'
+import { runRequest } from '../../../support/request.ts'
+import { createFolder, runArgv } from '../../../support/run-command.ts'
+import { onTerminal } from '../../../support/terminal.ts'
+import { seedWorld } from '../../../support/world.ts'
 
 const { client, url } = await createDatabase()
 const second = await createDatabase()

@@ -1,13 +1,13 @@
 import { beforeEach, describe, expect, it } from 'vitest'
-import { executeRun } from '../../../job-image/run/job.ts'
-import { runCli } from '../../support/cli.ts'
-import { createDatabase } from '../../support/database.ts'
-import { addForeignResult, addRun, clearHistory, controlIds } from '../../support/history.ts'
-import { runRequest } from '../../support/request.ts'
-import { createFolder, runArgv } from '../../support/run-command.ts'
-import type { Ran } from '../../support/run-command.ts'
-import { onTerminal } from '../../support/terminal.ts'
-import { seedWorld } from '../../support/world.ts'
+import { executeRun } from '../../../../job-image/run/job.ts'
+import { runCli } from '../../../support/cli.ts'
+import { createDatabase } from '../../../support/database.ts'
+import { addForeignResult, addRun, clearHistory, controlIds } from '../../../support/history.ts'
+import { runRequest } from '../../../support/request.ts'
+import { createFolder, runArgv } from '../../../support/run-command.ts'
+import type { Ran } from '../../../support/run-command.ts'
+import { onTerminal } from '../../../support/terminal.ts'
+import { seedWorld } from '../../../support/world.ts'
 
 const { client, url } = await createDatabase()
 const other = await createDatabase()

@@ -1,9 +1,9 @@
 import { expect, it } from 'vitest'
-import { executeRun } from '../../../job-image/run/job.ts'
-import { createDatabase } from '../../support/database.ts'
-import { runRequest } from '../../support/request.ts'
-import { runArgv } from '../../support/run-command.ts'
-import { seedWorld } from '../../support/world.ts'
+import { executeRun } from '../../../../job-image/run/job.ts'
+import { createDatabase } from '../../../support/database.ts'
+import { runRequest } from '../../../support/request.ts'
+import { runArgv } from '../../../support/run-command.ts'
+import { seedWorld } from '../../../support/world.ts'
 
 const { client, url } = await createDatabase()
 
