@@ -4,10 +4,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, describe, expect, onTestFinished, test, vi } from 'vitest'
 import { KubeClient } from '../../../../operator/kube/client.ts'
-import { loadConfig, serverOf } from '../../../../operator/kube/connection.ts'
-import { failureOf, KubeError, NotLeaderError, UnreachableError } from '../../../../operator/kube/errors.ts'
+import { failureOf, NotLeaderError, UnreachableError } from '../../../../operator/kube/errors.ts'
 import { RESOURCES } from '../../../../operator/kube/object.ts'
-import { pod, raw, refuse, serve, silence, startFakeApi } from '../fake-api.ts'
+import { pod, refuse, serve, silence, startFakeApi } from '../fake-api.ts'
 
 const at = { namespace: 'ns', name: 'a' }
 const update = { ...pod('a', 3), metadata: { ...pod('a', 3).metadata, resourceVersion: '3' } }
@@ -122,14 +121,6 @@ describe('the client', () => {
     await expect(client.get(RESOURCES.pods, at, { signal: abort.signal })).rejects.toThrow(UnreachableError)
   })
 
-  test('an answer that stops in its middle, or is not JSON, is no answer', async () => {
-    const api = await startFakeApi(raw('{"half":'), serve('x'), (response) => response.end('<html>'))
-    const client = api.client()
-    await expect(client.get(RESOURCES.pods, at, { timeout: 50 })).rejects.toThrow(UnreachableError)
-    await client.get(RESOURCES.pods, at)
-    await expect(client.get(RESOURCES.pods, at)).rejects.toThrow(/not JSON: <html>/)
-  })
-
   test('nothing secret is in an error', async () => {
     const api = await startFakeApi(refuse(401, 'Unauthorized'), silence)
     const client = api.client()
@@ -139,18 +130,6 @@ describe('the client', () => {
         .catch((error: unknown) => error)
       expect(JSON.stringify(error, Object.getOwnPropertyNames(error)) + String(error)).not.toContain('secret')
     }
-  })
-
-  test('a page of a proxy is quoted, not reproduced', async () => {
-    const api = await startFakeApi((response) =>
-      response.writeHead(502).end(`<html>\n${'x'.repeat(100_000)}</html>`),
-    )
-    const error: unknown = await api
-      .client()
-      .get(RESOURCES.pods, at)
-      .catch((error: unknown) => error)
-    expect(error).toMatchObject({ status: 502, reason: '' })
-    expect(String(error).length).toBeLessThan(500)
   })
 
   test('a token that rotates in its file is used within a little more than a minute', async () => {
@@ -168,130 +147,5 @@ describe('the client', () => {
     vi.advanceTimersByTime(70_000)
     await client.get(RESOURCES.pods, at)
     expect(api.calls.map(({ headers }) => headers.authorization)).toEqual(['Bearer first', 'Bearer second'])
-  })
-
-  test('a new certificate gets new connections', async () => {
-    const api = await startFakeApi(serve(pod('a', 3)))
-    const config = api.config()
-    const client = new KubeClient(config)
-    vi.useFakeTimers({ toFake: ['Date', 'performance'], now: new Date() })
-    await client.get(RESOURCES.pods, at)
-    config.clusters = config.clusters.map((cluster) => ({ ...cluster, tlsServerName: 'renewed' }))
-    vi.advanceTimersByTime(6_000)
-    await client.get(RESOURCES.pods, at)
-    expect(api.connections()).toBe(2)
-  })
-})
-
-describe('what a failure means', () => {
-  const cases: [string, KubeError, object][] = [
-    [
-      'a bad zone',
-      new KubeError(422, {
-        reason: 'Invalid',
-        message: 'the words',
-        details: { causes: [{ field: 'spec.timeZone' }] },
-      }),
-      { kind: 'terminal', message: 'the words' },
-    ],
-    [
-      'an admission policy',
-      new KubeError(422, { reason: 'Invalid', message: 'x', details: { causes: [{ message: 'x' }] } }),
-      { kind: 'terminal', message: 'x', recheck: 300_000 },
-    ],
-    [
-      'a field of the wrong type',
-      new KubeError(400, { reason: 'BadRequest', message: 'x' }),
-      { kind: 'terminal', message: 'x' },
-    ],
-    ['too large', new KubeError(413, { message: 'x' }), { kind: 'terminal', message: 'x' }],
-    [
-      'forbidden',
-      new KubeError(403, { reason: 'Forbidden', message: 'x' }),
-      { kind: 'terminal', message: 'x', recheck: 300_000 },
-    ],
-    [
-      'a namespace on its way out',
-      new KubeError(403, { reason: 'Forbidden', details: { causes: [{ reason: 'NamespaceTerminating' }] } }),
-      { kind: 'namespaceTerminating' },
-    ],
-    ['an old version', new KubeError(409, { reason: 'Conflict' }), { kind: 'conflict' }],
-    ['a name taken', new KubeError(409, { reason: 'AlreadyExists' }), { kind: 'alreadyExists' }],
-    ['gone', new KubeError(404, { reason: 'NotFound' }), { kind: 'notFound' }],
-    ['expired', new KubeError(410, { reason: 'Expired' }), { kind: 'expired' }],
-    ['busy, with a header', new KubeError(429, {}, 3_000), { kind: 'wait', after: 3_000 }],
-    [
-      'busy, in the body',
-      new KubeError(503, { details: { retryAfterSeconds: 2 } }),
-      { kind: 'wait', after: 2_000 },
-    ],
-    ['busy for a day', new KubeError(503, {}, 86_400_000), { kind: 'wait', after: 300_000 }],
-    ['busy, for no one knows how long', new KubeError(503, {}), { kind: 'transient' }],
-    ['broken', new KubeError(500, { reason: 'InternalError' }), { kind: 'transient' }],
-    [
-      'too large for etcd',
-      new KubeError(500, { message: 'etcdserver: request is too large' }),
-      { kind: 'terminal', message: 'etcdserver: request is too large' },
-    ],
-    [
-      'too large for the connection to etcd',
-      new KubeError(500, {
-        message:
-          'rpc error: code = ResourceExhausted desc = trying to send message larger than max (2300000 vs. 2097152)',
-      }),
-      { kind: 'terminal', message: expect.stringContaining('larger than max') as string },
-    ],
-    ['etcd away', new KubeError(500, { message: 'etcdserver: request timed out' }), { kind: 'transient' }],
-    ['slow', new KubeError(504, { reason: 'Timeout' }), { kind: 'transient' }],
-    ['a token that has just expired', new KubeError(401, { reason: 'Unauthorized' }), { kind: 'transient' }],
-  ]
-  test.each(cases)('%s', (_name, error, failure) => {
-    expect(failureOf(error)).toEqual(failure)
-  })
-
-  test('whatever is thrown', () => {
-    expect(failureOf('odd')).toEqual({ kind: 'transient' })
-    expect(failureOf(undefined)).toEqual({ kind: 'transient' })
-    expect(failureOf(new NotLeaderError('no'))).toEqual({ kind: 'notLeader' })
-  })
-
-  const retryAfter = async (header: string): Promise<number | undefined> => {
-    const api = await startFakeApi(refuse(429, 'TooManyRequests', { headers: { 'retry-after': header } }))
-    const error: unknown = await api
-      .client()
-      .get(RESOURCES.pods, at)
-      .catch((error: unknown) => error)
-    return (error as KubeError).retryAfter
-  }
-
-  test.each([
-    ['17', 17_000],
-    ['Thu, 01 Jan 1970 00:00:00 GMT', 0],
-    ['soon', undefined],
-    ['', undefined],
-  ])('Retry-After: %s', async (header, expected) => {
-    expect(await retryAfter(header)).toBe(expected)
-  })
-
-  test('Retry-After: a time in a minute', async () => {
-    const wait = await retryAfter(new Date(Date.now() + 60_000).toUTCString())
-    expect(Math.abs((wait ?? Number.NaN) - 60_000)).toBeLessThan(5_000)
-  })
-})
-
-describe('the kubeconfig', () => {
-  test('names what there is when the context is not', () => {
-    const directory = mkdtempSync(join(tmpdir(), 'rapidrmf-kubeconfig-'))
-    onTestFinished(() => rmSync(directory, { recursive: true }))
-    const kubeconfig = join(directory, 'config')
-    const config = {
-      contexts: [{ name: 'here', context: { cluster: 'c', user: 'u' } }],
-      clusters: [{ name: 'c', cluster: { server: 'https://127.0.0.1:1/' } }],
-      users: [{ name: 'u', user: { token: 't' } }],
-    }
-    writeFileSync(kubeconfig, JSON.stringify(config))
-    expect(serverOf(loadConfig({ kubeconfig, context: 'here' }))).toBe('https://127.0.0.1:1')
-    expect(() => loadConfig({ kubeconfig, context: 'there' })).toThrow(/"there".*here/)
-    expect(() => loadConfig({ kubeconfig: join(directory, 'none') })).toThrow(/ENOENT/)
   })
 })

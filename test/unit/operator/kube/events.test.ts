@@ -1,7 +1,6 @@
 import { pino } from 'pino'
 import { describe, expect, test } from 'vitest'
 import { KubeError, UnreachableError } from '../../../../operator/kube/errors.ts'
-import { cutToBytes } from '../../../../operator/kube/truncate.ts'
 import { eventName, EventRecorder } from '../../../../operator/kube/events.ts'
 import type { EventInput, EventRecorderOptions } from '../../../../operator/kube/events.ts'
 import type { KubeObject } from '../../../../operator/kube/object.ts'
@@ -135,21 +134,5 @@ describe('the event recorder', () => {
     expect([attempts() < 4, recorder.pending, recorder.dropped]).toEqual([true, 0, 3])
     recorder.record(input())
     expect([recorder.pending, recorder.dropped]).toEqual([0, 4])
-  })
-
-  test.each([
-    ['short', 'short'],
-    ['x'.repeat(1024), 'x'.repeat(1024)],
-    ['x'.repeat(1025), `${'x'.repeat(1021)}…`],
-    ['é'.repeat(600), `${'é'.repeat(510)}…`],
-    ['🙂'.repeat(300), `${'🙂'.repeat(255)}…`],
-  ])('a note of at most 1,024 bytes, cut between characters', (text, expected) => {
-    const cut = cutToBytes(text, 1024)
-    expect(cut).toBe(expected)
-    expect(Buffer.byteLength(cut)).toBeLessThanOrEqual(1024)
-  })
-
-  test('half a character is not sent as it is', () => {
-    expect(cutToBytes('a\ud800b', 1024)).toBe('a\ufffdb')
   })
 })

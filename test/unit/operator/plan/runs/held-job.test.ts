@@ -1,7 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import type { CachedPod } from '../../../../../operator/cache/projections.ts'
-import { projectPod } from '../../../../../operator/cache/projections.ts'
 import type { PlanInput } from '../../../../../operator/plan/plan.ts'
 import {
   NOW,
@@ -201,33 +200,5 @@ describe('a run whose Job goes on without it', () => {
         expect(status).not.toHaveProperty('active')
       }),
     )
-  })
-})
-
-describe('the containers that keep a pod going', () => {
-  const running = { state: { running: {} } }
-  const over = { state: { terminated: { exitCode: 0 } } }
-  const read = (status: object) => projectPod({ metadata: { name: 'p' }, status }).stillRunning
-
-  it('are those beside the job, sidecars among the init containers too, once it has ended', () => {
-    const containerStatuses = [
-      { name: 'rapidrmf', ...over },
-      { name: 'istio-proxy', ...running },
-      { name: 'done', ...over },
-    ]
-    const initContainerStatuses = [
-      { name: 'init', ...over },
-      { name: 'vault-agent', ...running },
-    ]
-    expect(read({ containerStatuses, initContainerStatuses })).toEqual(['vault-agent', 'istio-proxy'])
-    expect(read({ containerStatuses: [{ name: 'rapidrmf', ...over }] })).toEqual([])
-    expect(
-      read({
-        containerStatuses: [
-          { name: 'rapidrmf', ...running },
-          { name: 'x', ...running },
-        ],
-      }),
-    ).toEqual([])
   })
 })

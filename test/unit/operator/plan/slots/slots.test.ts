@@ -1,82 +1,59 @@
+import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { nextSlot } from '../../../../../operator/plan/slots/next-slot.ts'
-import { skippedSlots } from '../../../../../operator/plan/slots/slot-skipped.ts'
-import type { SlotInput } from '../../../../../operator/plan/slots/slot-skipped.ts'
-import { NOW, at, job, schedule } from '../../fixtures.ts'
+import { latestSlot, latestSlots, slotSearch } from '../../../../../operator/plan/slots/slots.ts'
+import type { SlotSearch } from '../../../../../operator/plan/slots/slots.ts'
+import { NOW } from '../../fixtures.ts'
 
-const everyTenMinutes = schedule({ schedule: '*/10 * * * *', startingDeadlineSeconds: 60 })
-const slots = (change: Partial<SlotInput>) => {
-  const { skipped, decidedAt } = skippedSlots({
-    slots: everyTenMinutes.spec,
-    status: {},
-    since: at(-86_400),
-    jobs: [],
-    now: NOW,
-    reportedUntil: NOW,
-    ...change,
+const rules = fc.record({
+  schedule: fc.constantFrom(
+    '* * * * *',
+    '*/7 * * * *',
+    '0 2 * * *',
+    '* * * * 1',
+    '* 3 1 * *',
+    '30 2 29 2 *',
+    '0 0 30 2 *',
+    '0 0 1 1 *',
+  ),
+  timeZone: fc.constantFrom('Etc/UTC', 'Europe/Berlin', 'Pacific/Chatham', 'Factory'),
+})
+
+describe('however few the steps', () => {
+  const spans = fc.tuple(rules, fc.nat(86_400_000 * 3), fc.nat(86_400_000 * 90))
+
+  it('the newest slot is the one that a walk through all of them ends at', () => {
+    fc.assert(
+      fc.property(spans, ([rule, length, age]) => {
+        const search = slotSearch(rule)
+        if ('unknown' in search) return
+        const [from, until] = [NOW - age - length, NOW - age]
+        expect(latestSlot(search, from, until)).toBe(walked(search, from, until).at(-1))
+      }),
+    )
   })
-  return { skipped: skipped.map(({ slot, why }) => [at((slot - NOW) / 1000), why]), decidedAt }
+
+  it('the newest slots are the end of such a walk, without a gap', () => {
+    fc.assert(
+      fc.property(spans, fc.integer({ min: 1, max: 60 }), ([rule, length, age], most) => {
+        const search = slotSearch(rule)
+        if ('unknown' in search) return
+        const [from, until] = [NOW - age - length, NOW - age]
+        const found = latestSlots(search, from, until, most)
+        expect(found).toEqual(walked(search, from, until).slice(-found.length || Infinity))
+      }),
+    )
+  })
+
+  it('all of an hour are found, and a month of nights', () => {
+    const minutely = slotSearch({ schedule: '* * * * *', timeZone: 'Etc/UTC' }) as SlotSearch
+    expect(latestSlots(minutely, NOW - 40 * 60_000, NOW, 45)).toHaveLength(40)
+    const nightly = slotSearch({ schedule: '0 2 * * *', timeZone: 'Etc/UTC' }) as SlotSearch
+    expect(latestSlots(nightly, NOW - 30 * 86_400_000, NOW, 45).length).toBeGreaterThanOrEqual(20)
+  })
+})
+
+function walked(search: SlotSearch, from: number, until: number): number[] {
+  const found: number[] = []
+  for (let at = search(from); at !== undefined && at <= until; at = search(at)) found.push(at)
+  return found
 }
-/** A Job of the slot so many seconds from NOW. */
-const ran = (slot: number, begin = slot) =>
-  job(String(slot), { slot: at(slot), createdAt: at(begin), startTime: at(begin) })
-
-describe('a slot without a run', () => {
-  it('is open until its deadline', () => {
-    expect(slots({ now: NOW + 59_000, reportedUntil: NOW })).toEqual({ skipped: [], decidedAt: NOW + 60_000 })
-  })
-
-  it('is skipped when its deadline passes, and told once', () => {
-    const now = NOW + 60_000
-    expect(slots({ now, reportedUntil: NOW + 59_000 }).skipped).toEqual([[at(0), 'deadline']])
-    expect(slots({ now: now + 1000, reportedUntil: now }).skipped).toEqual([])
-  })
-
-  it('is skipped when a later one is run in its place', () => {
-    const schedule_ = schedule({ schedule: '*/10 * * * *', startingDeadlineSeconds: 3600 })
-    const jobs = [ran(-1200), ran(600, 660)]
-    const change = { slots: schedule_.spec, since: at(-1500), jobs }
-    expect(slots({ ...change, now: NOW + 661_000, reportedUntil: NOW + 500_000 }).skipped).toEqual([
-      [at(-600), 'superseded'],
-      [at(0), 'superseded'],
-    ])
-  })
-
-  it('that was run late is not skipped', () => {
-    expect(slots({ jobs: [ran(0, 44)], now: NOW + 120_000, reportedUntil: NOW }).skipped).toEqual([])
-  })
-
-  it('before the CronJob was as it is belongs to another schedule', () => {
-    expect(slots({ since: at(1), now: NOW + 120_000, reportedUntil: NOW })).toEqual({
-      skipped: [],
-      decidedAt: undefined,
-    })
-  })
-
-  it('of a suspended schedule, or of none, is nothing', () => {
-    const change = { now: NOW + 120_000, toldUntil: NOW }
-    expect(
-      slots({ ...change, slots: schedule({ suspend: true, schedule: '*/10 * * * *' }).spec }).skipped,
-    ).toEqual([])
-    expect(slots({ ...change, since: '' }).skipped).toEqual([])
-    expect(slots({ ...change, slots: undefined }).skipped).toEqual([])
-  })
-})
-
-describe('the next slot', () => {
-  const next = (now: number, since = at(-86_400), last?: string) => {
-    const found = nextSlot({ spec: everyTenMinutes.spec, since, last, now })
-    return found.kind === 'at' ? at((found.time - NOW) / 1000) : found.kind
-  }
-
-  it('stays the one of just now until its Job is there, or ten seconds have passed', () => {
-    expect(next(NOW - 1000)).toBe(at(0))
-    expect(next(NOW + 5000)).toBe(at(0))
-    expect(next(NOW + 5000, at(-86_400), at(0))).toBe(at(600))
-    expect(next(NOW + 10_000)).toBe(at(600))
-  })
-
-  it('is never one of before the schedule', () => {
-    expect(next(NOW + 5000, at(2))).toBe(at(600))
-  })
-})
