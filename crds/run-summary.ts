@@ -1,4 +1,5 @@
 import { z } from 'zod'
+import { truncate } from '../common/text.ts'
 
 /**
  * The summary of a run. The job writes it to a file (Kubernetes: the termination message), and the operator reads it.
@@ -75,11 +76,11 @@ export const MAX_SUMMARY_BYTES = 4096
 export function encodeRunSummary(summary: RunSummary): string {
   const text = JSON.stringify(summary)
   const excess = Buffer.byteLength(text) - MAX_SUMMARY_BYTES
-  if (excess <= 0 || summary.message === '…') return text
-  // Whole characters are dropped; one is at least a byte of JSON, so this needs few rounds and always ends.
-  const characters = Array.from(summary.message)
-  const kept = characters.slice(0, Math.max(0, characters.length - Math.ceil(excess / 6) - 2))
-  return encodeRunSummary({ ...summary, message: `${kept.join('').replace(/…$/, '')}…` })
+  const { length } = Array.from(summary.message)
+  if (excess <= 0 || length <= 1) return text
+  // A character is at most 6 bytes of JSON. Each round drops some, so this needs few rounds and always ends.
+  const kept = Math.max(1, length - Math.ceil(excess / 6) - 1)
+  return encodeRunSummary({ ...summary, message: truncate(summary.message, kept) })
 }
 
 /** Decodes a summary; undefined for anything else. */

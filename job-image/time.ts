@@ -117,8 +117,8 @@ function pad(value: number, width: number): string {
 }
 
 /** ISO-8601 with Z of PostgreSQL's naive UTC text. */
-export function isoTime(text: string): string
-export function isoTime(text: string | null): string | null
-export function isoTime(text: string | null): string | null {
+export function isoTimestamp(text: string): string
+export function isoTimestamp(text: string | null): string | null
+export function isoTimestamp(text: string | null): string | null {
   return text === null ? null : formatTimestamp(parseTimestamp(text))
 }

@@ -1,7 +1,7 @@
 import type { Logger } from 'pino'
 import { createCaches } from './cache/caches.ts'
 import type { Caches } from './cache/caches.ts'
-import type { Clock } from './clock/clock.ts'
+import type { Clock } from '../common/clock.ts'
 import { ClusterClock } from './clock/cluster-clock.ts'
 import type { OperatorConfig } from './config.ts'
 import { Coverage } from './cache/coverage.ts'

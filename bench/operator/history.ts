@@ -17,7 +17,7 @@ import {
 import { NOTHING_OBSERVED } from '../../operator/plan/inputs/live-reads.ts'
 import { childName } from '../../operator/values/names.ts'
 import { plan } from '../../operator/plan/plan.ts'
-import { isoTime } from '../../operator/values/time.ts'
+import { isoTime } from '../../common/iso-time.ts'
 import type { ControlPlane } from './control-plane.ts'
 import { inParallel } from './parallel.ts'
 import { IMAGE } from './process.ts'

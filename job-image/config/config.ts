@@ -1,8 +1,8 @@
-import { createHash } from 'node:crypto'
 import { dirname, isAbsolute, join } from 'node:path'
 import { z } from 'zod'
 import type { Duration } from '../../common/duration.ts'
 import { invisibleIn } from '../../common/printable.ts'
+import { sha256Hex } from '../../common/sha256.ts'
 import { selectionSchema } from '../../crds/selection.ts'
 import type { Selection } from '../../crds/selection.ts'
 import { parseDocument, readTextFile, suggestion } from '../document.ts'
@@ -297,9 +297,9 @@ export function pathOf(config: Config, setting: Setting): string {
 export function configDigest(config: Config, environmentName: string): string {
   const { name } = environmentOf(config, environmentName)
   const frameworks = [...catalogFrameworks(config)].sort(([a], [b]) => compareText(a, b))
-  return createHash('sha256')
-    .update(JSON.stringify({ environment: name, ...(frameworks.length > 0 && { frameworks }) }))
-    .digest('hex')
+  return sha256Hex(
+    JSON.stringify({ environment: name, frameworks: frameworks.length > 0 ? frameworks : undefined }),
+  )
 }
 
 function quoted(name: string): string {

@@ -1,5 +1,5 @@
+import { truncate } from '../../common/text.ts'
 import { plural } from '../plural.ts'
-import { shortened } from './notice.ts'
 import type { Notice } from './notice.ts'
 
 /** A notice as plain text; each transport escapes it. */
@@ -58,5 +58,5 @@ function factsOf({ run, previous }: Notice): (readonly [string, string])[] {
  * characters are replaced, too, because they can reverse the direction of the following text.
  */
 function oneLine(text: string, max: number): string {
-  return shortened(text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim(), max)
+  return truncate(text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]+/gu, ' ').trim(), max)
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sha256Hex } from '../../common/sha256.ts'
 import type { RunSummary, Verdict } from '../../crds/run-summary.ts'
 import type { Trigger } from './sink.ts'
 
@@ -24,22 +24,14 @@ export type PreviousRun = Pick<RunSummary, 'runId' | 'runKey' | 'finishedAt' | '
 }
 
 /** Characters of a message in a notice; error messages can be longer. */
-const MAX_MESSAGE = 2_000
-
-export function shortened(text: string, max = MAX_MESSAGE): string {
-  const characters = Array.from(text)
-  return characters.length <= max ? text : `${characters.slice(0, max - 1).join('')}…`
-}
+export const MAX_MESSAGE = 2_000
 
 /**
  * The id of a notice. It covers the end of the run, because a reopened run ends again, and the run key, because run ids
  * start at 1 in every database.
  */
 export function noticeId(runKey: string, runId: number, finishedAt: string, sink: string): string {
-  return createHash('sha256')
-    .update(JSON.stringify([runKey, runId, finishedAt, sink]))
-    .digest('hex')
-    .slice(0, 32)
+  return sha256Hex(JSON.stringify([runKey, runId, finishedAt, sink])).slice(0, 32)
 }
 
 /** The notice of `rapidrmf notify test`, which reports no run. `time`: ISO-8601 UTC. */

@@ -1,3 +1,4 @@
+import { truncate } from '../../common/text.ts'
 import { plural } from '../plural.ts'
 import type { CatalogImport, Import, WantedControl } from './import.ts'
 
@@ -80,9 +81,5 @@ export function fits(text: string, key: Key): boolean {
 }
 
 function cut(text: string, key: Key): string {
-  if (fits(text, key)) return text
-  return `${Array.from(text)
-    .slice(0, WIDTHS[key] - 1)
-    .join('')
-    .trimEnd()}…`
+  return fits(text, key) ? text : truncate(text, WIDTHS[key]).replace(/\s+…$/, '…')
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sha256Hex } from '../../common/sha256.ts'
 import { canonicalControlId } from '../rules/control-id.ts'
 import {
   NIST_800_53,
@@ -147,6 +147,6 @@ function ownName(title: string): string {
   if (!namesFramework(name)) return 'unknown'
   const characters = Array.from(name)
   if (characters.length <= MAX_FRAMEWORK) return name
-  const digest = createHash('sha256').update(name).digest('hex').slice(0, 8)
+  const digest = sha256Hex(name).slice(0, 8)
   return `${characters.slice(0, MAX_FRAMEWORK - 9).join('')}-${digest}`
 }

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { sleep } from '../../common/clock.ts'
 import { asError } from '../errors.ts'
 import type { DeliverOptions, Delivery } from './deliver.ts'
 import type { NotifyOptions } from '../notify/sink.ts'
@@ -35,8 +35,7 @@ export function startNoticeSender(request: OutboxOptions): NoticeSender {
       // A process that must stop leaves its notices to the next one.
       const own = either.aborted ? undefined : sendDue(request, { signal: either })
       const all = Promise.all([earlier, own])
-      const limit = sleep(SEND_TIMEOUT + STORE_TIMEOUT, undefined, { signal: done.signal })
-      await Promise.race([all, limit.catch(() => undefined)])
+      await Promise.race([all, sleep(SEND_TIMEOUT + STORE_TIMEOUT, done.signal)])
     } finally {
       clearTimeout(timer)
       done.abort()

@@ -1,4 +1,4 @@
-import { isoTime } from '../time.ts'
+import { isoTimestamp } from '../time.ts'
 import type { ResultRow } from '../db/results/result-reads.ts'
 import { write } from '../io.ts'
 import type { Output } from '../io.ts'
@@ -40,10 +40,10 @@ function resultJson(row: ResultRow): Record<(typeof CSV_COLUMNS)[number] | 'attr
     message: row.message,
     evidence_keys: row.evidenceKeys,
     remediation: row.remediation,
-    validated_at: isoTime(row.validatedAt),
+    validated_at: isoTimestamp(row.validatedAt),
     environment: row.environment,
     catalog: row.catalog,
-    confirmed_at: isoTime(row.confirmedAt),
+    confirmed_at: isoTimestamp(row.confirmedAt),
     attributes: row.attributes,
   }
 }
@@ -157,7 +157,7 @@ const COLUMNS: readonly Column<ResultRow>[] = [
   { title: 'Message', value: ({ message }) => message, minWidth: 40 },
   { title: 'Evidence', value: ({ evidenceKeys }) => keysText(evidenceKeys), minWidth: 12, rank: 7 },
   { title: 'Remediation', value: ({ remediation }) => remediation, minWidth: 12, rank: 7 },
-  { title: 'Validated', value: ({ validatedAt }) => isoTime(validatedAt), minWidth: 11, rank: 7 },
+  { title: 'Validated', value: ({ validatedAt }) => isoTimestamp(validatedAt), minWidth: 11, rank: 7 },
 ]
 
 const CATALOG_COLUMN: Column<ResultRow> = { title: 'Catalog', value: ({ catalog }) => catalog, minWidth: 8 }

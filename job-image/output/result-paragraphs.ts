@@ -1,4 +1,4 @@
-import { isoTime } from '../time.ts'
+import { isoTimestamp } from '../time.ts'
 import { printable } from '../../common/printable.ts'
 import type { ResultRow } from '../db/results/result-reads.ts'
 import { write } from '../io.ts'
@@ -39,6 +39,6 @@ function remediation({ remediation }: ResultRow): string[] {
 }
 
 function origin({ runId, validatedAt }: ResultRow): string {
-  const at = isoTime(validatedAt) ?? ''
+  const at = isoTimestamp(validatedAt) ?? ''
   return runId === null ? at : `Run ${runId}, ${at}`
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sha256Hex } from '../../common/sha256.ts'
 import { InputError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
 import {
@@ -177,7 +177,5 @@ function digestOf(frameworks: ReadonlyMap<string, FrameworkRules>): string {
       [...controls].map(rule),
       prerequisites.map(({ control, requires, blocking }) => [control, requires, blocking]),
     ])
-  return createHash('sha256')
-    .update(JSON.stringify([2, content]))
-    .digest('hex')
+  return sha256Hex(JSON.stringify([2, content]))
 }

@@ -11,7 +11,7 @@ import { countsOf, scopeOf } from '../run/close.ts'
 import { runJson } from './run-json.ts'
 import type { ListedRun } from './run-json.ts'
 import { summaryOf } from '../run/summary.ts'
-import { isoTime } from '../time.ts'
+import { isoTimestamp } from '../time.ts'
 
 /** The details of one run. Runs of other programs have no message, counts, attempts or systems. */
 export type RunDetail = {
@@ -44,19 +44,19 @@ export async function runDetail(client: Client, row: JobRun, abandonAfter: numbe
 export function runDetailJson({ run, message, counts, attempts, systems }: RunDetail): object {
   return {
     ...runJson(run),
-    planned_at: isoTime(run.planned_at),
+    planned_at: isoTimestamp(run.planned_at),
     message,
     counts: counts === null ? null : metricsOf(counts),
     attempts: attempts.map((attempt) => ({
       ...attempt,
-      started_at: isoTime(attempt.started_at),
-      heartbeat_at: isoTime(attempt.heartbeat_at),
-      ended_at: isoTime(attempt.ended_at),
+      started_at: isoTimestamp(attempt.started_at),
+      heartbeat_at: isoTimestamp(attempt.heartbeat_at),
+      ended_at: isoTimestamp(attempt.ended_at),
     })),
     systems: systems.map(systemJson),
   }
 }
 
 export function systemJson(system: RunSystem): RunSystem {
-  return { ...system, decided_at: isoTime(system.decided_at) }
+  return { ...system, decided_at: isoTimestamp(system.decided_at) }
 }

@@ -1,4 +1,4 @@
-import { isoTime } from '../time.ts'
+import { isoTimestamp } from '../time.ts'
 import type { JobRun } from '../db/runs/job-runs.ts'
 import { presentable } from '../json-text.ts'
 
@@ -33,18 +33,18 @@ export function runJson(run: ListedRun): RunJson {
     id: run.id,
     environment: run.environment,
     status: run.status,
-    started_at: isoTime(run.started_at),
-    finished_at: isoTime(run.finished_at),
+    started_at: isoTimestamp(run.started_at),
+    finished_at: isoTimestamp(run.finished_at),
     error: run.error,
     metrics: presentable(run.metrics, `job_runs row ${run.id}, column metrics`),
     attributes: presentable(run.attributes, `job_runs row ${run.id}, column attributes`),
     job_type: run.job_type,
     run_key: run.run_key,
     schedule: run.schedule,
-    slot_at: isoTime(run.slot_at),
+    slot_at: isoTimestamp(run.slot_at),
     verdict: run.verdict,
-    reference_time: isoTime(run.reference_time),
-    silent_since: isoTime(run.silentSince),
+    reference_time: isoTimestamp(run.reference_time),
+    silent_since: isoTimestamp(run.silentSince),
   }
 }
 
@@ -56,5 +56,5 @@ export function silenceText({ silentSince }: ListedRun): string | null {
 
 /** `2026-01-08 02:00:15` (UTC), as tables show a time; an infinite one keeps its name. */
 export function tableTime(text: string | null): string {
-  return (isoTime(text) ?? '').replace('T', ' ').replace(/(\.\d+)?Z$/, '')
+  return (isoTimestamp(text) ?? '').replace('T', ' ').replace(/(\.\d+)?Z$/, '')
 }

@@ -1,6 +1,7 @@
 import { endAttempt, evictSilentAttempts, sessionName } from '../db/runs/attempts.ts'
 import type { AttemptRef } from '../db/runs/attempts.ts'
-import { inTransaction, interruptibleSleep, reason } from '../db/session/client.ts'
+import { inTransaction, reason } from '../db/session/client.ts'
+import { interruptibleSleep } from '../interruptible-sleep.ts'
 import type { Target } from '../db/session/client.ts'
 import type { JobRun } from '../db/runs/job-runs.ts'
 import { isShortOfConnections } from '../db/session/errors.ts'

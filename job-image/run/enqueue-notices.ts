@@ -1,4 +1,5 @@
 import type { Client } from 'pg'
+import { truncate } from '../../common/text.ts'
 import { isTransient } from '../db/session/errors.ts'
 import { previousComparable } from '../db/runs/job-runs.ts'
 import type { JobRun } from '../db/runs/job-runs.ts'
@@ -6,8 +7,8 @@ import { insertNotices, sinksNotifiedOfFailure } from '../db/runs/notices.ts'
 import type { NewNotice } from '../db/runs/notices.ts'
 import { asError } from '../errors.ts'
 import { summaryOf } from './summary.ts'
-import { isoTime } from '../time.ts'
-import { noticeId, shortened } from '../notify/notice.ts'
+import { isoTimestamp } from '../time.ts'
+import { MAX_MESSAGE, noticeId } from '../notify/notice.ts'
 import type { NoticedRun, PreviousRun } from '../notify/notice.ts'
 import { sinksFor } from '../notify/sink.ts'
 import type { NotifyOptions } from '../notify/sink.ts'
@@ -62,9 +63,9 @@ function noticeFor(sink: NoticeRule, run: JobRun, previous: PreviousRun | undefi
   if (trigger === undefined) return undefined
   const noticedRun: NoticedRun = {
     ...summary,
-    message: shortened(summary.message),
+    message: truncate(summary.message, MAX_MESSAGE),
     schedule: run.schedule,
-    slotAt: isoTime(run.slot_at),
+    slotAt: isoTimestamp(run.slot_at),
   }
   return {
     sink: sink.name,

@@ -1,7 +1,8 @@
 import { hostname } from 'node:os'
 import type { Client } from 'pg'
 import { beginAttempt, evictSilentAttempts } from '../db/runs/attempts.ts'
-import { inTransaction, interruptibleSleep } from '../db/session/client.ts'
+import { inTransaction } from '../db/session/client.ts'
+import { interruptibleSleep } from '../interruptible-sleep.ts'
 import { LOCK_NOT_AVAILABLE, constraintOf, sqlState } from '../db/session/errors.ts'
 import {
   JOB_TYPE,

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sha256Hex } from '../../common/sha256.ts'
 import type { Client } from 'pg'
 import { listCatalogIdentities } from '../db/inputs/catalog-identities.ts'
 import { listControls } from '../db/inputs/controls.ts'
@@ -78,11 +78,9 @@ const MOST_NAMED_CONTROLS = 50
 
 /** Digest of the rows that decisions depend on, evidence excluded, and of the selected controls. */
 function controlSetDigest(controls: readonly StoredControl[], scope: ControlScope): string {
-  const hash = createHash('sha256')
-  for (const { id, catalogId, framework, controlId, requirements, problem, remediation } of controls) {
+  const rows = controls.map(({ id, catalogId, framework, controlId, requirements, problem, remediation }) => {
     const decisive = [id, catalogId, framework ?? null, controlId, requirements, problem ?? null]
-    hash.update(JSON.stringify([...decisive, remediation ?? null]))
-  }
-  if (scope.digest !== null) hash.update(scope.digest)
-  return hash.digest('hex')
+    return JSON.stringify([...decisive, remediation ?? null])
+  })
+  return sha256Hex([...rows, scope.digest ?? ''].join(''))
 }

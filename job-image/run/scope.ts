@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sha256Hex } from '../../common/sha256.ts'
 import type { Client } from 'pg'
 import { findBaseline, listBaselines } from '../db/inputs/baselines.ts'
 import { listCatalogIdentities } from '../db/inputs/catalog-identities.ts'
@@ -52,9 +52,7 @@ export async function controlsInScope(
   report(options, choice, 'controls', `the ${plural(active.length, 'active control')}`)
   reportNamesakes(options, choice, catalogs)
   const selected = new Set(choice.chosen)
-  const digest = createHash('sha256')
-    .update(JSON.stringify(choice.chosen.map(({ id }) => id)))
-    .digest('hex')
+  const digest = sha256Hex(JSON.stringify(choice.chosen.map(({ id }) => id)))
   return {
     selected: choice.chosen,
     others: active.filter((control) => !selected.has(control)),

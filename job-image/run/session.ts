@@ -1,15 +1,9 @@
 import type { Client } from 'pg'
 import { escapeLiteral } from 'pg'
 import { backoffDelay } from '../../common/backoff.ts'
-import {
-  connect,
-  cutConnection,
-  disconnect,
-  interruptibleSleep,
-  lostConnection,
-  serverSession,
-} from '../db/session/client.ts'
+import { connect, cutConnection, disconnect, lostConnection, serverSession } from '../db/session/client.ts'
 import type { Target } from '../db/session/client.ts'
+import { interruptibleSleep } from '../interruptible-sleep.ts'
 import { UnreachableError, isTransient, sqlState, withRemedy } from '../db/session/errors.ts'
 import { LostSessions } from '../db/session/lost-sessions.ts'
 import { terminateSession } from '../db/session/terminate-backend.ts'

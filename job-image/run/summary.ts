@@ -5,7 +5,7 @@ import type { JobRun } from '../db/runs/job-runs.ts'
 import { InputError, InterruptedError } from '../errors.ts'
 import { storedScope } from '../selection/scope.ts'
 import { reuseRecord } from './reuse.ts'
-import { isoTime } from '../time.ts'
+import { isoTimestamp } from '../time.ts'
 import { plural } from '../plural.ts'
 
 const MAX_NAME = 255
@@ -31,8 +31,8 @@ export function summaryOf(run: JobRun): RunSummary {
     verdict,
     reason: reasonOf(verdict, counts),
     message: messageOf(run, verdict, counts),
-    startedAt: isoTime(run.started_at),
-    finishedAt: isoTime(run.finished_at),
+    startedAt: isoTimestamp(run.started_at),
+    finishedAt: isoTimestamp(run.finished_at),
     counts,
     ...(scope && { scope: { digest: scope.digest, text: scope.text } }),
     ...(reuse && { carried: reuse.carried }),

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { sleep } from '../../common/clock.ts'
 import { resolveSink } from '../config/notifications.ts'
 import { resolveTarget } from '../config/target.ts'
 import type { TargetOptions } from '../config/target.ts'
@@ -42,6 +42,6 @@ export async function sendBetweenRuns(
 
 /** Waits `ms`; returns false as soon as the signal is aborted. */
 async function passes(ms: number, signal: AbortSignal): Promise<boolean> {
-  await sleep(ms, undefined, { signal }).catch(() => undefined)
+  await sleep(ms, signal)
   return !signal.aborted
 }

@@ -1,5 +1,8 @@
+import { sleep, systemClock } from '../../common/clock.ts'
+import type { Clock } from '../../common/clock.ts'
 import { CronError, TimeZoneError, isTimeZone, nextRun, parseCron } from '../../common/cron/cron.ts'
 import type { CronSchedule } from '../../common/cron/cron.ts'
+import { isoTime } from '../../common/iso-time.ts'
 import type { RunSummary } from '../../crds/run-summary.ts'
 import { incrementalFor } from '../config/incremental.ts'
 import type { IncrementalOptions } from '../config/incremental.ts'
@@ -27,12 +30,6 @@ export type SchedulerOptions = CliScheduleOptions & {
   /** Replaced in tests. */
   readonly clock?: Clock
   readonly tracing?: Tracing
-}
-
-export type Clock = {
-  now(): Date
-  /** Resolves after about `ms`, or as soon as the signal is aborted. */
-  sleep(ms: number, signal: AbortSignal): Promise<void>
 }
 
 /** What happens while a schedule is watched. Slots are ISO-8601 UTC. */
@@ -86,13 +83,13 @@ async function watch(
   options: SchedulerOptions,
   io: Pick<Io, 'env' | 'cwd'>,
 ): Promise<void> {
-  const { signal, observer, timezone, clock = SYSTEM_CLOCK } = options
-  let after = clock.now()
+  const { signal, observer, timezone, clock = systemClock } = options
+  let after = clock.date()
   while (!signal.aborted) {
     const first = nextSlot(schedule, timezone, after)
     // The schedule was checked: no further slot exists only years from now.
     if (first === undefined) break
-    observer.next(slotText(first))
+    observer.next(isoTime(first))
     const before = await sleepUntil(first, clock, signal, after)
     if (signal.aborted) break
     if (before !== undefined) {
@@ -100,14 +97,14 @@ async function watch(
       after = before
       continue
     }
-    const due = dueSlots(schedule, timezone, first, clock.now())
+    const due = dueSlots(schedule, timezone, first, clock.date())
     after = due.newest
     if (due.superseded.length > 0) observer.skipped(due.superseded, 'a later slot was due as well')
-    const lateness = clock.now().getTime() - due.newest.getTime()
+    const lateness = clock.date().getTime() - due.newest.getTime()
     if (lateness <= options.startingDeadline * 1000) {
       await runSlot(options, io, { at: due.newest, next: nextSlot(schedule, timezone, due.newest) })
     } else
-      observer.skipped([slotText(due.newest)], `it was due ${options.startingDeadline} seconds ago or longer`)
+      observer.skipped([isoTime(due.newest)], `it was due ${options.startingDeadline} seconds ago or longer`)
   }
 }
 
@@ -117,7 +114,7 @@ export function checkScheduler(
   io: Pick<Io, 'env' | 'cwd'>,
 ): CronSchedule {
   const schedule = checkedSchedule(options)
-  if (nextSlot(schedule, options.timezone, (options.clock ?? SYSTEM_CLOCK).now()) === undefined) {
+  if (nextSlot(schedule, options.timezone, (options.clock ?? systemClock).date()) === undefined) {
     throw new InputError(`--cron: "${options.cron}" has no slot in the coming years`)
   }
   const target = resolveTarget(options, io)
@@ -135,11 +132,6 @@ function nextSlot(schedule: CronSchedule, timezone: string, after: Date): Date |
   if (schedule.kind !== 'interval') return nextRun(schedule, timezone, after)
   const interval = schedule.seconds * 1000
   return new Date((Math.floor(after.getTime() / interval) + 1) * interval)
-}
-
-/** ISO-8601 UTC in whole seconds. */
-function slotText(slot: Date): string {
-  return slot.toISOString().replace('.000Z', 'Z')
 }
 
 function checkedSchedule({ cron, timezone }: Pick<SchedulerOptions, 'cron' | 'timezone'>): CronSchedule {
@@ -168,7 +160,7 @@ function dueSlots(
   for (;;) {
     const next = nextSlot(schedule, timezone, newest)
     if (next === undefined || next > now) return { newest, superseded: superseded.slice(-MOST_NAMED_SLOTS) }
-    superseded.push(slotText(newest))
+    superseded.push(isoTime(newest))
     newest = next
   }
 }
@@ -184,18 +176,18 @@ async function sleepUntil(
   since: Date,
 ): Promise<Date | undefined> {
   while (!signal.aborted) {
-    const now = clock.now()
+    const now = clock.date()
     if (now < since) return now
     const left = moment.getTime() - now.getTime()
     if (left <= 0) return undefined
-    await clock.sleep(Math.min(left, LONGEST_SLEEP_MS), signal)
+    await sleep(Math.min(left, LONGEST_SLEEP_MS), signal, clock)
   }
   return undefined
 }
 
 /** The warning that the clock was set back. Slots that have already run are found by their key and only reported again. */
 function wentBack(from: Date, to: Date): string {
-  return `the clock went back from ${slotText(from)} or later to ${slotText(to)}; the next slot is the one after that`
+  return `the clock went back from ${isoTime(from)} or later to ${isoTime(to)}; the next slot is the one after that`
 }
 
 type Slot = { readonly at: Date; readonly next: Date | undefined }
@@ -206,8 +198,8 @@ type Slot = { readonly at: Date; readonly next: Date | undefined }
  * slot, not the scheduler.
  */
 async function runSlot(options: SchedulerOptions, io: Pick<Io, 'env' | 'cwd'>, slot: Slot): Promise<void> {
-  const { observer, signal, clock = SYSTEM_CLOCK } = options
-  const name = slotText(slot.at)
+  const { observer, signal, clock = systemClock } = options
+  const name = isoTime(slot.at)
   for (let failures = 1; ; failures += 1) {
     const ended = await trySlot(options, io, name, failures === 1)
     if (!(ended instanceof Error)) {
@@ -215,7 +207,7 @@ async function runSlot(options: SchedulerOptions, io: Pick<Io, 'env' | 'cwd'>, s
       return
     }
     const pause = ended instanceof InputError ? undefined : pauseIfAny(options, io, failures)
-    const failedAt = clock.now()
+    const failedAt = clock.date()
     const again = new Date(failedAt.getTime() + (pause ?? 0) * 1000)
     const tooLate = slot.next !== undefined && again >= slot.next
     if (pause === undefined || tooLate) {
@@ -282,12 +274,4 @@ async function trySlot(
     if (thrown instanceof InterruptedError) throw thrown
     return asError(thrown)
   }
-}
-
-const SYSTEM_CLOCK: Clock = {
-  now: () => new Date(),
-  sleep: async (ms, signal) => {
-    const { setTimeout: sleep } = await import('node:timers/promises')
-    await sleep(ms, undefined, { signal }).catch(() => undefined)
-  },
 }

@@ -1,4 +1,5 @@
-import { createHash } from 'node:crypto'
+import { sha256Hex } from '../../common/sha256.ts'
+import { truncate } from '../../common/text.ts'
 import { MAX_SCOPE_TEXT } from '../../crds/run-summary.ts'
 import type { RunScope } from '../../crds/run-summary.ts'
 import type { ControlSelector, MatchExpression, Selection, SystemSelector } from '../../crds/selection.ts'
@@ -13,7 +14,7 @@ export type StoredScope = RunScope & { readonly selection: Selection }
 export function scopeOfSelection(selection: Selection | undefined): StoredScope | undefined {
   const { systems, controls } = selection ?? {}
   if (selection === undefined || (systems === undefined && controls === undefined)) return undefined
-  return { digest: sha256({ systems, controls }), text: describeSelection(selection), selection }
+  return { digest: digestOf({ systems, controls }), text: describeSelection(selection), selection }
 }
 
 /**
@@ -26,7 +27,7 @@ export function scopeOfBaseline(
 ): StoredScope | undefined {
   const scope = scopeOfSelection(selection)
   if (scope?.selection.controls?.baseline === undefined) return undefined
-  return { ...scope, digest: sha256([scope.digest, chosen]) }
+  return { ...scope, digest: digestOf([scope.digest, chosen]) }
 }
 
 /** Reads the scope of a run's row; undefined without a selection, or for a value of another program. */
@@ -43,8 +44,7 @@ export function describeSelection({ systems, controls }: Selection): string {
     .filter((part) => part !== undefined)
     .join('; ')
     .replaceAll(/\p{Cc}/gu, ' ')
-  const characters = Array.from(text)
-  return characters.length <= MAX_SCOPE_TEXT ? text : `${characters.slice(0, MAX_SCOPE_TEXT - 1).join('')}…`
+  return truncate(text, MAX_SCOPE_TEXT)
 }
 
 function describeSystems({ include, exclude, matchLabels, matchExpressions }: SystemSelector): string {
@@ -74,7 +74,7 @@ function describeControls({ include, exclude, families, baseline, framework }: C
   ].join('')
 }
 
-/** sha256 (hex) of a value as JSON; its keys stand in the order in which `normalizeSelection` puts them. */
-function sha256(value: unknown): string {
-  return createHash('sha256').update(JSON.stringify(value)).digest('hex')
+/** Digest of a value as JSON; its keys stand in the order in which `normalizeSelection` puts them. */
+function digestOf(value: unknown): string {
+  return sha256Hex(JSON.stringify(value))
 }

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sha256 } from '../../common/sha256.ts'
 import { VERSION } from '../../common/version.ts'
 import type { ValidationPlan } from './plan.ts'
 
@@ -7,7 +7,5 @@ import type { ValidationPlan } from './plan.ts'
  * prerequisites, and the version of the code. It covers the compiled plan, so it misses no input.
  */
 export function planDigest({ controls, nodeOf, nodes, rules, types }: ValidationPlan): Buffer {
-  return createHash('sha256')
-    .update(JSON.stringify([VERSION, controls.map(({ id }) => id), nodeOf, nodes, rules, types]))
-    .digest()
+  return sha256(JSON.stringify([VERSION, controls.map(({ id }) => id), nodeOf, nodes, rules, types]))
 }

@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
 import { MANAGED_BY, MANAGED_BY_LABEL, SCHEDULE_UID_LABEL } from '../../crds/validation-schedule.ts'
-import type { Clock } from '../clock/clock.ts'
+import type { Clock } from '../../common/clock.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { RESOURCES, keyOf } from '../kube/object.ts'
 import type { Change } from '../kube/reflector.ts'

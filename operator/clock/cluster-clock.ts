@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock } from '../../common/clock.ts'
 
 /**
  * Longer than a response travels, plus the truncation of its date to seconds; shorter than any distance between two

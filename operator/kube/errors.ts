@@ -1,5 +1,5 @@
 import { asError } from '../../common/as-error.ts'
-import { cutToBytes } from './truncate.ts'
+import { truncateToBytes } from '../../common/text.ts'
 
 /** The body of an error response: metav1.Status, as far as it is used. */
 export type StatusBody = {
@@ -28,7 +28,7 @@ export class KubeError extends Error {
   readonly retryAfter: number | undefined
 
   constructor(status: number, body: StatusBody, retryAfter?: number) {
-    super(cutToBytes(body.message ?? `HTTP ${status}`, LONGEST_MESSAGE_BYTES))
+    super(truncateToBytes(body.message ?? `HTTP ${status}`, LONGEST_MESSAGE_BYTES))
     this.status = status
     this.reason = body.reason ?? ''
     this.causes = body.details?.causes ?? []

@@ -1,10 +1,10 @@
-import { createHash } from 'node:crypto'
 import type { Logger } from 'pino'
 import { backoffDelay } from '../../common/backoff.ts'
-import { sleep } from '../clock/clock.ts'
-import type { Clock } from '../clock/clock.ts'
+import { sleep } from '../../common/clock.ts'
+import type { Clock } from '../../common/clock.ts'
 import type { KubeClient } from './client.ts'
-import { cutToBytes } from './truncate.ts'
+import { sha256Hex } from '../../common/sha256.ts'
+import { truncateToBytes } from '../../common/text.ts'
 import { failureOf } from './errors.ts'
 import { microTime } from './micro-time.ts'
 import { RESOURCES } from './object.ts'
@@ -106,7 +106,7 @@ export class EventRecorder {
   async #yieldToReconciles(): Promise<void> {
     const { clock, pause = () => 0 } = this.#options
     const milliseconds = pause()
-    if (milliseconds > 0) await sleep(clock, milliseconds, this.#stop.signal)
+    if (milliseconds > 0) await sleep(milliseconds, this.#stop.signal, clock)
   }
 
   async #deliver(event: KubeObject): Promise<boolean> {
@@ -126,7 +126,7 @@ export class EventRecorder {
           return false
         }
         const pause = backoffDelay(BACKOFF, attempt - 1, random)
-        await sleep(clock, failure.kind === 'wait' ? Math.max(pause, failure.after) : pause, signal)
+        await sleep(failure.kind === 'wait' ? Math.max(pause, failure.after) : pause, signal, clock)
       }
     }
     return false
@@ -145,7 +145,7 @@ export class EventRecorder {
       type,
       reason,
       action,
-      note: cutToBytes(note, NOTE_BYTES),
+      note: truncateToBytes(note, NOTE_BYTES),
       regarding,
     }
   }
@@ -153,9 +153,7 @@ export class EventRecorder {
 
 /** Names an event after its content, so that the API server accepts it once, whichever replica sends it. */
 export function eventName({ regarding, reason, dedupKey }: EventInput): string {
-  const digest = createHash('sha256')
-    .update(JSON.stringify([regarding.uid, reason, dedupKey]))
-    .digest('hex')
+  const digest = sha256Hex(JSON.stringify([regarding.uid, reason, dedupKey]))
   const suffix = `.${digest.slice(0, 16)}`
   // A stem that ends in a dot or a dash is not a DNS name.
   const stem = regarding.name.slice(0, NAME_LENGTH - suffix.length).replace(/[.-]+$/, '')

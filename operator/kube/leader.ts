@@ -1,6 +1,6 @@
 import type { Logger } from 'pino'
-import { sleep } from '../clock/clock.ts'
-import type { Clock } from '../clock/clock.ts'
+import { sleep } from '../../common/clock.ts'
+import type { Clock } from '../../common/clock.ts'
 import type { KubeClient } from './client.ts'
 import { failureOf, NotLeaderError, errorMessage } from './errors.ts'
 import { microTime } from './micro-time.ts'
@@ -104,7 +104,7 @@ export class LeaderElector {
 
   /** Sleeps for the pause, or until leadership ends if that is earlier, so that its end is notified in time. */
   async #waitForRetry(pause: number, signal: AbortSignal): Promise<void> {
-    await sleep(this.#options.clock, Math.min(pause, this.#untilDeadline()), signal)
+    await sleep(Math.min(pause, this.#untilDeadline()), signal, this.#options.clock)
     this.#notify()
   }
 

@@ -1,8 +1,8 @@
 import { asError } from '../../common/as-error.ts'
 import type { Logger } from 'pino'
 import { backoffDelay } from '../../common/backoff.ts'
-import { sleep } from '../clock/clock.ts'
-import type { Clock } from '../clock/clock.ts'
+import { sleep } from '../../common/clock.ts'
+import type { Clock } from '../../common/clock.ts'
 import type { KubeClient, Query, WatchEvent } from './client.ts'
 import { failureOf, KubeError, SilenceError } from './errors.ts'
 import type { Failure } from './errors.ts'
@@ -144,7 +144,7 @@ export class Reflector<T extends Cached> {
       const failure = error === undefined ? undefined : this.#noteFailure(error, failures)
       if (this.#reconnectsAtOnce(failure, steady)) continue
       const pause = backoffDelay(this.#timing.backoff, Math.max(failures - 1, 0), random)
-      await sleep(clock, failure?.kind === 'wait' ? Math.max(pause, failure.after) : pause, signal)
+      await sleep(failure?.kind === 'wait' ? Math.max(pause, failure.after) : pause, signal, clock)
     }
   }
 

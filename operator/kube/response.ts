@@ -1,5 +1,6 @@
 import type { Dispatcher } from 'undici'
 import { parseRetryAfter } from '../../common/retry-after.ts'
+import { truncate } from '../../common/text.ts'
 import { KubeError, SilenceError, UnreachableError, errorMessage } from './errors.ts'
 import type { StatusBody } from './errors.ts'
 
@@ -51,7 +52,7 @@ function statusIn(text: string): StatusBody | undefined {
 }
 
 function excerpt(text: string): string {
-  return text.slice(0, LONGEST_FOREIGN_TEXT).replaceAll(/\s+/g, ' ')
+  return truncate(text.replaceAll(/\s+/g, ' '), LONGEST_FOREIGN_TEXT)
 }
 
 /** The error for a call without a response, by the error of the connection. */

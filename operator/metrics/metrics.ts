@@ -1,6 +1,6 @@
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client'
 import type { Caches } from '../cache/caches.ts'
-import type { Clock } from '../clock/clock.ts'
+import type { Clock } from '../../common/clock.ts'
 import type { Coverage } from '../cache/coverage.ts'
 import { ExpectedSlots } from './expected-slots.ts'
 import { keyOf } from '../kube/object.ts'

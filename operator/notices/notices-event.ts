@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sha256Hex } from '../../common/sha256.ts'
 import { cloudEvent } from '../../common/webhook/cloud-event.ts'
 import type { CloudEvent } from '../../common/webhook/cloud-event.ts'
 import type { CachedSchedule } from '../cache/projections.ts'
@@ -8,10 +8,7 @@ type Of = Pick<CachedSchedule, 'namespace' | 'name' | 'uid' | 'spec'>
 
 /** The id of a notice, equal for the same occurrence, whichever replica sends it. */
 export function noticeId({ uid }: Pick<Of, 'uid'>, { type, dedupKey }: ScheduleNotice): string {
-  return createHash('sha256')
-    .update(JSON.stringify([uid, type, dedupKey]))
-    .digest('hex')
-    .slice(0, 32)
+  return sha256Hex(JSON.stringify([uid, type, dedupKey])).slice(0, 32)
 }
 
 /** The CloudEvent of a notice. `run` has the fields of the notices of runs, as far as they are known. */

@@ -2,7 +2,7 @@ import type { Logger } from 'pino'
 import { backoffDelay } from '../../common/backoff.ts'
 import type { CloudEvent } from '../../common/webhook/cloud-event.ts'
 import { DeliveryError } from '../../common/webhook/failure.ts'
-import type { Clock } from '../clock/clock.ts'
+import type { Clock } from '../../common/clock.ts'
 
 export type NoticeQueueOptions = {
   /** Tries once; rejects with a DeliveryError if the webhook did not accept the event. */

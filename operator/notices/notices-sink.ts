@@ -1,6 +1,6 @@
 import type { CloudEvent } from '../../common/webhook/cloud-event.ts'
 import { sendEvent } from '../../common/webhook/send-event.ts'
-import type { Clock } from '../clock/clock.ts'
+import type { Clock } from '../../common/clock.ts'
 import type { OperatorConfig } from '../config.ts'
 
 /** Timeout of one try, from the name lookup to the last byte of the response. */

@@ -1,7 +1,7 @@
 import { backoffDelay } from '../../common/backoff.ts'
 import type { Backoff } from '../../common/backoff.ts'
-import { systemClock } from '../clock/clock.ts'
-import type { Clock } from '../clock/clock.ts'
+import { systemClock } from '../../common/clock.ts'
+import type { Clock } from '../../common/clock.ts'
 
 export type WorkQueueOptions = {
   readonly workers: number

@@ -1,4 +1,4 @@
-import type { Clock } from '../clock/clock.ts'
+import type { Clock } from '../../common/clock.ts'
 
 export type RateLimiterOptions = {
   readonly clock: Pick<Clock, 'now'>

@@ -3,7 +3,7 @@ import type { ValidationScheduleStatus } from '../../crds/validation-schedule.ts
 import { StopReconcile, tryWrite } from './reconcile-result.ts'
 import type { ReconcileRequest, ReconcileResult } from './reconcile-result.ts'
 import { uidKey } from '../cache/caches.ts'
-import type { Clock } from '../clock/clock.ts'
+import type { Clock } from '../../common/clock.ts'
 import type { Coverage } from '../cache/coverage.ts'
 import type { KubeClient } from '../kube/client.ts'
 import { UnreachableError, failureOf, errorMessage } from '../kube/errors.ts'

@@ -1,14 +1,11 @@
-import { createHash } from 'node:crypto'
+import { sha256Hex } from '../../common/sha256.ts'
 
 /** 128 bits are enough against deliberate collisions. */
 const HEX_DIGITS = 32
 
 /** A short digest of a JSON value, independent of the order of keys, which differs between API servers. */
 export function digestOf(value: unknown): string {
-  return createHash('sha256')
-    .update(JSON.stringify(sorted(value)))
-    .digest('hex')
-    .slice(0, HEX_DIGITS)
+  return sha256Hex(JSON.stringify(sorted(value))).slice(0, HEX_DIGITS)
 }
 
 function sorted(value: unknown): unknown {

@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto'
+import { sha256Hex } from '../../common/sha256.ts'
 
 /**
  * The CronJob controller's limit is 52. An Indexed Job has 63 − 1 − 8 − 1 − the digits of its largest index; with a
@@ -36,5 +36,5 @@ function label(name: string, length: number): string {
 }
 
 function hash(text: string, length: number): string {
-  return createHash('sha256').update(text).digest('hex').slice(0, length)
+  return sha256Hex(text).slice(0, length)
 }

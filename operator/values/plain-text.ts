@@ -1,3 +1,5 @@
+import { truncate } from '../../common/text.ts'
+
 /**
  * Converts an untrusted text (a pod's message, a token) to one line of at most `length` characters for statuses and
  * events. Control characters and those that change the direction of writing are removed, because a terminal would
@@ -9,8 +11,7 @@ export function plainText(text: string, length: number): string {
     .replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\uFFFD]+/gu, ' ')
     .replaceAll(/ {2,}/g, ' ')
     .trim()
-  const characters = Array.from(line)
-  return characters.length <= length ? line : `${characters.slice(0, length - 1).join('')}…`
+  return truncate(line, length)
 }
 
 /** Returns the text if it is a valid reason of metav1.Condition, else the default. */

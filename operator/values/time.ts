@@ -1,12 +1,10 @@
+import { isoTime } from '../../common/iso-time.ts'
+
 /** Formats a time as Kubernetes does, UTC in whole seconds; undefined if it is not a time. */
 export function utc(text: string | undefined): string | undefined {
   if (text === undefined || text === '') return undefined
   const milliseconds = Date.parse(text)
   return Number.isNaN(milliseconds) ? undefined : isoTime(milliseconds)
-}
-
-export function isoTime(time: Date | number): string {
-  return `${new Date(time).toISOString().slice(0, 19)}Z`
 }
 
 /** Milliseconds since the epoch of a text from `utc`. */

@@ -1,5 +1,5 @@
-import type { Clock } from '../../operator/clock/clock.ts'
-import { systemClock } from '../../operator/clock/clock.ts'
+import type { Clock } from '../../common/clock.ts'
+import { systemClock } from '../../common/clock.ts'
 
 /** What is looked at or tried again after a minute, or more, comes after two seconds. */
 export const hurried: Clock = {

@@ -227,14 +227,14 @@ function deliveryJson({ sink, outcome, eventId, runId, trigger, error }: Deliver
 }
 
 async function noticesJson(notices: readonly ListedNotice[]): Promise<object[]> {
-  const { isoTime } = await import('../../time.ts')
+  const { isoTimestamp } = await import('../../time.ts')
   return notices.map(({ job_run_id, created_at, next_try_at, sent_at, cancelled_at, ...notice }) => ({
     ...notice,
     run_id: job_run_id,
-    created_at: isoTime(created_at),
-    next_try_at: isoTime(next_try_at),
-    sent_at: isoTime(sent_at),
-    cancelled_at: isoTime(cancelled_at),
+    created_at: isoTimestamp(created_at),
+    next_try_at: isoTimestamp(next_try_at),
+    sent_at: isoTimestamp(sent_at),
+    cancelled_at: isoTimestamp(cancelled_at),
   }))
 }
 

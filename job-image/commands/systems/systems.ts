@@ -65,10 +65,10 @@ async function list({ json, wide, system, ...where }: ListOptions, io: Io): Prom
   )
   const rows = systems.flat()
   if (json) {
-    const { isoTime } = await import('../../time.ts')
+    const { isoTimestamp } = await import('../../time.ts')
     await writeJson(
       io.stdout,
-      rows.map((row) => listedJson(row, isoTime)),
+      rows.map((row) => listedJson(row, isoTimestamp)),
     )
     return EXIT.ok
   }
@@ -77,13 +77,13 @@ async function list({ json, wide, system, ...where }: ListOptions, io: Io): Prom
   return EXIT.ok
 }
 
-type IsoTime = (text: string) => string | null
+type IsoTimestamp = (text: string) => string | null
 
-function listedJson({ last_run: last, ...system }: ListedSystem, isoTime: IsoTime): object {
+function listedJson({ last_run: last, ...system }: ListedSystem, isoTimestamp: IsoTimestamp): object {
   return {
     ...system,
-    created_at: isoTime(system.created_at),
-    last_run: last === null ? null : { ...last, decided_at: isoTime(last.decided_at) },
+    created_at: isoTimestamp(system.created_at),
+    last_run: last === null ? null : { ...last, decided_at: isoTimestamp(last.decided_at) },
   }
 }
 

@@ -24,10 +24,11 @@ export function historyQuery(cutoff: string, systemIds: readonly number[]): Quer
   }
 }
 
-/** Answers to be removed, as parallel columns. */
-export type Doomed = {
-  readonly runIds: readonly number[]
-  readonly systemIds: readonly number[]
+/** Rows of `job_run_systems`, as parallel columns. */
+export type SystemRows = { readonly runIds: readonly number[]; readonly systemIds: readonly number[] }
+
+/** Rows whose results are to be removed. */
+export type Doomed = SystemRows & {
   /** A newer run that has most of the same controls, for each; 0: none is known. */
   readonly newer: readonly number[]
 }
@@ -82,18 +83,8 @@ export function lockAnswersQuery({ runIds, systemIds, newer }: Doomed): Query {
 }
 
 /** Removes history rows that have no results of their own. */
-export function deleteReferencesQuery(runIds: readonly number[], systemIds: readonly number[]): Query {
-  return {
-    text: `
-      WITH gone AS (
-        DELETE FROM job_run_systems q
-         USING unnest($1::int[], $2::int[]) AS d (run_id, system_id)
-         WHERE q.job_run_id = d.run_id AND q.system_id = d.system_id
-           AND q.results_run_id IS DISTINCT FROM q.job_run_id
-        RETURNING q.job_run_id)
-      SELECT job_run_id AS "runId", count(*)::int AS systems FROM gone GROUP BY job_run_id`,
-    values: [runIds, systemIds],
-  }
+export function deleteReferencesQuery(rows: SystemRows): Query {
+  return deleteHistoryQuery(rows, 'q.results_run_id IS DISTINCT FROM q.job_run_id')
 }
 
 /** Removes results that no history row refers to any more, except the newest of a system and control. */
@@ -114,15 +105,22 @@ export function deleteResultsQuery({ runIds, systemIds, newer }: Doomed): Query 
 }
 
 /** Removes history rows whose results are all gone. */
-export function deleteAnswersQuery({ runIds, systemIds }: Doomed): Query {
+export function deleteAnswersQuery(rows: SystemRows): Query {
+  return deleteHistoryQuery(
+    rows,
+    `NOT EXISTS (SELECT FROM validation_results v
+                  WHERE v.job_run_id = q.job_run_id AND v.system_id = q.system_id)`,
+  )
+}
+
+/** Removes those of the history rows `q` that meet the condition. */
+function deleteHistoryQuery({ runIds, systemIds }: SystemRows, condition: string): Query {
   return {
     text: `
       WITH gone AS (
         DELETE FROM job_run_systems q
          USING unnest($1::int[], $2::int[]) AS d (run_id, system_id)
-         WHERE q.job_run_id = d.run_id AND q.system_id = d.system_id
-           AND NOT EXISTS (SELECT FROM validation_results v
-                            WHERE v.job_run_id = q.job_run_id AND v.system_id = q.system_id)
+         WHERE q.job_run_id = d.run_id AND q.system_id = d.system_id AND ${condition}
         RETURNING q.job_run_id)
       SELECT job_run_id AS "runId", count(*)::int AS systems FROM gone GROUP BY job_run_id`,
     values: [runIds, systemIds],

@@ -1,4 +1,4 @@
-import { isoTime } from '../../time.ts'
+import { isoTimestamp } from '../../time.ts'
 import type { Client } from 'pg'
 import { InterruptedError } from '../../errors.ts'
 import { plural } from '../../plural.ts'
@@ -155,13 +155,12 @@ class Prune {
     this.#note(gone)
     // A pruned run stays in the list, with its counts, and says when its details went.
     const marked = gone.map(({ runId }) => runId)
-    await addAttributes(this.#client, marked, { pruned_at: isoTime(this.#now) })
+    await addAttributes(this.#client, marked, { pruned_at: isoTimestamp(this.#now) })
   }
 
   /** Deletes in this order: references to results, the results, then their history rows. */
   async #deleteRows(answers: readonly Answer[], references: readonly Row[]): Promise<Gone[]> {
-    const { runIds, systemIds } = columnsOf(references)
-    const withoutReferences = await this.#rows<Gone>(queries.deleteReferencesQuery(runIds, systemIds))
+    const withoutReferences = await this.#rows<Gone>(queries.deleteReferencesQuery(columnsOf(references)))
     const held = columnsOf(await this.#rows<Answer>(queries.lockAnswersQuery(columnsOf(answers))))
     // A statement of its own: it sees what was committed while the locks were waited for.
     const results = await this.#rows<Gone>(queries.deleteResultsQuery(held))
@@ -178,7 +177,7 @@ class Prune {
 
   #report(): PruneReport {
     return {
-      cutoff: isoTime(this.#cutoff),
+      cutoff: isoTimestamp(this.#cutoff),
       dryRun: this.#options.dryRun === true,
       runs: this.#runs.size,
       results: this.#results,

@@ -1,3 +1,4 @@
+import { truncate } from '../../../common/text.ts'
 import { InputError, asError } from '../../errors.ts'
 import { formatTimestamp, parseTimestamp } from '../../time.ts'
 import type { Decision, Status } from '../../validation/model.ts'
@@ -62,6 +63,5 @@ function utc(field: string, value: unknown): string {
 }
 
 function shown(value: unknown): string {
-  const text = JSON.stringify(value) ?? String(value)
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text
+  return truncate(JSON.stringify(value) ?? String(value), 60)
 }

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
+import { sleep } from '../../../common/clock.ts'
 import { RunError } from '../../errors.ts'
 import { LOCK_NOT_AVAILABLE, sqlState } from '../session/errors.ts'
 

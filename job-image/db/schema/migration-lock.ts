@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { Client } from 'pg'
+import { sleep } from '../../../common/clock.ts'
 
 /** The key of an advisory lock, an arbitrary number. Advisory locks are per database. */
 const MIGRATION_LOCK = '7241865325823965'

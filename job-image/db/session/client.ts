@@ -1,9 +1,9 @@
 import type { Duplex } from 'node:stream'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Client } from 'pg'
 import { redactSecrets } from '../../../common/logging/redact.ts'
 import { backoffDelay } from '../../../common/backoff.ts'
-import { InputError, InterruptedError, asError } from '../../errors.ts'
+import { InputError, asError } from '../../errors.ts'
+import { interruptibleSleep } from '../../interruptible-sleep.ts'
 import type { Tracing } from '../../tracing/tracing.ts'
 import {
   ConnectionLost,
@@ -185,14 +185,6 @@ export function lostConnection(thrown: unknown): Error {
   const message = redactSecrets(error.message)
   if (message !== error.message) error.message = message
   return LOST.test(error.message) ? new ConnectionLost(error.message, { cause: error }) : error
-}
-
-export async function interruptibleSleep(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  try {
-    await sleep(ms, undefined, signal === undefined ? {} : { signal })
-  } catch (thrown) {
-    throw new InterruptedError('stopped while waiting', { cause: thrown })
-  }
 }
 
 const serverSessions = new WeakMap<Client, ServerSession>()

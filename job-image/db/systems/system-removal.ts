@@ -1,4 +1,4 @@
-import { isoTime } from '../../time.ts'
+import { isoTimestamp } from '../../time.ts'
 import type { Client } from 'pg'
 import { suggestion } from '../../document.ts'
 import { InputError, asError } from '../../errors.ts'
@@ -274,7 +274,7 @@ async function noteRemoval(
       ...removedSystems(json),
       ...Object.fromEntries(systems.map((id) => [id, names.get(id)])),
     },
-    ...(results && evaluated ? { pruned_at: isoTime(now) } : {}),
+    ...(results && evaluated ? { pruned_at: isoTimestamp(now) } : {}),
   })
   // Most runs have the same systems, and so the same note.
   for (const [note, runs] of Map.groupBy(rows, (row) => JSON.stringify(noteOf(row)))) {

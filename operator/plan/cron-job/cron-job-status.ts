@@ -2,7 +2,8 @@ import type { CronJobStatus, ValidationScheduleStatus } from '../../../crds/vali
 import { digestOf } from '../../values/digest.ts'
 import type { CachedCronJob, Slots } from '../../cache/projections.ts'
 import type { LastWrite } from './drift.ts'
-import { CLOCK_SKEW_MS, instant, isoTime } from '../../values/time.ts'
+import { isoTime } from '../../../common/iso-time.ts'
+import { CLOCK_SKEW_MS, instant } from '../../values/time.ts'
 
 /** The status entry of the schedule's own CronJob. */
 export function cronJobStatus(

@@ -1,3 +1,4 @@
+import { EXIT } from '../../../common/exit-codes.ts'
 import type { JobSettings } from '../../../crds/validation-schedule.ts'
 import { JOB_CONTAINER } from '../../cache/projections.ts'
 import type { CachedSchedule } from '../../cache/projections.ts'
@@ -6,8 +7,8 @@ import { childAnnotations, childLabels } from './metadata.ts'
 import { podTemplate } from './pod.ts'
 import type { PodTemplate } from './pod.ts'
 
-/** Exit codes that a retry cannot change: 2 usage or configuration, 3 findings that fail the Job. */
-const FINAL_EXIT_CODES = [2, 3]
+/** Exit codes that a retry cannot change. */
+const FINAL_EXIT_CODES = [EXIT.usage, EXIT.findings]
 
 export type JobTemplate = {
   readonly metadata: {

@@ -3,7 +3,8 @@ import type { RepeatedWrite } from '../inputs/live-reads.ts'
 import { FIELD_MANAGER } from '../../cache/projections.ts'
 import type { CachedSchedule } from '../../cache/projections.ts'
 import { plainText } from '../../values/plain-text.ts'
-import { CLOCK_SKEW_MS, instant, isoTime } from '../../values/time.ts'
+import { isoTime } from '../../../common/iso-time.ts'
+import { CLOCK_SKEW_MS, instant } from '../../values/time.ts'
 
 /*
  * Two writers that disagree about a CronJob would overwrite each other as fast as the API server lets them. Such a

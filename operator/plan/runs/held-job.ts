@@ -1,3 +1,4 @@
+import { ENDED_BY } from '../../../common/exit-codes.ts'
 import type { CachedPod } from '../../cache/projections.ts'
 import { finalSummaries, isSuccess } from './summaries.ts'
 import { instant, utc } from '../../values/time.ts'
@@ -37,7 +38,7 @@ export function reportRunEndAt(jobUid: string, pods: readonly CachedPod[], now: 
 /**
  * Exit codes of SIGTERM and SIGKILL, with which the containers of a deleted pod end, including those that never ran.
  */
-const STOPPED = new Set([143, 137])
+const STOPPED: ReadonlySet<number> = new Set([ENDED_BY.SIGTERM, ENDED_BY.SIGKILL])
 
 function wasStopped({ terminated }: CachedPod): boolean {
   return terminated !== undefined && STOPPED.has(terminated.exitCode)

@@ -1,3 +1,4 @@
+import { ENDED_BY, EXIT } from '../../../common/exit-codes.ts'
 import { decodeRunSummary } from '../../../crds/run-summary.ts'
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import type { RecentRun } from '../../../crds/validation-schedule.ts'
@@ -81,7 +82,7 @@ function factsOf(evidence: JobEndInput): Facts {
     .toSorted((a, b) => endOf(b).localeCompare(endOf(a)))
   const summary = (pod: CachedPod): RunSummary | undefined => summaryOf(pod, evidence.job.uid)
   const tries = lastTries(ended)
-  const last = tries.find(({ terminated }) => terminated?.exitCode !== INTERRUPTED) ?? tries[0]
+  const last = tries.find(({ terminated }) => terminated?.exitCode !== EXIT.interrupted) ?? tries[0]
   return {
     ...evidence,
     finals: finalSummaries(ended, evidence.job.uid),
@@ -89,9 +90,6 @@ function factsOf(evidence: JobEndInput): Facts {
     lastSummary: tries.map(summary).find((found) => found?.final === true) ?? (last && summary(last)),
   }
 }
-
-/** The exit code after SIGTERM: that of the other workers when one has failed the Job. */
-const INTERRUPTED = 143
 
 /** The newest pod of each worker, in the given order. */
 function lastTries(newestFirst: readonly CachedPod[]): CachedPod[] {
@@ -121,7 +119,8 @@ const runSucceeded: Check = ({ finals }) => {
 
 const summaryMissing: Check = ({ job, pods, last }) => {
   const what = job.end === undefined ? 'container' : 'Job'
-  const succeeded = job.end === undefined ? last?.terminated?.exitCode === 0 : job.end.type === 'Complete'
+  const succeeded =
+    job.end === undefined ? last?.terminated?.exitCode === EXIT.ok : job.end.type === 'Complete'
   if (!succeeded || pods.length === 0) return undefined
   return errored(
     'NoRunRecord',
@@ -156,7 +155,7 @@ const containerOutOfMemory: Check = ({ last }) =>
     : undefined
 
 /** V8 aborts (134) or crashes (139) when its heap is full, and Kubernetes calls that Error. */
-const HEAP_EXHAUSTED = new Set([134, 139])
+const HEAP_EXHAUSTED: ReadonlySet<number> = new Set([ENDED_BY.SIGABRT, ENDED_BY.SIGSEGV])
 
 const heapExhausted: Check = ({ last }) => {
   const code = last?.terminated?.exitCode ?? 0
@@ -164,13 +163,11 @@ const heapExhausted: Check = ({ last }) => {
   return errored('OutOfMemory', `the process went out of memory (exit code ${code}); ${MORE_MEMORY}`)
 }
 
-const KILLED = 137
-
 const containerKilled: Check = ({ last }) =>
-  last?.terminated?.exitCode === KILLED
+  last?.terminated?.exitCode === ENDED_BY.SIGKILL
     ? errored(
         'Killed',
-        `the container was killed (exit code ${KILLED}), most likely because its node went out of memory or the pod ` +
+        `the container was killed (exit code ${ENDED_BY.SIGKILL}), most likely because its node went out of memory or the pod ` +
           `did not stop in time; ${MORE_MEMORY} if it happens again`,
       )
     : undefined
@@ -179,13 +176,11 @@ const containerKilled: Check = ({ last }) =>
 const failureReported: Check = ({ lastSummary }) =>
   lastSummary === undefined || lastSummary.verdict !== 'Errored' ? undefined : fromSummary(lastSummary)
 
-const USAGE = 2
-
 const configurationRefused: Check = ({ job, last }) =>
-  last?.terminated?.exitCode === USAGE || (last === undefined && job.end?.reason === 'PodFailurePolicy')
+  last?.terminated?.exitCode === EXIT.usage || (last === undefined && job.end?.reason === 'PodFailurePolicy')
     ? errored(
         'InvalidInput',
-        'the job refused its configuration (exit code 2) and could not say why; look at the log of the pod',
+        `the job refused its configuration (exit code ${EXIT.usage}) and could not say why; look at the log of the pod`,
       )
     : undefined
 

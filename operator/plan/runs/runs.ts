@@ -27,7 +27,8 @@ import type { Outcome } from './outcome.ts'
 import type { Observed, LiveRead } from '../inputs/live-reads.ts'
 import { isRunOf } from '../cron-job/ownership.ts'
 import { mergeRuns } from './recent-runs.ts'
-import { CLOCK_SKEW_MS, earliest, instant, isoTime, newest, utc } from '../../values/time.ts'
+import { isoTime } from '../../../common/iso-time.ts'
+import { CLOCK_SKEW_MS, earliest, instant, newest, utc } from '../../values/time.ts'
 
 export type RunsInput = {
   readonly schedule: CachedSchedule

@@ -11,7 +11,7 @@ import type { CachedSchedule } from '../../cache/projections.ts'
 import { isStuck } from '../runs/active.ts'
 import type { RunRequest } from '../runs/run-request.ts'
 import type { SkippedSlot, SkippedSlots } from '../slots/slot-skipped.ts'
-import { isoTime } from '../../values/time.ts'
+import { isoTime } from '../../../common/iso-time.ts'
 
 /** An event to be recorded once. */
 export type PlannedEvent = {

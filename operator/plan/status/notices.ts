@@ -4,7 +4,7 @@ import { failedRequestEvent, skippedEvent } from './events.ts'
 import { plainText } from '../../values/plain-text.ts'
 import type { RunRequest } from '../runs/run-request.ts'
 import type { SkippedSlots } from '../slots/slot-skipped.ts'
-import { isoTime } from '../../values/time.ts'
+import { isoTime } from '../../../common/iso-time.ts'
 
 /**
  * A notice that no run can send: a run without a record in the database sends none about its end, and one that did

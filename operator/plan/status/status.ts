@@ -10,7 +10,7 @@ import { historyOf } from '../runs/history.ts'
 import { childName } from '../../values/names.ts'
 import type { NextSlot } from '../slots/next-slot.ts'
 import type { Runs } from '../runs/runs.ts'
-import { isoTime } from '../../values/time.ts'
+import { isoTime } from '../../../common/iso-time.ts'
 
 export type StatusInput = {
   readonly schedule: CachedSchedule

@@ -1,6 +1,6 @@
 import { afterEach, expect, it } from 'vitest'
-import type { Clock } from '../../../operator/clock/clock.ts'
-import { systemClock } from '../../../operator/clock/clock.ts'
+import type { Clock } from '../../../common/clock.ts'
+import { systemClock } from '../../../common/clock.ts'
 import { childName } from '../../../operator/values/names.ts'
 import { describeWithCluster } from '../namespace.ts'
 import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'

@@ -1,5 +1,5 @@
 import { beforeAll, expect, it, onTestFinished, vi } from 'vitest'
-import { systemClock } from '../../../operator/clock/clock.ts'
+import { systemClock } from '../../../common/clock.ts'
 import { startProxy } from '../../support/proxy.ts'
 import type { Proxy } from '../../support/proxy.ts'
 import { childName } from '../../../operator/values/names.ts'

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest'
-import { systemClock } from '../../../operator/clock/clock.ts'
+import { systemClock } from '../../../common/clock.ts'
 import type { KubeClient } from '../../../operator/kube/client.ts'
 import { failureOf, KubeError } from '../../../operator/kube/errors.ts'
 import type { Failure } from '../../../operator/kube/errors.ts'

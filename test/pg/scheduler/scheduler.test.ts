@@ -1,8 +1,8 @@
-import { setImmediate as nextTurn } from 'node:timers/promises'
 import { describe, expect, it } from 'vitest'
 import { InputError, InterruptedError } from '../../../job-image/errors.ts'
 import { watchSchedule } from '../../../job-image/scheduler/scheduler.ts'
-import type { Clock, SchedulerObserver, SchedulerOptions } from '../../../job-image/scheduler/scheduler.ts'
+import type { Clock } from '../../../common/clock.ts'
+import type { SchedulerObserver, SchedulerOptions } from '../../../job-image/scheduler/scheduler.ts'
 import { createDatabase } from '../../support/database.ts'
 import { startProxy } from '../../support/proxy.ts'
 import { createFolder } from '../../support/run-command.ts'
@@ -26,14 +26,19 @@ class FakeClock implements Clock {
     this.#now = start
   }
 
-  now(): Date {
+  now(): number {
+    return this.#now
+  }
+
+  date(): Date {
     return new Date(this.#now)
   }
 
-  async sleep(ms: number): Promise<void> {
+  after(ms: number, run: () => void): () => void {
     this.#now += ms
     // Lets what else is going on have its turn.
-    await nextTurn()
+    const turn = setImmediate(run)
+    return () => clearImmediate(turn)
   }
 
   turn(ms: number): void {
@@ -316,7 +321,7 @@ describe('a slot whose run breaks', () => {
     const timezone = 'Africa/Nouakchott'
     const told = await broken(2, timezone, () =>
       watchUntil('finished', 1, { config: 'retries.yaml', clock, timezone }, ([what]) => {
-        if (what === 'started') starts.push(clock.now().getTime())
+        if (what === 'started') starts.push(clock.now())
       }),
     )
     const slot = '2026-11-23T02:00:00Z'

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { noticeId, shortened, testNotice } from '../../../job-image/notify/notice.ts'
+import { noticeId, testNotice } from '../../../job-image/notify/notice.ts'
 
 describe('the id of a notice', () => {
   const id = noticeId('key', 7, '2026-11-23 02:00:01.5', 'ops')
@@ -17,20 +17,6 @@ describe('the id of a notice', () => {
       noticeId('key', 7, '2026-11-23 02:00:01.5', 'audit'),
     ]
     expect(new Set([id, ...others]).size).toBe(5)
-  })
-})
-
-describe('a long text', () => {
-  it('is shortened to the number of characters, counted as people count them', () => {
-    expect(shortened('abcd', 4)).toBe('abcd')
-    expect(shortened('abcde', 4)).toBe('abc…')
-    expect(shortened('😀😀😀😀', 4)).toBe('😀😀😀😀')
-    expect(shortened('😀😀😀😀😀', 4)).toBe('😀😀😀…')
-  })
-
-  it('may have 2,000 characters', () => {
-    expect(shortened('x'.repeat(2_000))).toBe('x'.repeat(2_000))
-    expect(shortened('x'.repeat(2_001))).toBe(`${'x'.repeat(1_999)}…`)
   })
 })
 

@@ -1,4 +1,4 @@
-import type { Clock } from '../../../operator/clock/clock.ts'
+import type { Clock } from '../../../common/clock.ts'
 
 export type FakeClock = Clock & {
   /** Moves on, firing what is due at its time, and lets everything that follows from it happen first. */

@@ -1,6 +1,6 @@
 import { pino } from 'pino'
 import { describe, expect, onTestFinished, test } from 'vitest'
-import { systemClock } from '../../../../operator/clock/clock.ts'
+import { systemClock } from '../../../../common/clock.ts'
 import type { KubeClient } from '../../../../operator/kube/client.ts'
 import { KubeError, UnreachableError } from '../../../../operator/kube/errors.ts'
 import { RESOURCES } from '../../../../operator/kube/object.ts'

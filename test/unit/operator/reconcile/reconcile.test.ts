@@ -4,7 +4,7 @@ import type { ValidationScheduleStatus } from '../../../../crds/validation-sched
 import type { CloudEvent } from '../../../../common/webhook/cloud-event.ts'
 import type { Caches } from '../../../../operator/cache/caches.ts'
 import { createCaches } from '../../../../operator/cache/caches.ts'
-import { systemClock } from '../../../../operator/clock/clock.ts'
+import { systemClock } from '../../../../common/clock.ts'
 import { KubeError, NotLeaderError, UnreachableError } from '../../../../operator/kube/errors.ts'
 import type { KubeClient } from '../../../../operator/kube/client.ts'
 import type { EventInput } from '../../../../operator/kube/events.ts'

@@ -1,5 +1,6 @@
 import { expect, it } from 'vitest'
-import { earliest, isoTime, newest, utc } from '../../../../operator/values/time.ts'
+import { isoTime } from '../../../../common/iso-time.ts'
+import { earliest, newest, utc } from '../../../../operator/values/time.ts'
 
 it.each([
   ['2026-11-27T14:00:00+02:00', '2026-11-27T12:00:00Z'],

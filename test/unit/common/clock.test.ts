@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import { sleep, systemClock } from '../../../../operator/clock/clock.ts'
-import { fakeClock, settle } from '../fake-clock.ts'
+import { sleep, systemClock } from '../../../common/clock.ts'
+import { fakeClock, settle } from '../operator/fake-clock.ts'
 
 describe('the clock of the system', () => {
   afterEach(() => void vi.useRealTimers())
@@ -42,7 +42,7 @@ describe('a sleep', () => {
   it('ends after its delay', async () => {
     const clock = fakeClock()
     let awake = false
-    const sleeping = sleep(clock, 100).then(() => (awake = true))
+    const sleeping = sleep(100, undefined, clock).then(() => (awake = true))
     await clock.advance(99)
     expect(awake).toBe(false)
     await clock.advance(1)
@@ -52,19 +52,19 @@ describe('a sleep', () => {
   it('ends at once when its signal aborts, and leaves no timer', async () => {
     const clock = fakeClock()
     const stop = new AbortController()
-    const sleeping = sleep(clock, 100, stop.signal)
+    const sleeping = sleep(100, stop.signal, clock)
     expect(clock.pending()).toBe(1)
     stop.abort()
     await sleeping
     expect(clock.pending()).toBe(0)
-    await sleep(clock, 100, stop.signal)
+    await sleep(100, stop.signal, clock)
     expect(clock.pending()).toBe(0)
   })
 
   it('leaves no listener on a signal that lives longer', async () => {
     const clock = fakeClock()
     const { signal } = new AbortController()
-    const sleeping = sleep(clock, 100, signal)
+    const sleeping = sleep(100, signal, clock)
     await clock.advance(100)
     await sleeping
     await settle()

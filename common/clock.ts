@@ -1,4 +1,4 @@
-/** The operator's time; tests use one that they advance by hand. */
+/** Time and timers; tests replace them by a clock that they advance by hand. */
 export type Clock = {
   /** Monotonic milliseconds, for delays, leases and liveness. */
   now(): number
@@ -23,8 +23,8 @@ export const systemClock: Clock = {
   },
 }
 
-/** Resolves after the delay, or at once when the signal aborts; the caller checks the signal. */
-export function sleep(clock: Clock, milliseconds: number, signal?: AbortSignal): Promise<void> {
+/** Resolves after the delay, or as soon as the signal is aborted; the caller checks the signal. */
+export function sleep(milliseconds: number, signal?: AbortSignal, clock: Clock = systemClock): Promise<void> {
   return new Promise((resolve) => {
     if (signal?.aborted === true) {
       resolve()
