@@ -1,4 +1,4 @@
-// What a person of the namespace can do who may create pods: claim to be a pod of a Job.
+// Forged pods: a person who may create pods in the namespace claims that one is a pod of a Job.
 import type { V1Pod } from '@kubernetes/client-node'
 import { JOB_NAME_LABEL, JOB_UID_LABEL } from '../../crds/names.ts'
 import { JOB_CONTAINER } from '../../operator/cache/projections.ts'
@@ -14,19 +14,19 @@ export type Owner = {
 export type Forgery = {
   readonly name: string
   readonly job: { readonly job: string; readonly uid: string }
-  /** The UID that the operator's watches select by. */
+  /** The UID in the label that the operator's watches select. */
   readonly scheduleUid: string
-  /** Kept by a finalizer when the Job controller deletes it as one pod too many; to be released in the end. */
+  /** True for a finalizer that keeps the pod when the Job controller deletes it as surplus. Release it at the end. */
   readonly held?: boolean
-  /** Its controller; none if it is left out. */
+  /** The controller; by default there is none. */
   readonly controller?: Owner
-  /** What its container says when it has ended. */
+  /** The termination message of the container. */
   readonly message: string
 }
 
 const HELD = 'example.com/held'
 
-/** Makes a pod with every label of the Job's own pods. */
+/** Creates a pod with all labels of the Job's own pods. */
 export async function forgePod(
   { name: namespace, admin, kubelet }: TestNamespace,
   { name, job, scheduleUid, held = false, controller, message }: Forgery,
@@ -54,7 +54,7 @@ export async function forgePod(
   return kubelet.ended(pod, { exitCode: 0, message })
 }
 
-/** Keeps a pod and what it said, also when the Job controller deletes it as one pod too many. */
+/** Keeps a pod and its termination message, also when the Job controller deletes it as surplus. */
 export async function holdPod({ name: namespace, admin }: TestNamespace, pod: V1Pod): Promise<void> {
   const name = pod.metadata?.name ?? ''
   const body = [{ op: 'add', path: '/metadata/finalizers/-', value: HELD }]

@@ -9,7 +9,7 @@ import { checkRole } from '../../scripts/control-plane/operator-role.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** One cluster for the whole run, or why there is none. */
+    /** The cluster of the whole test run, or why there is none. */
     cluster: ClusterAccess | { readonly missing: string }
   }
 }
@@ -35,7 +35,7 @@ export default async function setup(project: TestProject): Promise<(() => Promis
   }
 }
 
-/** Every file of the cluster suite, and every test in them; the chart's suite, which has this cluster too, needs a part. */
+/** True if all tests of the cluster suite run. The chart's suite uses this cluster too, but not all permissions. */
 async function hasRunWhole(project: TestProject): Promise<boolean> {
   if (project.name !== 'cluster' || project.config.testNamePattern !== undefined) return false
   const { testFiles } = await project.globTestFiles()

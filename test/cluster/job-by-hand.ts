@@ -10,16 +10,16 @@ type JobTemplate = {
 }
 
 export type ByHand = {
-  /** In the place of the CronJob as its controller. */
+  /** The controller, instead of the CronJob. */
   readonly ownerReferences?: ObjectMeta['ownerReferences']
   readonly labels?: ObjectMeta['labels']
-  /** Beside the job's own, as a webhook of a service mesh would add it. */
+  /** A second container, like that of a service mesh. */
   readonly container?: object
-  /** Before it, or with `restartPolicy: Always` beside it. */
+  /** An init container; with `restartPolicy: Always` a sidecar. */
   readonly initContainer?: object
 }
 
-/** The Job that `kubectl create job NAME --from=cronjob/…` makes of a schedule's CronJob, but for what is given. */
+/** The Job that `kubectl create job NAME --from=cronjob/…` makes from a schedule's CronJob, with the given changes. */
 export async function createJobByHand(
   schedules: Schedules,
   schedule: string,

@@ -3,7 +3,7 @@ import { KubeClient } from '../../operator/kube/client.ts'
 import type { ClientOptions } from '../../operator/kube/client.ts'
 import { PooledConfig } from '../../operator/kube/connection.ts'
 
-/** The operator's own client, from a kubeconfig's text; its connections end with the test file. */
+/** Returns the operator's client for the text of a kubeconfig; its connections end with the test file. */
 export function kubeClient(kubeconfig: string, options: ClientOptions = {}): KubeClient {
   const config = new PooledConfig()
   config.loadFromString(kubeconfig)

@@ -6,7 +6,7 @@ import type { Client } from '../../scripts/control-plane/client.ts'
 import { playKubelet } from './play-kubelet.ts'
 import type { Kubelet } from './play-kubelet.ts'
 
-/** A namespace of the test file's own in the cluster of the run. */
+/** A namespace of one test file in the cluster of the test run. */
 export type TestNamespace = {
   readonly name: string
   readonly cluster: ClusterAccess
@@ -14,7 +14,7 @@ export type TestNamespace = {
   readonly kubelet: Kubelet
 }
 
-/** Like describe; where there is no cluster, its tests are counted as skipped, with the reason in the name. */
+/** Calls `describe`. Without a cluster its tests are skipped, with the reason in the name. */
 export function describeWithCluster(name: string, define: () => void): void {
   const cluster = inject('cluster')
   const reason = 'missing' in cluster ? ` (skipped: ${cluster.missing})` : ''
@@ -23,7 +23,7 @@ export function describeWithCluster(name: string, define: () => void): void {
   })
 }
 
-/** To be called inside of describeWithCluster; usable from the first beforeAll after it on. */
+/** Creates the namespace. Call it inside of describeWithCluster; later beforeAll hooks can use the result. */
 export function useNamespace(prefix = 'test', labels: Readonly<Record<string, string>> = {}): TestNamespace {
   let made: TestNamespace | undefined
   const here = (): TestNamespace => {
@@ -38,7 +38,7 @@ export function useNamespace(prefix = 'test', labels: Readonly<Record<string, st
     made = { name, cluster, admin, kubelet: playKubelet(admin, name) }
   })
   afterAll(async () => {
-    // Not waited for: its CronJobs must not go on firing into later files, that is all.
+    // Waiting is not necessary: the deletion only keeps CronJobs from firing during later files.
     if (made !== undefined) await made.admin.core.deleteNamespace({ name: made.name })
   })
   return {

@@ -11,17 +11,17 @@ import { startOperator } from './run-operator.ts'
 import { is, schedulesIn } from './schedules.ts'
 import type { Schedules } from './schedules.ts'
 
-/** A namespace of the test file's own, and an operator within the test's process that looks after it. */
+/** A namespace of one test file, with an operator that runs in the test's process. */
 export type OperatedNamespace = {
   readonly here: TestNamespace
   readonly schedules: Schedules
   start(): void
   stop(): Promise<void>
-  /** Where the audit log ends now. */
+  /** The present end of the audit log. */
   position(): number
-  /** Stops it, lets something happen, starts it again; all that it has written until it had looked at every schedule. */
+  /** Stops the operator, calls `meanwhile`, starts it again. Returns its writes until it has reconciled all schedules. */
   restart(meanwhile?: () => Promise<unknown>): Promise<string[]>
-  /** What the operator has logged as an error: it has none for whatever happens in a cluster. */
+  /** The errors in the operator's log: events in a cluster must not cause any. */
   errors(): readonly string[]
 }
 
@@ -29,7 +29,7 @@ export type Operation = { readonly flags?: () => readonly string[]; readonly clo
 
 const QUIET_MS = 300
 
-/** To be called inside of describeWithCluster; usable from the first beforeAll after it on. */
+/** Creates namespace and operator. Call it inside of describeWithCluster; later beforeAll hooks can use the result. */
 export function useOperator(prefix: string, { flags, clock }: Operation = {}): OperatedNamespace {
   const here = useNamespace(prefix)
   const errors: string[] = []
@@ -60,7 +60,7 @@ export function useOperator(prefix: string, { flags, clock }: Operation = {}): O
       await meanwhile()
       const since = position()
       start()
-      // Its key comes after those of all that the operator finds when it starts, some of which are read about for longer.
+      // The key of this schedule is queued after all that the operator finds at its start, some of which need live reads.
       const last = `last-of-restart-${(restarts += 1)}`
       await becomesReady(operated.schedules, last)
       const writes = await settled(() => operated.schedules.writes(since))
@@ -77,9 +77,9 @@ export function useOperator(prefix: string, { flags, clock }: Operation = {}): O
   return operated
 }
 
-/** A last test: whatever the others did to it, the operator is at work, and nothing took it by surprise. */
+/** Adds a last test: after all others the operator still works, and has logged no error. */
 export function itIsStillAtWork(operated: OperatedNamespace): void {
-  it('is still at work in the end', async () => {
+  it('still works at the end, without an error in its log', async () => {
     await becomesReady(operated.schedules, 'in-the-end')
     expect(operated.errors()).toEqual([])
   })
@@ -90,7 +90,7 @@ async function becomesReady(schedules: Schedules, name: string): Promise<void> {
   await schedules.status(name, 'Ready', is('Ready', 'True'))
 }
 
-/** The list when it has stopped growing. */
+/** Returns the list when it has stopped growing. */
 async function settled<T>(read: () => Promise<T[]>): Promise<T[]> {
   let found = await read()
   for (;;) {

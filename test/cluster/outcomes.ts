@@ -1,4 +1,4 @@
-// What became of the operator's writes, by the API server's own record.
+// The results of the operator's writes, from the API server's audit log.
 import type { KubeClient } from '../../operator/kube/client.ts'
 import { RESOURCES } from '../../operator/kube/object.ts'
 import { OPERATOR } from '../../scripts/control-plane/access.ts'
@@ -6,13 +6,13 @@ import { auditedWrites } from '../../scripts/control-plane/audit-log.ts'
 import type { TestNamespace } from './namespace.ts'
 
 export type Outcomes = {
-  /** `create cronjobs x-1a2b` */
+  /** The successful writes: `create cronjobs x-1a2b` */
   readonly done: readonly string[]
-  /** `409 create cronjobs x-1a2b` */
+  /** The failed writes: `409 create cronjobs x-1a2b` */
   readonly refused: readonly string[]
 }
 
-/** Since that position of the audit log, but for Lease and events; of one schedule, if it is named. */
+/** Returns the results since a position of the audit log, without Lease and events; optionally of one schedule. */
 export async function outcomesOf(here: TestNamespace, since: number, schedule = ''): Promise<Outcomes> {
   const all = await auditedWrites(here.cluster.auditLog, { since, namespace: here.name, user: OPERATOR })
   const writes = all
@@ -28,8 +28,8 @@ export async function outcomesOf(here: TestNamespace, since: number, schedule = 
   }
 }
 
-/** What the operator has told in events of the namespace: reason, of what, and note, sorted. */
-export async function toldBy(client: Pick<KubeClient, 'list'>, namespace: string): Promise<string[]> {
+/** Returns the operator's events in the namespace as sorted texts of reason, object and note. */
+export async function eventsIn(client: Pick<KubeClient, 'list'>, namespace: string): Promise<string[]> {
   const { items } = await client.list(RESOURCES.events, { namespace })
   return items
     .filter(({ reportingController }) => reportingController === 'rapidrmf.io/operator')

@@ -1,5 +1,4 @@
-// The test cluster has no node. A test patches pod status as a kubelet would, and the real Job controller draws its
-// conclusions from it.
+// The test cluster has no node. A test patches the status of pods like a kubelet, and the real Job controller reacts.
 import { PatchStrategy, setHeaderOptions } from '@kubernetes/client-node'
 import type {
   V1Container,
@@ -15,35 +14,35 @@ import { until } from '../../scripts/control-plane/until.ts'
 
 export type Ending = {
   readonly exitCode: number
-  /** What the container left in its termination message file. */
+  /** The content of the termination message file. */
   readonly message?: string
-  /** `OOMKilled`, for one; by default what the kubelet says for the exit code. */
+  /** The reason, such as `OOMKilled`; by default that of the exit code. */
   readonly reason?: string
-  /** What the containers beside the first one left in theirs; if given, they have all ended well. */
+  /** The termination messages of the other containers. If given, all of them have ended successfully. */
   readonly others?: string
-  /** A container that no template names: it goes on when the others have ended, whether or not they have. */
+  /** A container that is not in the template, and keeps running after the others. */
   readonly injected?: string
 }
 
 export type Kubelet = {
-  /** Waits for a pod of the Job that has not ended; the newest, if there are several. */
+  /** Waits for a running pod of the Job; the newest, if there are several. */
   podOf(job: string): Promise<V1Pod>
-  /** Waits for so many pods of the Job that have not ended; by their index. */
+  /** Waits for `count` running pods of the Job; returns them by index. */
   podsOf(job: string, count: number): Promise<V1Pod[]>
   running(pod: V1Pod): Promise<V1Pod>
-  /** The container ended; exit code 0 makes the pod Succeeded, any other Failed. */
+  /** Ends the container; exit code 0 makes the pod Succeeded, any other Failed. */
   ended(pod: V1Pod, ending: Ending): Promise<V1Pod>
-  /** The job's container ended, and the others of the pod go on, sidecars among its init containers too. */
+  /** Ends the job's container while the other containers of the pod, sidecars included, keep running. */
   containerEnded(pod: V1Pod, ending: Ending): Promise<V1Pod>
-  /** The container does not start: `ImagePullBackOff`, `CreateContainerConfigError`, … */
+  /** Reports that the container does not start: `ImagePullBackOff`, `CreateContainerConfigError`, … */
   waiting(pod: V1Pod, reason: string, message: string): Promise<V1Pod>
-  /** What the scheduler writes when no node will do. */
+  /** Reports, like the scheduler, that no node is suitable. */
   unschedulable(pod: V1Pod, message: string): Promise<V1Pod>
-  /** The node refuses the pod, or evicts it before its containers have a status. */
+  /** Fails the pod before its containers have a status: the node rejects or evicts it. */
   rejected(pod: V1Pod, reason: string, message: string): Promise<V1Pod>
-  /** Evicted, preempted or drained: the pod fails with the condition that podFailurePolicy can ignore. */
+  /** Evicts, preempts or drains: the pod fails with the condition that podFailurePolicy can ignore. */
   disrupted(pod: V1Pod, reason: string): Promise<V1Pod>
-  /** Plays a whole run: its pod starts and ends, and the Job controller has concluded. */
+  /** Plays a whole run: the pod starts and ends, and the Job controller finishes the Job. */
   finish(job: string, ending: Ending): Promise<V1Job>
 }
 
@@ -129,7 +128,7 @@ export function playKubelet({ core, batch }: Client, namespace: string): Kubelet
   }
 }
 
-/** Complete and Failed; FailureTarget and SuccessCriteriaMet come before, when the Job still has pods. */
+/** The final conditions of a Job. FailureTarget and SuccessCriteriaMet come earlier, while the Job still has pods. */
 export function hasConcluded(job: V1Job): boolean {
   return (job.status?.conditions ?? []).some(
     ({ type, status }) => ['Complete', 'Failed'].includes(type) && status === 'True',
@@ -152,7 +151,7 @@ function createdAt({ metadata }: V1Pod): number {
   return metadata?.creationTimestamp?.getTime() ?? 0
 }
 
-/** Of a pod of an Indexed Job. */
+/** The index of a pod of an Indexed Job. */
 function indexOf({ metadata }: V1Pod): number {
   return Number(metadata?.annotations?.['batch.kubernetes.io/job-completion-index'])
 }
@@ -174,7 +173,7 @@ function terminated({ exitCode, message, reason }: Ending): ContainerState {
   }
 }
 
-/** A strategic merge keeps what is not named, and a container is in one state only. */
+/** Sets one state of a container and removes the others, which a strategic merge would keep. */
 type ContainerState = { readonly [state in keyof V1ContainerState]: V1ContainerState[state] | null }
 
 function othersEnd({ others }: Ending): ContainerState | undefined {

@@ -1,9 +1,9 @@
-// For which of the requests that pass a TLS proxy a fault is.
+// Selects the requests through a TLS proxy that get a fault.
 import type { Fault, ProxiedRequest } from './tls-proxy.ts'
 
 export type Matches = (request: ProxiedRequest) => boolean
 
-/** `POST cronjobs`, `PUT validationschedules/status`, `WATCH jobs`, `LIST pods`; a write about that schedule, if one is named. */
+/** Matches `POST cronjobs`, `PUT validationschedules/status`, `WATCH jobs`, `LIST pods`; optionally writes of one schedule. */
 export function call(method: string, resource: string, schedule?: string): Matches {
   return (request) =>
     methodOf(request) === method &&
@@ -11,13 +11,13 @@ export function call(method: string, resource: string, schedule?: string): Match
     (schedule === undefined || request.body.includes(`"${schedule}"`))
 }
 
-/** For the first of these requests only. */
+/** Applies a fault to the first matching request only. */
 export function once(matches: Matches, fault: Fault): (request: ProxiedRequest) => Fault | undefined {
   let left = 1
   return (request) => (matches(request) && left-- > 0 ? fault : undefined)
 }
 
-/** The first of these requests waits for the release, without its sender's knowing; the others pass. */
+/** Holds the first matching request until the release; its sender does not notice. The others pass. */
 export function holdBack(matches: Matches) {
   const reached = Promise.withResolvers<ProxiedRequest>()
   const released = Promise.withResolvers<undefined>()
@@ -28,7 +28,7 @@ export function holdBack(matches: Matches) {
       reached.resolve(request)
       return released.promise
     },
-    /** It is there and waits. */
+    /** True while a request is held. */
     reached: reached.promise,
     release: (): void => released.resolve(undefined),
   }
@@ -45,7 +45,7 @@ function resourceOf({ path }: ProxiedRequest): string {
   return [plural, subresource].filter(Boolean).join('/')
 }
 
-/** /api/v1/namespaces/NS/pods/NAME, /apis/batch/v1/namespaces/NS/jobs/NAME/status */
+/** Parses /api/v1/namespaces/NS/pods/NAME, /apis/batch/v1/namespaces/NS/jobs/NAME/status */
 const PATH =
   /^\/apis?(?:\/[^/]+){1,2}\/namespaces\/[^/]+\/(?<plural>[^/]+)(?:\/(?<name>[^/]+))?(?:\/(?<subresource>[^/]+))?$/
 

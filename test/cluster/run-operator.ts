@@ -17,18 +17,18 @@ import { freePorts } from '../../scripts/control-plane/ports.ts'
 export const IMAGE = 'registry.example/rapidrmf:test'
 
 export type OperatorSetup = {
-  /** A proxy's, to go through the proxy. */
+  /** The address of the API server, or of a proxy. */
   readonly cluster: ClusterAccess
-  /** The one that it looks after, and where its Lease is. */
+  /** The namespace that the operator watches, and of its Lease. */
   readonly namespace: string
-  /** By default the one with the rights that the chart gives for the whole cluster. */
+  /** The account; by default one with the permissions that the chart grants in the whole cluster. */
   readonly user?: User
   readonly flags?: readonly string[]
-  /** Variables, beside the test's own where it is a process. */
+  /** Variables of the operator; a process also has the test's own. */
   readonly env?: Readonly<Record<string, string>>
 }
 
-/** The operator within the test's process; the returned function stops it as SIGTERM would. */
+/** Starts the operator in the test's process; the returned function stops it like SIGTERM. */
 export function startOperator({
   clock = systemClock,
   log = pino({ level: process.env['RAPIDRMF_TEST_LOG'] ?? 'silent' }),
@@ -55,19 +55,19 @@ export function startOperator({
 
 export type OperatorProcess = {
   readonly pid: number
-  /** http://127.0.0.1:PORT, with /healthz, /readyz and /metrics. */
+  /** The URL http://127.0.0.1:PORT of /healthz, /readyz and /metrics. */
   readonly url: string
   signal(signal: NodeJS.Signals): void
   readonly ended: Promise<number | null>
-  /** Sends the signal and waits for the end; the exit code is null when the signal ended it. */
+  /** Sends the signal and waits for the end; the exit code is null if the signal killed the process. */
   stop(signal?: NodeJS.Signals): Promise<number | null>
 }
 
-/** Here, and not where one is started: what a hook registers in a hook is never run. */
+/** The processes to end. Hooks that are registered within a hook are never run, so this is at the top of the file. */
 const ends = new Set<() => Promise<unknown>>()
 afterAll(() => Promise.all([...ends].map((end) => end())))
 
-/** The same as a process of its own, as users start it; killed with the test file if it is still there. */
+/** Starts the operator as a process, like users do; it is killed at the end of the test file. */
 export async function startOperatorProcess(setup: OperatorSetup): Promise<OperatorProcess> {
   const [port = 0] = await freePorts(1)
   const { flags, remove } = prepare(setup, port)

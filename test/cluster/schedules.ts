@@ -1,4 +1,4 @@
-// What a person does with the schedules of a namespace, and sees of them: the words in which the operator's tests speak.
+// Actions of a person on the schedules of a namespace, and reads of their state, for the operator's tests.
 import { encodeRunSummary } from '../../crds/run-summary.ts'
 import type { RunSummary } from '../../crds/run-summary.ts'
 import type { Condition, ValidationScheduleStatus } from '../../crds/validation-schedule.ts'
@@ -24,33 +24,33 @@ export type CronJob = KubeObject & { readonly spec: Record<string, unknown> }
 type Holds = (status: ValidationScheduleStatus) => boolean
 
 export type Schedules = {
-  /** Not the operator's own manager, or what the tests set would be taken for its own. */
+  /** A field manager other than the operator's, so that fields set by tests are not taken for the operator's. */
   readonly client: KubeClient
-  /** A schedule of `0 2 * * *`, with what `spec` says otherwise. */
+  /** Creates a schedule of `0 2 * * *`, with the changes in `spec`. */
   create(name: string, spec?: object, metadata?: object): Promise<Schedule>
   read(name: string): Promise<Schedule>
-  /** Undefined: there is none. */
+  /** Returns undefined if there is none. */
   find<T extends KubeObject>(resource: Resource, name: string): Promise<T | undefined>
-  /** By the name of the schedule. */
+  /** Returns the CronJob of a schedule. */
   cronJobOf(name: string): Promise<CronJob>
   jobsOf(name: string): Promise<KubeObject[]>
-  /** The status as soon as it is so; an error that shows it when that takes too long. */
+  /** Waits for a status that satisfies the predicate; the error after the timeout shows the status. */
   status(name: string, what: string, holds: Holds, options?: UntilOptions): Promise<ValidationScheduleStatus>
-  /** Tried again while others write to it. */
+  /** Changes a schedule; retries conflicts with other writers. */
   patch(name: string, operations: JsonPatch): Promise<void>
   patchCronJob(name: string, operations: JsonPatch): Promise<void>
-  /** By the name of the Job. */
+  /** Returns the Job by its name. */
   patchJob(job: string, operations: JsonPatch): Promise<void>
-  /** Sets the annotation that asks for a run. */
+  /** Sets the annotation that requests a run. */
   request(name: string, token: string): Promise<void>
-  /** Asks, and waits for the acknowledgement. */
+  /** Requests a run and waits for the acknowledgement. */
   runNow(name: string, token: string): Promise<{ readonly job: string; readonly uid: string }>
   remove(name: string, propagation?: 'Background' | 'Foreground' | 'Orphan'): Promise<void>
-  /** The operator's writes since that position of the audit log, but for its Lease and events: `update cronjobs x-1a2b`. */
+  /** Returns the operator's writes since a position of the audit log, without Lease and events: `update cronjobs x-1a2b`. */
   writes(since: number, name?: string): Promise<string[]>
-  /** Those of them that the API server carried out. */
+  /** Returns the successful ones of these writes. */
   effects(since: number, name?: string): Promise<string[]>
-  /** The reasons of the events about this schedule, sorted. */
+  /** Returns the sorted reasons of the events of a schedule. */
   eventsOf(name: string): Promise<string[]>
 }
 
@@ -59,7 +59,7 @@ export function schedulesIn(here: TestNamespace): Schedules {
   const at = (name: string) => ({ namespace: here.name, name })
   const read = (name: string) => client.get<Schedule>(RESOURCES.schedules, at(name))
   const find = <T extends KubeObject>(resource: Resource, name: string): Promise<T | undefined> =>
-    // A namespace is in no namespace: below one there is nothing of this kind, and everything would seem to be gone.
+    // A namespace is not namespaced: under the path of a namespace there are none, and all would seem to be deleted.
     client
       .get<T>(resource, resource === RESOURCES.namespaces ? { name } : at(name))
       .catch((error: unknown) => {
@@ -162,7 +162,7 @@ export function schedulesIn(here: TestNamespace): Schedules {
   }
 }
 
-/** A predicate for `status`. */
+/** Returns a predicate for `status`. */
 export function is(type: string, value: 'True' | 'False' | 'Unknown', reason?: string): Holds {
   return (status) => {
     const found = conditionOf(status, type)
@@ -174,7 +174,7 @@ export function conditionOf(status: ValidationScheduleStatus, type: string): Con
   return status.conditions?.find((condition) => condition.type === type)
 }
 
-/** What the container of a run leaves behind when all has passed; with what `more` says otherwise. */
+/** The termination message of a run in which everything passed, with the changes in `more`. */
 export function summaryText(runKey: string, more: Partial<RunSummary> = {}): string {
   return encodeRunSummary({
     version: 1,

@@ -1,7 +1,7 @@
 import type { Reflector } from '../../operator/kube/reflector.ts'
 import { until } from '../../scripts/control-plane/until.ts'
 
-/** Waits until each of them has listed its objects. */
+/** Waits until all reflectors have listed their objects. */
 export async function synced({
   reflectors,
 }: {

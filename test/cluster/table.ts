@@ -1,7 +1,7 @@
 import { Agent, fetch } from 'undici'
 import type { ClusterAccess } from '../../scripts/control-plane/access.ts'
 
-/** What `kubectl get` prints: it asks the API server for a table, and shows the columns of priority 0. */
+/** Returns the output of `kubectl get`: the columns of priority 0 of the API server's table. */
 export type Table = { readonly columns: readonly string[]; readonly rows: readonly (readonly unknown[])[] }
 
 type TableBody = {

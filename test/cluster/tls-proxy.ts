@@ -1,5 +1,5 @@
-// Stands between a client and the API server, ends TLS with a certificate of the test authority, and does to requests,
-// answers and watches what a test says. (To cut or freeze whole connections, test/support/proxy.ts is enough: it passes TLS through.)
+// A proxy between a client and the API server. It terminates TLS with a certificate of the test authority, and injects
+// faults into requests, responses and watches. (test/support/proxy.ts passes TLS through, and can cut whole connections.)
 import { Agent, createServer, request as forward } from 'node:https'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
@@ -17,40 +17,40 @@ export type ProxiedRequest = {
 }
 
 export type Fault =
-  /** The API server never hears of it. */
+  /** The API server does not receive the request. */
   | {
       readonly status: number
       readonly headers?: Readonly<Record<string, string>>
       readonly body?: object | string
     }
-  /** Before the API server hears of it: the connection ends, or no answer ever. */
+  /** The API server does not receive the request: the connection ends, or there is no response. */
   | 'drop'
   | 'hang'
-  /** The API server does it, and the client never learns. */
+  /** The API server handles the request, and the response is lost. */
   | 'dropAfter'
   | 'hangAfter'
 
-/** Decides on one event of a watch: the line to pass on instead, undefined for none. Waiting holds back all that follow. */
+/** Returns the line that replaces an event of a watch, or undefined to drop it. A pending promise delays all later events. */
 export type LineFilter = (
   line: string,
   request: ProxiedRequest,
 ) => string | undefined | Promise<string | undefined>
 
-/** The events of one watch, in and out: what passes, and when. */
+/** Filters and delays the events of one watch. */
 export type EventFilter = (lines: AsyncIterable<string>, request: ProxiedRequest) => AsyncIterable<string>
 
 export type TlsProxy = {
-  /** The cluster, by way of the proxy. Users by client certificate cannot pass: use tokens. */
+  /** The cluster through the proxy. Client certificates do not work: use tokens. */
   readonly access: ClusterAccess
-  /** All that has come in since the start or `forget`. */
+  /** The requests since the start or the last `forget`. */
   readonly requests: ProxiedRequest[]
   forget(): void
-  /** Looked at for each request; undefined passes it on. Waiting holds it back, whatever its sender does meanwhile. */
+  /** Called for each request; undefined passes it on. A pending promise delays it, even if its sender gives up. */
   fault: ((request: ProxiedRequest) => Fault | undefined | Promise<Fault | undefined>) | undefined
   line: LineFilter | undefined
-  /** Asked once for each watch; `line` sees what it lets through. */
+  /** Called once for each watch; returns its filter. */
   events: EventFilter | undefined
-  /** Ends the connections on which watches run, in the middle of the answer. */
+  /** Resets the connections of all watches in the middle of the response. */
   breakWatches(): void
 }
 
@@ -79,7 +79,7 @@ export async function startTlsProxy(cluster: ClusterAccess): Promise<TlsProxy> {
     }
     watches.add(response)
     response.on('close', () => watches.delete(response))
-    // Its length is no longer that of what the server sent.
+    // The header would state the length of the original body.
     response.writeHead(200, { 'content-type': upstream.headers['content-type'] ?? 'application/json' })
     response.flushHeaders()
     const lines = createInterface({ input: upstream })

@@ -1,9 +1,9 @@
-// What a watch may do to those who watch: say things late, and leave out what came between.
+// Filters that delay or merge the events of a watch, as a real watch may do.
 import { setTimeout as sleep } from 'node:timers/promises'
 
 type Event = { readonly type: string; readonly object: { readonly metadata: { readonly name?: string } } }
 
-/** Nothing passes before the gate is open, and all of it then: lines that nobody asks for yet would be lost. */
+/** Delays all events until the gate opens. Each event waits, because a line that is not read would be lost. */
 export async function* afterGate(
   lines: AsyncIterable<string>,
   gate: Promise<unknown>,
@@ -17,7 +17,7 @@ export async function* afterGate(
   }
 }
 
-/** While it is frozen nothing passes, and then all of it, in order. */
+/** Delays all events while frozen, and then passes them in order. */
 export async function* whileThawed(
   lines: AsyncIterable<string>,
   frozen: () => Promise<unknown> | undefined,
@@ -29,8 +29,8 @@ export async function* whileThawed(
 }
 
 /**
- * The first event of an object passes at once. What follows within the pause comes as one event, the last: of a deletion
- * and what was made in its place, only the latter.
+ * Passes the first event of an object at once, and merges later ones within the pause into the last: of a deletion and a
+ * creation under the same name, only the latter.
  */
 export async function* coalesced(lines: AsyncIterable<string>, pause: number): AsyncIterable<string> {
   const known = new Set<string>()
@@ -54,7 +54,7 @@ export async function* coalesced(lines: AsyncIterable<string>, pause: number): A
       if (type !== 'BOOKMARK') known.add(name)
       yield turn.value
     } else if (type !== 'BOOKMARK') {
-      // In the order of their versions, as every watch sends them.
+      // A watch sends events in the order of their versions.
       held.delete(name)
       held.set(name, turn.value)
       known.add(name)

@@ -1,4 +1,4 @@
-// What an operator that has never seen a schedule before makes of its spec: the measure for one that has seen a lot.
+// The result of a new operator for a new schedule with the same spec: the expected value for one with a history.
 import { ApiException } from '@kubernetes/client-node'
 import type { Condition } from '../../../crds/validation-schedule.ts'
 import { RESOURCES } from '../../../operator/kube/object.ts'
@@ -13,19 +13,19 @@ import { LIMIT_FLAGS } from './spec-model.ts'
 import type { Spec } from './spec-model.ts'
 
 export type Answer = {
-  /** The CronJob's, if there is one. */
+  /** The spec of the CronJob, if there is one. */
   readonly spec: string | undefined
   readonly conditions: readonly string[]
 }
 
 /**
- * The API server's own: what it would store, with its defaults, or its words. `elsewhere` has no CronJob of that name. A
- * CronJob may be taken that cannot make a single Job, so that its Job is judged too.
+ * Returns what the API server would store, with its defaults, or its error (dry run). `elsewhere` has no CronJob of that
+ * name. The Job is checked as well, because a CronJob may be valid although its Job is not.
  */
-export async function judgedByServer(
+export async function dryRun(
   elsewhere: TestNamespace,
   schedule: Schedule,
-): Promise<{ readonly spec: unknown } | { readonly words: string }> {
+): Promise<{ readonly spec: unknown } | { readonly error: string }> {
   const { apiVersion, kind, metadata, spec } = desiredCronJob(projectSchedule(schedule), { image: IMAGE })
   const { jobTemplate } = spec as { jobTemplate: { metadata: object; spec: object } }
   const at = { namespace: elsewhere.name, name: metadata.name }
@@ -45,11 +45,11 @@ export async function judgedByServer(
     return { spec: stored.spec }
   } catch (error) {
     if (!(error instanceof ApiException)) throw error
-    return { words: (JSON.parse(String(error.body)) as { message: string }).message }
+    return { error: (JSON.parse(String(error.body)) as { message: string }).message }
   }
 }
 
-/** A new operator's, of a new schedule of the same name. */
+/** Returns the result of a new operator for a new schedule of the same name. */
 export async function freshAnswer(
   elsewhere: TestNamespace,
   schedules: Schedules,
@@ -63,7 +63,7 @@ export async function freshAnswer(
   try {
     const { conditions } = await schedules.status(
       name,
-      'judged by a fresh operator',
+      'evaluated by a new operator',
       ({ observedGeneration }) => observedGeneration === metadata.generation,
     )
     return answer(await schedules.find<CronJob>(RESOURCES.cronJobs, at.name), metadata.uid, conditions)
@@ -79,7 +79,7 @@ export async function freshAnswer(
   }
 }
 
-/** Without what two schedules cannot have in common: their UIDs, and their history. */
+/** Removes what differs between any two schedules: UIDs and history. */
 export function answer(
   cronJob: CronJob | undefined,
   uid = '',

@@ -1,4 +1,4 @@
-// A schedule that a spec campaign works on: what is done to it, and what must hold after each step.
+// A schedule of a spec campaign: its steps, and the invariants after each step.
 import { deepEqual, equal, notEqual, ok, rejects } from 'node:assert/strict'
 import type { JsonPatch } from '../../../operator/kube/client.ts'
 import { failureOf } from '../../../operator/kube/errors.ts'
@@ -11,7 +11,7 @@ import type { TestNamespace } from '../namespace.ts'
 import { conditionOf } from '../schedules.ts'
 import type { CronJob, Schedule, Schedules } from '../schedules.ts'
 import { until } from '../../../scripts/control-plane/until.ts'
-import { answer, freshAnswer, judgedByServer } from './fresh-answer.ts'
+import { answer, freshAnswer, dryRun } from './fresh-answer.ts'
 import type { Answer } from './fresh-answer.ts'
 import { SpecModel } from './spec-model.ts'
 import type { Step } from './spec-steps.ts'
@@ -19,32 +19,32 @@ import type { Step } from './spec-steps.ts'
 export type Place = {
   readonly here: TestNamespace
   readonly schedules: Schedules
-  /** Where nothing is but what a comparison needs. */
+  /** A namespace with only the objects of a comparison. */
   readonly elsewhere: TestNamespace
   readonly schedulesElsewhere: Schedules
 }
 
-/** So long without a write of the operator's: it has settled. */
+/** The time without a write after which the operator counts as settled. */
 const QUIET_MS = 120
 
-/** One less than what counts as a conflict with another writer. */
+/** One less than the number of edits that count as a conflict with another writer. */
 const MOST_EDITS = 4
 
-/** `suspend` left out of the spec; undefined without a CronJob. */
+/** The spec without `suspend`; undefined without a CronJob. */
 type LastGood = { readonly spec: string | undefined }
 
-/** A CronJob that has lost its label is found by being in the way. */
+/** A CronJob without its label is found when its name is taken. */
 const ALREADY_EXISTS = 409
 
 export class LivingSchedule {
   readonly name: string
   readonly model = new SpecModel()
   readonly #place: Place
-  /** While the spec is no good, the CronJob stays what it was, but for `suspend`. */
+  /** The CronJob of the last good spec: it stays, except `suspend`, while the spec is bad. */
   #lastGood: LastGood | undefined
-  /** How often the CronJob was changed behind the operator's back since the spec was: too often is a conflict. */
+  /** The number of edits of the CronJob by others since the spec changed: too many are a conflict. */
   #edits = 0
-  /** Not carried out yet. */
+  /** The pending run request. */
   #request: string | undefined
   #since = 0
 
@@ -69,7 +69,7 @@ export class LivingSchedule {
         this.model.undo()
         return this.#write()
       case 'change that the CRD refuses':
-        return this.#refused(step.change, step.words)
+        return this.#refused(step.change, step.error)
       case 'edit of the CronJob':
         if ((this.#edits += 1) > MOST_EDITS) return
         await this.#edit(step.operations)
@@ -89,7 +89,7 @@ export class LivingSchedule {
     }
   }
 
-  /** After each step, whatever it was. */
+  /** Checks the invariants after a step. */
   async check(): Promise<void> {
     const { schedules } = this.#place
     const { generation } = (await schedules.read(this.name)).metadata
@@ -100,7 +100,7 @@ export class LivingSchedule {
     this.#checkWrites(await this.#writes())
   }
 
-  /** A new operator would say and do the same, but for a last good CronJob, of which it cannot know. */
+  /** Compares with a new operator, except for a last good CronJob, which the new one cannot know. */
   async checkAgainstFresh(): Promise<void> {
     const { elsewhere, schedulesElsewhere, schedules } = this.#place
     const fresh = await freshAnswer(elsewhere, schedulesElsewhere, this.name, this.model.spec)
@@ -115,13 +115,13 @@ export class LivingSchedule {
     equal(fresh.spec, undefined)
   }
 
-  // ── What must hold ────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Invariants ────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #checkGood(): Promise<void> {
     const { schedules, elsewhere } = this.#place
     const schedule = await schedules.read(this.name)
-    const wanted = await judgedByServer(elsewhere, schedule)
-    if (!('spec' in wanted)) throw new Error(`not a good spec: ${wanted.words}`)
+    const wanted = await dryRun(elsewhere, schedule)
+    if (!('spec' in wanted)) throw new Error(`not a good spec: ${wanted.error}`)
     await until(`${this.name}: the CronJob that the spec asks for`, async () => {
       const cronJob = await this.#cronJob()
       return JSON.stringify(cronJob?.spec) === JSON.stringify(wanted.spec) && isMarked(cronJob, schedule)
@@ -136,17 +136,17 @@ export class LivingSchedule {
     const { schedules, elsewhere } = this.#place
     await this.#settled()
     const schedule = await schedules.read(this.name)
-    const judged = await judgedByServer(elsewhere, schedule)
-    if (this.model.flaw === 'refused' && !('words' in judged)) throw new Error('not a bad spec')
+    const result = await dryRun(elsewhere, schedule)
+    if (this.model.flaw === 'refused' && !('error' in result)) throw new Error('not a bad spec')
     const cronJob = await this.#cronJob()
     equal(withoutSuspend(cronJob), this.#lastGood?.spec, 'the CronJob was touched')
     const suspend = this.model.flaw === 'notAllowed' || this.model.spec['suspend'] === true
     if (cronJob !== undefined) equal(cronJob.spec['suspend'], suspend)
     if (this.#request !== undefined) notEqual(schedule.status?.lastHandledRunRequest, this.#request)
     const ready = this.#readyMessage(cronJob !== undefined, suspend)
-    // One that has lost its label is not watched, and missed when it is looked for the next time.
+    // A CronJob without its label is not watched, and found missing at the next live read.
     await schedules.status(this.name, ready, (status) => conditionOf(status, 'Ready')?.message === ready)
-    await this.#checkConditions('words' in judged ? judged.words : undefined)
+    await this.#checkConditions('error' in result ? result.error : undefined)
   }
 
   #readyMessage(exists: boolean, suspended: boolean): string {
@@ -156,19 +156,19 @@ export class LivingSchedule {
     return `${lastGood}, and is suspended${this.model.flaw === 'notAllowed' ? ' until the spec is allowed' : ''}`
   }
 
-  async #checkConditions(words: string | undefined): Promise<void> {
+  async #checkConditions(error: string | undefined): Promise<void> {
     const { schedules } = this.#place
     const { metadata, status = {} } = await schedules.read(this.name)
     const first = status.conditions?.slice(0, 3) ?? []
     const shown = first.map(({ type, status, reason }) => `${type} ${status} ${reason}`)
     deepEqual(shown, this.model.conditions)
     ok(first.every(({ observedGeneration }) => observedGeneration === metadata.generation))
-    // Messages of conditions are one line, in which several spaces are one.
-    const oneLine = words?.replaceAll(/ {2,}/g, ' ')
+    // Messages of conditions are one line, with runs of spaces merged.
+    const oneLine = error?.replaceAll(/ {2,}/g, ' ')
     if (this.model.flaw === 'refused') equal(conditionOf(status, 'Accepted')?.message, oneLine)
   }
 
-  /** Made once; a person ends it, because what its pod needs is not always there. */
+  /** Checks that the requested run is made once, and ends it: its pod does not always have what it needs. */
   async #checkRun(token: string): Promise<void> {
     const { schedules } = this.#place
     this.#request = undefined
@@ -182,24 +182,24 @@ export class LivingSchedule {
     await schedules.client.remove(RESOURCES.jobs, this.#at(job?.metadata.name ?? ''))
     await schedules.status(
       this.name,
-      'told of the end of the run',
+      'with the end of the run',
       ({ lastRun, active }) => lastRun?.jobUID === job?.metadata.uid && active === undefined,
     )
   }
 
-  /** Two for a change, whatever it was, refused ones among them; a run in between has its Job, and its end. */
+  /** Checks the number of writes: two for a change, also a refused one; more for a run in between. */
   #checkWrites(writes: readonly AuditedWrite[]): void {
     const of = (resource: string) => writes.filter((write) => write.resource === resource)
     const [cronJobs, statuses, jobs] = [of('cronjobs'), of('validationschedules'), of('jobs')]
-    const told = writes.map(({ verb, resource, code }) => `${verb} ${resource} ${code}`).join(', ')
+    const text = writes.map(({ verb, resource, code }) => `${verb} ${resource} ${code}`).join(', ')
     const attempts = cronJobs.filter(({ code }) => code !== ALREADY_EXISTS)
     const brakes = attempts.filter(({ verb }) => verb === 'patch').length
-    ok(attempts.length - brakes <= (this.model.flaw === 'notAllowed' ? 0 : 1), told)
-    ok(brakes <= (this.model.flaw === undefined ? 0 : 1), told)
-    ok(jobs.length <= 1 && statuses.length <= 1 + jobs.length, told)
+    ok(attempts.length - brakes <= (this.model.flaw === 'notAllowed' ? 0 : 1), text)
+    ok(brakes <= (this.model.flaw === undefined ? 0 : 1), text)
+    ok(jobs.length <= 1 && statuses.length <= 1 + jobs.length, text)
   }
 
-  // ── What is done ──────────────────────────────────────────────────────────────────────────────────────────────
+  // ── Steps ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   async #write(): Promise<void> {
     this.#edits = 0
@@ -212,12 +212,12 @@ export class LivingSchedule {
   async #edit(operations: JsonPatch): Promise<void> {
     if ((await this.#cronJob()) === undefined) return
     await this.#place.schedules.patchCronJob(this.name, operations).catch((error: unknown) => {
-      // What it removes may be gone since an edit that nobody has put right.
+      // The path may be missing since an earlier edit that is not repaired yet.
       if (this.model.flaw === undefined) throw error
     })
   }
 
-  /** Where the spec is no good it would stay: it is nobody's, and not the last good one. */
+  /** Removes a foreign CronJob. With a bad spec it would stay, because it is not that of the last good spec. */
   async #forge(): Promise<void> {
     if (this.model.flaw !== undefined || (this.#edits += 1) > MOST_EDITS) return
     const { schedules } = this.#place
@@ -241,19 +241,19 @@ export class LivingSchedule {
     })
   }
 
-  async #refused(change: object, words: string): Promise<void> {
+  async #refused(change: object, error: string): Promise<void> {
     const { schedules } = this.#place
     const before = await schedules.read(this.name)
     const value = { ...before.spec, ...change }
     await rejects(
       schedules.patch(this.name, [{ op: 'replace', path: '/spec', value }]),
-      ({ message }: Error) => message.includes(words),
+      ({ message }: Error) => message.includes(error),
     )
     const after = await schedules.read(this.name)
     deepEqual([after.metadata.generation, after.spec], [before.metadata.generation, before.spec])
   }
 
-  /** From now on, as long as the spec is no good, the CronJob is nobody's business but people's. */
+  /** Notes that the operator leaves the CronJob alone until the spec is good. */
   async #leave(): Promise<void> {
     if (this.model.flaw === undefined) return
     this.#lastGood = { spec: withoutSuspend(await this.#cronJob()) }

@@ -1,4 +1,4 @@
-// An API server that lags behind: it answers lists as they once were, and its watches go on from there.
+// A stale API server: it serves old lists, and its watches continue from them.
 import type { KubeClient } from '../../../operator/kube/client.ts'
 import { RESOURCES } from '../../../operator/kube/object.ts'
 import type { ProxiedRequest } from '../tls-proxy.ts'
@@ -7,7 +7,7 @@ import { WATCHED } from './perturbations.ts'
 import { pluralOf } from './routes.ts'
 import type { Route } from './routes.ts'
 
-/** Lists by what they are of. */
+/** Lists by resource. */
 export type Memory = ReadonlyMap<string, object>
 
 const RESOURCE_OF = {
@@ -17,7 +17,7 @@ const RESOURCE_OF = {
   pods: RESOURCES.pods,
 } as const
 
-/** What the operator would be answered now. */
+/** The present response to each list of the operator. */
 export async function remember(client: KubeClient, namespace: string): Promise<Memory> {
   const ours = { labelSelector: 'app.kubernetes.io/managed-by=rapidrmf-operator' }
   return new Map(
@@ -30,7 +30,7 @@ export async function remember(client: KubeClient, namespace: string): Promise<M
   )
 }
 
-/** Each list is answered from memory once, as a page and not as a stream; what is true comes when the gate is open. */
+/** Serves each list from memory once, as a page and not as a stream; current events follow when the gate opens. */
 export function lagging(
   memory: Memory,
   gate: Promise<unknown>,

@@ -1,4 +1,4 @@
-// What there is in a namespace in the end, and how it came about: without what no two namespaces have in common.
+// The final state of a namespace, and the writes and events that led to it, without what differs between namespaces.
 import type { Resource } from '../../../operator/kube/object.ts'
 import { RESOURCES } from '../../../operator/kube/object.ts'
 import type { KubeObject } from '../../../operator/kube/object.ts'
@@ -9,12 +9,12 @@ import type { Schedules } from '../schedules.ts'
 import { FORGED } from './tenant.ts'
 
 export type Outcome = {
-  /** Schedules, CronJobs and Jobs. */
+  /** The schedules, CronJobs and Jobs. */
   readonly end: readonly string[]
-  /** Each object that the operator has made, as often as it has. */
+  /** The objects that the operator has created, once for each creation. */
   readonly made: readonly string[]
-  /** The reasons of its events, as often as it has told them. */
-  readonly told: readonly string[]
+  /** The reasons of its events, once for each event. */
+  readonly reported: readonly string[]
 }
 
 const OBJECTS: readonly Resource[] = [RESOURCES.schedules, RESOURCES.cronJobs, RESOURCES.jobs]
@@ -37,11 +37,11 @@ export async function outcomeOf(here: TestNamespace, { client }: Schedules, sinc
       .filter(({ resource }) => resource !== 'leases' && resource !== 'events')
       .map(({ resource, name = '' }) => same(`${resource} ${name}`))
       .sort(),
-    told: events.items.map(({ reason }) => String(reason)).sort(),
+    reported: events.items.map(({ reason }) => String(reason)).sort(),
   }
 }
 
-/** Not the CronJob's status, which is its controller's, nor what the API server counts. */
+/** Removes the status of CronJobs, which belongs to their controller, and the counters of the API server. */
 function essence({ metadata, spec, status }: KubeObject): object {
   const { name, labels, annotations, ownerReferences } = metadata
   const { conditions, ...rest } = (status ?? {}) as { conditions?: readonly { type: string }[] }
@@ -67,7 +67,7 @@ const POD = /(?<=-mHASH)-[a-z0-9]{5}\b/g
 /** The Job of a slot is named after its minute. */
 const SLOT_MINUTE = /(?<=-[0-9a-f]{8})-\d{8}\b/g
 
-/** UIDs become the names of their objects, so that a reference to the wrong one shows. */
+/** Replaces UIDs by the names of their objects, so that a reference to the wrong object is visible. */
 function neutral(namespace: string, objects: readonly KubeObject[]): (text: string) => string {
   const names = new Map(objects.map(({ metadata }) => [metadata.uid, `UID of ${metadata.name}`]))
   return (text) =>

@@ -1,4 +1,4 @@
-// A scenario, played on a stage of its own, with one perturbation.
+// One scenario with one perturbation, in a new namespace.
 import { Writable } from 'node:stream'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { pino } from 'pino'
@@ -25,25 +25,25 @@ import { IT } from './scenarios.ts'
 import type { Scenario } from './scenarios.ts'
 import { forgeClaims } from './tenant.ts'
 
-/** So long without a write of the operator's. */
+/** The time without a write after which the operator counts as settled. */
 const REST_MS = 300
-/** An operator that sees what is old has this long to act on it. */
+/** The time that an operator with stale caches has to act on them. */
 const MISLED_MS = 1_500
-/** Longer than what a kubelet and the Job controller do to a Job that ends. */
+/** Longer than the writes of kubelet and Job controller at the end of a Job. */
 const HIDDEN_MS = 2_500
 const FROZEN_MS = 3_000
-/** Until another operator has started, and sent something. */
+/** The time for another operator to start and to send a write. */
 const TAKEOVER_MS = 3_000
-/** The moment of rest after the schedule was made. */
+/** The first settled state, after the creation of the schedule. */
 const IS_THERE = 1
 
 export class Performance {
-  /** How many the operator has sent through the proxy. */
+  /** The number of the operator's writes through the proxy. */
   writes = 0
   rests = 0
-  /** Whether that which was to go wrong did. */
+  /** True if the perturbation happened. */
   struck: boolean
-  /** What the operator has logged as errors. */
+  /** The errors in the operator's log. */
   readonly errors: string[] = []
   readonly #routes: Routes
   readonly #here: TestNamespace
@@ -54,7 +54,7 @@ export class Performance {
   #memory: Memory = new Map()
   #frozen: Promise<unknown> | undefined
 
-  /** In a new namespace. */
+  /** Prepares a new namespace. */
   static async prepare(
     cluster: ClusterAccess,
     routes: Routes,
@@ -77,8 +77,8 @@ export class Performance {
   }
 
   /**
-   * Whether it had nothing to strike: on a busy machine two changes may be told in one status less, or more, than when
-   * the writes were counted. Only the last write can be such a one.
+   * True if the perturbed write did not happen: on a busy machine two changes may need one status write less, or more,
+   * than when the writes were counted. This can only be the last write.
    */
   get hadNothingToStrike(): boolean {
     return 'write' in this.#perturbation && this.writes === this.#perturbation.write - 1
@@ -121,7 +121,7 @@ export class Performance {
     return { fault, events: (lines, request) => (isMeant(request) ? filter(lines) : lines) }
   }
 
-  /** Cut off for good is as good as dead; what takes over does not pass the proxy. */
+  /** Cuts the operator off for good, like a crash; its successor does not use the proxy. */
   #crash({
     write,
     when,
@@ -137,7 +137,7 @@ export class Performance {
     }
   }
 
-  /** Both operators have the same identity: each takes the Lease for its own. */
+  /** Starts a second operator with the same identity: each takes the Lease for its own. */
   #holdBack({
     write,
   }: Extract<Perturbation, { kind: 'late write' }>): (
@@ -173,11 +173,11 @@ export class Performance {
     await this.#stop()
     this.#routes.set(this.#here.name, route)
     this.#start(this.#routes.access)
-    await until('an operator that has read what is old', () => (route.isBelieved() ? true : undefined))
+    await until('an operator that has read stale lists', () => (route.isBelieved() ? true : undefined))
     this.struck = true
     await sleep(MISLED_MS)
     truth.resolve(undefined)
-    // What happens before it has caught up is a race of its own.
+    // Steps before the caches are current would be another race.
     await this.#quiet()
   }
 
@@ -185,7 +185,7 @@ export class Performance {
     const { cluster, name: namespace } = this.#here
     const filter = { since: this.#since, namespace, user: OPERATOR }
     let [count, at] = [-1, Date.now()]
-    await until('an operator at rest', async () => {
+    await until('a settled operator', async () => {
       const writes = await auditedWrites(cluster.auditLog, filter)
       const { length } = writes.filter(({ resource }) => resource !== 'leases')
       if (length !== count) [count, at] = [length, Date.now()]

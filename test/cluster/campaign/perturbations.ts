@@ -1,4 +1,4 @@
-// What can go wrong while a scenario is played: one thing at a time.
+// Perturbations of a scenario, one at a time.
 
 /** The kinds of objects that the operator watches, as paths name them. */
 export const WATCHED = ['validationschedules', 'cronjobs', 'jobs', 'pods'] as const
@@ -6,19 +6,19 @@ export type Watched = (typeof WATCHED)[number]
 
 export type Perturbation =
   | { readonly kind: 'none' }
-  /** The operator ends as its n-th write is on its way, and another one takes over. */
+  /** The operator crashes during its n-th write, and another one takes over. */
   | { readonly kind: 'crash'; readonly when: 'before' | 'after'; readonly write: number }
-  /** At one moment of rest it is restarted, and sees at first what was there at an earlier one. */
+  /** The operator is restarted in a settled state, and first reads lists of an earlier one. */
   | { readonly kind: 'stale'; readonly seen: number; readonly restarted: number }
-  /** Of these objects it sees the first event at once, and of what follows only where it leads. */
+  /** The events of these objects after the first one are merged. */
   | { readonly kind: 'hidden'; readonly resources: readonly Watched[] }
-  /** These watches stand still for some seconds, once the schedule is there and all is at rest. */
+  /** These watches stop for some seconds after the first settled state. */
   | { readonly kind: 'frozen'; readonly resources: readonly Watched[] }
-  /** A second operator looks after the same schedules under another Lease, and leads as well. */
+  /** A second operator leads under another Lease for the same schedules. */
   | { readonly kind: 'two leaders' }
-  /** Its n-th write is on its way for so long that another one takes over; then it arrives, and both go on. */
+  /** The n-th write is delayed until another operator has taken over; then it arrives, and both continue. */
   | { readonly kind: 'late write'; readonly write: number }
-  /** Whether a person of the namespace claims Jobs and pods for the schedule at each moment of rest. */
+  /** True if a person of the namespace forges Jobs and pods of the schedule in each settled state. */
   | { readonly kind: 'tenant' }
 
 export function nameOf(perturbation: Perturbation): string {
@@ -42,7 +42,7 @@ export function nameOf(perturbation: Perturbation): string {
   }
 }
 
-/** All of them, for a scenario that takes the operator so many writes and has so many moments of rest. */
+/** Returns all perturbations of a scenario with these numbers of writes and of settled states. */
 export function perturbationsOf({ writes, rests }: { writes: number; rests: number }): Perturbation[] {
   const numbers = (from: number, to: number) =>
     Array.from({ length: Math.max(0, to - from) }, (_, index) => from + index)

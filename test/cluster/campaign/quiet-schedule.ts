@@ -1,14 +1,14 @@
-// Schedules without a slot for weeks: a run that starts by itself would be a write that no step of a campaign has caused.
+// Schedules without a slot for weeks: a scheduled run would cause writes that belong to no step of a campaign.
 import fc from 'fast-check'
 
-/** The month that many months from now. */
+/** The month `months` months from now. */
 function month(later: number): number {
   return ((new Date().getUTCMonth() + later) % 12) + 1
 }
 
 export const QUIET = `0 0 1 ${month(6)} *`
 
-/** The same shape from the same seed; the month moves with the calendar. */
+/** A cron expression whose form depends only on the seed; the month moves with the calendar. */
 export const anyQuietSchedule: fc.Arbitrary<string> = fc
   .tuple(
     fc.constantFrom('0', '*/15', '5,35', '10-20/5', '59'),

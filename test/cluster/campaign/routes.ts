@@ -1,4 +1,4 @@
-// One TLS proxy for many stages at a time: what it does to a request depends on the namespace that the request is about.
+// One TLS proxy for many concurrent scenarios: the namespace of a request selects the faults.
 import type { ClusterAccess } from '../../../scripts/control-plane/access.ts'
 import { startTlsProxy } from '../tls-proxy.ts'
 import type { EventFilter, Fault, ProxiedRequest } from '../tls-proxy.ts'
@@ -9,12 +9,12 @@ export type Route = {
 }
 
 export type Routes = {
-  /** The cluster, by way of the proxy. */
+  /** The cluster through the proxy. */
   readonly access: ClusterAccess
   set(namespace: string, route: Route): void
 }
 
-/** To be called before the tests of a file. */
+/** Starts the proxy before the tests of a file. */
 export async function startRoutes(cluster: ClusterAccess): Promise<Routes> {
   const routes = new Map<string, Route>()
   const of = ({ path }: ProxiedRequest) => routes.get(/\/namespaces\/([^/]+)/.exec(path)?.[1] ?? '')
@@ -28,7 +28,7 @@ export function pluralOf({ path }: ProxiedRequest): string {
   return /\/namespaces\/[^/]+\/([^/]+)/.exec(path)?.[1] ?? ''
 }
 
-/** Of the objects that the operator is there for; not of its Lease, nor of its events. */
+/** True for writes to schedules, CronJobs and Jobs; false for the Lease and for events. */
 export function isObjectWrite(request: ProxiedRequest): boolean {
   return request.method !== 'GET' && !['leases', 'events'].includes(pluralOf(request))
 }

@@ -1,4 +1,4 @@
-// What happens to one schedule, from nothing to an end, while an operator looks after it.
+// Scenarios: the life of one schedule from its creation to an end, with a running operator.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { RESOURCES } from '../../../operator/kube/object.ts'
 import { childName } from '../../../operator/values/names.ts'
@@ -15,7 +15,7 @@ export type Stage = {
   readonly namespace: string
   readonly schedules: Schedules
   readonly kubelet: Kubelet
-  /** A moment at which the operator has done what there was to do: here it can be restarted, and remembered. */
+  /** A settled state of the operator: here it can be restarted, and lists can be recorded. */
   rest(): Promise<void>
 }
 
@@ -23,13 +23,13 @@ export type Scenario = {
   readonly name: string
   readonly play: (stage: Stage) => Promise<void>
   /**
-   * What the operator creates is deleted before the end. A create carries no version: one that arrives after its object was
-   * made by another leader, and deleted, makes it once more. Kubernetes offers nothing against that.
+   * True if an object of the operator is deleted before the end. A create has no version: if it arrives after another
+   * leader's object was created and deleted, it creates the object again. Kubernetes cannot prevent this.
    */
   readonly withoutLateWrites?: true
 }
 
-/** The schedule that all are about. */
+/** The name of the schedule in all scenarios. */
 export const IT = 'nightly'
 /** The garbage collector may need half a minute to notice a new kind of objects. */
 const COLLECTED = { timeoutMs: 90_000 }
@@ -37,7 +37,7 @@ const COLLECTED = { timeoutMs: 90_000 }
 export const SCENARIOS: readonly Scenario[] = [
   { name: 'created', play: create },
   {
-    name: 'deleted and made again',
+    name: 'deleted and recreated',
     play: async (stage) => {
       await create(stage)
       await stage.schedules.remove(IT)
@@ -45,11 +45,11 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    name: 'deleted without its CronJob and made again',
+    name: 'deleted without its CronJob and recreated',
     play: async (stage) => {
       const { schedules } = stage
       await create(stage)
-      // The garbage collector orphans what it has seen, and deletes what it sees later.
+      // The garbage collector orphans the objects that it knows, and deletes objects that it sees later.
       await sleep(2_000)
       await schedules.remove(IT, 'Orphan')
       await makeAgain(stage)
@@ -193,7 +193,7 @@ export const SCENARIOS: readonly Scenario[] = [
     },
   },
   {
-    name: 'run by its slot, and the Job deleted while it went on',
+    name: 'run by its slot, and its Job deleted during the run',
     play: async (stage) => {
       const { schedules, namespace } = stage
       await create(stage)
@@ -213,7 +213,7 @@ async function create(stage: Stage): Promise<void> {
   await stage.rest()
 }
 
-/** As soon as the name is free. */
+/** Creates the schedule as soon as the name is free. */
 async function makeAgain(stage: Stage): Promise<void> {
   const { schedules } = stage
   await until(
@@ -242,10 +242,10 @@ async function ready({ schedules }: Stage): Promise<void> {
 }
 
 async function ended({ schedules }: Stage, uid: string): Promise<void> {
-  await schedules.status(IT, 'told of the end', ({ lastRun }) => lastRun?.jobUID === uid)
+  await schedules.status(IT, 'with the end of the run', ({ lastRun }) => lastRun?.jobUID === uid)
 }
 
-/** As the CronJob controller makes it, which would let us wait for its slot. */
+/** Creates a Job like the CronJob controller does, without waiting for a slot. */
 async function jobOfSlot({ schedules, namespace }: Stage): Promise<{ job: string; uid: string }> {
   const { metadata, spec } = await schedules.cronJobOf(IT)
   const template = spec['jobTemplate'] as { metadata: object & { annotations: object }; spec: object }

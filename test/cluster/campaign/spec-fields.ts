@@ -1,18 +1,18 @@
-// Every field of a spec: values that are good, and values that are accepted by the CRD and refused later.
+// All fields of a spec: with valid values, and with values that pass the CRD and are refused later.
 import fc from 'fast-check'
 import type { Arbitrary } from 'fast-check'
 import { anyQuietSchedule } from './quiet-schedule.ts'
 
 export type Field = {
   readonly good: Arbitrary<unknown>
-  /** The API server refuses a CronJob that holds one of these. */
+  /** Values with which the API server refuses the CronJob. */
   readonly refused?: Arbitrary<unknown>
-  /** The operator's flags do not allow these. */
+  /** Values that the operator's flags do not allow. */
   readonly notAllowed?: Arbitrary<unknown>
   readonly required?: true
 }
 
-/** The flags that `notAllowed` is about. */
+/** The operator's flags for `notAllowed`. */
 export const LIMITS = {
   allowedImages: ['registry.example/*', 'mirror.example/job:1'],
   allowedServiceAccounts: ['default', 'runner-*'],
@@ -70,7 +70,7 @@ const VOLUMES = [
   },
 ]
 
-/** `volumes` and `volumeMounts` together: a mount needs its volume. */
+/** The fields `volumes` and `volumeMounts` together: a mount needs its volume. */
 const storage = fc
   .tuple(fc.subarray(VOLUMES), fc.boolean(), maybe(one('sub', 'a/b')))
   .map(([volumes, readOnly, subPath]) => ({
@@ -136,7 +136,7 @@ const securityContext = some({
 
 const whole = (min: number, max: number) => fc.integer({ min, max })
 
-/** By the path within the spec. `job.pod` stands for the two fields that go together. */
+/** The fields by their path in the spec. `job.pod` stands for `volumes` and `volumeMounts`. */
 export const FIELDS: Readonly<Record<string, Field>> = {
   environment: { good: one('production', 'Staging, EU (1)', 'a $(HOME)', '-x', 'é'), required: true },
   schedule: {
@@ -216,7 +216,7 @@ export const FIELDS: Readonly<Record<string, Field>> = {
       { limits: { cpu: '1' }, requests: { cpu: '2' } },
       { limits: { memory: 'much' } },
       { limits: { cpu: '-1' } },
-      { claims: [{ name: 'nobodys' }] },
+      { claims: [{ name: 'missing' }] },
     ),
   },
   'job.pod.nodeSelector': {

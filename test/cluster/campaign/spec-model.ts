@@ -1,9 +1,9 @@
-// What a schedule is asked for in the course of a spec campaign, and what of it is good.
+// The model of a schedule's spec in a spec campaign, and whether it is good.
 import { NEVER, LIMITS } from './spec-fields.ts'
 import type { FieldChange, Flaw } from './spec-steps.ts'
 import { QUIET } from './quiet-schedule.ts'
 
-/** By path; a spec has no fields but these. */
+/** The values by path; a spec has only these fields. */
 type Fields = ReadonlyMap<string, FieldChange>
 
 export type Spec = { readonly [field: string]: unknown }
@@ -29,7 +29,7 @@ export class SpecModel {
     this.#fields = this.#accepted
   }
 
-  /** Flags are looked at before the API server is asked. */
+  /** The first flaw; the operator checks its flags before it calls the API server. */
   get flaw(): Flaw | undefined {
     const flaws = [...this.#fields.values()].map(({ flaw }) => flaw)
     return flaws.find((flaw) => flaw === 'notAllowed') ?? flaws.find((flaw) => flaw === 'refused')
@@ -39,7 +39,7 @@ export class SpecModel {
     return specOf(this.#fields)
   }
 
-  /** The first three conditions, each as `type status reason`. */
+  /** The first three conditions as `type status reason`. */
   get conditions(): readonly string[] {
     switch (this.flaw) {
       case 'notAllowed':

@@ -1,4 +1,4 @@
-// What people do to living schedules in the course of a spec campaign.
+// The steps of a spec campaign: what people do to schedules.
 import fc from 'fast-check'
 import type { Arbitrary } from 'fast-check'
 import type { JsonPatch } from '../../../operator/kube/client.ts'
@@ -6,26 +6,26 @@ import { REFUSED } from '../suite/api-cases.ts'
 import { FIELDS } from './spec-fields.ts'
 import type { Field } from './spec-fields.ts'
 
-/** Accepted by the CRD, and no good all the same. */
+/** Flaws that pass the CRD. */
 export type Flaw = 'refused' | 'notAllowed'
 export type FieldChange = { readonly path: string; readonly value: unknown; readonly flaw?: Flaw }
 
 type Action =
   | { readonly kind: 'change'; readonly fields: readonly FieldChange[] }
-  /** Back to the last good spec; where the present one is good, that changes nothing. */
+  /** Restores the last good spec; changes nothing if the present one is good. */
   | { readonly kind: 'undo' }
-  | { readonly kind: 'change that the CRD refuses'; readonly change: object; readonly words: string }
+  | { readonly kind: 'change that the CRD refuses'; readonly change: object; readonly error: string }
   | { readonly kind: 'edit of the CronJob'; readonly operations: JsonPatch }
   | { readonly kind: 'deletion of the CronJob' }
-  /** One of somebody's own in its place, with the operator's labels, while that is away. */
+  /** Replaces the CronJob by a foreign one with the operator's labels, while the operator is stopped. */
   | { readonly kind: 'forged CronJob' }
   | { readonly kind: 'run request'; readonly token: string }
   | { readonly kind: 'nothing' }
 
 export type Step = Action & {
-  /** Of which schedule; a number to be taken modulo theirs. */
+  /** The schedule, as a number modulo their count. */
   readonly which: number
-  /** The operator is away meanwhile. */
+  /** True if the operator is stopped during the step. */
   readonly unseen: boolean
 }
 
@@ -43,20 +43,20 @@ function fieldChange([path, field]: [string, Field]): Arbitrary<FieldChange> {
   )
 }
 
-/** There are few fields that the operator's flags limit. */
+/** Chooses among the few fields that the operator's flags limit. */
 const limited = Object.entries(FIELDS).filter(([, { notAllowed }]) => notAllowed !== undefined)
 
 const anyFieldChange = fc.oneof(...[...Object.entries(FIELDS), ...limited, ...limited].map(fieldChange))
 
-/** Mostly at most one flaw, so that it is this one's words that the status shows. */
+/** Mostly at most one flaw, so that the status shows the error of this one. */
 const anyChange = fc
   .uniqueArray(anyFieldChange, { selector: ({ path }) => path, minLength: 1, maxLength: 3 })
   .map((fields) => ({ kind: 'change' as const, fields }))
 
-/** Unknown fields are dropped where nobody asks for strictness. */
+/** Changes that the CRD refuses. Without strict validation, unknown fields are dropped and not refused. */
 const anyCrdRefusal = fc
-  .constantFrom(...REFUSED.filter(([, , words]) => !words.startsWith('unknown field')))
-  .map(([, change, words]) => ({ kind: 'change that the CRD refuses' as const, change, words }))
+  .constantFrom(...REFUSED.filter(([, , error]) => !error.startsWith('unknown field')))
+  .map(([, change, error]) => ({ kind: 'change that the CRD refuses' as const, change, error }))
 
 const POD = '/spec/jobTemplate/spec/template/spec'
 const EDITS: readonly JsonPatch[] = [
@@ -91,7 +91,7 @@ const EDITS: readonly JsonPatch[] = [
 
 const weighted = (weight: number, arbitrary: Arbitrary<Action>) => ({ weight, arbitrary })
 
-/** More than half are changes of the spec. */
+/** The steps; more than half are changes of the spec. */
 export const anyStep: Arbitrary<Step> = fc
   .tuple(
     fc.oneof(

@@ -1,5 +1,4 @@
-// A person with the rights of `edit` in the namespace, who claims to be what belongs to a schedule: all of it must leave the
-// schedule as it is.
+// A person with the role `edit` in the namespace, who forges objects of a schedule: they must not affect the schedule.
 import { RESOURCES } from '../../../operator/kube/object.ts'
 import { childName } from '../../../operator/values/names.ts'
 import { forgePod } from '../forged-pod.ts'
@@ -8,12 +7,12 @@ import type { TestNamespace } from '../namespace.ts'
 import { summaryText } from '../schedules.ts'
 import type { Schedules } from '../schedules.ts'
 
-/** How the names of the tenant's objects begin. */
+/** The prefix of the names of the tenant's objects. */
 export const FORGED = 'forged-'
 
 const SOME_KEY = '5f0c7f43-0d49-4f5e-a2b4-7d1b7a5c0a11'
 
-/** Claims Jobs for the schedule, and pods for each of its runs; `round` tells this time's objects from those before. */
+/** Forges Jobs of the schedule, and pods of each of its runs. `round` is part of the names, so that they are unique. */
 export async function forgeClaims(
   here: TestNamespace,
   schedules: Schedules,

@@ -73,7 +73,7 @@ describeWithCluster('the status of a schedule', () => {
     recentRuns: [{ ...run, pass: 17, notPass: 3 }],
     lastHandledRunRequest: 't'.repeat(70_000),
   }
-  test('is a subresource that holds all of it, and leaves spec and generation alone', async () => {
+  test('is a subresource that stores all its fields, and changes neither spec nor generation', async () => {
     await api.write('full', SMALLEST)
     const { metadata, spec, status: stored } = await api.writeStatus('full', { status, spec: LARGEST })
     expect(stored).toEqual(status)
@@ -83,7 +83,7 @@ describeWithCluster('the status of a schedule', () => {
     })
   })
 
-  test('is shown in columns without -o wide, a run to come as its time', async () => {
+  test('is shown in columns without -o wide, with the time of the next run', async () => {
     await api.write('new', { ...SMALLEST, suspend: true, timeZone: 'Europe/Berlin' })
     const { columns, rows } = await getAsTable(
       api.here.cluster,
@@ -116,7 +116,7 @@ describeWithCluster('the status of a schedule', () => {
       3,
       '2099-11-24T02:00:00Z',
     ])
-    // Nothing is suspended before there is a CronJob, whatever the spec says.
+    // Before there is a CronJob the schedule is not suspended, whatever the spec says.
     expect(cells('new')?.slice(0, 5)).toEqual(['0 2 * * *', 'Europe/Berlin', null, null, null])
   })
 

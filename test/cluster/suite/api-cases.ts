@@ -7,7 +7,7 @@ export const SMALLEST: ValidationScheduleSpecInput = {
   config: { configMapKeyRef: KEY },
 }
 
-/** Everything that a schedule can say, once. */
+/** A schedule with every field. */
 export const LARGEST: ValidationScheduleSpecInput = {
   environment: 'Production, EU (1)',
   schedule: '*/5,7 0-6/2 ? JAN-mar  mon',
@@ -99,10 +99,10 @@ export const ACCEPTED: readonly Accepted[] = [
   ['never fires', { schedule: '0 0 30 2 *' }],
   ['tabs between fields', { schedule: '\t0\t2 *  * *\n' }],
   ['unknown zone', { timeZone: 'Mars/Base' }],
-  ['zone that only Go knows', { timeZone: 'posix/Europe/Berlin' }],
+  ['zone that only Go accepts', { timeZone: 'posix/Europe/Berlin' }],
   ['offset zone', { timeZone: 'Etc/GMT+12' }],
   ['environment of one character', { environment: 'p' }],
-  ['environment of fifty letters, none ASCII', { environment: 'é'.repeat(50) }],
+  ['environment of fifty letters outside ASCII', { environment: 'é'.repeat(50) }],
 ]
 
 export const REFUSED: readonly Refused[] = [

@@ -7,7 +7,7 @@ import { ACCEPTED, LARGEST, REFUSED, SMALLEST } from './api-cases.ts'
 describeWithCluster('the ValidationSchedule API on a real API server', () => {
   const api = useScheduleApi('api')
 
-  test('the schema is structural, and no rule costs too much', async () => {
+  test('the schema is structural, and its rules are within the cost limit', async () => {
     const { status } = await installCrd(api.here.admin)
     const conditions = Object.fromEntries(
       (status?.conditions ?? []).map(({ type, status: is }) => [type, is]),
@@ -30,7 +30,7 @@ describeWithCluster('the ValidationSchedule API on a real API server', () => {
     })
   })
 
-  test('a schedule that no operator has looked at says so, for programs that follow kstatus', async () => {
+  test('a new schedule is in progress for programs that follow kstatus', async () => {
     const { metadata, status } = await api.write('fresh', SMALLEST)
     expect({ generation: metadata.generation, status }).toEqual({
       generation: 1,
@@ -38,7 +38,7 @@ describeWithCluster('the ValidationSchedule API on a real API server', () => {
     })
   })
 
-  test('the largest one is stored as it is: nothing is pruned, nothing is added', async () => {
+  test('the largest schedule is stored unchanged: no field is pruned or added', async () => {
     expect((await api.write('largest', LARGEST)).spec).toEqual(LARGEST)
   })
 
@@ -61,7 +61,7 @@ describeWithCluster('the ValidationSchedule API on a real API server', () => {
     expect(await api.refusal({ ...SMALLEST, [field]: undefined })).toContain(`spec.${field}: Required value`)
   })
 
-  test('one mistake is one complaint', async () => {
+  test('one mistake causes one error', async () => {
     const message = await api.refusal({ ...SMALLEST, schedule: '@daily' })
     expect(message).toBe(
       'ValidationSchedule.rapidrmf.io "refused" is invalid: spec.schedule: Invalid value: "@daily": ' +

@@ -17,14 +17,14 @@ describeWithCluster('a clock', () => {
     offset = 0
   })
 
-  /** In less than half an hour, and half an hour after that: an hour later both have passed, and no real one comes in the meantime. */
+  /** Slots within half an hour, and half an hour later. An hour later both have passed, and no real slot comes during the test. */
   const twiceAnHour = () => {
     const minute = (new Date().getUTCMinutes() + 29) % 30
     return { schedule: `${minute},${minute + 30} * * * *`, startingDeadlineSeconds: 10 }
   }
   const nextOf = async (name: string) =>
     Date.parse((await operated.schedules.read(name)).status?.nextScheduleTime ?? '')
-  /** The operator looks at it, and at one that is new, and has told what there was to tell. */
+  /** Waits until the operator has reconciled this schedule and a new one, and has sent its events. */
   const lookedAt = async (name: string, when: string) => {
     await operated.schedules.patch(name, [{ op: 'add', path: '/metadata/annotations', value: { when } }])
     const other = `${name}-${when}`
@@ -32,7 +32,7 @@ describeWithCluster('a clock', () => {
     await operated.schedules.status(other, 'Ready', is('Ready', 'True'))
   }
 
-  it('that jumps an hour ahead and back leads to no slot that was skipped, and to no writes', async () => {
+  it('that jumps an hour ahead and back causes no skipped slot and no write', async () => {
     const { schedules } = operated
     await schedules.create('jumped', twiceAnHour())
     await schedules.status('jumped', 'Ready', is('Ready', 'True'))
@@ -55,7 +55,7 @@ describeWithCluster('a clock', () => {
   it.each([
     ['years ahead', 5 * YEAR],
     ['years behind', -20 * YEAR],
-  ])('that is %s from the start does no harm', async (when, jump) => {
+  ])('that is %s from the start causes no skipped slot and no run', async (when, jump) => {
     const { schedules } = operated
     const name = when.replace(' ', '-')
     offset = jump
@@ -74,7 +74,7 @@ describeWithCluster('a clock', () => {
     await operated.here.kubelet.finish(job, { exitCode: 0, message: summaryText(uid) })
     const { lastRun, conditions = [] } = await schedules.status(
       name,
-      'told',
+      'recorded',
       ({ lastRun }) => lastRun !== undefined,
     )
     expect(lastRun).toMatchObject({ verdict: 'Passed' })

@@ -19,12 +19,12 @@ function job(name: string, spec: Partial<V1Job['spec']> = {}): V1Job {
   return { metadata: { name }, spec: { backoffLimit: 0, template: podTemplate, ...spec } }
 }
 
-describeWithCluster('the cluster of the run', () => {
+describeWithCluster('the test cluster', () => {
   const here = useNamespace('cluster')
   const create = (body: V1Job): Promise<V1Job> =>
     here.admin.batch.createNamespacedJob({ namespace: here.name, body })
 
-  test('accepts a CronJob with a time zone, and says what is wrong with a bad one', async () => {
+  test('accepts a CronJob with a time zone, and refuses an unknown zone with an error', async () => {
     const { batch } = here.admin
     const namespace = here.name
     const made = await batch.createNamespacedCronJob({ namespace, body: cronJob('good', 'Europe/Berlin') })
@@ -37,7 +37,7 @@ describeWithCluster('the cluster of the run', () => {
     })
   })
 
-  test('completes a Job when the kubelet that we play says so', async () => {
+  test('completes a Job when the test, as a kubelet, ends its pod', async () => {
     await create(job('passes'))
     const pod = await here.kubelet.podOf('passes')
     expect(pod.status?.phase).toBe('Pending')
@@ -78,7 +78,7 @@ describeWithCluster('the cluster of the run', () => {
     expect(done?.status).toMatchObject({ succeeded: 1 })
   })
 
-  test('shows stuck pods as a kubelet and a scheduler would', async () => {
+  test('shows stuck pods like a kubelet and a scheduler', async () => {
     await create(job('stuck'))
     const pod = await here.kubelet.podOf('stuck')
     const unschedulable = await here.kubelet.unschedulable(pod, '0/3 nodes are available')
@@ -92,7 +92,7 @@ describeWithCluster('the cluster of the run', () => {
     expect(running.status?.phase).toBe('Running')
   })
 
-  test('refuses what RBAC does not grant, and grants what a role binding says', async () => {
+  test('forbids what RBAC does not grant, and allows what a role binding grants', async () => {
     const jane = connect(kubeconfig(here.cluster, { name: 'jane', groups: ['auditors'] }))
     const read = () => jane.batch.listNamespacedCronJob({ namespace: here.name })
     await expect(read()).rejects.toMatchObject({
@@ -107,11 +107,11 @@ describeWithCluster('the cluster of the run', () => {
         subjects: [{ apiGroup: 'rbac.authorization.k8s.io', kind: 'Group', name: 'auditors' }],
       },
     })
-    // The authorizer reads bindings from a cache of its own.
+    // The authorizer reads bindings from its own cache, which lags.
     await until('the role binding to take effect', () => read().catch(() => undefined))
   })
 
-  test('counts writes by user from the audit log, refused ones too', async () => {
+  test('counts the writes of each user in the audit log, forbidden ones included', async () => {
     const since = auditPosition(here.cluster.auditLog)
     const mallory = connect(kubeconfig(here.cluster, { name: 'mallory' }))
     const body = { metadata: { name: 'counted' }, data: {} }

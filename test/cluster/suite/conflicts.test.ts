@@ -12,7 +12,7 @@ import type { Schedules } from '../schedules.ts'
 import { startTlsProxy } from '../tls-proxy.ts'
 import type { TlsProxy } from '../tls-proxy.ts'
 
-describeWithCluster('an operator that others write faster than', () => {
+describeWithCluster('an operator whose write comes after that of another program', () => {
   const here = useNamespace('conflicts')
   let schedules: Schedules
   let proxy: TlsProxy
@@ -36,13 +36,13 @@ describeWithCluster('an operator that others write faster than', () => {
   })
   afterAll(() => stop())
 
-  /** The outcomes of the operator's writes. A refusal is repeated until the watch has caught up. */
+  /** The results of the operator's writes. A conflict repeats until the watch has caught up. */
   const writesOf = async (name: string, since: number) => {
     const { done, refused } = await outcomesOf(here, since, name)
     return { done, refused: [...new Set(refused)] }
   }
 
-  it('writes the status once more when the schedule has changed in between', async () => {
+  it('writes the status again when the schedule has changed in between', async () => {
     const before = position()
     const { reached, release } = hold('PUT', 'validationschedules/status', 'touched')
     await schedules.create('touched')
@@ -65,7 +65,7 @@ describeWithCluster('an operator that others write faster than', () => {
     })
   })
 
-  it('writes the status once more when somebody else has written it in between', async () => {
+  it('writes the status again when another program has written it in between', async () => {
     await schedules.create('forged')
     await schedules.status('forged', 'Ready', is('Ready', 'True'))
     const before = position()
@@ -98,7 +98,7 @@ describeWithCluster('an operator that others write faster than', () => {
     })
   })
 
-  it('puts a CronJob right from what it has become in between', async () => {
+  it('repairs a CronJob from its newest version', async () => {
     await schedules.create('edited')
     await schedules.status('edited', 'Ready', is('Ready', 'True'))
     const before = position()
@@ -119,7 +119,7 @@ describeWithCluster('an operator that others write faster than', () => {
     })
   })
 
-  it('leaves the name to who was first', async () => {
+  it('leaves the name to the object that was created first', async () => {
     const before = position()
     const { reached, release } = hold('POST', 'cronjobs', 'slower')
     await schedules.create('slower')
@@ -143,7 +143,7 @@ describeWithCluster('an operator that others write faster than', () => {
     })
   })
 
-  it('makes one Job for each request when the next one comes in between', async () => {
+  it('creates one Job per request when the next request comes in between', async () => {
     await schedules.create('hasty', { suspend: true })
     await schedules.status('hasty', 'Ready', is('Ready', 'True'))
     const { reached, release } = hold('POST', 'jobs', 'hasty')

@@ -9,7 +9,7 @@ import type { Cluster } from '../../../scripts/control-plane/cluster.ts'
 import { installCrd } from '../../../scripts/control-plane/crd.ts'
 import { describeWithCluster } from '../namespace.ts'
 import type { TestNamespace } from '../namespace.ts'
-import { outcomesOf, toldBy } from '../outcomes.ts'
+import { outcomesOf, eventsIn } from '../outcomes.ts'
 import { playKubelet } from '../play-kubelet.ts'
 import { call } from '../requests.ts'
 import type { Matches } from '../requests.ts'
@@ -20,17 +20,17 @@ import { startTlsProxy } from '../tls-proxy.ts'
 import type { TlsProxy } from '../tls-proxy.ts'
 import { until } from '../../../scripts/control-plane/until.ts'
 
-/** Lists, watches and the Lease come back with pauses of their own. */
+/** The timeout after an outage: lists, watches and the Lease are retried with backoff. */
 const LONG = { timeoutMs: 60_000 }
 
-/** So long the operator waits for an answer. */
+/** The operator's request timeout. */
 const ANSWER_MS = 15_000
 
 const isStreamingList: Matches = ({ query }) => query.has('sendInitialEvents')
 const isList: Matches = call('LIST', 'validationschedules')
 const isWrite: Matches = ({ method, path }) => method !== 'GET' && !/\/(?:leases|events)(?:\/|$)/.test(path)
 
-describeWithCluster('an operator whose control plane fails under it', () => {
+describeWithCluster('an operator whose control plane fails', () => {
   let cluster: Cluster
   let here: TestNamespace
   let schedules: Schedules
@@ -74,7 +74,7 @@ describeWithCluster('an operator whose control plane fails under it', () => {
     expect((await schedules.cronJobOf('changed')).spec['schedule']).toBe(cron)
   }
 
-  /** What happens in each of the outages, and that it is done once; nothing is written about what has not changed. */
+  /** Changes schedules around an outage, and checks that each change is handled once, without other writes. */
   async function expectDoneOnce(since: number, token: string, isAnswered = true): Promise<void> {
     const { active = [] } = await schedules.status(
       'running',
@@ -91,7 +91,7 @@ describeWithCluster('an operator whose control plane fails under it', () => {
       LONG,
     )
     await until(
-      'the CronJob to be made again',
+      'the CronJob to be recreated',
       () => schedules.find(RESOURCES.cronJobs, childName('deleted')),
       LONG,
     )
@@ -102,17 +102,17 @@ describeWithCluster('an operator whose control plane fails under it', () => {
       `create cronjobs ${childName('deleted')}`,
       `create jobs ${job}`,
       `update cronjobs ${childName('changed')}`,
-      // What the API server made of it is observed by writing the same again.
+      // The same write is repeated to learn the defaults of the API server.
       ...(isAnswered ? [] : [`update cronjobs ${childName('changed')}`]),
       'update validationschedules status changed',
-      // The CronJob that was made again has another UID.
+      // The new CronJob has another UID.
       'update validationschedules status deleted',
       'update validationschedules status running',
       'update validationschedules status running',
     ])
   }
 
-  it('does once what was changed just before and just after the API server crashed', async () => {
+  it('handles changes once that were made just before and just after a crash of the API server', async () => {
     const since = cluster.auditPosition()
     await change('0 3 * * *')
     await cluster.restartApiServer()
@@ -126,7 +126,7 @@ describeWithCluster('an operator whose control plane fails under it', () => {
     ['with streaming lists', '0 4 * * *', 'WatchList=true', isStreamingList],
     ['page by page', '0 5 * * *', 'WatchList=false', isList],
   ])(
-    'lists again, %s, when what it has missed is no longer there to be watched',
+    'lists again, %s, when the events that it missed are compacted',
     async (how, cron, gate, lists) => {
       const since = cluster.auditPosition()
       tcp.cut()
@@ -147,7 +147,7 @@ describeWithCluster('an operator whose control plane fails under it', () => {
     120_000,
   )
 
-  it('does once what was under way when etcd hung for longer than it waits for an answer', async () => {
+  it('completes writes once that timed out while etcd was paused', async () => {
     const since = cluster.auditPosition()
     tls.forget()
     const hung = Promise.withResolvers<undefined>()
@@ -165,9 +165,9 @@ describeWithCluster('an operator whose control plane fails under it', () => {
     await expectDoneOnce(since, 'etcd', false)
   }, 120_000)
 
-  it('has told of each run once', async () => {
-    const told = (await toldBy(schedules.client, here.name)).filter((event) => event.startsWith('Run'))
-    expect(told.length).toBeGreaterThan(0)
-    expect(told).toEqual([...new Set(told)])
+  it('reports each run in one event', async () => {
+    const events = (await eventsIn(schedules.client, here.name)).filter((event) => event.startsWith('Run'))
+    expect(events.length).toBeGreaterThan(0)
+    expect(events).toEqual([...new Set(events)])
   })
 })

@@ -43,7 +43,7 @@ describeWithCluster('npm run cluster', () => {
     return { child, ended, logs, output: () => output }
   }
 
-  test('keeps a cluster up until Ctrl-C, and leaves nothing behind', async () => {
+  test('runs a cluster until Ctrl-C, and removes everything', async () => {
     const kubeconfig = join(directory, 'first')
     const { child, ended, logs, output } = await start(kubeconfig)
     expect(output()).toContain(`export KUBECONFIG=${kubeconfig}`)
@@ -59,7 +59,7 @@ describeWithCluster('npm run cluster', () => {
     await expect(core.listNamespace()).rejects.toThrow('fetch failed')
   })
 
-  test('leaves no process and no data behind even when it is killed', async () => {
+  test('leaves no process and no data when it is killed', async () => {
     const kubeconfig = join(directory, 'second')
     const { child, ended, logs } = await start(kubeconfig)
     const { core } = connect(readFileSync(kubeconfig, 'utf8'))
@@ -70,7 +70,7 @@ describeWithCluster('npm run cluster', () => {
       timeoutMs: 10_000,
     })
     await expect(core.listNamespace()).rejects.toThrow('fetch failed')
-    // Of no use any more, but no obstacle either.
+    // The old kubeconfig remains, and does not prevent a new start.
     const again = await start(kubeconfig)
     again.child.kill('SIGTERM')
     expect(await again.ended).toBe(0)

@@ -21,17 +21,17 @@ describeWithCluster('the example manifests', () => {
       spec,
     } as KubernetesObject)
 
-  it('make a Job whose pods Pod Security "restricted" admits', async () => {
+  it('create a Job whose pods Pod Security "restricted" admits', async () => {
     const job = parse(read('inputs.yaml')) as { metadata: { namespace?: string }; spec: { template: Pod } }
     job.metadata.namespace = here.name
     await expect(here.admin.objects.create(job as KubernetesObject)).resolves.toBeDefined()
     await expect(createPod('inputs', job.spec.template)).resolves.toBeDefined()
   })
 
-  it('make the pod of a command, as kubectl run merges it', async () => {
+  it('create the pod of a command by kubectl run --overrides', async () => {
     const { spec } = JSON.parse(read('command.json')) as Pod
     const [container] = spec.containers
-    // What kubectl run sets itself: the image, the arguments, and the pod's name as the container's.
+    // kubectl run itself sets the image, the arguments, and the container's name (that of the pod).
     const own = { image: 'registry.example/rapidrmf-job:0.1.0', args: ['runs', 'list'] }
     expect(container).toMatchObject({ name: 'rapidrmf' })
     const merged = { ...spec, restartPolicy: 'Never', containers: [{ ...container, ...own }] }

@@ -12,7 +12,7 @@ import { until } from '../../../scripts/control-plane/until.ts'
 
 type Run = { readonly job: string; readonly uid: string }
 
-describeWithCluster('a run and what others claim of it', () => {
+describeWithCluster('a run with forged pods and Jobs', () => {
   const operated = useOperator('forgery')
   const { here } = operated
   const forged: V1Pod[] = []
@@ -33,8 +33,8 @@ describeWithCluster('a run and what others claim of it', () => {
   const forge = async (forgery: Forgery): Promise<void> => {
     forged.push(await forgePod(here, { ...forgery, held: true }))
   }
-  const told = (name: string) =>
-    operated.schedules.status(name, 'told', ({ lastRun }) => lastRun !== undefined)
+  const recorded = (name: string) =>
+    operated.schedules.status(name, 'recorded', ({ lastRun }) => lastRun !== undefined)
   const jobOf = ({ job, uid }: Run): Owner => ({
     apiVersion: 'batch/v1',
     kind: 'Job',
@@ -46,30 +46,27 @@ describeWithCluster('a run and what others claim of it', () => {
     ['of-another-kind', () => stranger],
     ['of-another-group', (run: Run) => ({ ...jobOf(run), apiVersion: 'example.com/v1' })],
     ['of-a-cron-job', (run: Run) => ({ ...jobOf(run), kind: 'CronJob' })],
-  ] as const)(
-    'a pod that has its labels and another controller says nothing of it: %s',
-    async (name, controller) => {
-      const run = await start(name, { job: { backoffLimit: 0 } })
-      const message = summaryText(run.uid, { message: 'said by a forger' })
-      const { scheduleUid } = run
-      await forge({ name: `forged-${name}`, job: run, scheduleUid, message, controller: controller(run) })
-      await here.kubelet.finish(run.job, { exitCode: 1 })
-      expect((await told(name)).lastRun).toMatchObject({
-        jobUID: run.uid,
-        verdict: 'Errored',
-        reason: 'BackoffLimitExceeded',
-      })
-    },
-  )
+  ] as const)('ignores a pod with its labels and another controller: %s', async (name, controller) => {
+    const run = await start(name, { job: { backoffLimit: 0 } })
+    const message = summaryText(run.uid, { message: 'said by a forger' })
+    const { scheduleUid } = run
+    await forge({ name: `forged-${name}`, job: run, scheduleUid, message, controller: controller(run) })
+    await here.kubelet.finish(run.job, { exitCode: 1 })
+    expect((await recorded(name)).lastRun).toMatchObject({
+      jobUID: run.uid,
+      verdict: 'Errored',
+      reason: 'BackoffLimitExceeded',
+    })
+  })
 
-  // Without a controller, the Job controller of Kubernetes takes the pod for its own by the labels.
+  // The Job controller adopts a pod without a controller by its labels.
   it.concurrent.each(['created-under-it', 'adopted-by-it'])(
-    'a pod of the same Job that contradicts it makes it Errored, never Passed: %s',
+    'is Errored, never Passed, when another pod of its Job contradicts it: %s',
     async (name) => {
       const run = await start(name)
       const { scheduleUid } = run
       const real = await here.kubelet.running(await here.kubelet.podOf(run.job))
-      // For the Job controller the forged pod may be the one that succeeded first: then it deletes this one.
+      // The Job controller may count the forged pod as the first success, and then deletes this one.
       await holdPod(here, real)
       forged.push(real)
       await forge({
@@ -81,7 +78,7 @@ describeWithCluster('a run and what others claim of it', () => {
       })
       const findings = summaryText(run.uid, { verdict: 'Findings', reason: 'ControlsNotPassed' })
       await here.kubelet.ended(real, { exitCode: 0, message: findings })
-      const status = await told(name)
+      const status = await recorded(name)
       expect(status.lastRun).toMatchObject({ verdict: 'Errored', reason: 'SummariesContradict' })
       for (const pod of [`forged-${name}`, real.metadata?.name]) {
         expect(status.lastRun?.message).toContain(pod)
@@ -91,7 +88,7 @@ describeWithCluster('a run and what others claim of it', () => {
     },
   )
 
-  it.concurrent('workers that agree are believed, and workers that do not are not', async () => {
+  it.concurrent('has the verdict of its workers if they agree, and is Errored if they do not', async () => {
     const spec = { job: { parallelism: 2 } }
     const [agreed, apart] = await Promise.all([start('agreed', spec), start('apart', spec)])
     const end = async ({ job, uid }: Run, ids: readonly number[]) => {
@@ -103,12 +100,15 @@ describeWithCluster('a run and what others claim of it', () => {
     }
     await end(agreed, [7, 7])
     await end(apart, [7, 8])
-    expect((await told('agreed')).lastRun).toMatchObject({ verdict: 'Passed', runId: '7' })
-    expect((await told('apart')).lastRun).toMatchObject({ verdict: 'Errored', reason: 'SummariesContradict' })
+    expect((await recorded('agreed')).lastRun).toMatchObject({ verdict: 'Passed', runId: '7' })
+    expect((await recorded('apart')).lastRun).toMatchObject({
+      verdict: 'Errored',
+      reason: 'SummariesContradict',
+    })
   })
 
   it.concurrent(
-    'a Job whose controller has the name of its CronJob and another UID is no run',
+    'is not a Job whose controller has the name of the CronJob and another UID',
     async () => {
       const { schedules } = operated
       await schedules.create('namesake', { suspend: true })
@@ -117,7 +117,7 @@ describeWithCluster('a run and what others claim of it', () => {
       await createJobByHand(schedules, 'namesake', 'by-a-namesake', {
         ownerReferences: [{ ...cronJob, uid: '5f0c7f43-0d49-4f5e-a2b4-7d1b7a5c0a11', controller: true }],
       })
-      // The garbage collector finds that there is no such CronJob.
+      // The garbage collector deletes the Job, because there is no CronJob with this UID.
       await until(
         'the end of the Job',
         async () =>
@@ -126,7 +126,7 @@ describeWithCluster('a run and what others claim of it', () => {
       )
       const ours = await schedules.runNow('namesake', 'once')
       await here.kubelet.finish(ours.job, { exitCode: 0, message: summaryText(ours.uid) })
-      const { recentRuns } = await told('namesake')
+      const { recentRuns } = await recorded('namesake')
       expect(recentRuns).toMatchObject([{ jobUID: ours.uid }])
       expect(before).not.toHaveProperty('active')
       expect((await schedules.eventsOf('namesake')).filter((reason) => reason === 'RunStarted')).toHaveLength(

@@ -13,7 +13,7 @@ import { is, schedulesIn } from '../schedules.ts'
 import type { Schedules } from '../schedules.ts'
 import { until } from '../../../scripts/control-plane/until.ts'
 
-/** An idle watch says something every 60 s, so that 90 s must be waited for: too long for a test. */
+/** The jump of the operator's clock. An idle watch sends a bookmark every 60 s, and a silence of 90 s is too long for a test. */
 vi.mock(import('../../../operator/kube/reflector-timing.ts'), async (original) => {
   const { DEFAULT_TIMING } = await original()
   return { DEFAULT_TIMING: { ...DEFAULT_TIMING, silence: 3_000 } }
@@ -24,7 +24,7 @@ describeWithCluster('an operator whose connections are half-open', () => {
   let schedules: Schedules
   let tcp: Proxy
   let url: string
-  /** By how much the operator's clock is ahead. */
+  /** The offset of the operator's clock, in ms. */
   let ahead = 0
 
   beforeAll(async () => {
@@ -56,7 +56,7 @@ describeWithCluster('an operator whose connections are half-open', () => {
   const untilStatus = (path: 'healthz' | 'readyz', status: number): Promise<true> =>
     until(`${path} to say ${status}`, async () => ((await probe(path)).status === status ? true : undefined))
 
-  it('notices the silence, connects again, and does once what there is to do', async () => {
+  it('detects the silence, reconnects, and handles each change once', async () => {
     await start()
     await schedules.create('silent')
     await schedules.status('silent', 'Ready', is('Ready', 'True'))
@@ -71,7 +71,7 @@ describeWithCluster('an operator whose connections are half-open', () => {
     expect((await probe('healthz')).status).toBe(200)
   })
 
-  it('is alive, though not ready, while it cannot read anything from its start on', async () => {
+  it('is alive but not ready while it can read nothing since its start', async () => {
     tcp.freeze()
     await start()
     await untilStatus('readyz', 503)
@@ -83,13 +83,13 @@ describeWithCluster('an operator whose connections are half-open', () => {
     await untilStatus('readyz', 200)
   })
 
-  it('says that its watches are stuck when nothing ends their silence, and takes it back', async () => {
+  it('is not alive while its watches are silent, and alive again after an event', async () => {
     await start()
     await untilStatus('readyz', 200)
     ahead = 1_000_000
     const { status, text } = await probe('healthz')
     expect(status).toBe(503)
-    // A watch that hears something after the jump is alive again.
+    // A watch that receives an event after the jump is alive again.
     expect(text).toMatch(/stuck watches: (?:schedules|cronJobs|jobs|pods)/)
     await untilStatus('healthz', 200)
   })

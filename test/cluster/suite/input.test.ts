@@ -19,7 +19,7 @@ const nodeAffinity = (required: unknown): object => ({
   job: { pod: { affinity: { nodeAffinity: { requiredDuringSchedulingIgnoredDuringExecution: required } } } },
 })
 
-/** What the CRD lets through and the API server refuses, in words of its own. */
+/** Specs that the CRD accepts and the API server refuses, with its error. */
 const REFUSED: readonly Case[] = [
   ['an hour that there is not', { schedule: '0 25 * * *' }, /above maximum \(23\): 25/],
   ['a day that there is not', { schedule: '0 2 * * 7' }, /above maximum \(6\): 7/],
@@ -34,7 +34,7 @@ const REFUSED: readonly Case[] = [
     /may not specify more than 1/,
   ],
   [
-    'a key that is quoted in an answer of 40,000 characters',
+    'a key that is quoted in an error of 40,000 characters',
     { job: { pod: { affinity: { nodeAffinity: { ['z'.repeat(40_000)]: 1 } } } } },
     /unknown field "spec\.jobTemplate.*zzz…$/,
   ],
@@ -51,7 +51,7 @@ const REFUSED: readonly Case[] = [
     /Not found: "none"/,
   ],
   [
-    'a variable that is none',
+    'a variable without a valid name',
     { job: { pod: { env: [{ name: 'A', valueFrom: { fieldRef: { fieldPath: 'x' } } }] } } },
     /fieldPath/,
   ],
@@ -61,7 +61,7 @@ describeWithCluster('a spec that cannot be used', () => {
   const operated = useOperator('input')
 
   it.concurrent.each(REFUSED.map((row, index) => [...row, `wrong-${index}`] as const))(
-    'is refused, leaves the last good CronJob alone, and is forgotten once corrected: %s',
+    'is refused, does not change the last good CronJob, and leaves no trace after its correction: %s',
     async (_what, spec, said, name) => {
       const { schedules } = operated
       await schedules.create(name)
@@ -86,7 +86,7 @@ describeWithCluster('a spec that cannot be used', () => {
       expect(conditionOf(healed, 'Accepted')).toMatchObject({ status: 'True', reason: 'Valid' })
       expect(conditionOf(healed, 'Stalled')).toMatchObject({ status: 'False' })
       expect((await schedules.cronJobOf(name)).spec).toEqual(cronJob.spec)
-      // The refused one, two statuses, and nothing for the CronJob that was right all the time.
+      // One refused write and two statuses; the CronJob was right all the time.
       const status = `update validationschedules status ${name}`
       expect(await schedules.writes(position, name)).toEqual([
         `update cronjobs ${cronJob.metadata.name}`,
@@ -96,7 +96,7 @@ describeWithCluster('a spec that cannot be used', () => {
     },
   )
 
-  it('is refused from the beginning: there is no CronJob until it is corrected', async () => {
+  it('creates no CronJob until it is corrected', async () => {
     const { schedules } = operated
     await schedules.create('stillborn', { timeZone: 'Mars/Base' })
     const refused = await schedules.status('stillborn', 'refused', is('Accepted', 'False', 'InvalidSpec'))
@@ -108,7 +108,7 @@ describeWithCluster('a spec that cannot be used', () => {
     expect((await schedules.cronJobOf('stillborn')).spec).toMatchObject({ timeZone: 'Europe/Berlin' })
   })
 
-  it('may not even be written: the schedule, its CronJob and its status stay', async () => {
+  it('is refused by the CRD: the schedule, its CronJob and its status stay', async () => {
     const { schedules } = operated
     await schedules.create('kept')
     await schedules.status('kept', 'Ready', is('Ready', 'True'))
@@ -130,10 +130,10 @@ describeWithCluster('a spec that cannot be used', () => {
   itIsStillAtWork(operated)
 })
 
-describeWithCluster('a spec that can be used, and yet', () => {
+describeWithCluster('a usable spec with a problem', () => {
   const operated = useOperator('input-odd')
 
-  it('never fires', async () => {
+  it('reports a cron expression that never fires', async () => {
     const { schedules } = operated
     await schedules.create('never', { schedule: '0 0 30 2 *' })
     const status = await schedules.status('never', 'Ready', is('Ready', 'True'))
@@ -151,12 +151,12 @@ describeWithCluster('a spec that can be used, and yet', () => {
   })
 
   it.each(['Factory', 'posix/Europe/Berlin', 'localtime'])(
-    'is in a zone that only Go knows: %s',
+    'accepts a zone that only Go knows, and reports no next run: %s',
     async (timeZone) => {
       const { schedules } = operated
       const name = timeZone.toLowerCase().replaceAll('/', '-')
       await schedules.create(name, { timeZone })
-      const status = await schedules.status(name, 'judged', ({ conditions }) => conditions !== undefined)
+      const status = await schedules.status(name, 'evaluated', ({ conditions }) => conditions !== undefined)
       expect(conditionOf(status, 'Accepted')).toMatchObject({
         status: 'True',
         reason: 'NextRunUnknown',
@@ -164,26 +164,26 @@ describeWithCluster('a spec that can be used, and yet', () => {
       })
       expect(conditionOf(status, 'Ready')).toMatchObject({ status: 'True' })
       expect(status).not.toHaveProperty('nextScheduleTime')
-      // Runs all the same.
+      // The CronJob controller runs it.
       const { job } = await schedules.runNow(name, 'once')
       expect(await schedules.jobsOf(name)).toMatchObject([{ metadata: { name: job } }])
     },
   )
 
-  it('names a ConfigMap that is not there: the run says so', async () => {
+  it('shows the error of the run if its ConfigMap is missing', async () => {
     const { schedules, here } = operated
     await schedules.create('missing', { suspend: true })
     const { job, uid } = await schedules.runNow('missing', 'once')
-    const words = 'ConfigMap "rapidrmf", key "config.yaml": not found; create it, or correct spec.config'
-    const message = encodeRunSummary(failureSummary(uid, 'production', new InputError(words), undefined))
+    const error = 'ConfigMap "rapidrmf", key "config.yaml": not found; create it, or correct spec.config'
+    const message = encodeRunSummary(failureSummary(uid, 'production', new InputError(error), undefined))
     await here.kubelet.finish(job, { exitCode: 2, message })
-    const status = await schedules.status('missing', 'told', ({ lastRun }) => lastRun !== undefined)
-    expect(status.lastRun).toMatchObject({ verdict: 'Errored', reason: 'InvalidInput', message: words })
+    const status = await schedules.status('missing', 'recorded', ({ lastRun }) => lastRun !== undefined)
+    expect(status.lastRun).toMatchObject({ verdict: 'Errored', reason: 'InvalidInput', message: error })
     expect(status.lastRun).not.toHaveProperty('counts')
     expect(conditionOf(status, 'RunSucceeded')).toMatchObject({
       status: 'False',
       reason: 'RunErrored',
-      message: `InvalidInput: ${words}`,
+      message: `InvalidInput: ${error}`,
     })
     expect(await schedules.jobsOf('missing')).toHaveLength(1)
   })

@@ -3,7 +3,7 @@ import { childName } from '../../../operator/values/names.ts'
 import { auditPosition } from '../../../scripts/control-plane/audit-log.ts'
 import { installCrd } from '../../../scripts/control-plane/crd.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'
-import { outcomesOf, toldBy } from '../outcomes.ts'
+import { outcomesOf, eventsIn } from '../outcomes.ts'
 import { call } from '../requests.ts'
 import { startOperatorProcess } from '../run-operator.ts'
 import { is, schedulesIn } from '../schedules.ts'
@@ -12,7 +12,7 @@ import { startTlsProxy } from '../tls-proxy.ts'
 import type { Fault, TlsProxy } from '../tls-proxy.ts'
 import { until } from '../../../scripts/control-plane/until.ts'
 
-/** What the operator was killed at, by schedule. */
+/** The write during which the operator is killed, by schedule. */
 const LAST_CALLS: Readonly<Record<string, readonly [method: string, resource: string, fault: Fault]>> = {
   'cron-job-unsent': ['POST', 'cronjobs', 'hang'],
   'cron-job-made': ['POST', 'cronjobs', 'hangAfter'],
@@ -23,14 +23,14 @@ const LAST_CALLS: Readonly<Record<string, readonly [method: string, resource: st
   'job-made': ['POST', 'jobs', 'hangAfter'],
 }
 
-/** Before the kill: the CronJobs of the two statuses, and what hung after it was done. */
+/** The schedules with a successful write before the kill, seen or not by the operator. */
 const EFFECTIVE = 2 + 4
 
-describeWithCluster('an operator that was killed in the middle of its writes, and started again', () => {
+describeWithCluster('an operator that was killed during its writes and restarted', () => {
   const here = useNamespace('killed')
   let schedules: Schedules
   let proxy: TlsProxy
-  /** Of the audit log: when the faults were there, and when the second operator was started. */
+  /** Positions of the audit log: when the faults were active, and when the second operator was started. */
   let before: number
   let restarted: number
 
@@ -68,14 +68,14 @@ describeWithCluster('an operator that was killed in the middle of its writes, an
     proxy.forget()
     restarted = auditPosition(here.cluster.auditLog)
     await startOperatorProcess(setup)
-    // All are looked at when the new one leads, and this one with them.
+    // The new leader reconciles all schedules, and this one with them.
     await schedules.create('last')
     await schedules.status('last', 'Ready', is('Ready', 'True'), { timeoutMs: 60_000 })
   }, 120_000)
 
   async function everythingTold(count: number): Promise<void> {
     await until(`${count} events`, async () =>
-      (await toldBy(schedules.client, here.name)).length >= count ? true : undefined,
+      (await eventsIn(schedules.client, here.name)).length >= count ? true : undefined,
     )
   }
 
@@ -83,11 +83,11 @@ describeWithCluster('an operator that was killed in the middle of its writes, an
 
   it.each([
     ['cron-job-unsent', [], ['create cronjobs CHILD', status]],
-    // What the API server made of the CronJob was in no status yet: it is written once more, to know it.
+    // No status has the defaults of the API server yet, so the CronJob is written again to learn them.
     ['cron-job-made', ['create cronjobs CHILD'], ['update cronjobs CHILD', status]],
     ['status-unsent', ['create cronjobs CHILD'], ['update cronjobs CHILD', status]],
     ['status-written', ['create cronjobs CHILD', status], []],
-  ])('%s: has made one CronJob and written one status', async (name, first, second) => {
+  ])('%s: creates one CronJob and writes one status', async (name, first, second) => {
     const { nextScheduleTime } = await schedules.status(name, 'Ready', is('Ready', 'True'))
     expect(nextScheduleTime).toMatch(/T02:00:00Z$/)
     const inFull = (writes: string[]) =>
@@ -98,7 +98,7 @@ describeWithCluster('an operator that was killed in the middle of its writes, an
     expect((await outcomesOf(here, restarted, name)).done).toEqual(inFull(second))
   })
 
-  it('has changed the CronJob once, and written it once more to know what became of it', async () => {
+  it('changes the CronJob once, and writes it again to learn its result', async () => {
     const name = 'cron-job-changed'
     await schedules.status(name, 'observed', ({ observedGeneration }) => observedGeneration === 2)
     expect((await schedules.cronJobOf(name)).spec['schedule']).toBe('0 3 * * *')
@@ -109,7 +109,7 @@ describeWithCluster('an operator that was killed in the middle of its writes, an
     expect((await schedules.cronJobOf(name)).metadata.generation).toBe(2)
   })
 
-  it.each(['job-unsent', 'job-made'])('%s: has made one Job', async (name) => {
+  it.each(['job-unsent', 'job-made'])('%s: creates one Job', async (name) => {
     const { active } = await schedules.status(
       name,
       'handled',
@@ -123,11 +123,11 @@ describeWithCluster('an operator that was killed in the middle of its writes, an
     })
   })
 
-  it('has told nothing twice', async () => {
-    const told = await until('the event of the Job that was made', async () => {
-      const events = await toldBy(schedules.client, here.name)
+  it('sends no event twice', async () => {
+    const sent = await until('the event of the new Job', async () => {
+      const events = await eventsIn(schedules.client, here.name)
       return events.some((event) => event.startsWith('RunStarted job-made ')) ? events : undefined
     })
-    expect(told).toEqual([...new Set(told)])
+    expect(sent).toEqual([...new Set(sent)])
   })
 })

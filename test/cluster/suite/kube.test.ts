@@ -60,7 +60,7 @@ const project = ({ metadata, ...rest }: KubeObject): Item => ({
   value: (rest['data'] as { value?: string } | undefined)?.value ?? '',
 })
 
-/** A cache of the namespace's ConfigMaps with our label, for the time of one test. */
+/** A cache of the namespace's ConfigMaps with the project's label, for one test. */
 function mirror(
   client: KubeClient,
   namespace: string,
@@ -93,7 +93,7 @@ function mirror(
   return { cache, store, shows }
 }
 
-/** TLS stays between the client and the API server: the proxy only sees bytes. */
+/** Starts a proxy that passes TLS through. */
 function through(tcp: Proxy, access: ClusterAccess): ClusterAccess {
   return { ...access, server: tcp.through(access.server).replace(/\/$/, '') }
 }
@@ -119,7 +119,7 @@ describeWithCluster('the client on a real API server', () => {
     client = kubeClient(kubeconfig(here.cluster), { fieldManager: 'test-manager' })
   })
 
-  test('creates by POST: a taken name is not taken over', async () => {
+  test('creates by POST: an existing object is not changed', async () => {
     const made = await client.create(RESOURCES.cronJobs, cronJob(here.name, 'taken'))
     expect(made.metadata.managedFields?.map(({ manager }) => manager)).toEqual(['test-manager'])
     expect(await failure(client.create(RESOURCES.cronJobs, cronJob(here.name, 'taken')))).toEqual({
@@ -127,7 +127,7 @@ describeWithCluster('the client on a real API server', () => {
     })
   })
 
-  test('a PUT and a patch from an old version are conflicts, and change nothing', async () => {
+  test('a PUT and a patch with an old version are conflicts, and change nothing', async () => {
     const old = withVersion(await client.create(RESOURCES.cronJobs, cronJob(here.name, 'conflict')))
     const newer = await client.replace(RESOURCES.cronJobs, {
       ...old,
@@ -148,19 +148,19 @@ describeWithCluster('the client on a real API server', () => {
     expect(patched.metadata.labels).toBeUndefined()
   })
 
-  test("a bad zone is for the user to mend, in the API server's own words", async () => {
+  test("a bad zone is an error of the user, with the API server's message", async () => {
     expect(await failure(client.create(RESOURCES.cronJobs, cronJob(here.name, 'bad', 'Mars/Base')))).toEqual({
       kind: 'terminal',
       message: expect.stringContaining('unknown time zone Mars/Base'),
     })
   })
 
-  test('a field of the wrong type too', async () => {
+  test('a field of the wrong type is an error of the user', async () => {
     const odd = { ...cronJob(here.name, 'odd'), spec: { schedule: 7 } }
     expect(await failure(client.create(RESOURCES.cronJobs, odd))).toMatchObject({ kind: 'terminal' })
   })
 
-  test('what is not there; a deletion of what has been replaced', async () => {
+  test('a missing object is undefined, and a replaced object is not deleted', async () => {
     const at = { namespace: here.name, name: 'absent' }
     expect(await failure(client.get(RESOURCES.cronJobs, at))).toEqual({ kind: 'notFound' })
     expect(await failure(client.remove(RESOURCES.cronJobs, at))).toEqual({ kind: 'notFound' })
@@ -173,9 +173,9 @@ describeWithCluster('the client on a real API server', () => {
     expect(await failure(client.get(RESOURCES.cronJobs, mine))).toEqual({ kind: 'notFound' })
   })
 
-  test('forbidden: looked at again later; a namespace on its way out: not', async () => {
-    const nobody = kubeClient(kubeconfig(here.cluster, { name: 'nobody' }))
-    expect(await failure(nobody.create(RESOURCES.cronJobs, cronJob(here.name, 'mine')))).toMatchObject({
+  test('a forbidden request is retried later, one in a terminating namespace is not', async () => {
+    const stranger = kubeClient(kubeconfig(here.cluster, { name: 'stranger' }))
+    expect(await failure(stranger.create(RESOURCES.cronJobs, cronJob(here.name, 'mine')))).toMatchObject({
       kind: 'terminal',
       message: expect.stringContaining('cannot create resource'),
       recheck: 300_000,
@@ -203,7 +203,7 @@ describeWithCluster('the client on a real API server', () => {
     }
   })
 
-  test('a status is written without the spec at hand', async () => {
+  test('a status is written without the spec', async () => {
     await installCrd(connect(kubeconfig(here.cluster)))
     const type = { apiVersion: 'rapidrmf.io/v1alpha1', kind: 'ValidationSchedule' }
     const made = await client.create(RESOURCES.schedules, {
@@ -221,7 +221,7 @@ describeWithCluster('the client on a real API server', () => {
     expect([written['spec'], written['status']]).toEqual([made['spec'], { cronJobName: 'x' }])
     expect(written.metadata.generation).toBe(made.metadata.generation)
     expect(await failure(client.replaceStatus(RESOURCES.schedules, status))).toEqual({ kind: 'conflict' })
-    // The same status once more: no new version, so no event, so no endless echo.
+    // An equal status makes no new version, so no event and no endless loop.
     const again = {
       ...status,
       metadata: { namespace, name, resourceVersion: written.metadata.resourceVersion ?? '' },
@@ -230,7 +230,7 @@ describeWithCluster('the client on a real API server', () => {
     expect(unchanged.metadata.resourceVersion).toBe(written.metadata.resourceVersion)
   })
 
-  test('a user who was unknown a moment ago, and one whose token is wrong', async () => {
+  test('requests with a new token succeed, and with a wrong one fail', async () => {
     const wrong = kubeClient(kubeconfig({ ...here.cluster, adminToken: 'wrong' }))
     const error: unknown = await wrong.list(RESOURCES.pods).catch((error: unknown) => error)
     expect(error).toMatchObject({ status: 401, reason: 'Unauthorized' })
@@ -263,7 +263,7 @@ describeWithCluster('the cache on a real API server', () => {
     }
   }
 
-  test('follows what happens, in milliseconds', async () => {
+  test('shows changes within milliseconds', async () => {
     await put('before', '1')
     await client.create(CONFIG_MAPS, {
       ...configMap(here.name, 'not-ours', '1'),
@@ -282,7 +282,7 @@ describeWithCluster('the cache on a real API server', () => {
     expect(cache.reflectors.map(({ restarts }) => restarts)).toEqual([0])
   })
 
-  test('an object that loses our label leaves the cache', async () => {
+  test('an object that loses the label leaves the cache', async () => {
     const { shows } = mirror(client, here.name)
     await put('labelled', '1')
     await shows('labelled', '1')
@@ -294,7 +294,7 @@ describeWithCluster('the cache on a real API server', () => {
     await shows('labelled', undefined)
   })
 
-  test('its own write has no echo yet while the watch lags, and has one when it comes', async () => {
+  test('expects an own write while the watch lags, until its event comes', async () => {
     const slow = kubeClient(kubeconfig(tls.access))
     const { cache, shows } = mirror(slow, here.name)
     await synced(cache)
@@ -317,7 +317,7 @@ describeWithCluster('the cache on a real API server', () => {
     expect(cache.expectations.satisfied(key)).toBe(true)
   })
 
-  test('an own write that was deleted at once is not awaited for ever', async () => {
+  test('an own write that was deleted at once is not expected for ever', async () => {
     const { cache, store } = mirror(client, here.name)
     await synced(cache)
     const key = `${here.name}/brief`
@@ -327,7 +327,7 @@ describeWithCluster('the cache on a real API server', () => {
     await until('its end', () => (store.get(key) === undefined ? true : undefined))
   })
 
-  describe('goes on after', () => {
+  describe('continues after', () => {
     const gone = { kind: 'Status', code: 410, reason: 'Expired' }
     test.each([
       ['a broken connection', () => tls.breakWatches()],
@@ -354,7 +354,7 @@ describeWithCluster('the cache on a real API server', () => {
         },
       ],
       [
-        'a watch that hangs before it answers',
+        'a watch without a response',
         () => {
           tls.fault = once(({ isWatch }) => isWatch, 'hang')
           tls.breakWatches()
@@ -382,7 +382,7 @@ describeWithCluster('the cache on a real API server', () => {
           }
         },
       ],
-    ])('%s, and misses nothing that happened meanwhile', async (_name, breakIt) => {
+    ])('%s, and misses no event', async (_name, breakIt) => {
       const { cache, shows } = mirror(kubeClient(kubeconfig(tls.access)), here.name)
       await put('kept', '1')
       await put('doomed', '1')
@@ -415,11 +415,11 @@ describeWithCluster('the cache on a real API server', () => {
       const frozenAt = performance.now()
       await put('half-open', '1')
       await shows('half-open', '1')
-      // Noticed after the silence of one second, not by TCP, which would take a quarter of an hour.
+      // The silence of one second is detected; TCP would take a quarter of an hour.
       expect(performance.now() - frozenAt).toBeLessThan(10_000)
     })
 
-    test('a network that is cut for two seconds, without hammering', async () => {
+    test('an interruption of two seconds, with backoff', async () => {
       const { cache, shows } = mirror(kubeClient(kubeconfig(throughTcp())), here.name)
       await synced(cache)
       tcp.cut()
@@ -427,7 +427,7 @@ describeWithCluster('the cache on a real API server', () => {
       await new Promise((resolve) => setTimeout(resolve, 2_000))
       tcp.restore()
       await shows('cut', '1')
-      // 50 ms, doubling to 500 ms: ten attempts in two seconds at the very most.
+      // The backoff doubles from 50 ms to 500 ms: at most ten tries in two seconds.
       expect(cache.reflectors[0]?.restarts ?? 0).toBeLessThan(15)
     })
   })
@@ -487,7 +487,7 @@ describeWithCluster('leaders and events on a real API server', () => {
   const leads = ({ elector }: { elector: LeaderElector }): Promise<true> =>
     until('a leader', () => (elector.isLeader() ? true : undefined))
 
-  test('one leads; when it stops, the other leads at once', async () => {
+  test('one leads, and when it stops the other leads at once', async () => {
     const a = await replica('a', 'handover')
     await leads(a)
     const b = await replica('b', 'handover')
@@ -499,7 +499,7 @@ describeWithCluster('leaders and events on a real API server', () => {
     expect(performance.now() - stoppedAt).toBeLessThan(timing.lease)
   })
 
-  test('cut off, a leader stops before another starts, and its writes stay at home', async () => {
+  test('a leader without a connection stops before another starts, and sends no more writes', async () => {
     const a = await replica('a', 'cut')
     await leads(a)
     const b = await replica('b', 'cut')
@@ -520,7 +520,7 @@ describeWithCluster('leaders and events on a real API server', () => {
     await a.guarded.create(CONFIG_MAPS, configMap(here.name, 'again'))
   })
 
-  test('the Lease is as the API wants it', async () => {
+  test('the Lease is valid for the API', async () => {
     const a = await replica('a', 'shape')
     await leads(a)
     const client = kubeClient(kubeconfig(here.cluster))
@@ -535,7 +535,7 @@ describeWithCluster('leaders and events on a real API server', () => {
     expect(after.spec?.holderIdentity ?? '').toBe('')
   })
 
-  test('an event is taken once, however often it is sent', async () => {
+  test('an event that is sent twice exists once', async () => {
     const client = kubeClient(kubeconfig(here.cluster))
     const regarding = {
       apiVersion: 'rapidrmf.io/v1alpha1',
@@ -571,7 +571,7 @@ describeWithCluster('leaders and events on a real API server', () => {
   })
 })
 
-describeWithCluster('the cache on an API server that is restarted under it', () => {
+describeWithCluster('the cache during restarts of the API server', () => {
   let cluster: Cluster
   let client: KubeClient
   let namespace: string
@@ -582,7 +582,7 @@ describeWithCluster('the cache on an API server that is restarted under it', () 
   })
   afterAll(() => cluster.stop())
 
-  test('lists in pages where there are no streaming lists, and goes on after crash and compaction', async () => {
+  test('lists in pages without streaming lists, and continues after crash and compaction', async () => {
     const names = Array.from({ length: 1_203 }, (_, index) => `item-${index}`)
     for (let start = 0; start < names.length; start += 50) {
       const batch = names.slice(start, start + 50)
@@ -603,7 +603,7 @@ describeWithCluster('the cache on an API server that is restarted under it', () 
     expect(cache.hasSeen(namespace, metadata.resourceVersion ?? '')).toBe(true)
   })
 
-  test('compacted and restarted while the watch was away: 410, and a new list', async () => {
+  test('lists again after a 410, when history was compacted while the watch was disconnected', async () => {
     const tcp = await startProxy(Number(new URL(cluster.access.server).port))
     const { cache, shows } = mirror(kubeClient(kubeconfig(through(tcp, cluster.access))), namespace)
     await synced(cache)

@@ -12,7 +12,7 @@ import type { Schedules } from '../schedules.ts'
 import { startTlsProxy } from '../tls-proxy.ts'
 import type { TlsProxy } from '../tls-proxy.ts'
 
-/** Longer than the pauses after which the operator looks again. */
+/** Longer than the delays after which the operator reconciles again. */
 const LAG_MS = 4_000
 
 describeWithCluster('an operator whose caches lag behind its own writes', () => {
@@ -23,7 +23,7 @@ describeWithCluster('an operator whose caches lag behind its own writes', () => 
   const position = (): number => auditPosition(here.cluster.auditLog)
   const lag = (): Promise<void> => new Promise((resolve) => setTimeout(resolve, LAG_MS))
 
-  /** Events of these objects reach the operator only after the release. */
+  /** The objects whose events reach the operator only after the release. */
   const delay = (resource: string): (() => void) => {
     const released = Promise.withResolvers<void>()
     const isDelayed = call('WATCH', resource)
@@ -49,7 +49,7 @@ describeWithCluster('an operator whose caches lag behind its own writes', () => 
   })
   afterAll(() => stop())
 
-  it('makes one CronJob, and writes the newest of several specs', async () => {
+  it('creates one CronJob, and writes the newest of several specs', async () => {
     const before = position()
     const release = delay('cronjobs')
     await schedules.create('changing')
@@ -80,7 +80,7 @@ describeWithCluster('an operator whose caches lag behind its own writes', () => 
     })
   })
 
-  it('makes the CronJob again once, when its deletion is seen late and the spec has changed', async () => {
+  it('recreates the CronJob once, when its deletion is seen late and the spec has changed', async () => {
     await schedules.create('deleted')
     await schedules.status('deleted', 'Ready', is('Ready', 'True'))
     const before = position()
@@ -100,7 +100,7 @@ describeWithCluster('an operator whose caches lag behind its own writes', () => 
     expect(refused.length).toBeLessThan(10)
   })
 
-  it('does not hammer at what it has an old version of', async () => {
+  it('retries with backoff while it has an old version', async () => {
     await schedules.create('theirs')
     await schedules.status('theirs', 'Ready', is('Ready', 'True'))
     const before = position()
@@ -118,11 +118,11 @@ describeWithCluster('an operator whose caches lag behind its own writes', () => 
       'update validationschedules status theirs',
     ])
     expect(new Set(refused)).toEqual(new Set([`409 update cronjobs ${childName('theirs')}`]))
-    // 0.1 s, doubling: seven in four seconds, ten with the least jitter.
+    // The backoff doubles from 0.1 s: seven tries in four seconds, ten with the least jitter.
     expect(refused.length).toBeLessThan(10)
   })
 
-  it('writes no status over one that it has not seen', async () => {
+  it('does not overwrite a status that it has not seen', async () => {
     await schedules.create('stale', { suspend: true })
     const { job, uid } = await schedules.runNow('stale', 'once')
     const before = position()
@@ -140,11 +140,11 @@ describeWithCluster('an operator whose caches lag behind its own writes', () => 
     expect(lastRun).toMatchObject({ jobUID: uid, verdict: 'Passed' })
     const { done, refused } = await outcomesOf(here, before, 'stale')
     expect(done).toEqual([`update cronjobs ${childName('stale')}`, 'update validationschedules status stale'])
-    // Each event of the Job and its pod is a reason to look at once.
+    // Each event of the Job and its pod causes a reconcile at once.
     expect(refused.length).toBeLessThan(20)
   })
 
-  it('makes one Job for each run request, and mirrors each run once', async () => {
+  it('creates one Job per run request, and mirrors each run once', async () => {
     await schedules.create('running', { suspend: true })
     await schedules.status('running', 'Ready', is('Ready', 'True'))
     const release = delay('jobs')
@@ -165,7 +165,7 @@ describeWithCluster('an operator whose caches lag behind its own writes', () => 
     expect(new Set(jobs)).toEqual(new Set([first.uid, second?.jobUID]))
   })
 
-  it('is not told of a run by a pod that the Job is behind', async () => {
+  it('ends no run by a pod before the Job has its end', async () => {
     await schedules.create('ahead', { suspend: true })
     const { job, uid } = await schedules.runNow('ahead', 'once')
     const release = delay('pods')

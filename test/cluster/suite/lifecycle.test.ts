@@ -9,18 +9,18 @@ import { itIsStillAtWork, useOperator } from '../operated-namespace.ts'
 import { is, summaryText } from '../schedules.ts'
 import { until } from '../../../scripts/control-plane/until.ts'
 
-/** The garbage collector may need half a minute until it knows of the CRD. */
+/** The garbage collector may need half a minute to detect the CRD. */
 const COLLECTED = { timeoutMs: 90_000 }
 const FINALIZER = 'example.com/held'
 const hold = [{ op: 'add', path: '/metadata/finalizers', value: [FINALIZER] }] as const
 const release = [{ op: 'remove', path: '/metadata/finalizers' }] as const
 
-describeWithCluster('a schedule, from its beginning to its end', () => {
+describeWithCluster('a schedule', () => {
   const operated = useOperator('lifecycle')
   const { here } = operated
 
   beforeAll(async () => {
-    // Its slot comes while others are tested.
+    // Its slot comes during other tests.
     await operated.schedules.create('minutely', { schedule: '* * * * *' })
   })
 
@@ -38,7 +38,7 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
     return { ...run, pod: pod.metadata?.name ?? '' }
   }
 
-  it('is changed during a run, which goes on and is mirrored as it ends', async () => {
+  it('can be changed during a run, which continues and is mirrored at its end', async () => {
     const { schedules } = operated
     const { job, uid } = await running('changed')
     const position = operated.position()
@@ -58,13 +58,13 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
       'update validationschedules status changed',
     ])
     await here.kubelet.finish(job, { exitCode: 0, message: summaryText(uid) })
-    const { lastRun } = await schedules.status('changed', 'told', ({ lastRun }) => lastRun !== undefined)
+    const { lastRun } = await schedules.status('changed', 'recorded', ({ lastRun }) => lastRun !== undefined)
     expect(lastRun).toMatchObject({ jobUID: uid, verdict: 'Passed' })
     expect(await schedules.writes(position, 'changed')).toHaveLength(3)
     expect(await schedules.jobsOf('changed')).toHaveLength(1)
   })
 
-  it('is suspended and resumed, in two writes each', async () => {
+  it('is suspended and resumed with two writes each', async () => {
     const { schedules } = operated
     await schedules.create('paused')
     await schedules.status('paused', 'Ready', is('Ready', 'True', 'CronJobReady'))
@@ -84,7 +84,7 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
     expect(await schedules.writes(position, 'paused')).toEqual([...twoWrites, ...twoWrites])
   })
 
-  it('is run by kubectl create job, which is mirrored as Manual', async () => {
+  it('mirrors a run by kubectl create job as Manual', async () => {
     const { schedules } = operated
     await schedules.create('by-hand', { suspend: true })
     await schedules.status('by-hand', 'Ready', is('Ready', 'True'))
@@ -92,12 +92,12 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
     const { active } = await schedules.status('by-hand', 'active', ({ active }) => active !== undefined)
     expect(active).toMatchObject([{ job, jobUID: uid, trigger: 'Manual' }])
     await here.kubelet.finish(job, { exitCode: 0, message: summaryText(uid) })
-    const { lastRun } = await schedules.status('by-hand', 'told', ({ lastRun }) => lastRun !== undefined)
+    const { lastRun } = await schedules.status('by-hand', 'recorded', ({ lastRun }) => lastRun !== undefined)
     expect(lastRun).toMatchObject({ job, jobUID: uid, trigger: 'Manual', verdict: 'Passed', late: false })
     expect(lastRun).not.toHaveProperty('scheduledTime')
   })
 
-  it('takes no Job for its own that only has its label', async () => {
+  it('ignores a Job that only has its label', async () => {
     const { schedules } = operated
     const { metadata } = await schedules.create('labelled', { suspend: true })
     await schedules.create('neighbour', { suspend: true })
@@ -117,18 +117,18 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
       }),
       await createJobByHand(schedules, 'neighbour', 'of-the-neighbour', { labels: label }),
     ]
-    // They are active, and do not stand in the way of a run that was asked for.
+    // They are active, and do not block a requested run.
     const ours = await schedules.runNow('labelled', 'once')
     for (const { job, uid } of [...strangers, ours]) {
       await here.kubelet.finish(job, { exitCode: 0, message: summaryText(uid) })
     }
-    const told = await schedules.status('labelled', 'told', ({ lastRun }) => lastRun !== undefined)
-    expect(told.recentRuns).toMatchObject([{ jobUID: ours.uid }])
-    expect(told.active).toBeUndefined()
+    const recorded = await schedules.status('labelled', 'recorded', ({ lastRun }) => lastRun !== undefined)
+    expect(recorded.recentRuns).toMatchObject([{ jobUID: ours.uid }])
+    expect(recorded.active).toBeUndefined()
     expect((await schedules.read('neighbour')).status).toEqual(neighbour)
   })
 
-  it('runs by its slot: a write for the start, and one for the end', async () => {
+  it('runs at its slot with one write for the start and one for the end', async () => {
     const { schedules } = operated
     const waiting = { timeoutMs: 75_000 }
     const { active = [], nextScheduleTime = '' } = await schedules.status(
@@ -147,9 +147,14 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
     await schedules.status('minutely', 'Suspended', is('Ready', 'True', 'Suspended'))
     const uid = run?.jobUID ?? ''
     await here.kubelet.finish(run?.job ?? '', { exitCode: 0, message: summaryText(uid) })
-    const told = await schedules.status('minutely', 'told', ({ lastRun }) => lastRun !== undefined)
-    expect(told.lastRun).toMatchObject({ jobUID: uid, trigger: 'Schedule', late: false, verdict: 'Passed' })
-    expect(told.lastScheduleTime).toBe(run?.scheduledTime)
+    const recorded = await schedules.status('minutely', 'recorded', ({ lastRun }) => lastRun !== undefined)
+    expect(recorded.lastRun).toMatchObject({
+      jobUID: uid,
+      trigger: 'Schedule',
+      late: false,
+      verdict: 'Passed',
+    })
+    expect(recorded.lastScheduleTime).toBe(run?.scheduledTime)
     const status = 'update validationschedules status minutely'
     expect(await schedules.writes(0, 'minutely')).toEqual([
       `create cronjobs ${childName('minutely')}`,
@@ -162,7 +167,7 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
   }, 120_000)
 
   describe('deleted during a run', () => {
-    it('goes with all that it has, and nothing is made again', async () => {
+    it('is deleted with all its objects, and nothing is recreated', async () => {
       const { schedules } = operated
       const { job, pod } = await running('background')
       const position = operated.position()
@@ -175,15 +180,15 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
       expect(await schedules.effects(position, 'background')).toEqual([])
     }, 120_000)
 
-    it('in the foreground is left alone while its children go', async () => {
+    it('in the foreground is not changed while its children are deleted', async () => {
       const { schedules } = operated
       const { job, pod } = await running('foreground')
-      // So that the schedule waits for its CronJob, and that for the test.
+      // The schedule waits for its CronJob, and the CronJob for the test.
       await schedules.patchCronJob('foreground', [
         ...hold,
         { op: 'add', path: '/metadata/ownerReferences/0/blockOwnerDeletion', value: true },
       ])
-      // The garbage collector must know of the block, which it learns from a watch of its own.
+      // The garbage collector must know blockOwnerDeletion, which it reads from its own watch.
       await sleep(2_000)
       const position = operated.position()
       await schedules.remove('foreground', 'Foreground')
@@ -199,11 +204,11 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
       await schedules.patchCronJob('foreground', release)
       await gone(RESOURCES.schedules, 'foreground')
       await gone(RESOURCES.cronJobs, childName('foreground'))
-      // What was on its way when the deletion came has bounced off.
+      // Writes that were in progress at the deletion are refused.
       expect(await schedules.effects(position, 'foreground')).toEqual([])
     }, 120_000)
 
-    it('and made again at once, waits for the old CronJob to be gone and knows nothing of the old run', async () => {
+    it('and recreated at once, waits for the end of the old CronJob and does not list the old run', async () => {
       const { schedules } = operated
       const { job, uid } = await running('again')
       const old = await schedules.cronJobOf('again')
@@ -225,8 +230,8 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
       expect(made.ownerReferences).toMatchObject([{ uid: metadata.uid, controller: true }])
       expect(status).not.toHaveProperty('active')
       expect(status).not.toHaveProperty('lastRun')
-      // Whether garbage collection has got to the old CronJob when it is seen first decides between one status and two:
-      // that it is there, and that it is being deleted.
+      // There are one or two statuses: that the old CronJob exists, if the garbage collector has not marked it yet, and
+      // that it is being deleted.
       const writes = await schedules.writes(position, 'again')
       const withoutRepetitions = writes.filter((write, index) => write !== writes[index - 1])
       expect(withoutRepetitions).toEqual([
@@ -237,7 +242,7 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
       expect(writes.length).toBeLessThanOrEqual(4)
     }, 120_000)
 
-    it('and its children spared, is made again and takes over the CronJob, but not the old run', async () => {
+    it('without its children and recreated, adopts the CronJob, but not the old run', async () => {
       const { schedules } = operated
       const { job, uid } = await running('orphan')
       const old = await schedules.cronJobOf('orphan')
@@ -251,7 +256,11 @@ describeWithCluster('a schedule, from its beginning to its end', () => {
       await here.kubelet.finish(job, { exitCode: 0, message: summaryText(uid) })
       const ours = await schedules.runNow('orphan', 'mine')
       await here.kubelet.finish(ours.job, { exitCode: 0, message: summaryText(ours.uid) })
-      const { recentRuns } = await schedules.status('orphan', 'told', ({ lastRun }) => lastRun !== undefined)
+      const { recentRuns } = await schedules.status(
+        'orphan',
+        'recorded',
+        ({ lastRun }) => lastRun !== undefined,
+      )
       expect(recentRuns).toMatchObject([{ jobUID: ours.uid }])
     }, 120_000)
   })

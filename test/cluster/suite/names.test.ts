@@ -18,11 +18,11 @@ const NAMES = [
   `${PREFIX}-two`,
 ]
 
-describeWithCluster('a schedule by whatever name', () => {
+describeWithCluster('a schedule with any name', () => {
   const operated = useOperator('names')
 
   it.concurrent.each(NAMES.map((name) => [`${name.slice(0, 55)} (${name.length})`, name]))(
-    'has a CronJob, and a run by request and by hand: %s',
+    'has a CronJob, a requested run and a manual Job: %s',
     async (_title, name) => {
       const { schedules, here } = operated
       const { metadata } = await schedules.create(name, { suspend: true })
@@ -34,7 +34,7 @@ describeWithCluster('a schedule by whatever name', () => {
 
       const asked = await schedules.runNow(name, 'once')
       await here.kubelet.finish(asked.job, { exitCode: 0, message: summaryText(asked.uid) })
-      // What the CronJob controller would call it.
+      // The name that the CronJob controller would choose.
       const byHand = await createJobByHand(schedules, name, `${childName(name)}-29924040`)
       await here.kubelet.finish(byHand.job, { exitCode: 0, message: summaryText(byHand.uid) })
       const { recentRuns } = await schedules.status(
@@ -47,7 +47,7 @@ describeWithCluster('a schedule by whatever name', () => {
     },
   )
 
-  it('is told from every other', () => {
+  it('has objects with names of their own', () => {
     expect(new Set(NAMES.map(childName)).size).toBe(NAMES.length)
   })
 

@@ -22,7 +22,7 @@ describeWithCluster('one of two namespaces', () => {
   })
   const { here } = operated
 
-  it('is deleted during a run: the operator stops there, and goes on in the other', async () => {
+  it('is deleted during a run: the operator stops there, and continues in the other', async () => {
     await operated.stop()
     doomed = await createNamespace(here.cluster, 'doomed')
     operated.start()
@@ -54,7 +54,7 @@ describeWithCluster('one of two namespaces', () => {
     )
     const end = operated.position()
 
-    // The run of the other namespace ends as if nothing had happened, and a new schedule begins.
+    // The run of the other namespace ends normally, and a new schedule works.
     await here.kubelet.finish(elsewhere.job, { exitCode: 0, message: summaryText(elsewhere.uid) })
     await operated.schedules.status('elsewhere', 'Passed', is('Compliant', 'True'))
     await operated.schedules.create('begun-after')
@@ -92,15 +92,15 @@ describeWithCluster('a namespace that is being deleted', () => {
     await cluster.stop()
   })
 
-  it('is one in which nothing is made any more, and the status says so', async () => {
+  it('gets no new objects, and the status gives the reason', async () => {
     await schedules.create('late', { suspend: true })
     await schedules.status('late', 'Ready', is('Ready', 'True'))
-    // It would clear the namespace; so the schedule stays to the end.
+    // The finalizer keeps the schedule until the end.
     cluster.pause('kube-controller-manager')
     await connect(cluster.kubeconfig()).core.deleteNamespace({ name: namespace })
     const position = cluster.auditPosition()
     await schedules.client.remove(RESOURCES.cronJobs, { namespace, name: childName('late') })
-    await schedules.status('late', 'told', is('Ready', 'False', 'NamespaceTerminating'))
+    await schedules.status('late', 'recorded', is('Ready', 'False', 'NamespaceTerminating'))
     await schedules.request('late', 'once')
 
     cluster.resume('kube-controller-manager')

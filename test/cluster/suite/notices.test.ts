@@ -17,7 +17,7 @@ import { is, schedulesIn, summaryText } from '../schedules.ts'
 import type { Schedules } from '../schedules.ts'
 import { until } from '../../../scripts/control-plane/until.ts'
 
-type Told = CloudEvent & {
+type Notification = CloudEvent & {
   readonly data: {
     readonly reason: string
     readonly message: string
@@ -25,13 +25,14 @@ type Told = CloudEvent & {
   }
 }
 
-/** A secret of its own: neither is to be seen anywhere. */
+/** A URL with a secret, and the signing key: neither may be visible anywhere. */
 const PATH = '/in/canary-of-the-path'
 const SECRET = 'canary-of-the-secret'
 
-const told = (receiver: Receiver): Told[] => receiver.requests.map(({ body }) => JSON.parse(body) as Told)
+const sentTo = (receiver: Receiver): Notification[] =>
+  receiver.requests.map(({ body }) => JSON.parse(body) as Notification)
 
-describeWithCluster('the notices of the operator', () => {
+describeWithCluster('the notifications of the operator', () => {
   const file = useNamespace('notices')
   const ends: (() => Promise<unknown>)[] = []
   beforeAll(() => installCrd(file.admin))
@@ -71,13 +72,17 @@ describeWithCluster('the notices of the operator', () => {
     return schedules.runNow(name, 'once')
   }
   const ended = (schedules: Schedules, name: string) =>
-    schedules.status(name, 'told', ({ lastRun }) => lastRun !== undefined, { timeoutMs: 60_000 })
+    schedules.status(name, 'recorded', ({ lastRun }) => lastRun !== undefined, { timeoutMs: 60_000 })
   const received = (receiver: Receiver, count: number) =>
-    until(`${count} notices`, () => (receiver.requests.length >= count ? told(receiver) : undefined), {
-      timeoutMs: 60_000,
-    })
+    until(
+      `${count} notifications`,
+      () => (receiver.requests.length >= count ? sentTo(receiver) : undefined),
+      {
+        timeoutMs: 60_000,
+      },
+    )
 
-  it.concurrent('tell of a run whose pod never starts: that it is stuck, and that it has ended', async () => {
+  it.concurrent('report that a run is stuck whose pod never starts, and its end', async () => {
     const receiver = await startReceiver(OK)
     const { here, schedules } = await operated(receiver)
     const { job, uid } = await start(schedules, 'no-image', { activeDeadlineSeconds: 6 })
@@ -105,13 +110,13 @@ describeWithCluster('the notices of the operator', () => {
       expect(given).toBe(signature(SECRET, Number(seconds), body))
       expect([path, headers['content-type']]).toEqual([PATH, 'application/cloudevents+json; charset=utf-8'])
     }
-    // One write for the end, with a sink as without.
+    // The end is one write, with or without a sink.
     const { lastRun } = await ended(schedules, 'no-image')
     expect(lastRun).toMatchObject({ jobUID: uid, reason: 'DeadlineExceeded' })
     expect(await schedules.writes(since)).toEqual(['update validationschedules status no-image'])
   })
 
-  it.concurrent('leave out what the run has told, and tell of all the rest', async () => {
+  it.concurrent('omit ends that the run has reported, and report all others', async () => {
     const receiver = await startReceiver(OK)
     const { here, schedules } = await operated(receiver)
     const recorded = await start(schedules, 'recorded', { backoffLimit: 0 })
@@ -136,21 +141,21 @@ describeWithCluster('the notices of the operator', () => {
     await schedules.create('refused', { timeZone: 'Nowhere/Atlantis' })
     await schedules.status('refused', 'Stalled', is('Stalled', 'True', 'InvalidSpec'))
     await received(receiver, 2)
-    expect(told(receiver).map(({ type, data }) => [type, data.reason])).toEqual([
+    expect(sentTo(receiver).map(({ type, data }) => [type, data.reason])).toEqual([
       ['io.rapidrmf.run.errored', 'InvalidInput'],
       ['io.rapidrmf.schedule.stalled', 'InvalidSpec'],
     ])
-    expect(told(receiver)[0]?.data).toMatchObject({ message: 'there is no ConfigMap' })
+    expect(sentTo(receiver)[0]?.data).toMatchObject({ message: 'there is no ConfigMap' })
   })
 
-  it.concurrent('hold up no reconcile while their receiver hangs', async () => {
+  it.concurrent('delay no reconcile while their sink hangs', async () => {
     const receiver = await startReceiver(HANG)
     const { schedules } = await operated(receiver, ['--workers', '1'])
     for (let index = 0; index < 4; index += 1) {
       await schedules.create(`refused-${index}`, { timeZone: 'Nowhere/Atlantis' })
     }
     await until('the receiver to hang', () => (receiver.connections() > 0 ? true : undefined))
-    // Four tries of ten seconds each, one after the other, if its one worker waited for them.
+    // If the only worker waited for them, four tries would take ten seconds each.
     const inTime = { timeoutMs: 20_000 }
     const from = performance.now()
     await schedules.create('fine')
@@ -160,7 +165,7 @@ describeWithCluster('the notices of the operator', () => {
     expect(receiver.connections()).toBeLessThanOrEqual(2)
   })
 
-  it.concurrent('keep URL and secret of their receiver to themselves, also when it echoes them', async () => {
+  it.concurrent('reveal neither the URL nor the secret of their sink, also when it echoes them', async () => {
     const receiver = await startReceiver((response, { url, headers }) =>
       response.writeHead(502, { location: `${url}` }).end(JSON.stringify({ url, headers, SECRET })),
     )
@@ -174,7 +179,7 @@ describeWithCluster('the notices of the operator', () => {
     }
   })
 
-  it.concurrent('come at last to a receiver that was away, each once', async () => {
+  it.concurrent('reach a sink once each after it was unavailable', async () => {
     const receiver = await startReceiver(answer(503))
     const { schedules } = await operated(receiver)
     await schedules.create('refused', { timeZone: 'Nowhere/Atlantis' })
@@ -186,7 +191,7 @@ describeWithCluster('the notices of the operator', () => {
   })
 
   it.concurrent(
-    'outlive a leader that was killed after it had written the status: the next one sends them',
+    'are sent by the next leader if the first was killed after it had written the status',
     async () => {
       const receiver = await startReceiver(HANG)
       const { here, schedules } = await place()

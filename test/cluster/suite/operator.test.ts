@@ -29,7 +29,7 @@ describeWithCluster('the operator', () => {
     await stop()
   })
 
-  it('makes the CronJob, in two writes', async () => {
+  it('creates the CronJob, in two writes', async () => {
     const position = auditPosition(here.cluster.auditLog)
     await schedules.create('plain')
     const { cronJobName, nextScheduleTime } = await schedules.status('plain', 'Ready', is('Ready', 'True'))
@@ -43,7 +43,7 @@ describeWithCluster('the operator', () => {
     ])
   })
 
-  it('has nothing to correct on what the API server makes of a full spec', async () => {
+  it('repairs nothing on a CronJob with the defaults of the API server', async () => {
     await schedules.create('full', {
       timeZone: 'Europe/Berlin',
       database: { urlSecretKeyRef: { name: 'db', key: 'url' } },
@@ -78,7 +78,7 @@ describeWithCluster('the operator', () => {
     })
     await schedules.status('full', 'Ready', is('Ready', 'True'))
     const before = await schedules.cronJobOf('full')
-    // Somebody else owns a field with our value: now whatever the API server filled in is looked at, too.
+    // Another manager owns a field with the operator's value: now the defaults of the API server are compared as well.
     const theirs = await here.admin.batch.patchNamespacedCronJob(
       {
         namespace: here.name,
@@ -92,7 +92,7 @@ describeWithCluster('the operator', () => {
     await schedules.request('full', 'look')
     await schedules.status(
       'full',
-      'looked at',
+      'reconciled',
       ({ lastHandledRunRequest }) => lastHandledRunRequest === 'look',
     )
     expect((await schedules.cronJobOf('full')).metadata.resourceVersion).toBe(
@@ -100,7 +100,7 @@ describeWithCluster('the operator', () => {
     )
   })
 
-  it('runs on request, and mirrors the run from its start to its end', async () => {
+  it('starts a run on request, and mirrors its start and its end', async () => {
     await schedules.create('manual', { suspend: true })
     await schedules.status('manual', 'Ready', is('Ready', 'True'))
     const position = auditPosition(here.cluster.auditLog)
@@ -128,7 +128,7 @@ describeWithCluster('the operator', () => {
     ])
   })
 
-  it('says why a run does not start, and that its Job was deleted', async () => {
+  it('reports why a run does not start, and that its Job was deleted', async () => {
     await schedules.create('stuck', { suspend: true })
     const { job } = await schedules.runNow('stuck', 'once')
     const pod = await here.kubelet.podOf(job)
@@ -144,7 +144,7 @@ describeWithCluster('the operator', () => {
     expect(lastRun).toMatchObject({ verdict: 'Errored', reason: 'JobDeleted' })
   })
 
-  it('says why there is no pod', async () => {
+  it('reports why there is no pod', async () => {
     await client.create(
       { group: '', version: 'v1', plural: 'resourcequotas' },
       {
@@ -171,7 +171,7 @@ describeWithCluster('the operator', () => {
     await client.remove({ group: '', version: 'v1', plural: 'resourcequotas' }, at('no-pods'))
   })
 
-  it('tells each transition in one event', async () => {
+  it('reports each transition in one event', async () => {
     const { metadata } = await schedules.read('manual')
     const query = { fieldSelector: `regarding.uid=${metadata.uid}` }
     const events = await until('the events', async () => {
@@ -185,11 +185,11 @@ describeWithCluster('the operator', () => {
     ])
   })
 
-  it('writes nothing when it starts again', async () => {
+  it('writes nothing after a restart', async () => {
     await stop()
     const position = auditPosition(here.cluster.auditLog)
     stop = startOperator({ cluster: here.cluster, namespace: here.name })
-    // When this one is done, all have been looked at.
+    // When this schedule is done, all are reconciled.
     await schedules.create('last')
     await schedules.status('last', 'Ready', is('Ready', 'True'))
     expect(await schedules.writes(position)).toEqual([
@@ -198,7 +198,7 @@ describeWithCluster('the operator', () => {
     ])
   })
 
-  it('as a process of its own takes over at once, and leaves with exit code 0 when told to', async () => {
+  it('takes over at once as a process, and exits with 0 on SIGTERM', async () => {
     await stop()
     const operator = await startOperatorProcess({ cluster: here.cluster, namespace: here.name })
     stop = () => operator.stop()

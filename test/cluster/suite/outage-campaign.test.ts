@@ -1,11 +1,11 @@
-// Whatever people do to their schedules around a crash of the API server, every one of them gets what it asks for.
+// Changes of schedules around a crash of the API server: every schedule gets the CronJob that it asks for.
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { RESOURCES } from '../../../operator/kube/object.ts'
 import { projectSchedule } from '../../../operator/cache/projections.ts'
 import { cronJob as desiredCronJob } from '../../../operator/plan/cron-job/cron-job.ts'
 import { childName } from '../../../operator/values/names.ts'
-import { campaignSeed, isLong, told } from '../campaign/seed.ts'
+import { campaignSeed, isLong, withSeed } from '../campaign/seed.ts'
 import { QUIET } from '../campaign/quiet-schedule.ts'
 import { connect } from '../../../scripts/control-plane/client.ts'
 import { startCluster } from '../../../scripts/control-plane/cluster.ts'
@@ -27,15 +27,15 @@ const LONG = { timeoutMs: 90_000 }
 const ACTIONS = [
   'nothing',
   'another environment',
-  'made again',
-  'made again without its CronJob',
+  'recreated',
+  'recreated without its CronJob',
   'CronJob zeroed',
   'CronJob deleted',
   'CronJob orphaned',
 ] as const
 type Action = (typeof ACTIONS)[number]
 
-/** For each schedule what happens just before the crash, and as soon as the API server is back. */
+/** The changes of each schedule just before the crash, and just after the restart of the API server. */
 type Round = Readonly<Record<string, { readonly before: Action; readonly after: Action }>>
 const anyRound: fc.Arbitrary<Round> = fc.record(
   Object.fromEntries(
@@ -89,9 +89,9 @@ describeWithCluster('around a crash of the API server', () => {
         const value = `changed-${(environments += 1)}`
         return schedules.patch(name, [{ op: 'replace', path: '/spec/environment', value }])
       }
-      case 'made again':
+      case 'recreated':
         return makeAgain(name, 'Background')
-      case 'made again without its CronJob':
+      case 'recreated without its CronJob':
         return makeAgain(name, 'Orphan')
       case 'CronJob zeroed':
         return edit({ op: 'add', path: '/spec/jobTemplate/spec/parallelism', value: 0 })
@@ -131,10 +131,10 @@ describeWithCluster('around a crash of the API server', () => {
   }
 
   it(
-    'each schedule ends with its own CronJob, and then nothing is written any more',
+    'each schedule gets its own CronJob, and then the operator writes nothing',
     async () => {
       for (const [index, round] of fc.sample(anyRound, { seed, numRuns: CRASHES }).entries()) {
-        await told(`crash ${index}: ${JSON.stringify(round)}`, seed, async () => {
+        await withSeed(`crash ${index}: ${JSON.stringify(round)}`, seed, async () => {
           for (const name of NAMES) await act(name, round[name]?.before ?? 'nothing')
           await cluster.restartApiServer()
           for (const name of NAMES) await act(name, round[name]?.after ?? 'nothing')
@@ -157,7 +157,7 @@ describeWithCluster('around a crash of the API server', () => {
   )
 })
 
-/** Whether all that is wanted is there; the API server fills in more. */
+/** True if the actual object contains the wanted fields; the API server adds defaults. */
 function holds(found: unknown, wanted: unknown): boolean {
   if (typeof wanted !== 'object' || wanted === null) return found === wanted
   if (typeof found !== 'object' || found === null) return Object.keys(wanted).length === 0
@@ -167,7 +167,7 @@ function holds(found: unknown, wanted: unknown): boolean {
   })
 }
 
-/** What the API server leaves out. */
+/** True for values that the API server omits. */
 function isNothing(value: unknown): boolean {
   return (
     value === undefined || value === false || value === '' || (Array.isArray(value) && value.length === 0)
@@ -175,5 +175,5 @@ function isNothing(value: unknown): boolean {
 }
 
 function ignoreMissing(error: unknown): void {
-  if (!/not found|waited/.test(String(error))) throw error
+  if (!/not found|timed out/.test(String(error))) throw error
 }

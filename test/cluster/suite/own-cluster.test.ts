@@ -11,14 +11,14 @@ import { describeWithCluster } from '../namespace.ts'
 import { playKubelet } from '../play-kubelet.ts'
 import { until } from '../../../scripts/control-plane/until.ts'
 
-describeWithCluster('a cluster of a test file of its own', () => {
+describeWithCluster('a cluster of one test file', () => {
   let cluster: Cluster
   beforeAll(async () => {
     cluster = await startCluster({ flags: { 'kube-apiserver': { 'feature-gates': 'WatchList=false' } } })
   })
   afterAll(() => cluster.stop())
 
-  test('keeps its objects and controllers over a crash of the API server and over compaction', async () => {
+  test('keeps its objects and controllers after a crash of the API server and a compaction', async () => {
     const admin = connect(cluster.kubeconfig())
     const namespace = await cluster.createNamespace('crash')
     const before = await admin.core.createNamespacedConfigMap({
@@ -42,7 +42,7 @@ describeWithCluster('a cluster of a test file of its own', () => {
     expect(done?.status?.succeeded).toBe(1)
   })
 
-  test('takes other flags at a restart', async () => {
+  test('uses other flags after a restart', async () => {
     const admin = connect(cluster.kubeconfig())
     const streamingList = () =>
       admin.core.listNamespace({
@@ -61,7 +61,7 @@ describeWithCluster('a cluster of a test file of its own', () => {
     expect(outcome).not.toMatchObject({ code: 422 })
   })
 
-  test('does not answer while it is paused', async () => {
+  test('does not respond while it is paused', async () => {
     const admin = connect(cluster.kubeconfig())
     await admin.core.listNamespace()
     cluster.pause('kube-apiserver')
@@ -75,7 +75,7 @@ describeWithCluster('a cluster of a test file of its own', () => {
     expect((await answer).items.length).toBeGreaterThan(3)
   })
 
-  test('is reached through a TLS proxy with a certificate of its own authority, as a service account', async () => {
+  test('can be used through a TLS proxy by a service account', async () => {
     const { authority, server } = cluster.access
     const serving = issueCertificate(authority, { commonName: 'proxy', hosts: ['127.0.0.1'] })
     const proxy = createServer({ cert: serving.certificate, key: serving.key }, (incoming, outgoing) => {
@@ -106,7 +106,7 @@ describeWithCluster('a cluster of a test file of its own', () => {
     }
   })
 
-  test('runs a scheduler on request, and leaves neither a process nor a file behind', async () => {
+  test('runs a scheduler on request, and leaves neither a process nor a file', async () => {
     const second = await startCluster({ scheduler: true })
     const servers = ['etcd', 'kube-apiserver', 'kube-controller-manager', 'kube-scheduler'] as const
     const pids = servers.map((server) => second.pidOf(server))
@@ -115,7 +115,7 @@ describeWithCluster('a cluster of a test file of its own', () => {
       const namespace = await second.createNamespace('scheduler')
       const spec = { containers: [{ name: 'job', image: 'job' }] }
       await core.createNamespacedPod({ namespace, body: { metadata: { name: 'waits' }, spec } })
-      const message = await until('the words of the scheduler', async () => {
+      const message = await until('the message of the scheduler', async () => {
         const { status } = await core.readNamespacedPod({ namespace, name: 'waits' })
         return status?.conditions?.find(({ reason }) => reason === 'Unschedulable')?.message
       })

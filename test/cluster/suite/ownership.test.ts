@@ -22,7 +22,7 @@ describeWithCluster('the CronJob of a schedule', () => {
     return operated.schedules.cronJobOf(name)
   }
 
-  describe('edited by somebody', () => {
+  describe('with changes by others', () => {
     const job = '/spec/jobTemplate/spec'
     const pod = `${job}/template/spec`
     const container = `${pod}/containers/0`
@@ -38,7 +38,7 @@ describeWithCluster('the CronJob of a schedule', () => {
       ['annotation', [{ op: 'remove', path: '/metadata/annotations/rapidrmf.io~1schedule' }]],
       ['owner', [{ op: 'remove', path: '/metadata/ownerReferences' }]],
       ['label', [{ op: 'remove', path: '/metadata/labels/rapidrmf.io~1schedule-uid' }]],
-      // Zero, false, and a false that is gone: what an API server may leave out, or take for nothing.
+      // Zero, false, and a removed false are values that an API server may omit or default.
       ['no-time-to-live', [{ op: 'add', path: `${job}/ttlSecondsAfterFinished`, value: 0 }]],
       ['no-parallelism', [{ op: 'add', path: `${job}/parallelism`, value: 0 }]],
       ['no-completions', [{ op: 'add', path: `${job}/completions`, value: 0 }]],
@@ -67,10 +67,10 @@ describeWithCluster('the CronJob of a schedule', () => {
       })
     }
 
-    it.each(edits)('gets it back in one write, and says so: %s', async (what, operations) => {
+    it.each(edits)('is repaired in one write, with an event: %s', async (what, operations) => {
       const { schedules } = operated
       const name = `edited-${what}`
-      // `backoffLimit: 0` is what the spec says, and 6 what the API server makes of nothing.
+      // The spec has `backoffLimit: 0`; the default of the API server is 6.
       const before = await becomesReady(name, { job: { backoffLimit: 0 } })
       const position = operated.position()
       await schedules.patchCronJob(name, operations)
@@ -84,7 +84,7 @@ describeWithCluster('the CronJob of a schedule', () => {
       })
     })
 
-    it('gets it back from another manager that applies with force', async () => {
+    it('is repaired after another manager has applied with force', async () => {
       const { schedules } = operated
       const before = await becomesReady('applied')
       const position = operated.position()
@@ -101,7 +101,7 @@ describeWithCluster('the CronJob of a schedule', () => {
       expect(await schedules.writes(position, 'applied')).toEqual([`update cronjobs ${childName('applied')}`])
     })
 
-    it('gets it back when every mark of ours is gone in one edit', async () => {
+    it('is repaired when one edit removes all labels, annotations and owners', async () => {
       const { schedules } = operated
       const before = await becomesReady('trimmed')
       await schedules.patchCronJob('trimmed', [
@@ -114,7 +114,7 @@ describeWithCluster('the CronJob of a schedule', () => {
       expect(is('Ready', 'True')((await schedules.read('trimmed')).status ?? {})).toBe(true)
     })
 
-    it('pays no heed to what annotations of it say', async () => {
+    it('is repaired regardless of its annotations', async () => {
       const { schedules } = operated
       const before = await becomesReady('annotated')
       const { nextScheduleTime } = (await schedules.read('annotated')).status ?? {}
@@ -128,7 +128,7 @@ describeWithCluster('the CronJob of a schedule', () => {
       await schedules.request('annotated', 'look')
       const status = await schedules.status(
         'annotated',
-        'looked at',
+        'reconciled',
         ({ lastHandledRunRequest }) => lastHandledRunRequest === 'look',
       )
       expect(status).toMatchObject({ nextScheduleTime, cronJob: { uid: before.metadata.uid } })
@@ -137,7 +137,7 @@ describeWithCluster('the CronJob of a schedule', () => {
       )
     })
 
-    it('is written once, and stays as it is, where another answer is known, as after new defaults', async () => {
+    it('is written once, and then stays unchanged, if the recorded defaults are others', async () => {
       const { schedules } = operated
       const before = await becomesReady('defaults')
       const { metadata, status = {} } = await schedules.read('defaults')
@@ -153,7 +153,7 @@ describeWithCluster('the CronJob of a schedule', () => {
       })
       await schedules.status(
         'defaults',
-        'known again',
+        'recorded again',
         (found) => found.cronJob?.storedHash === cronJob.storedHash,
       )
       expect(await schedules.writes(position, 'defaults')).toEqual([
@@ -166,7 +166,7 @@ describeWithCluster('the CronJob of a schedule', () => {
       expect(await schedules.eventsOf('defaults')).toEqual(['CronJobCreated'])
     })
 
-    it('keeps what others say about it, now and after a change of the spec', async () => {
+    it('keeps labels and annotations of others, also after a change of the spec', async () => {
       const { schedules } = operated
       const before = await becomesReady('noted')
       const position = operated.position()
@@ -193,7 +193,7 @@ describeWithCluster('the CronJob of a schedule', () => {
     })
   })
 
-  it('is made again when it was deleted', async () => {
+  it('is recreated when it was deleted', async () => {
     const { schedules } = operated
     const old = await becomesReady('deleted')
     const position = operated.position()
@@ -203,14 +203,18 @@ describeWithCluster('the CronJob of a schedule', () => {
       return found === undefined || found.metadata.uid === old.metadata.uid ? undefined : found
     })
     expect(made.spec).toEqual(old.spec)
-    await schedules.status('deleted', 'told of it', ({ cronJob }) => cronJob?.uid === made.metadata.uid)
+    await schedules.status(
+      'deleted',
+      'with the new CronJob',
+      ({ cronJob }) => cronJob?.uid === made.metadata.uid,
+    )
     expect(await schedules.writes(position, 'deleted')).toEqual([
       `create cronjobs ${childName('deleted')}`,
       'update validationschedules status deleted',
     ])
   })
 
-  it('that nobody watches any more is missed within a minute, while the spec is no good', async () => {
+  it('without its label is found missing within a minute, while the spec is bad', async () => {
     const { schedules } = operated
     await becomesReady('unwatched')
     await operated.stop()
@@ -219,8 +223,8 @@ describeWithCluster('the CronJob of a schedule', () => {
     ])
     await schedules.patch('unwatched', [{ op: 'replace', path: '/spec/schedule', value: '61 0 * * *' }])
     operated.start()
-    const says = (words: string) =>
-      schedules.status('unwatched', words, (status) => conditionOf(status, 'Ready')?.message === words)
+    const says = (message: string) =>
+      schedules.status('unwatched', message, (status) => conditionOf(status, 'Ready')?.message === message)
     await says('the CronJob is still that of the last good spec')
     await schedules.client.remove(RESOURCES.cronJobs, at('unwatched'))
     await says('there is no CronJob')
@@ -248,7 +252,7 @@ describeWithCluster('the CronJob of a schedule', () => {
       expect(stalled).not.toHaveProperty('cronJobName')
       expect((await schedules.cronJobOf(name)).metadata).toEqual(theirs.metadata)
       await schedules.client.remove(RESOURCES.cronJobs, at(name))
-      // Nobody tells the operator: it looks by itself.
+      // No event reaches the operator: it retries after a delay.
       const { cronJobName } = await schedules.status(name, 'resolved', is('Ready', 'True'))
       expect(cronJobName).toBe(childName(name))
       const { metadata } = await schedules.read(name)
@@ -263,7 +267,7 @@ describeWithCluster('the CronJob of a schedule', () => {
       await isLeftAloneAndResolved('taken', theirs)
     })
 
-    it('waits even if the other one has our labels, and another controller', async () => {
+    it('waits also if the other one has the operator’s labels and another controller', async () => {
       const { core } = here.admin
       const body = { metadata: { name: 'controller' } }
       const owner = await core.createNamespacedConfigMap({ namespace: here.name, body })
@@ -277,7 +281,7 @@ describeWithCluster('the CronJob of a schedule', () => {
       await isLeftAloneAndResolved('masked', theirs)
     })
 
-    it('waits when its own was deleted and another one came in its place', async () => {
+    it('waits when its own was deleted and another one was created in its place', async () => {
       await becomesReady('replaced')
       await operated.stop()
       await operated.schedules.client.remove(RESOURCES.cronJobs, at('replaced'))

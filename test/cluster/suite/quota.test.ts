@@ -27,7 +27,7 @@ describeWithCluster('a quota', () => {
     }
   }
 
-  it('that forbids the CronJob is told, and no more than that once it is gone', async () => {
+  it('that forbids the CronJob is reported, and no longer after its end', async () => {
     const { schedules } = operated
     const position = operated.position()
     await withQuota({ 'count/cronjobs.batch': '0' }, async () => {
@@ -38,10 +38,10 @@ describeWithCluster('a quota', () => {
       expect(conditionOf(status, 'Stalled')).toMatchObject({ status: 'True', reason: 'Forbidden' })
       expect(status).not.toHaveProperty('cronJobName')
       expect(status).not.toHaveProperty('nextScheduleTime')
-      // A request waits with it.
+      // A run request waits as well.
       await schedules.request('poor', 'once')
     })
-    // Nobody tells the operator that the quota is gone.
+    // No event reports the end of the quota to the operator.
     const status = await schedules.status('poor', 'Ready', is('Ready', 'True'))
     expect(conditionOf(status, 'Stalled')).toMatchObject({ status: 'False' })
     await schedules.status('poor', 'a run', ({ lastHandledRunRequest }) => lastHandledRunRequest === 'once')
@@ -50,7 +50,7 @@ describeWithCluster('a quota', () => {
     expect(await schedules.jobsOf('poor')).toHaveLength(1)
   })
 
-  it('that forbids the Job of a request leaves the request open until it is gone', async () => {
+  it('that forbids the Job of a request leaves the request open until its end', async () => {
     const { schedules } = operated
     await schedules.create('jobless', { suspend: true })
     await schedules.status('jobless', 'Ready', is('Ready', 'True'))
@@ -71,7 +71,7 @@ describeWithCluster('a quota', () => {
     expect(await schedules.jobsOf('jobless')).toHaveLength(1)
   })
 
-  it('that forbids the pod is the reason why the run does not get on, and the run goes on without it', async () => {
+  it('that forbids the pod is the reason of an active run without progress, until its end', async () => {
     const { schedules } = operated
     await schedules.create('podless', { suspend: true })
     let run = { job: '', uid: '' }
@@ -86,14 +86,14 @@ describeWithCluster('a quota', () => {
         { reason: 'FailedCreate', message: expect.stringContaining('exceeded quota: nothing') as string },
       ])
     })
-    // The Job controller asks again with growing pauses.
+    // The Job controller retries with backoff.
     const pod = await until('a pod', () => here.kubelet.podOf(run.job).catch(() => undefined), {
       timeoutMs: 90_000,
     })
     await here.kubelet.running(pod)
     await schedules.status('podless', 'on its way', ({ active }) => active?.[0]?.reason === undefined)
     await here.kubelet.finish(run.job, { exitCode: 0, message: summaryText(run.uid) })
-    const { lastRun } = await schedules.status('podless', 'told', ({ lastRun }) => lastRun !== undefined)
+    const { lastRun } = await schedules.status('podless', 'recorded', ({ lastRun }) => lastRun !== undefined)
     expect(lastRun).toMatchObject({ jobUID: run.uid, verdict: 'Passed' })
   }, 120_000)
 

@@ -1,4 +1,4 @@
-// Schedules that are deleted and made again while those on whom the operator relies do not see it.
+// Schedules that are deleted and recreated while the garbage collector or the operator's watch does not see it.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { RESOURCES } from '../../../operator/kube/object.ts'
@@ -48,12 +48,12 @@ describeWithCluster('a schedule that is deleted', () => {
     await schedules.status(name, 'Ready', is('Ready', 'True'), LONG)
     return schedules.cronJobOf(name)
   }
-  /** A process that is told to stop may still do what it is at. */
+  /** Stops the garbage collector, which may still finish its current work. */
   const pauseControllers = async (): Promise<void> => {
     cluster.pause('kube-controller-manager')
     await sleep(1_000)
   }
-  /** Of the new schedule in every respect, whoever had it before. */
+  /** Checks that the CronJob belongs to the new schedule only. */
   const expectTakenOver = async (name: string, environment: string): Promise<CronJob> => {
     await schedules.status(name, 'Ready', is('Ready', 'True'), LONG)
     const { metadata } = await schedules.read(name)
@@ -64,7 +64,7 @@ describeWithCluster('a schedule that is deleted', () => {
     return cronJob
   }
 
-  it('and made again while nothing collects garbage takes the old CronJob over, and says what holds it up', async () => {
+  it('and recreated without a garbage collector adopts the old CronJob, and reports what blocks it', async () => {
     const old = await becomesReady('stuck', { environment: 'production' })
     const { job } = await createJobByHand(schedules, 'stuck', 'of-the-old-one')
     await pauseControllers()
@@ -84,7 +84,7 @@ describeWithCluster('a schedule that is deleted', () => {
     expect(status).not.toHaveProperty('active')
     expect(status).not.toHaveProperty('lastRun')
 
-    // What comes back finds an owner that exists.
+    // The garbage collector then finds an owner that exists.
     cluster.resume('kube-controller-manager')
     await schedules.client.remove(RESOURCES.jobs, { namespace: here.name, name: job })
     await schedules.status(
@@ -97,7 +97,7 @@ describeWithCluster('a schedule that is deleted', () => {
     expect((await expectTakenOver('stuck', 'staging')).metadata.uid).toBe(old.metadata.uid)
   }, 120_000)
 
-  it('and made again with a spec that is refused does not let the old CronJob run on', async () => {
+  it('and recreated with a refused spec suspends the old CronJob', async () => {
     const name = 'refused'
     await becomesReady(name)
     await pauseControllers()
@@ -114,7 +114,7 @@ describeWithCluster('a schedule that is deleted', () => {
   }, 120_000)
 
   it.each([1, 2])(
-    'and made again as the API server comes back gets its CronJob (%d)',
+    'and recreated at the restart of the API server gets its CronJob (%d)',
     async (round) => {
       const name = `crash-${round}`
       await becomesReady(name, { environment: 'production' })
@@ -130,7 +130,7 @@ describeWithCluster('a schedule that is deleted', () => {
     ['before its CronJob is made', true],
     ['after that', false],
   ])(
-    'while the watch of schedules stands still is not made again: %s',
+    'while the watch of schedules is stopped gets no new objects: %s',
     async (_when, isFirst) => {
       const name = `frozen-${isFirst ? 'first' : 'later'}`
       const isOurs = (write: string) => write === `create cronjobs ${childName(name)}`
@@ -157,14 +157,14 @@ describeWithCluster('a schedule that is deleted', () => {
       expect(writes.filter(isOurs)).toHaveLength(1)
       proxy.line = undefined
       proxy.breakWatches()
-      // The name is good for another one, whether or not the old CronJob has been collected.
+      // A new schedule can use the name, whether or not the old CronJob has been collected.
       await becomesReady(name, { environment: 'staging' })
       await expectTakenOver(name, 'staging')
     },
     120_000,
   )
 
-  it('as OpenShift checks owners: the operator needs the right to delete what it adopts', async () => {
+  it('on a cluster that checks owner references needs the permission to delete what is adopted', async () => {
     const name = 'checked'
     await becomesReady(name)
     await cluster.restartApiServer({

@@ -1,4 +1,4 @@
-// An installation for some namespaces, with a Role in each of them and no right beyond.
+// An installation for some namespaces, with a Role in each of them and no other permission.
 import { beforeAll, expect, it } from 'vitest'
 import type { Lease } from '../../../operator/kube/leader.ts'
 import { RESOURCES } from '../../../operator/kube/object.ts'
@@ -15,7 +15,7 @@ import { is, schedulesIn } from '../schedules.ts'
 import type { Schedules } from '../schedules.ts'
 import { until } from '../../../scripts/control-plane/until.ts'
 
-/** A refused list is retried after half a minute at the latest, spread by half; a process may be as slow to start. */
+/** The timeout: a forbidden list is retried after at most half a minute with jitter, and a process may start slowly. */
 const RETRIED = { timeoutMs: 75_000 }
 const COLLECTED = { timeoutMs: 90_000 }
 
@@ -29,7 +29,7 @@ describeWithCluster('an operator that may read some of its namespaces', () => {
     admin: file.admin,
     kubelet: file.kubelet,
   })
-  /** Two namespaces with the operator's Role, the Lease in the first. */
+  /** Creates two namespaces with the operator's Role, and the Lease in the first. */
   async function install(user: string) {
     const [a, b] = [
       await createNamespace(file.cluster, 'team-a'),
@@ -58,7 +58,7 @@ describeWithCluster('an operator that may read some of its namespaces', () => {
     )
 
   it.concurrent(
-    'goes on without one that was deleted, also after a restart, and finds it when it is made again',
+    'continues without a deleted namespace, also after a restart, and uses it after its recreation',
     async () => {
       const { a, b, setup, inA, inB } = await install('deleted-namespace')
       const first = await startOperatorProcess(setup)
@@ -92,7 +92,7 @@ describeWithCluster('an operator that may read some of its namespaces', () => {
   )
 
   it.concurrent(
-    'loses the right to one while it leads, leaves it alone and does in it later what there was to do',
+    'changes nothing in a namespace without permission while it leads, and catches up later',
     async () => {
       const { b, setup, inA, inB } = await install('lost-role')
       const proxy = await startProxy(Number(new URL(file.cluster.server).port))
@@ -106,7 +106,7 @@ describeWithCluster('an operator that may read some of its namespaces', () => {
       const name = 'rapidrmf-operator'
       const role = await file.admin.rbac.readNamespacedRoleBinding({ namespace: b, name })
       await file.admin.rbac.deleteNamespacedRoleBinding({ namespace: b, name })
-      // A watch that is open goes on without the right.
+      // An open watch continues without the permission.
       proxy.drop()
       await untilReadable(url, b, 0)
       const position = auditPosition(file.cluster.auditLog)
@@ -137,7 +137,7 @@ describeWithCluster('an operator that may read some of its namespaces', () => {
   )
 
   it.concurrent(
-    'is not ready and takes no Lease where it may read none of them, so that another one can',
+    'is not ready and takes no Lease if it may read none of them, so that another replica can',
     async () => {
       const { a, setup, inA } = await install('sighted')
       await file.admin.rbac.createNamespacedRole({
@@ -159,7 +159,7 @@ describeWithCluster('an operator that may read some of its namespaces', () => {
         },
       })
       const first = await startOperatorProcess({ ...setup, user: { name: 'blind' } })
-      const words = await until(
+      const message = await until(
         'a reason',
         async () => {
           const text = await fetch(`${first.url}/readyz`)
@@ -169,7 +169,7 @@ describeWithCluster('an operator that may read some of its namespaces', () => {
         },
         RETRIED,
       )
-      expect(words).toMatch(/User "blind" cannot (list|watch) resource/)
+      expect(message).toMatch(/User "blind" cannot (list|watch) resource/)
       expect(await isReady(first.url)).toBeUndefined()
 
       const second = await startOperatorProcess(setup)

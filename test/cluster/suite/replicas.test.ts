@@ -9,7 +9,7 @@ import { installCrd } from '../../../scripts/control-plane/crd.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'
 import type { TestNamespace } from '../namespace.ts'
 import { isReady, metric } from '../operator-http.ts'
-import { outcomesOf, toldBy } from '../outcomes.ts'
+import { outcomesOf, eventsIn } from '../outcomes.ts'
 import { call, holdBack } from '../requests.ts'
 import { startOperatorProcess } from '../run-operator.ts'
 import { is, schedulesIn } from '../schedules.ts'
@@ -17,14 +17,14 @@ import type { Schedules } from '../schedules.ts'
 import { startTlsProxy } from '../tls-proxy.ts'
 import { until } from '../../../scripts/control-plane/until.ts'
 
-/** The Lease lasts 15 s from when the other replica last saw it renewed. */
+/** The timeout: the Lease ends 15 s after the other replica last saw a renewal. */
 const TAKEOVER = { timeoutMs: 60_000 }
 
 describeWithCluster('two replicas of the operator', () => {
   const file = useNamespace('replicas')
   beforeAll(() => installCrd(file.admin))
 
-  /** Each test has its own two, which wait for their Lease beside those of the others. */
+  /** Starts two replicas for one test, in its own namespace. */
   async function pair() {
     const name = await createNamespace(file.cluster, 'replicas')
     const here: TestNamespace = { name, cluster: file.cluster, admin: file.admin, kubelet: file.kubelet }
@@ -46,7 +46,7 @@ describeWithCluster('two replicas of the operator', () => {
   }
 
   it.concurrent(
-    'when the leader is killed, the other goes on, once the lease has ended',
+    'the other takes over after the end of the Lease when the leader is killed',
     async () => {
       const { here, schedules, leader, position } = await pair()
       await leader.stop('SIGKILL')
@@ -58,7 +58,7 @@ describeWithCluster('two replicas of the operator', () => {
   )
 
   it.concurrent(
-    'when the leader is told to end, the other goes on at once',
+    'the other takes over at once when the leader is stopped',
     async () => {
       const { here, schedules, leader, position } = await pair()
       expect(await leader.stop('SIGTERM')).toBe(0)
@@ -70,10 +70,10 @@ describeWithCluster('two replicas of the operator', () => {
   )
 
   it.concurrent(
-    'what a leader has in hand when it is paused bounces off, and it sends nothing more',
+    'pending writes of a paused leader are refused, and it sends nothing more',
     async () => {
       const { here, schedules, tls, leader, other, position } = await pair()
-      // On their way: the update of a CronJob, and an event, which is to be sent again after some seconds.
+      // Two writes are pending: the update of a CronJob, and an event, which would be retried after some seconds.
       tls.forget()
       const { fault, reached, release } = holdBack(call('PUT', 'cronjobs', 'kept'))
       const isEvent = call('POST', 'events', 'new')
@@ -87,7 +87,7 @@ describeWithCluster('two replicas of the operator', () => {
       await changed
       expect(await holderOf(here, schedules)).toMatch(/^other_/)
       release()
-      await until('the late write to be judged', async () =>
+      await until('the result of the late write', async () =>
         (await outcomesOf(here, position)).refused.length > 0 ? true : undefined,
       )
       expect(await outcomesOf(here, position, 'kept')).toEqual({
@@ -112,15 +112,17 @@ describeWithCluster('two replicas of the operator', () => {
         ...ONE_CHANGE,
       ])
       await everythingTold(schedules, here.name, 4)
-      const told = (await toldBy(schedules.client, here.name)).map((event) => event.split(' ', 2).join(' '))
+      const events = (await eventsIn(schedules.client, here.name)).map((event) =>
+        event.split(' ', 2).join(' '),
+      )
       const updated = 'CronJobUpdated kept'
-      expect(told).toEqual(['CronJobCreated kept', updated, updated, updated])
+      expect(events).toEqual(['CronJobCreated kept', updated, updated, updated])
     },
     120_000,
   )
 
   it.concurrent.each(['cut', 'freeze'] as const)(
-    'a leader whose network is gone (%s) stops before the other starts, and follows when it is back',
+    'a leader without a network (%s) stops before the other starts, and follows after its reconnection',
     async (fault) => {
       const { here, schedules, tls, tcp, leader, other, position } = await pair()
       tcp[fault]()
@@ -144,7 +146,7 @@ describeWithCluster('two replicas of the operator', () => {
 
 const ONE_CHANGE = [`update cronjobs ${childName('kept')}`, 'update validationschedules status kept']
 
-/** To the schedule `kept`, and waits until it is done. */
+/** Changes the schedule `kept`, and waits until the operator has handled it. */
 async function change(schedules: Schedules, cron: string): Promise<void> {
   await schedules.patch('kept', [{ op: 'replace', path: '/spec/schedule', value: cron }])
   const { metadata } = await schedules.read('kept')
@@ -172,6 +174,6 @@ async function untilHeldBy(here: TestNamespace, schedules: Schedules, holder: Re
 
 async function everythingTold({ client }: Schedules, namespace: string, count: number): Promise<void> {
   await until(`${count} events`, async () =>
-    (await toldBy(client, namespace)).length >= count ? true : undefined,
+    (await eventsIn(client, namespace)).length >= count ? true : undefined,
   )
 }

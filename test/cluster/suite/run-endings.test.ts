@@ -8,12 +8,12 @@ import type { Ending } from '../play-kubelet.ts'
 import { conditionOf, is, summaryText } from '../schedules.ts'
 
 type Said = (uid: string) => string
-type Told = Readonly<Record<string, unknown>>
+type Recorded = Readonly<Record<string, unknown>>
 
 const NO_RECORD = { verdict: 'Errored', reason: 'NoRunRecord' }
-const noRecord = (words: string): Told => ({
+const noRecord = (text: string): Recorded => ({
   ...NO_RECORD,
-  message: expect.stringContaining(words) as string,
+  message: expect.stringContaining(text) as string,
 })
 const NOT_A_SUMMARY = noRecord('a text that is not a summary')
 
@@ -28,7 +28,7 @@ const counts = (pass: number) => ({
   unknown: 0,
   errors: 0,
 })
-/** A summary with a part that its type does not allow. */
+/** A summary with an invalid part. */
 const odd =
   (part: object): Said =>
   (uid) =>
@@ -37,8 +37,8 @@ const odd =
 const long: Said = (uid) =>
   summaryText(uid, { verdict: 'Findings', reason: 'ControlsNotPassed', message: 'é'.repeat(8000) })
 
-/** What a container that ended well left behind, and what the status makes of it. */
-const MESSAGES: readonly (readonly [what: string, said: Said, told: Told])[] = [
+/** Termination messages of a successful container, and the resulting status. */
+const MESSAGES: readonly (readonly [what: string, said: Said, recorded: Recorded])[] = [
   ['nothing', () => '', noRecord('no summary')],
   ['no JSON', () => 'Error: ECONNREFUSED\n    at connect', NOT_A_SUMMARY],
   ['another JSON', () => '[]', NOT_A_SUMMARY],
@@ -50,7 +50,7 @@ const MESSAGES: readonly (readonly [what: string, said: Said, told: Told])[] = [
   ],
   ['control characters', () => `{"version":1,"\u0000\u001B[2J\u0007`, NOT_A_SUMMARY],
   [
-    'words for a terminal',
+    'terminal escapes',
     (uid) =>
       summaryText(uid, {
         reason: 'rm -rf',
@@ -74,12 +74,12 @@ const MESSAGES: readonly (readonly [what: string, said: Said, told: Told])[] = [
   ['half a result', odd({ counts: counts(0.5) }), NOT_A_SUMMARY],
   ['more results than a number can hold', odd({ counts: counts(1e300) }), NOT_A_SUMMARY],
   [
-    'as many results as a number can hold',
+    'the largest safe number of results',
     odd({ counts: counts(Number.MAX_SAFE_INTEGER) }),
     { verdict: 'Passed', counts: counts(Number.MAX_SAFE_INTEGER) },
   ],
   [
-    'keys that would be others',
+    'keys of a prototype',
     (uid) =>
       summaryText(uid).replace(
         '{',
@@ -89,13 +89,13 @@ const MESSAGES: readonly (readonly [what: string, said: Said, told: Told])[] = [
   ],
 ]
 
-/** How the container ended otherwise. */
-const EXITS: readonly (readonly [what: string, ending: Ending, told: Told])[] = [
+/** Other ends of the container, and the resulting status. */
+const EXITS: readonly (readonly [what: string, ending: Ending, recorded: Recorded])[] = [
   ['out of memory', { exitCode: 137, reason: 'OOMKilled' }, { reason: 'OutOfMemory' }],
   ['killed', { exitCode: 137 }, { reason: 'Killed' }],
   ['crashed with a full heap', { exitCode: 139 }, { reason: 'OutOfMemory' }],
   ['aborted with a full heap', { exitCode: 134 }, { reason: 'OutOfMemory' }],
-  ['refused its configuration without a word', { exitCode: 2 }, { reason: 'InvalidInput' }],
+  ['refused its configuration without a message', { exitCode: 2 }, { reason: 'InvalidInput' }],
   [
     'broke',
     { exitCode: 1 },
@@ -111,8 +111,8 @@ describeWithCluster('a run that ends', () => {
     await operated.schedules.create(name, { suspend: true, ...spec })
     return operated.schedules.runNow(name, 'once')
   }
-  const told = async (name: string) => {
-    const status = await operated.schedules.status(name, 'told', ({ lastRun }) => lastRun !== undefined, {
+  const recorded = async (name: string) => {
+    const status = await operated.schedules.status(name, 'recorded', ({ lastRun }) => lastRun !== undefined, {
       timeoutMs: 60_000,
     })
     expect(status).not.toHaveProperty('active')
@@ -122,13 +122,13 @@ describeWithCluster('a run that ends', () => {
   const passed = (uid: string): Ending => ({ exitCode: 0, message: summaryText(uid) })
 
   it.concurrent.each(MESSAGES.map((row, index) => [...row, `message-${index}`] as const))(
-    'well, and says %s',
+    'successfully, with %s',
     async (_what, said, expected, name) => {
       const { job, uid } = await start(name)
       await here.kubelet.finish(job, { exitCode: 0, message: said(uid) })
-      const { lastRun, conditions } = await told(name)
+      const { lastRun, conditions } = await recorded(name)
       expect(lastRun).toMatchObject({ jobUID: uid, job, ...expected })
-      // What was believed of it is all that counts.
+      // Only the accepted part of the message is visible.
       const compliant = { Passed: 'True', Findings: 'False', Errored: 'Unknown' }[
         lastRun?.verdict as 'Passed'
       ]
@@ -136,18 +136,18 @@ describeWithCluster('a run that ends', () => {
     },
   )
 
-  it('is judged by a summary of exactly the size that Kubernetes keeps', () => {
+  it('keeps a summary of exactly the size limit of Kubernetes', () => {
     expect(Buffer.byteLength(long('5f0c7f43-0d49-4f5e-a2b4-7d1b7a5c0a11'))).toBeGreaterThan(
       MAX_SUMMARY_BYTES - 8,
     )
   })
 
   it.concurrent.each(EXITS.map((row, index) => [...row, `exit-${index}`] as const))(
-    'badly: %s',
+    'with an error: %s',
     async (_what, ending, expected, name) => {
       const { job, uid } = await start(name, { job: { backoffLimit: 0 } })
       await here.kubelet.finish(job, ending)
-      const { lastRun, conditions } = await told(name)
+      const { lastRun, conditions } = await recorded(name)
       expect(lastRun).toMatchObject({ jobUID: uid, verdict: 'Errored', ...expected })
       expect(conditionOf({ conditions }, 'RunSucceeded')).toMatchObject({
         status: 'False',
@@ -158,7 +158,7 @@ describeWithCluster('a run that ends', () => {
   )
 
   describe.concurrent('after', () => {
-    it('a try that broke, in the words of the next one', async () => {
+    it('a failed try has the summary of the next one', async () => {
       const { job, uid } = await start('retried')
       const first = await here.kubelet.running(await here.kubelet.podOf(job))
       const broke = summaryText(uid, {
@@ -169,27 +169,27 @@ describeWithCluster('a run that ends', () => {
       })
       await here.kubelet.ended(first, { exitCode: 1, message: broke })
       await here.kubelet.finish(job, passed(uid))
-      expect((await told('retried')).lastRun).toMatchObject({ jobUID: uid, verdict: 'Passed' })
+      expect((await recorded('retried')).lastRun).toMatchObject({ jobUID: uid, verdict: 'Passed' })
     })
 
-    it('a disruption, in the words of the pod that came in place of the other', async () => {
+    it('a disruption has the summary of the replacement pod', async () => {
       const { job, uid } = await start('disrupted', { job: { backoffLimit: 0 } })
       const first = await here.kubelet.running(await here.kubelet.podOf(job))
       await here.kubelet.disrupted(first, 'EvictionByEvictionAPI')
       await here.kubelet.finish(job, passed(uid))
-      expect((await told('disrupted')).lastRun).toMatchObject({ jobUID: uid, verdict: 'Passed' })
+      expect((await recorded('disrupted')).lastRun).toMatchObject({ jobUID: uid, verdict: 'Passed' })
     })
 
-    it('findings that were to fail the Job, as findings', async () => {
+    it('findings with --fail-on has the verdict Findings', async () => {
       const { job, uid } = await start('fail-on-findings')
       const message = summaryText(uid, { verdict: 'Findings', reason: 'ControlsNotPassed' })
       await here.kubelet.finish(job, { exitCode: 3, message })
-      const { lastRun, conditions } = await told('fail-on-findings')
+      const { lastRun, conditions } = await recorded('fail-on-findings')
       expect(lastRun).toMatchObject({ verdict: 'Findings', reason: 'ControlsNotPassed' })
       expect(conditionOf({ conditions }, 'RunSucceeded')).toMatchObject({ status: 'True' })
     })
 
-    it('waiting for an image until its deadline, and says what it waited for', async () => {
+    it('waiting for an image until its deadline names the image', async () => {
       const { job, uid } = await start('stuck', { job: { activeDeadlineSeconds: 6 } })
       await here.kubelet.waiting(await here.kubelet.podOf(job), 'ErrImagePull', 'no such image: job:none')
       const reason = { reason: 'ImagePullBackOff', message: 'no such image: job:none' }
@@ -199,31 +199,31 @@ describeWithCluster('a run that ends', () => {
         ({ active, lastRun }) => lastRun !== undefined || active?.[0]?.reason !== undefined,
       )
       expect(waiting.active).toMatchObject([reason])
-      const { lastRun } = await told('stuck')
+      const { lastRun } = await recorded('stuck')
       expect(lastRun).toMatchObject({ jobUID: uid, verdict: 'Errored', reason: 'DeadlineExceeded' })
       expect(lastRun?.message).toContain('it made no progress: ImagePullBackOff: no such image: job:none')
     })
 
-    it('its pod was refused by its node, with the reason of the node', async () => {
+    it('its pod was rejected by its node has the reason of the node', async () => {
       const { job, uid } = await start('rejected', { job: { backoffLimit: 0 } })
       await here.kubelet.rejected(await here.kubelet.podOf(job), 'OutOfcpu', 'Node has too few CPUs')
-      const { lastRun } = await told('rejected')
+      const { lastRun } = await recorded('rejected')
       expect(lastRun).toMatchObject({ jobUID: uid, reason: 'BackoffLimitExceeded' })
       expect(lastRun?.message).toContain('the node ended the last pod: OutOfcpu: Node has too few CPUs')
     })
 
-    it('its Job was deleted', async () => {
+    it('the deletion of its Job is Errored', async () => {
       const { job, uid } = await start('job-deleted')
       await here.kubelet.running(await here.kubelet.podOf(job))
       await operated.schedules.client.remove(RESOURCES.jobs, { namespace: here.name, name: job })
-      expect((await told('job-deleted')).lastRun).toMatchObject({
+      expect((await recorded('job-deleted')).lastRun).toMatchObject({
         jobUID: uid,
         verdict: 'Errored',
         reason: 'JobDeleted',
       })
     })
 
-    it('sharing its work among three workers, as the one says that closed it', async () => {
+    it('sharing its work among three workers has the summary of the one that closed it', async () => {
       const scope = { digest: 'ab'.repeat(32), text: 'systems pay*' }
       const { job, uid } = await start('shared', {
         selection: { systems: { include: ['pay*'] } },
@@ -236,7 +236,7 @@ describeWithCluster('a run that ends', () => {
         name: 'SELECTION',
         value: '{"systems":{"include":["pay*"]}}',
       })
-      // One breaks and is tried again; of the others one is done while the run goes on, one closes it.
+      // One worker fails and is retried. Of the others one ends before the run, and one closes it.
       const broke = summaryText(uid, {
         final: false,
         status: 'failed',
@@ -251,7 +251,7 @@ describeWithCluster('a run that ends', () => {
       const closing = { verdict: 'Findings', reason: 'ControlsNotPassed', message: 'found', scope } as const
       await here.kubelet.ended(second!, { exitCode: 0, message: summaryText(uid, closing) })
       await here.kubelet.finish(job, { exitCode: 0, message: summaryText(uid, closing) })
-      const { lastRun, recentRuns } = await told('shared')
+      const { lastRun, recentRuns } = await recorded('shared')
       expect(lastRun).toMatchObject({ jobUID: uid, verdict: 'Findings', message: 'found', scope })
       expect(recentRuns).toMatchObject([{ scope: 'abababababab' }])
       expect((await operated.schedules.jobsOf('shared')).map(({ status }) => status)).toMatchObject([
@@ -259,7 +259,7 @@ describeWithCluster('a run that ends', () => {
       ])
     })
 
-    it('having been queued with all its workers', async () => {
+    it('waiting in a queue with all its workers has their summary', async () => {
       const { job, uid } = await start('queued', { job: { parallelism: 2 } })
       const suspend = (value: boolean) =>
         operated.schedules.patchJob(job, [{ op: 'add', path: '/spec/suspend', value }])
@@ -269,23 +269,23 @@ describeWithCluster('a run that ends', () => {
       await suspend(false)
       const pods = await here.kubelet.podsOf(job, 2)
       for (const pod of pods) await here.kubelet.ended(await here.kubelet.running(pod), passed(uid))
-      expect((await told('queued')).lastRun).toMatchObject({ jobUID: uid, verdict: 'Passed' })
+      expect((await recorded('queued')).lastRun).toMatchObject({ jobUID: uid, verdict: 'Passed' })
     })
 
-    it('of several workers one went out of memory too often, in its words and not in those of the stopped', async () => {
+    it('too many out-of-memory kills of one worker has its reason, and not that of the stopped ones', async () => {
       const { job, uid } = await start('one-of-two', { job: { parallelism: 2, backoffLimit: 0 } })
       const [first] = await Promise.all(
         (await here.kubelet.podsOf(job, 2)).map((pod) => here.kubelet.running(pod)),
       )
       await here.kubelet.ended(first!, { exitCode: 137, reason: 'OOMKilled' })
-      expect((await told('one-of-two')).lastRun).toMatchObject({
+      expect((await recorded('one-of-two')).lastRun).toMatchObject({
         jobUID: uid,
         verdict: 'Errored',
         reason: 'OutOfMemory',
       })
     })
 
-    it('sharing its pod with another container, whatever that one says', async () => {
+    it('sharing its pod with another container ignores the message of that container', async () => {
       const { schedules } = operated
       await schedules.create('meshed', { suspend: true })
       await schedules.status('meshed', 'Ready', is('Ready', 'True'))
@@ -294,12 +294,12 @@ describeWithCluster('a run that ends', () => {
       })
       const others = summaryText(uid, { verdict: 'Findings', reason: 'ControlsNotPassed' })
       await here.kubelet.finish(job, { ...passed(uid), others })
-      expect((await told('meshed')).lastRun).toMatchObject({ jobUID: uid, verdict: 'Passed' })
+      expect((await recorded('meshed')).lastRun).toMatchObject({ jobUID: uid, verdict: 'Passed' })
     })
   })
 
   describe('while the operator is down', () => {
-    it('with its pod gone, it is not known how', async () => {
+    it('with its pod deleted, has the verdict Unknown', async () => {
       const { job, uid } = await start('pod-lost')
       await operated.restart(async () => {
         const pod = await here.kubelet.podOf(job)
@@ -309,7 +309,7 @@ describeWithCluster('a run that ends', () => {
           name: pod.metadata?.name ?? '',
         })
       })
-      const { lastRun, conditions } = await told('pod-lost')
+      const { lastRun, conditions } = await recorded('pod-lost')
       expect(lastRun).toMatchObject({ jobUID: uid, verdict: 'Unknown', reason: 'SummaryLost' })
       expect(lastRun?.message).toContain(uid)
       for (const type of ['RunSucceeded', 'Compliant']) {
@@ -317,13 +317,13 @@ describeWithCluster('a run that ends', () => {
       }
     })
 
-    it('by the deletion of its Job, is known from the status', async () => {
+    it('by the deletion of its Job, is reported from the status', async () => {
       const { job, uid } = await start('deleted-unseen')
       await here.kubelet.podOf(job)
       await operated.restart(async () => {
         await operated.schedules.client.remove(RESOURCES.jobs, { namespace: here.name, name: job })
       })
-      expect((await told('deleted-unseen')).lastRun).toMatchObject({
+      expect((await recorded('deleted-unseen')).lastRun).toMatchObject({
         jobUID: uid,
         job,
         verdict: 'Errored',
@@ -331,11 +331,11 @@ describeWithCluster('a run that ends', () => {
       })
     })
 
-    it('is told in one write, and not again after the next restart', async () => {
+    it('is reported in one write, and not again after the next restart', async () => {
       const { job, uid } = await start('ended-unseen')
       await here.kubelet.podOf(job)
       const first = await operated.restart(() => here.kubelet.finish(job, passed(uid)))
-      expect((await told('ended-unseen')).lastRun).toMatchObject({ jobUID: uid, verdict: 'Passed' })
+      expect((await recorded('ended-unseen')).lastRun).toMatchObject({ jobUID: uid, verdict: 'Passed' })
       expect(first).toEqual(['update validationschedules status ended-unseen'])
       expect(await operated.restart()).toEqual([])
     })

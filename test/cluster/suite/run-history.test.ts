@@ -25,7 +25,7 @@ describeWithCluster('the history of runs', () => {
   const descending = (from: number, count: number): string[] =>
     Array.from({ length: count }, (_, index) => String(from - index))
 
-  it('keeps the last ten of twelve runs, newest first, and the Jobs of the last three', async () => {
+  it('holds the last ten of twelve runs, newest first, and the Jobs of the last three stay', async () => {
     const { schedules } = operated
     await suspended('twelve')
     const position = operated.position()
@@ -46,12 +46,12 @@ describeWithCluster('the history of runs', () => {
     expect(writes.filter((write) => write.startsWith('create jobs'))).toHaveLength(12)
     expect(writes.filter((write) => write.startsWith('update'))).toHaveLength(24)
     expect(writes.filter((write) => write.startsWith('delete jobs'))).toHaveLength(9)
-    // Jobs that are gone, and Jobs that are kept, are both told already.
+    // Both deleted and kept Jobs are reported already.
     expect(await operated.restart()).toEqual([])
     expect((await schedules.read('twelve')).status).toEqual(status)
   }, 90_000)
 
-  it('keeps runs whose Jobs the CronJob controller has deleted', async () => {
+  it('holds runs whose Jobs the CronJob controller has deleted', async () => {
     const { schedules } = operated
     await suspended('collected')
     for (let run = 1; run <= 5; run += 1) {
@@ -65,7 +65,7 @@ describeWithCluster('the history of runs', () => {
     expect(await operated.restart()).toEqual([])
   })
 
-  it('is in the order of the ends, not of the beginnings', async () => {
+  it('is in the order of the ends, not of the starts', async () => {
     const { schedules } = operated
     await suspended('crossed')
     const first = await createJobByHand(schedules, 'crossed', 'crossed-first')
@@ -82,7 +82,7 @@ describeWithCluster('the history of runs', () => {
     expect(status).not.toHaveProperty('active')
   })
 
-  it('is the same when nobody looked while it was made', async () => {
+  it('is the same when no operator was running meanwhile', async () => {
     const { schedules } = operated
     await suspended('unseen')
     await suspended('unseen-and-begun')

@@ -22,7 +22,7 @@ describeWithCluster('a request for a run', () => {
 
   it.concurrent.each(
     TOKENS.map((token, index) => [JSON.stringify(token.slice(0, 40)), token, `token-${index}`]),
-  )('makes one Job for the token %s', async (_title, token, name) => {
+  )('creates one Job for the token %s', async (_title, token, name) => {
     const { schedules } = operated
     await schedules.create(name, { suspend: true })
     const { job, uid } = await schedules.runNow(name, token)
@@ -30,11 +30,11 @@ describeWithCluster('a request for a run', () => {
     const [made] = await schedules.jobsOf(name)
     expect(made?.metadata.annotations?.['rapidrmf.io/run-request'] ?? '').not.toMatch(/\p{Cc}/u)
     await here.kubelet.finish(job, { exitCode: 0, message: summaryText(uid) })
-    const { lastRun } = await schedules.status(name, 'told', ({ lastRun }) => lastRun !== undefined)
+    const { lastRun } = await schedules.status(name, 'recorded', ({ lastRun }) => lastRun !== undefined)
     expect(lastRun).toMatchObject({ jobUID: uid, trigger: 'Manual', verdict: 'Passed' })
   })
 
-  it('waits while a run goes on, and is carried out after it', async () => {
+  it('waits for the end of an active run', async () => {
     const { schedules } = operated
     await schedules.create('busy', { suspend: true })
     await schedules.status('busy', 'Ready', is('Ready', 'True'))
@@ -59,7 +59,7 @@ describeWithCluster('a request for a run', () => {
     expect(creations).toEqual([`create jobs ${active?.[0]?.job}`])
   })
 
-  it('is not acknowledged as long as the spec cannot be used', async () => {
+  it('is not acknowledged while the spec cannot be used', async () => {
     const { schedules } = operated
     await schedules.create('refused', { suspend: true, timeZone: 'Mars/Base' })
     await schedules.status('refused', 'refused', is('Accepted', 'False'))
@@ -77,12 +77,12 @@ describeWithCluster('a request for a run', () => {
     expect(await schedules.jobsOf('refused')).toHaveLength(1)
   })
 
-  it('does nothing when it is made again with the same token', async () => {
+  it('starts no run when it is repeated with the same token', async () => {
     const { schedules } = operated
     await schedules.create('again', { suspend: true })
     const { job, uid } = await schedules.runNow('again', 'same')
     await here.kubelet.finish(job, { exitCode: 0, message: summaryText(uid) })
-    await schedules.status('again', 'told', ({ lastRun }) => lastRun !== undefined)
+    await schedules.status('again', 'recorded', ({ lastRun }) => lastRun !== undefined)
     const position = operated.position()
     await schedules.patch('again', [
       { op: 'remove', path: '/metadata/annotations/rapidrmf.io~1run-requested-at' },

@@ -8,14 +8,14 @@ import { is, schedulesIn } from '../schedules.ts'
 import { startTlsProxy } from '../tls-proxy.ts'
 import { until } from '../../../scripts/control-plane/until.ts'
 
-/** The kubelet kills after this. */
+/** The time after which the kubelet kills the process. */
 const KUBELET_KILLS = 30_000
 
-describeWithCluster('an operator that is told to end while the API server answers nothing', () => {
+describeWithCluster('an operator that is stopped while the API server does not respond', () => {
   const file = useNamespace('shutdown')
   beforeAll(() => installCrd(file.admin))
 
-  /** A reconcile waits for the answer to its write, and whatever else is asked hangs, too. */
+  /** Starts an operator in which a reconcile waits for its write, and all other requests hang. */
   async function hanging() {
     const name = await createNamespace(file.cluster, 'shutdown')
     const here = { name, cluster: file.cluster, admin: file.admin, kubelet: file.kubelet }
@@ -32,14 +32,14 @@ describeWithCluster('an operator that is told to end while the API server answer
     return operator
   }
 
-  it.concurrent('ends in time', async () => {
+  it.concurrent('ends within the grace period', async () => {
     const operator = await hanging()
     const from = performance.now()
     expect([0, 143]).toContain(await operator.stop('SIGTERM'))
     expect(performance.now() - from).toBeLessThan(KUBELET_KILLS - 3_000)
   })
 
-  it.concurrent('ends at once by a second signal', async () => {
+  it.concurrent('ends at once on a second signal', async () => {
     const operator = await hanging()
     operator.signal('SIGINT')
     await new Promise((resolve) => setTimeout(resolve, 200))

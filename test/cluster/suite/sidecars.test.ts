@@ -10,11 +10,11 @@ import { until } from '../../../scripts/control-plane/until.ts'
 
 const PROXY = { name: 'istio-proxy', image: 'registry.example/proxy' }
 const NATIVE = { name: 'vault-agent', image: 'registry.example/vault', restartPolicy: 'Always' }
-/** The ten seconds that the Job has, and the time to see it. */
-const TOLD = { timeoutMs: 40_000 }
+/** The timeout: ten seconds that the operator leaves to the Job, and some to see the status. */
+const WAIT = { timeoutMs: 40_000 }
 
-/** In this cluster no kubelet delays the deletion of a pod: with it goes at once what its container said. */
-describeWithCluster('a run whose pod has a container that goes on', () => {
+// Without a kubelet the deletion of a pod is immediate, and its termination message is lost with it.
+describeWithCluster('a run with a container that keeps running', () => {
   const operated = useOperator('sidecars')
   const { here } = operated
   const write = (name: string) => `update validationschedules status ${name}`
@@ -32,22 +32,22 @@ describeWithCluster('a run whose pod has a container that goes on', () => {
     exitCode: 0,
     message: summaryText(uid, { verdict: 'Findings', reason: 'ControlsNotPassed' }),
   })
-  const told = (name: string) =>
-    operated.schedules.status(name, 'told', ({ lastRun }) => lastRun !== undefined, TOLD)
+  const recorded = (name: string) =>
+    operated.schedules.status(name, 'recorded', ({ lastRun }) => lastRun !== undefined, WAIT)
   const over = (name: string) =>
-    operated.schedules.status(name, 'over', ({ active }) => active === undefined, TOLD)
+    operated.schedules.status(name, 'over', ({ active }) => active === undefined, WAIT)
   const remove = ({ metadata }: V1Pod) =>
     operated.schedules.client.remove(RESOURCES.pods, { namespace: here.name, name: metadata?.name ?? '' })
   const said = (uid: string): Partial<FinishedRun> => ({ jobUID: uid, verdict: 'Findings', runId: '7' })
 
-  describe.concurrent('is told', () => {
+  describe.concurrent('is reported', () => {
     it.each([
       ['istio-proxy', 'beside', { container: PROXY }],
       ['vault-agent', 'native', { initContainer: NATIVE }],
-    ])('with its own words, and stays active because of %s', async (container, name, by) => {
+    ])('with its own summary, and stays active because of %s', async (container, name, by) => {
       const { uid, pod, position } = await start(name, by)
       await here.kubelet.containerEnded(pod, findings(uid))
-      const { active, lastRun } = await told(name)
+      const { active, lastRun } = await recorded(name)
       expect(lastRun).toMatchObject(said(uid))
       expect(active).toMatchObject([{ jobUID: uid, reason: 'RunEnded' }])
       expect(active?.[0]?.message).toContain(container)
@@ -64,7 +64,7 @@ describeWithCluster('a run whose pod has a container that goes on', () => {
     it('and keeps its verdict when the Job runs into its deadline', async () => {
       const { uid, pod } = await start('deadline', { container: PROXY }, { activeDeadlineSeconds: 25 })
       await here.kubelet.containerEnded(pod, findings(uid))
-      const { lastRun } = await told('deadline')
+      const { lastRun } = await recorded('deadline')
       expect(lastRun).toMatchObject(said(uid))
       expect((await over('deadline')).lastRun).toEqual(lastRun)
       const [job] = await operated.schedules.jobsOf('deadline')
@@ -74,39 +74,42 @@ describeWithCluster('a run whose pod has a container that goes on', () => {
     it('and keeps its verdict when the Job is deleted', async () => {
       const { job, uid, pod } = await start('deleted')
       await here.kubelet.containerEnded(pod, findings(uid))
-      const { lastRun } = await told('deleted')
+      const { lastRun } = await recorded('deleted')
       await operated.schedules.client.remove(RESOURCES.jobs, { namespace: here.name, name: job })
       expect((await over('deleted')).lastRun).toEqual(lastRun)
     })
 
-    it('and keeps its verdict when its pod is gone, and the next one finds it closed', async () => {
+    it('and keeps its verdict when its pod is deleted, and the next pod finds it closed', async () => {
       const { job, uid, pod } = await start('evicted')
       await here.kubelet.containerEnded(pod, findings(uid))
-      const { lastRun } = await told('evicted')
+      const { lastRun } = await recorded('evicted')
       await remove(pod)
       await here.kubelet.finish(job, { ...findings(uid), others: '' })
       expect((await over('evicted')).lastRun).toEqual(lastRun)
     })
 
-    it('as broken when it broke, whatever the Job says later', async () => {
+    it('as Errored after an error, whatever the Job reports later', async () => {
       const { uid, pod } = await start('broke', { container: PROXY }, { activeDeadlineSeconds: 25 })
-      const words = {
+      const failure = {
         final: false,
         status: 'failed',
         verdict: 'Errored',
         reason: 'RunBroke',
         message: 'no database',
       } as const
-      await here.kubelet.containerEnded(pod, { exitCode: 1, message: summaryText(uid, words) })
+      await here.kubelet.containerEnded(pod, { exitCode: 1, message: summaryText(uid, failure) })
       const broke = { verdict: 'Errored', reason: 'RunBroke', message: 'no database' }
-      expect((await told('broke')).lastRun).toMatchObject(broke)
+      expect((await recorded('broke')).lastRun).toMatchObject(broke)
       expect((await over('broke')).lastRun).toMatchObject(broke)
     })
 
-    it('as broken, and as passed when the Job has tried again', async () => {
+    it('as Errored, and as Passed after a retry of the Job', async () => {
       const { job, uid, pod } = await start('retried')
       await here.kubelet.containerEnded(pod, { exitCode: 1 })
-      expect((await told('retried')).lastRun).toMatchObject({ verdict: 'Errored', reason: 'ContainerFailed' })
+      expect((await recorded('retried')).lastRun).toMatchObject({
+        verdict: 'Errored',
+        reason: 'ContainerFailed',
+      })
       await here.kubelet.ended(pod, { exitCode: 1, others: '' })
       await here.kubelet.finish(job, { exitCode: 0, message: summaryText(uid), others: '' })
       const { lastRun, recentRuns } = await over('retried')
@@ -114,20 +117,20 @@ describeWithCluster('a run whose pod has a container that goes on', () => {
       expect(recentRuns).toHaveLength(1)
     })
 
-    it('in one write with its Job, where nothing holds that up', async () => {
+    it('in one write with the end of its Job, if nothing delays that', async () => {
       const { job, uid, position } = await start('at-once')
       await here.kubelet.finish(job, { ...findings(uid), others: '' })
-      const { active, lastRun } = await told('at-once')
+      const { active, lastRun } = await recorded('at-once')
       expect(active).toBeUndefined()
       expect(lastRun).toMatchObject(said(uid))
       expect(await operated.schedules.writes(position, 'at-once')).toEqual([write('at-once')])
     })
   })
 
-  it('is told by the next operator, if the first one ends within the ten seconds', async () => {
+  it('is reported by the next operator if the first ends within the ten seconds', async () => {
     const { uid, pod } = await start('restarted')
     await operated.restart(() => here.kubelet.containerEnded(pod, findings(uid)))
-    const { active, lastRun } = await told('restarted')
+    const { active, lastRun } = await recorded('restarted')
     expect(lastRun).toMatchObject(said(uid))
     expect(active).toMatchObject([{ reason: 'RunEnded' }])
     const writes = await operated.restart(async () => {

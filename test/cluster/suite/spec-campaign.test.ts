@@ -1,10 +1,10 @@
-// After Acto (SOSP '23): an operator must bring about what is declared, whatever was before; recover from what was wrong
-// once the declaration is good again; and survive a bad one, which harms nothing.
+// After Acto (SOSP '23): an operator must reach the declared state from any earlier state, recover from a bad declaration
+// once it is corrected, and survive a bad declaration without damage.
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { LivingSchedule } from '../campaign/living-schedule.ts'
 import type { Place } from '../campaign/living-schedule.ts'
-import { campaignSeed, isLong, told } from '../campaign/seed.ts'
+import { campaignSeed, isLong, withSeed } from '../campaign/seed.ts'
 import { LIMIT_FLAGS } from '../campaign/spec-model.ts'
 import { anyStep } from '../campaign/spec-steps.ts'
 import type { Step } from '../campaign/spec-steps.ts'
@@ -15,10 +15,10 @@ import { startOperator } from '../run-operator.ts'
 import { schedulesIn } from '../schedules.ts'
 
 const CHANGES = isLong ? 300 : 40
-/** A fresh operator is asked after each so many steps, and of all schedules in the end. */
+/** The number of steps between comparisons with a new operator; all schedules are compared at the end. */
 const FRESH_EVERY = isLong ? 5 : 10
 
-describeWithCluster('after any change of the spec, of whatever the spec was before', () => {
+describeWithCluster('after any sequence of changes of the spec', () => {
   const here = useNamespace('spec-campaign')
   const elsewhere = useNamespace('spec-campaign-fresh')
   const seed = campaignSeed('spec campaign')
@@ -55,13 +55,13 @@ describeWithCluster('after any change of the spec, of whatever the spec was befo
   }
 
   it(
-    'the CronJob is what a fresh operator makes of the last good one, in two writes',
+    'the CronJob is that of a new operator for the last good spec, in two writes',
     async () => {
       const counts = new Map<string, number>()
       for (const [index, step] of stepsWith(CHANGES, seed).entries()) {
         const schedule = schedules[step.which % schedules.length]!
         const where = `step ${index}, on ${schedule.name}: ${JSON.stringify(step)}`
-        await told(where, seed, async () => {
+        await withSeed(where, seed, async () => {
           await take(schedule, step)
           if (index % FRESH_EVERY === 0) await schedule.checkAgainstFresh()
         })
@@ -81,9 +81,9 @@ describeWithCluster('after any change of the spec, of whatever the spec was befo
     isLong ? 900_000 : 120_000,
   )
 
-  it('every schedule is as good as new when what is wrong is undone', async () => {
+  it('every schedule equals a new one once its flaws are corrected', async () => {
     for (const schedule of schedules) {
-      await told(`in the end, on ${schedule.name}`, seed, async () => {
+      await withSeed(`at the end, on ${schedule.name}`, seed, async () => {
         await take(schedule, { kind: 'undo', which: 0, unseen: false })
         await schedule.checkAgainstFresh()
       })
@@ -91,7 +91,7 @@ describeWithCluster('after any change of the spec, of whatever the spec was befo
   })
 })
 
-/** So many changes of a spec, with what else happens between them. */
+/** Generates changes of a spec, with other steps between them. */
 function stepsWith(changes: number, seed: number): readonly Step[] {
   const steps = fc.sample(anyStep, { seed, numRuns: changes * 3 })
   const isChange = ({ kind }: Step) => kind.startsWith('change')

@@ -24,7 +24,7 @@ const isWatch: Matches = ({ isWatch }) => isWatch
 const isStreamingList: Matches = ({ query }) => query.has('sendInitialEvents')
 const isList: Matches = (request) => WATCHED.some((resource) => call('LIST', resource)(request))
 
-/** The first so many of each path. */
+/** Matches the first `count` requests of each path. */
 function firstOfEach(matches: Matches, fault: Fault, times = 1) {
   const met = new Map<string, number>()
   return (request: ProxiedRequest): Fault | undefined => {
@@ -35,7 +35,7 @@ function firstOfEach(matches: Matches, fault: Fault, times = 1) {
   }
 }
 
-/** Watches send something else in place of the first event of each. */
+/** Replaces the first event of each watch. */
 function insteadOfFirst(text: string) {
   const met = new Set<string>()
   return (line: string, { path }: ProxiedRequest): string => {
@@ -45,7 +45,7 @@ function insteadOfFirst(text: string) {
   }
 }
 
-describeWithCluster('an operator whose API server answers badly', () => {
+describeWithCluster('an operator with a faulty API server', () => {
   const here = useNamespace('streams')
   let schedules: Schedules
   let tls: TlsProxy
@@ -59,7 +59,7 @@ describeWithCluster('an operator whose API server answers badly', () => {
     tcp = await startProxy(Number(new URL(tls.access.server).port))
   })
 
-  /** A new one for each test: after failures in a row the pauses are longer. */
+  /** Starts a new operator for each test: consecutive failures increase the backoff. */
   async function start(): Promise<void> {
     const [port = 0] = await freePorts(1)
     url = `http://127.0.0.1:${port}`
@@ -85,7 +85,7 @@ describeWithCluster('an operator whose API server answers badly', () => {
     until('the operator to be ready', async () => ((await probe('readyz')) === 200 ? true : undefined))
   const counted = (matches: Matches): number => tls.requests.filter(matches).length
 
-  describe('goes on, and sees what has happened meanwhile, after', () => {
+  describe('continues, and sees all changes, after', () => {
     it.each<[what: string, name: string, lists: boolean, breakIt: () => void]>([
       ['watches that are reset', 'reset', false, () => tls.breakWatches()],
       ['connections that are reset', 'tcp-reset', false, () => tcp.drop()],
@@ -138,7 +138,7 @@ describeWithCluster('an operator whose API server answers badly', () => {
       await schedules.client.remove(RESOURCES.cronJobs, { namespace: here.name, name: childName(name) })
       await until('a new CronJob', () => schedules.cronJobOf(name).catch(() => undefined))
       expect([await probe('healthz'), await probe('readyz')]).toEqual([200, 200])
-      // Only what may have been lost is read anew, and nobody hammers: four watches, each failed at most three times.
+      // Only streams with possible losses are read again, with backoff: four watches, each failed at most three times.
       expect(counted(isStreamingList) > 0).toBe(lists)
       expect(counted(isWatch)).toBeLessThanOrEqual(16)
       expect(counted(isList)).toBe(0)
@@ -147,7 +147,7 @@ describeWithCluster('an operator whose API server answers badly', () => {
 
   describe('waits for as long as Retry-After says', () => {
     const BUSY: Fault = { status: 429, headers: { 'retry-after': '2' } }
-    /** When the requests came that were told to wait, and the ones after them. */
+    /** Times of the requests that got a Retry-After, and of the next ones. */
     const refuseFirst = (matches: Matches): number[] => {
       const times: number[] = []
       tls.fault = (request) => {
@@ -158,10 +158,10 @@ describeWithCluster('an operator whose API server answers badly', () => {
       return times
     }
     const expectOnePause = (times: readonly number[]): void => {
-      // A third one if what was touched meanwhile made a conflict of the second.
+      // There is a third one if a change in between made the second one a conflict.
       expect(times.length).toBeLessThanOrEqual(3)
       const [refused = 0, again = 0] = times
-      // Timers of Node may be early by a millisecond.
+      // Node's timers may fire a millisecond early.
       expect(again - refused).toBeGreaterThan(1_995)
     }
 
@@ -202,7 +202,7 @@ describeWithCluster('an operator whose API server answers badly', () => {
   })
 
   describe('without streaming lists', () => {
-    it.each([400, 422])('which are refused with %i, lists page by page', async (status) => {
+    it.each([400, 422])('(refused with %i), lists page by page', async (status) => {
       tls.forget()
       tls.fault = (request) => {
         if (!isStreamingList(request)) return undefined
@@ -215,7 +215,7 @@ describeWithCluster('an operator whose API server answers badly', () => {
       await schedules.status(`paged-${status}`, 'Ready', is('Ready', 'True'))
     })
 
-    it('says that it is not ready while lists fail, and lists again with pauses', async () => {
+    it('is not ready while lists fail, and retries them with backoff', async () => {
       tls.forget()
       const refused = firstOfEach(isList, { status: 500 })
       const busy = firstOfEach(isList, { status: 429, headers: { 'retry-after': '1' } })

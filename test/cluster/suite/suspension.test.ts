@@ -1,4 +1,4 @@
-// `suspend` stops runs whatever else is wrong with a schedule, and what the columns and metrics say is what is.
+// `suspend` stops runs whatever else is wrong with a schedule, and columns and metrics show it.
 import { expect, it } from 'vitest'
 import { childName } from '../../../operator/values/names.ts'
 import { describeWithCluster } from '../namespace.ts'
@@ -8,7 +8,7 @@ import { conditionOf, is } from '../schedules.ts'
 import { getAsTable } from '../table.ts'
 import { until } from '../../../scripts/control-plane/until.ts'
 
-describeWithCluster('the brake of a schedule', () => {
+describeWithCluster('the suspension of a schedule', () => {
   let port = 0
   let limits: readonly string[] = []
   const operated = useOperator('brake', { flags: () => ['--port', String(port), ...limits] })
@@ -21,7 +21,7 @@ describeWithCluster('the brake of a schedule', () => {
   const suspend = (name: string, value: boolean): Promise<void> =>
     operated.schedules.patch(name, [{ op: 'replace', path: '/spec/suspend', value }])
 
-  /** The CronJob's, the column's and the metric's answer. */
+  /** Whether the schedule is suspended according to CronJob, column and metric. */
   const seen = async (name: string): Promise<unknown[]> => {
     const path = `/apis/rapidrmf.io/v1alpha1/namespaces/${here.name}/validationschedules`
     const { columns, rows } = await getAsTable(here.cluster, path)
@@ -36,7 +36,7 @@ describeWithCluster('the brake of a schedule', () => {
       (await seen(name)).every((answer) => answer === value) ? true : undefined,
     )
 
-  it('holds while the spec is refused, and is let go', async () => {
+  it('works while the spec is refused, and can be undone', async () => {
     ;[port = 0] = await freePorts(1)
     await operated.restart()
     const { schedules } = operated
@@ -60,7 +60,7 @@ describeWithCluster('the brake of a schedule', () => {
     await isSeen('refused', false)
   })
 
-  it('is put on by a restart with limits that do not allow the spec, whatever that says, and let go by other limits', async () => {
+  it('follows a restart with an allow-list that excludes the spec, and ends with one that allows it', async () => {
     const { schedules } = operated
     await becomesReady('limited', { job: { pod: { image: 'evil.example/x:1' } } })
     limits = ['--allowed-images', 'registry.example/*']
@@ -72,7 +72,7 @@ describeWithCluster('the brake of a schedule', () => {
     const { status = {} } = await schedules.read('limited')
     expect(is('Stalled', 'True', 'NotAllowed')(status)).toBe(true)
     expect(conditionOf(status, 'Ready')?.message).toContain('suspended until the spec is allowed')
-    // Nothing more to do, and nobody's edit lets it go.
+    // The operator has nothing more to do, and repairs edits that resume the CronJob.
     expect(await operated.restart()).toEqual([])
     await schedules.patchCronJob('limited', [{ op: 'replace', path: '/spec/suspend', value: false }])
     await isSeen('limited', true)

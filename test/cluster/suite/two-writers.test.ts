@@ -1,4 +1,4 @@
-// Two that want different things of one CronJob: whatever each of them does, neither the API server nor a person is flooded.
+// Two writers with different values for one CronJob: the operator floods neither the API server nor people.
 import { setTimeout as sleep } from 'node:timers/promises'
 import { expect, it, onTestFinished } from 'vitest'
 import { RESOURCES } from '../../../operator/kube/object.ts'
@@ -11,9 +11,9 @@ import { startOperator } from '../run-operator.ts'
 import { conditionOf, is } from '../schedules.ts'
 import { until } from '../../../scripts/control-plane/until.ts'
 
-/** A conflict is over when it has been quiet for three pauses, the first of which lasts five seconds. */
+/** The timeout: a conflict ends after three quiet delays, the first of which is five seconds. */
 const QUIET = { timeoutMs: 90_000 }
-/** Of each writer: what it writes before it sees that this is a conflict. */
+/** The number of writes of each writer before it detects the conflict. */
 const MOST_AT_ONCE = 6
 
 describeWithCluster('a CronJob that is written by two', () => {
@@ -24,7 +24,7 @@ describeWithCluster('a CronJob that is written by two', () => {
   const cronJobWrites = async (position: number): Promise<number> =>
     (await operated.schedules.writes(position)).filter((write) => write.includes(' cronjobs ')).length
 
-  it('as two operators have two Leases: both pause, say so, and go on when one is gone', async () => {
+  it('by two operators with two Leases: both pause, report it, and one continues after the other has stopped', async () => {
     const { schedules } = operated
     const names = ['one', 'two', 'three', 'four']
     for (const name of names) {
@@ -50,7 +50,7 @@ describeWithCluster('a CronJob that is written by two', () => {
     expect(await cronJobWrites(position)).toBeLessThanOrEqual(names.length * 2 * (MOST_AT_ONCE + 2))
     const during = operated.position()
     await sleep(8_000)
-    // Each of the two repairs each of the four once or twice, and says so in its status.
+    // Each of the two repairs each of the four once or twice, and reports it in the status.
     expect((await schedules.writes(during)).length).toBeLessThanOrEqual(names.length * 2 * 2 * 2)
 
     await stopOther()
@@ -64,7 +64,7 @@ describeWithCluster('a CronJob that is written by two', () => {
     }
   }, 240_000)
 
-  it('as a person sets zero again and again: the field manager is named, also in the metrics', async () => {
+  it('by a person who sets zero repeatedly: status and metrics name the field manager', async () => {
     const { schedules } = operated
     ;[port = 0] = await freePorts(1)
     await operated.restart()
@@ -85,7 +85,7 @@ describeWithCluster('a CronJob that is written by two', () => {
     expect(metrics).toContain(
       `rapidrmf_schedule_conflicting_writer{namespace="${here.name}",name="zeroed",field_manager="a-person"} 1`,
     )
-    // A person who changes the spec is not kept waiting.
+    // A change of the spec is handled at once.
     await schedules.patch('zeroed', [{ op: 'replace', path: '/spec/schedule', value: '0 5 * * *' }])
     await schedules.status('zeroed', 'changed', ({ observedGeneration }) => observedGeneration === 2)
     expect((await schedules.cronJobOf('zeroed')).spec['schedule']).toBe('0 5 * * *')

@@ -3,7 +3,7 @@ import { childName } from '../../../operator/values/names.ts'
 import { auditPosition } from '../../../scripts/control-plane/audit-log.ts'
 import { installCrd } from '../../../scripts/control-plane/crd.ts'
 import { describeWithCluster, useNamespace } from '../namespace.ts'
-import { outcomesOf, toldBy } from '../outcomes.ts'
+import { outcomesOf, eventsIn } from '../outcomes.ts'
 import { call, once } from '../requests.ts'
 import { startOperator } from '../run-operator.ts'
 import { is, schedulesIn, summaryText } from '../schedules.ts'
@@ -13,7 +13,7 @@ import type { Fault, ProxiedRequest, TlsProxy } from '../tls-proxy.ts'
 
 type Inject = (request: ProxiedRequest) => Fault | undefined
 
-describeWithCluster('an operator whose requests get no answer', () => {
+describeWithCluster('an operator whose requests get no response', () => {
   const here = useNamespace('unanswered')
   const faults = new Set<Inject>()
   let schedules: Schedules
@@ -36,7 +36,7 @@ describeWithCluster('an operator whose requests get no answer', () => {
   })
   afterAll(() => stop())
 
-  /** The request was made, and has met its fault: else the test would show nothing. */
+  /** Checks that the request was made and got its fault: otherwise the test would prove nothing. */
   const inject = (method: string, resource: string, schedule: string, fault: Fault): (() => number) => {
     let met = 0
     const single = once(call(method, resource, schedule), fault)
@@ -49,16 +49,16 @@ describeWithCluster('an operator whose requests get no answer', () => {
     return () => met
   }
 
-  /** Where it was done and the answer is lost, the CronJob is written once more, to know what became of it. */
+  /** The repeated write of a CronJob, after a lost response, to learn its result. */
   const again = (fault: Fault, name: string): string[] =>
     fault === 'drop' ? [] : [`update cronjobs ${childName(name)}`]
 
   describe.each<[what: string, fault: Fault, prefix: string]>([
-    ['the connection breaks before the API server hears of it', 'drop', 'unheard'],
+    ['the connection ends before the API server gets the request', 'drop', 'unheard'],
     ['the connection breaks after it was done', 'dropAfter', 'done'],
     ['it was done, and the answer never comes', 'hangAfter', 'silent'],
   ])('%s:', (_what, fault, prefix) => {
-    it.concurrent('one CronJob is made', async () => {
+    it.concurrent('one CronJob is created', async () => {
       const name = `${prefix}-post`
       const met = inject('POST', 'cronjobs', name, fault)
       const before = position()
@@ -107,7 +107,7 @@ describeWithCluster('an operator whose requests get no answer', () => {
       ])
     })
 
-    it.concurrent('one Job is made for a run request, and its run is mirrored', async () => {
+    it.concurrent('one Job is created for a run request, and its run is mirrored', async () => {
       const name = `${prefix}-run`
       await schedules.create(name, { suspend: true })
       await schedules.status(name, 'Ready', is('Ready', 'True'))
@@ -127,7 +127,7 @@ describeWithCluster('an operator whose requests get no answer', () => {
     })
   })
 
-  it('has nothing left to do afterwards, and has asked no more than once again each time', async () => {
+  it('has nothing left to do afterwards, and retries each request at most once', async () => {
     const before = position()
     await schedules.create('last')
     await schedules.status('last', 'Ready', is('Ready', 'True'))
@@ -140,8 +140,8 @@ describeWithCluster('an operator whose requests get no answer', () => {
     expect(refused.length).toBeLessThanOrEqual(8)
   })
 
-  it('tells each event once', async () => {
-    const told = await toldBy(schedules.client, here.name)
-    expect(told).toEqual([...new Set(told)])
+  it('sends each event once', async () => {
+    const events = await eventsIn(schedules.client, here.name)
+    expect(events).toEqual([...new Set(events)])
   })
 })
