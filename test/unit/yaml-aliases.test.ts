@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
+import { parseDocument as parseYaml } from 'yaml'
 import { z } from 'zod'
 import { parseDocument } from '../../job-image/document.ts'
+import { MAX_NODES, repeatedKeys, resolveAliases } from '../../job-image/yaml-aliases.ts'
 
 const parse = (text: string): unknown => parseDocument(text, 'file.yaml', z.unknown()).value
 
@@ -55,4 +57,30 @@ describe('aliases of a YAML file', () => {
       'file.yaml:2:5: two.0: expected a text',
     )
   })
+})
+
+describe('the size of a document with its aliases replaced', () => {
+  /** A list that is used `uses` times: 1 + uses × 1,657 nodes. */
+  const problems = (uses: number): string[] => {
+    const shared = `&a [${numbers(1_656).join()}]`
+    const document = parseYaml(`[${shared}${', *a'.repeat(uses - 1)}]`)
+    return resolveAliases(document).map(({ message }) => message)
+  }
+
+  it('may be two million nodes, and no more', () => {
+    expect(1 + 1_207 * 1_657).toBe(MAX_NODES)
+    expect(problems(1_207)).toEqual([])
+    expect(problems(1_208)).toEqual([expect.stringContaining('stand for more than 2000000 values')])
+  })
+
+  it('counts keys and values', () => {
+    expect(resolveAliases(parseYaml('{? &k a : &v b, *k : *v}'))).toEqual([])
+  })
+})
+
+it('keys that occur twice in one map are found where the second one is', () => {
+  const text = 'a: 1\nb: {c: 1, c: 2, "c": 3}\na: 4\nc: 5\n'
+  const places = repeatedKeys(parseYaml(text, { uniqueKeys: false }))
+  expect(places).toEqual([text.indexOf('a: 4'), text.indexOf('c: 2'), text.indexOf('"c"')])
+  expect(repeatedKeys(parseYaml('a: {b: 1}\nb: {b: 1}\n'))).toEqual([])
 })

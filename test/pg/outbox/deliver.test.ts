@@ -2,16 +2,14 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { connect, disconnect, inTransaction } from '../../../job-image/db/session/client.ts'
 import { finishJobRun, getJobRun, startJobRun } from '../../../job-image/db/runs/job-runs.ts'
 import { cancelNotices, claimNotice, listNotices } from '../../../job-image/db/runs/notices.ts'
-import { deliverNotices } from '../../../job-image/outbox/deliver.ts'
+import { deliverNotices, retryDelay } from '../../../job-image/outbox/deliver.ts'
 import { enqueueNotices } from '../../../job-image/run/enqueue-notices.ts'
 import type { Sink } from '../../../job-image/notify/sink.ts'
-import { sendBetweenRuns } from '../../../job-image/scheduler/between-runs.ts'
 import { newRunKey } from '../../../job-image/run/summary.ts'
 import { createDatabase } from '../../support/database.ts'
 import { limitedRole } from '../../support/limited-role.ts'
 import { HANG, OK, startReceiver, status } from '../../support/receiver.ts'
 import type { Receiver } from '../../support/receiver.ts'
-import { createFolder } from '../../support/run-command.ts'
 import { letTimePass, outbox, webhookSink } from '../../support/sinks.ts'
 
 const database = await createDatabase()
@@ -216,31 +214,12 @@ describe('what is not this sender’s to send', () => {
   })
 })
 
-it('a scheduler sends between its runs, and stops at once', async () => {
-  const receiver = await startReceiver()
-  await endedRuns(1, [webhookSink(receiver.url)])
-  const folder = createFolder()
-  folder.write(
-    'config.yaml',
-    `environments: { production: {} }
-notifications:
-  - { name: ops, type: webhook, on: [always], url: "${receiver.url}", allow_private_addresses: true }
-  - { name: broken, type: webhook, on: [always], url: "\${NOWHERE}" }
-`,
-  )
-  const stop = new AbortController()
-  const told: string[] = []
-  const target = { config: 'config.yaml', env: 'production', databaseUrl: url }
-  const sending = sendBetweenRuns(
-    target,
-    { env: {}, cwd: folder.path },
-    stop.signal,
-    (message) => told.push(message),
-    20,
-  )
-  await expect.poll(() => receiver.requests.length, { timeout: 5_000 }).toBe(1)
-  await expect.poll(async () => (await outbox(client))[0]?.sent, { timeout: 5_000 }).toBe(true)
-  stop.abort()
-  await sending
-  expect(told).toEqual([])
+describe('the pause after a failed try', () => {
+  it('doubles from half a minute, is up to a half shorter by chance, and ends', () => {
+    const delays = Array.from({ length: 11 }, (_, index) => retryDelay(index + 1, () => 0))
+    const seconds = [30, 60, 120, 240, 480, 960, 1_920, 3_840, 7_680]
+    expect(delays).toEqual([...seconds.map((each) => each * 1000), null, null])
+    expect(retryDelay(3, () => 0.999_999)).toBeGreaterThanOrEqual(60_000)
+    expect(retryDelay(3, () => 0.999_999)).toBeLessThan(60_001)
+  })
 })

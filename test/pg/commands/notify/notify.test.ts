@@ -2,17 +2,17 @@ import { createHmac } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { afterEach, describe, expect, it } from 'vitest'
-import { executeRun } from '../../../job-image/run/job.ts'
-import { createDatabase } from '../../support/database.ts'
-import { startCli } from '../../support/process.ts'
-import type { ProcessResult } from '../../support/process.ts'
-import { HANG, OK, startReceiver } from '../../support/receiver.ts'
-import type { Receiver } from '../../support/receiver.ts'
-import { runRequest } from '../../support/request.ts'
-import { storedRun } from '../../support/run-check.ts'
-import { createFolder, runArgv } from '../../support/run-command.ts'
-import { letTimePass, outbox, webhookSink } from '../../support/sinks.ts'
-import { seedWorld } from '../../support/world.ts'
+import { executeRun } from '../../../../job-image/run/job.ts'
+import { createDatabase } from '../../../support/database.ts'
+import { startCli } from '../../../support/process.ts'
+import type { ProcessResult } from '../../../support/process.ts'
+import { HANG, OK, startReceiver } from '../../../support/receiver.ts'
+import type { Receiver } from '../../../support/receiver.ts'
+import { runRequest } from '../../../support/request.ts'
+import { storedRun } from '../../../support/run-check.ts'
+import { createFolder, runArgv } from '../../../support/run-command.ts'
+import { letTimePass, outbox, webhookSink } from '../../../support/sinks.ts'
+import { seedWorld } from '../../../support/world.ts'
 
 /** Secrets that would be noticed anywhere. */
 const SECRETS = {
@@ -372,7 +372,7 @@ describe('notify test', () => {
 })
 
 describe('docs/notifications.md', () => {
-  const DOCS = readFileSync(new URL('../../../docs/notifications.md', import.meta.url), 'utf8')
+  const DOCS = readFileSync(new URL('../../../../docs/notifications.md', import.meta.url), 'utf8')
   const [, sample = ''] = /```js\n([^]*?)```/.exec(DOCS) ?? []
 
   it('shows how a receiver checks what it gets', async () => {
