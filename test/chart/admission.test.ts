@@ -86,7 +86,7 @@ describeWithHelm("the chart's admission policy", () => {
       return client.replace(RESOURCES.schedules, { ...found, metadata: { ...found.metadata, annotations } })
     }
 
-    /** A new policy and an aggregated role take the API server a moment. */
+    /** Waits until the API server applies the new policy and the aggregated role. */
     async function untilEnforced(): Promise<void> {
       const client = as('only-schedules')
       let tries = 0
@@ -105,7 +105,7 @@ describeWithHelm("the chart's admission policy", () => {
       )
     }
 
-    it('refuses who may write schedules but no CronJobs, and says what is missing', async () => {
+    it('refuses users who may write schedules but no CronJobs, and names the missing permission', async () => {
       const refused = await create(as('only-schedules'), 'refused').catch((error: unknown) => error)
       expect(refused).toMatchObject({ status: 403, reason: 'Forbidden' })
       expect(errorMessage(refused)).toContain(
@@ -114,7 +114,7 @@ describeWithHelm("the chart's admission policy", () => {
       expect(errorMessage(refused)).toContain('the role edit')
     })
 
-    it('refuses a changed spec and a run request from there as well', async () => {
+    it('refuses a changed spec and a run request of such users', async () => {
       await byAdmin.create('changed')
       const client = as('only-schedules')
       await expect(replaceSpec(client, 'changed', { environment: 'other' })).rejects.toThrow(
@@ -124,7 +124,7 @@ describeWithHelm("the chart's admission policy", () => {
       await expect(request).rejects.toThrow(/not create CronJobs/)
     })
 
-    it('takes the schedules of an editor, and changes and requests', async () => {
+    it('accepts schedules, changes and run requests of an editor', async () => {
       const client = as('editor')
       await create(client, 'by-editor')
       await replaceSpec(client, 'by-editor', { suspend: true })
@@ -132,7 +132,7 @@ describeWithHelm("the chart's admission policy", () => {
       expect((await byAdmin.read('by-editor')).spec).toMatchObject({ suspend: true })
     })
 
-    it('leaves a viewer the sight of them, and no more', async () => {
+    it('lets a viewer only read schedules', async () => {
       const client = as('viewer')
       const { items } = await client.list(RESOURCES.schedules, { namespace: here.name })
       expect(items.length).toBeGreaterThan(0)
@@ -141,7 +141,7 @@ describeWithHelm("the chart's admission policy", () => {
       )
     })
 
-    it('does not look at the status, which starts nothing', async () => {
+    it('ignores the status, which starts nothing', async () => {
       await byAdmin.create('with-status')
       const found = await current('with-status')
       const status = { cronJobName: 'some' }
@@ -149,13 +149,13 @@ describeWithHelm("the chart's admission policy", () => {
       expect((await byAdmin.read('with-status')).status).toMatchObject(status)
     })
 
-    it('lets metadata alone be changed, so that controllers can do their work', async () => {
+    it('allows changes of metadata alone, which controllers need', async () => {
       await byAdmin.create('labelled')
       await annotate(as('only-schedules'), 'labelled', { note: 'x' })
       expect((await byAdmin.read('labelled')).metadata.annotations).toMatchObject({ note: 'x' })
     })
 
-    it('does not hold up a deletion that garbage collection has to end', async () => {
+    it('allows a deletion that garbage collection has to finish', async () => {
       const { metadata } = await byAdmin.create('deleted')
       const owner = { apiVersion: 'rapidrmf.io/v1alpha1', kind: 'ValidationSchedule', name: 'deleted' }
       await here.admin.core.createNamespacedConfigMap({

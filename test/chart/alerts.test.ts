@@ -26,14 +26,14 @@ const RULES = (parse(readFileSync(FILE, 'utf8')) as { groups: { rules: Rule[] }[
   ({ rules }) => rules,
 )
 
-/** A world for so many minutes. */
+/** A world and its duration in minutes. */
 type Phase = readonly [world: Name, minutes: number]
 type Firing = {
   readonly alert: string
   readonly labels: Readonly<Record<string, string>>
   readonly value?: string
 }
-/** In that minute these alerts fire, and no others. */
+/** The alerts that fire in a minute. */
 type Expectation = readonly [minute: number, firing: readonly Firing[]]
 
 const nightly = { namespace: 'compliance', name: 'nightly' }
@@ -81,7 +81,7 @@ const CASES: readonly (readonly [
   ],
   ['a suspended schedule whose slot has passed', [['suspended', 30]], [[29, []]]],
   [
-    'a run that broke, then passed',
+    'a run that failed, then passed',
     [
       ['well', 10],
       ['errored', 10],
@@ -146,10 +146,10 @@ const CASES: readonly (readonly [
     ],
   ],
   [
-    'a notice that nobody took',
+    'a notification that could not be sent',
     [
       ['well', 10],
-      ['a notice lost', 60],
+      ['a lost notification', 60],
     ],
     [
       [9, []],
@@ -176,7 +176,7 @@ const CASES: readonly (readonly [
     'no replica that leads, then one',
     [
       ['well', 10],
-      ['nobody leads', 10],
+      ['no leader', 10],
       ['well', 10],
     ],
     [
@@ -230,7 +230,9 @@ describe.skipIf(reason !== '')(`the alerts${reason}`, () => {
         RULES.map((rule) => ({
           eval_time: `${minute}m`,
           alertname: rule.alert,
-          exp_alerts: firing.filter(({ alert }) => alert === rule.alert).map((alert) => wordsOf(rule, alert)),
+          exp_alerts: firing
+            .filter(({ alert }) => alert === rule.alert)
+            .map((alert) => expectedAlert(rule, alert)),
         })),
       ),
     }
@@ -258,7 +260,7 @@ describe('each alert', () => {
   })
 })
 
-/** What the series of these worlds have one after the other, a value each minute; `_`: not exposed. */
+/** Returns the series of consecutive worlds, with one value per minute; `stale`: not exposed. */
 async function seriesOf(phases: readonly Phase[]): Promise<{ series: string; values: string }[]> {
   const worlds = await Promise.all(
     phases.map(async ([world, minutes]) => ({ samples: byName(await WORLDS[world]()), minutes })),
@@ -274,7 +276,7 @@ async function seriesOf(phases: readonly Phase[]): Promise<{ series: string; val
   }))
 }
 
-/** Those of Node are many, and no alert looks at them. */
+/** Selects the operator's samples: no alert uses the many of Node. */
 function byName(samples: readonly Sample[]): Map<string, string> {
   return new Map(
     samples
@@ -286,8 +288,8 @@ function byName(samples: readonly Sample[]): Map<string, string> {
   )
 }
 
-/** The annotations as a person reads them: a label that the alert does not have would leave a gap in them. */
-function wordsOf(rule: Rule, { labels, value = '' }: Firing) {
+/** Fills the annotations in. A label that the alert does not have is replaced by an error text. */
+function expectedAlert(rule: Rule, { labels, value = '' }: Firing) {
   const filled = (text: string): string =>
     text
       .replaceAll(/\{\{ \$labels\.(\w+) \}\}/g, (_, name: string) => labels[name] ?? 'no such label')

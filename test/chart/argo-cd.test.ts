@@ -9,7 +9,7 @@ import { DEFAULTS, input, schedule } from '../unit/operator/fixtures.ts'
 import { carryOut } from '../unit/operator/simulation.ts'
 import { CHART } from './chart.ts'
 
-/** As the README says it, for the reader to paste. */
+/** The health check in the README. */
 function healthCheck(): string {
   const readme = readFileSync(join(CHART, 'README.md'), 'utf8')
   const [, yaml = ''] = /```yaml\n(data:\n {2}resource\.customizations[^`]*)```/.exec(readme) ?? []
@@ -61,7 +61,7 @@ describe.skipIf(reason !== '')(`the health check for Argo CD${reason}`, () => {
   })
 })
 
-/** A value as Lua's own literal, which Argo CD makes of the object as well. */
+/** Formats a value as a Lua literal, because Argo CD passes the object as a Lua table. */
 function luaOf(value: unknown): string {
   if (Array.isArray(value)) return `{${value.map(luaOf).join(', ')}}`
   if (typeof value === 'object' && value !== null) {

@@ -1,4 +1,4 @@
-// The chart as its users meet it: rendered by Helm, as objects.
+// Renders the chart with Helm, and returns its objects.
 import { execFile } from 'node:child_process'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -11,7 +11,7 @@ export const CHART = join(import.meta.dirname, '../../helm/rapidrmf')
 export const RELEASE = 'rapidrmf'
 export const NAMESPACE = 'compliance'
 
-/** A part of a manifest that a test looks into. */
+/** A part of a manifest. */
 // oxlint-disable-next-line typescript/no-explicit-any
 export type Raw = any
 
@@ -27,7 +27,7 @@ export type Manifest = {
   readonly [field: string]: Raw
 }
 
-/** Like describe; where there is no Helm, its tests are counted as skipped, with the reason in the name. */
+/** Calls `describe`. Without Helm its tests are skipped, with the reason in the name. */
 export function describeWithHelm(name: string, define: () => void): void {
   const helm = inject('helm')
   const reason = 'missing' in helm ? ` (skipped: ${helm.missing})` : ''
@@ -36,7 +36,7 @@ export function describeWithHelm(name: string, define: () => void): void {
   })
 }
 
-/** What helm prints; an error with what it complains about. */
+/** Runs helm and returns its output; throws its error. */
 export async function helm(
   args: readonly string[],
   env: Readonly<Record<string, string>> = {},
@@ -51,7 +51,7 @@ export async function helm(
   }
 }
 
-/** `helm template` with the release and namespace of the tests. */
+/** Runs `helm template` with the release and namespace of the tests. */
 export async function render(...args: string[]): Promise<Manifest[]> {
   return manifests(await helm(['template', RELEASE, CHART, '--namespace', NAMESPACE, ...args]))
 }
@@ -62,7 +62,7 @@ export function manifests(text: string): Manifest[] {
     .filter((object) => object !== null)
 }
 
-/** `render('--values', valuesFile('everything'))` */
+/** The path of a values file: `render('--values', valuesFile('everything'))` */
 export function valuesFile(name: string): string {
   return join(import.meta.dirname, 'values', `${name}.yaml`)
 }

@@ -27,15 +27,15 @@ const EXPRESSIONS = [
   ...alerts.groups.flatMap(({ rules }) => rules.map(({ alert, expr }) => ({ title: alert, expr }))),
 ]
 
-describe('what dashboard and alerts ask for', () => {
-  /** Which labels the series of a metric have. */
+describe('each expression of dashboard and alerts', () => {
+  /** The labels of each metric's series. */
   const labelsOf = new Map<string, Set<string>>()
 
   beforeAll(async () => {
     for (const { metric, labels } of await WORLDS.well()) labelsOf.set(metric, new Set(Object.keys(labels)))
   })
 
-  it.each(EXPRESSIONS)('is exposed: $title: $expr', ({ expr }) => {
+  it.each(EXPRESSIONS)('uses exposed metrics: $title: $expr', ({ expr }) => {
     const metrics = metricsIn(expr)
     expect(metrics.length).toBeGreaterThan(0)
     for (const { metric, selectors } of metrics) {
@@ -54,14 +54,14 @@ describe('what dashboard and alerts ask for', () => {
     },
   )
 
-  it('finds its namespaces', () => {
+  it('finds the namespaces for its variable', () => {
     const queries = dashboard.templating.list.map(({ query }) => query)
     const [, metric = '', label = ''] = /label_values\((\w+), (\w+)\)/.exec(queries.join(' ')) ?? []
     expect([...(labelsOf.get(metric) ?? [])]).toContain(label)
   })
 })
 
-/** Each metric with the labels that its selector names. */
+/** Returns each metric with the labels in its selector. */
 function metricsIn(expr: string): { metric: string; selectors: string[] }[] {
   return [...expr.matchAll(/\b((?:rapidrmf|process|nodejs)_\w+)(?:\{([^}]*)\})?/g)].map(
     ([, metric = '', selector = '']) => ({
@@ -71,7 +71,7 @@ function metricsIn(expr: string): { metric: string; selectors: string[] }[] {
   )
 }
 
-/** What `by (…)` and `on (…)` name. */
+/** Returns the labels in `by (…)` and `on (…)`. */
 function groupingsIn(expr: string): string[] {
   return [...expr.matchAll(/\b(?:by|on) \(([^)]*)\)/g)].flatMap(([, labels = '']) => labels.split(/,\s*/))
 }

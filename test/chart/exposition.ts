@@ -1,4 +1,4 @@
-// What the operator exposes at /metrics in a world that a test describes, by the operator's own code.
+// Returns the operator's metrics in a described situation, produced by the operator's code.
 import { text } from 'node:stream/consumers'
 import { pino } from 'pino'
 import { createCaches } from '../../operator/cache/caches.ts'
@@ -10,19 +10,19 @@ import { fakeClock } from '../unit/operator/fake-clock.ts'
 export type Sample = {
   readonly metric: string
   readonly labels: Readonly<Record<string, string>>
-  /** As in the text: `NaN` and `+Inf` are no JSON. */
+  /** The value as text, because `NaN` and `+Inf` are not JSON. */
   readonly value: string
 }
 
 export type World = {
-  /** Milliseconds since the epoch. */
+  /** The time in milliseconds since the epoch. */
   readonly now: number
   readonly schedules?: readonly CachedSchedule[]
   readonly cronJobs?: readonly CachedCronJob[]
   readonly leads?: boolean
-  /** Notices that the receiver has not taken. */
+  /** The number of notifications that could not be sent. */
   readonly lostNotices?: number
-  /** Those of an installation for some namespaces. */
+  /** The namespaces of an installation for some namespaces. */
   readonly namespaces?: readonly string[]
   readonly unreadable?: string
 }
@@ -38,7 +38,7 @@ export async function exposed({
 }: World): Promise<Sample[]> {
   const clock = fakeClock(new Date(now))
   const log = pino({ level: 'silent' })
-  // Nothing is asked of the API server: the caches are filled by hand.
+  // The caches are filled directly, without an API server.
   const client = {} as KubeClient
   const caches = createCaches({ client, namespaces: undefined, clock, log, onChange: () => {} })
   for (const schedule of schedules) caches.schedules.store.set(schedule)

@@ -27,7 +27,7 @@ const SAMPLE = ['--set', 'config.create=true,sample.create=true']
 const MIGRATED = [...SAMPLE, '--set', 'database.existingSecret=rapidrmf-db']
 
 describeWithHelm('the chart', () => {
-  // A cluster of its own: what is cluster-wide in a chart is there once.
+  // This file has its own cluster, because the chart has cluster-wide objects.
   describeWithCluster('on a bare cluster', () => {
     const folder = mkdtempSync(join(tmpdir(), 'rapidrmf-chart-'))
     const kubeconfig = join(folder, 'kubeconfig')
@@ -58,7 +58,7 @@ describeWithHelm('the chart', () => {
           .getNamespacedCustomObject({ ...ofSchedules, namespace, name })
           .then((found) => found as Manifest)
           .catch((error: unknown) => {
-            // A CRD that was just changed is served again in a moment.
+            // A changed CRD is not served for a moment.
             if (!hasCode(error, 429)) throw error
             return undefined
           }),
@@ -75,8 +75,8 @@ describeWithHelm('the chart', () => {
       return spec.versions[0]?.additionalPrinterColumns?.map(({ name }) => name) ?? []
     }
 
-    it('has nothing that the API server would refuse', async () => {
-      // Without the kinds that are not known here: Prometheus' and, before the release, ours.
+    it('contains only objects that the API server accepts', async () => {
+      // Omits kinds that this cluster does not have: those of Prometheus and, before the release, of the chart's CRD.
       const without =
         'metrics.serviceMonitor.enabled=false,metrics.prometheusRule.enabled=false,sample.create=false'
       const values = ['--values', valuesFile('everything'), '--set', without]
@@ -93,7 +93,7 @@ describeWithHelm('the chart', () => {
       expect((await admin.core.listNamespacedServiceAccount({ namespace })).items).toHaveLength(1)
     })
 
-    it('is installed at once, an older CRD and the sample included', async () => {
+    it('can be installed with an older CRD present, and creates the sample', async () => {
       const older = join(folder, 'older')
       cpSync(CHART, older, { recursive: true })
       const file = join(older, 'files/crd.yaml')
@@ -111,7 +111,7 @@ describeWithHelm('the chart', () => {
       })
     })
 
-    it('makes a pod for the operator that Pod Security "restricted" admits', async () => {
+    it('creates a pod for the operator that Pod Security "restricted" admits', async () => {
       const pod = await until('the pod of the operator', async () => {
         const selector = 'app.kubernetes.io/component=operator'
         return (await admin.core.listNamespacedPod({ namespace, labelSelector: selector })).items[0]
@@ -133,19 +133,19 @@ describeWithHelm('the chart', () => {
         expect(await columns()).not.toContain('Old-Verdict')
       })
 
-      it('leaves the schedules alone, the sample too', async () => {
+      it('does not change the schedules, the sample included', async () => {
         expect(before).toMatchObject({ spec: { suspend: true } })
         expect(await read('nightly')).toEqual(before)
       })
 
-      it('makes the sample again only when somebody has deleted it', async () => {
+      it('recreates the sample only after its deletion', async () => {
         await admin.custom.deleteNamespacedCustomObject({ ...ofSchedules, namespace, name: 'nightly' })
         await onCluster('upgrade', RELEASE, CHART, ...SAMPLE)
         expect(await read('nightly')).toMatchObject({ spec: { suspend: false } })
       })
     })
 
-    it('migrates the database before an upgrade goes on, and stops it when that fails', async () => {
+    it('migrates the database before the upgrade of the operator, and fails the upgrade if that fails', async () => {
       await admin.core.createNamespacedSecret({
         namespace,
         body: { metadata: { name: 'rapidrmf-db' }, stringData: { url: 'postgresql://nobody@db/x' } },
@@ -183,7 +183,7 @@ describeWithHelm('the chart', () => {
       expect(await deployment()).not.toContain('--workers=4')
     })
 
-    it('leaves CRD, schedules and configuration when it is uninstalled, and nothing else', async () => {
+    it('keeps only CRD, schedules and configuration when it is uninstalled', async () => {
       const before = await read('nightly')
       await onCluster('uninstall', RELEASE)
       expect(await read('nightly')).toEqual(before)
@@ -208,14 +208,14 @@ describeWithHelm('the chart', () => {
       ])
     })
 
-    it('takes over what stayed when it is installed again', async () => {
+    it('adopts the remaining objects when it is installed again', async () => {
       const before = await read('nightly')
       await onCluster('install', RELEASE, CHART, ...SAMPLE)
       expect(await read('nightly')).toEqual(before)
     })
 
-    describe('gives the operator the rights that it needs', () => {
-      /** The operator with the flags and the account of the installed Deployment. */
+    describe('grants the operator the permissions that it needs', () => {
+      /** Starts the operator with the flags and the account of the installed Deployment. */
       const startInstalled = async (): Promise<() => Promise<void>> => {
         const metadata = { name: 'rapidrmf-operator', namespace }
         const found: Raw = await admin.objects.read({ apiVersion: 'apps/v1', kind: 'Deployment', metadata })
@@ -270,7 +270,7 @@ describeWithHelm('the chart', () => {
         await stop()
       })
 
-      it('in some, and in these alone', async () => {
+      it('only in some namespaces', async () => {
         const mine = await cluster.createNamespace('mine')
         const other = await cluster.createNamespace('other')
         await onCluster('upgrade', RELEASE, CHART, '--set', `namespaces={${mine}}`)

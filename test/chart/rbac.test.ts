@@ -8,15 +8,18 @@ const rulesOf = (objects: readonly Manifest[]): Rule[] =>
   [...ofKind(objects, 'ClusterRole'), ...ofKind(objects, 'Role')].flatMap(({ rules }) => rules as Rule[])
 
 describeWithHelm("the chart's roles", () => {
-  it.each(['default', 'namespaced', 'everything'])('have no wildcard and no Secret: %s', async (values) => {
-    const rules = rulesOf(await render('--values', valuesFile(values)))
-    expect(rules.length).toBeGreaterThan(5)
-    const words = rules.flatMap(({ apiGroups, resources, verbs }) => [...apiGroups, ...resources, ...verbs])
-    expect(words.filter((word) => word.includes('*'))).toEqual([])
-    expect(words.filter((word) => /secret|impersonate|escalate|bind|exec|token/i.test(word))).toEqual([])
-  })
+  it.each(['default', 'namespaced', 'everything'])(
+    'contain no wildcard and no Secret: %s',
+    async (values) => {
+      const rules = rulesOf(await render('--values', valuesFile(values)))
+      expect(rules.length).toBeGreaterThan(5)
+      const terms = rules.flatMap(({ apiGroups, resources, verbs }) => [...apiGroups, ...resources, ...verbs])
+      expect(terms.filter((term) => term.includes('*'))).toEqual([])
+      expect(terms.filter((term) => /secret|impersonate|escalate|bind|exec|token/i.test(term))).toEqual([])
+    },
+  )
 
-  it('let the operator change schedules in their status only', async () => {
+  it('let the operator change only the status of schedules', async () => {
     const { rules } = one(await render(), 'ClusterRole', 'rapidrmf-operator')
     const written = (rules as Rule[])
       .filter(({ apiGroups }) => apiGroups.includes('rapidrmf.io'))
@@ -24,7 +27,7 @@ describeWithHelm("the chart's roles", () => {
     expect(written).toEqual(['validationschedules: get list watch', 'validationschedules/status: update'])
   })
 
-  it('let the operator delete CronJobs only where the API server asks for that', async () => {
+  it('let the operator delete CronJobs only if the API server requires it', async () => {
     const verbs = async (...args: string[]): Promise<string[]> => {
       const { rules } = one(await render(...args), 'ClusterRole', 'rapidrmf-operator')
       return (rules as Rule[]).find(({ resources }) => resources.includes('cronjobs'))?.verbs ?? []
@@ -35,7 +38,7 @@ describeWithHelm("the chart's roles", () => {
     expect(await verbs('--set', value)).toEqual([...usual, 'delete'])
   })
 
-  it('are the same in each of the namespaces as in all of them', async () => {
+  it('are the same for each namespace as for all namespaces', async () => {
     const everywhere = one(await render(), 'ClusterRole', 'rapidrmf-operator')
     const some = await render('--values', valuesFile('namespaced'))
     expect(ofKind(some, 'ClusterRole')).toEqual([])
@@ -50,7 +53,7 @@ describeWithHelm("the chart's roles", () => {
     }
   })
 
-  it('are bound to the account of the operator alone', async () => {
+  it('are bound only to the account of the operator', async () => {
     for (const values of ['default', 'namespaced', 'everything']) {
       const objects = await render('--values', valuesFile(values))
       const account = one(objects, 'Deployment')['spec'].template.spec.serviceAccountName as string
@@ -62,7 +65,7 @@ describeWithHelm("the chart's roles", () => {
     }
   })
 
-  it('give people rights on schedules through view, edit and admin', async () => {
+  it('grant people access to schedules through view, edit and admin', async () => {
     const objects = await render()
     const targets = (name: string): string[] =>
       Object.keys(one(objects, 'ClusterRole', name).metadata.labels ?? {})

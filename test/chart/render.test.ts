@@ -24,7 +24,7 @@ describeWithHelm('the chart', () => {
   it.each(['default', 'namespaced', 'replicas', 'everything'])('renders as reviewed: %s', async (values) => {
     const objects = await render('--values', valuesFile(values))
     const text = objects
-      // Whole files of the chart, compared below.
+      // These are whole files of the chart, compared below.
       .filter(
         (object) =>
           !FILES.some(([kind, name]) => kind === object.kind && object.metadata.name.includes(name)),
@@ -43,14 +43,14 @@ describeWithHelm('the chart', () => {
     expect(container.args).toContain(`--image=rapidrmf-job:${packageJson.version}`)
   })
 
-  it('has the CRD that is generated, kept when the release goes', async () => {
+  it('has the generated CRD, which is kept when the release is uninstalled', async () => {
     const { metadata, ...crd } = one(await render(), 'CustomResourceDefinition')
     const { metadata: generated, ...wanted } = parse(readFileSync(GENERATED, 'utf8')) as Manifest
     expect(crd).toEqual(wanted)
     expect(metadata).toEqual({ ...generated, annotations: { 'helm.sh/resource-policy': 'keep' } })
   })
 
-  it('has alerts and dashboard as their files are', async () => {
+  it('has alerts and dashboard unchanged from their files', async () => {
     const objects = await render('--values', valuesFile('everything'))
     const file = (name: string): string => readFileSync(join(CHART, 'files', name), 'utf8')
     expect(one(objects, 'PrometheusRule')['spec']).toEqual(parse(file('alerts.yaml')))
@@ -67,7 +67,7 @@ describeWithHelm('the chart', () => {
     },
   )
 
-  it('hands limits and namespaces over as they are', async () => {
+  it('passes allow-lists and namespaces unchanged', async () => {
     const everything = one(await render('--values', valuesFile('everything')), 'Deployment')
     const namespaced = one(await render('--values', valuesFile('namespaced')), 'Deployment')
     const configOf = ({ spec }: Manifest) => readConfig(spec.template.spec.containers[0].args as string[], {})
@@ -80,7 +80,7 @@ describeWithHelm('the chart', () => {
     expect(configOf(namespaced)).toMatchObject({ namespaces: ['compliance', 'team-a'] })
   })
 
-  describe('with a receiver of notifications', () => {
+  describe('with a webhook for notifications', () => {
     const URL = 'https://hooks.example:8443/in'
     const rendered = async (set: string) => {
       const objects = await render('--set', `networkPolicy.apiServerPorts={6443},${set}`)
@@ -94,7 +94,7 @@ describeWithHelm('the chart', () => {
       valueFrom: { secretKeyRef: { name: 'rapidrmf-notify', key } },
     })
 
-    it('hands its URL over, and lets the operator reach it', async () => {
+    it('passes its URL, and allows connections to it', async () => {
       const { env, ports } = await rendered(`notifications.url=${URL}`)
       const given = Object.fromEntries(env.map(({ name, value }) => [name, value as string]))
       expect(readConfig(['--image', 'x'], given)).toMatchObject({
@@ -104,7 +104,7 @@ describeWithHelm('the chart', () => {
       expect(ports).toEqual([6443, 53, 53, 8443])
     })
 
-    it('takes what is secret from a Secret, and needs no right to read it', async () => {
+    it('reads secret values from a Secret, and needs no permission for it', async () => {
       const set = 'notifications.existingSecret.name=rapidrmf-notify'
       const { objects, env, ports } = await rendered(set)
       expect(env).toEqual([
@@ -127,11 +127,11 @@ describeWithHelm('the chart', () => {
       ['notifications.url=http://hooks.svc/in,notifications.allowPrivateAddresses=true', 80],
       ['notifications.url=http://[fd00::1]:8080/in,notifications.allowPrivateAddresses=true', 8080],
       [`notifications.url=${URL},networkPolicy.notificationPorts={9443}`, 9443],
-    ])('lets the operator reach the port of %s', async (set, port) => {
+    ])('allows connections to the port of %s', async (set, port) => {
       expect((await rendered(set)).ports).toEqual([6443, 53, 53, port])
     })
 
-    it('or without one has no variable and no way out for it', async () => {
+    it('and without one has neither its variables nor its egress rule', async () => {
       const { env, ports } = await rendered('replicas=1')
       expect([env, ports]).toEqual([[], [6443]])
     })
@@ -144,7 +144,7 @@ describeWithHelm('the chart', () => {
     expect(foreign).toEqual([])
   })
 
-  it('asks for a disruption budget for more than one replica only', async () => {
+  it('has a disruption budget only for more than one replica', async () => {
     expect(ofKind(await render(), 'PodDisruptionBudget')).toEqual([])
     expect(ofKind(await render('--set', 'replicas=2'), 'PodDisruptionBudget')).toHaveLength(1)
   })

@@ -21,7 +21,7 @@ type PodInput = NonNullable<NonNullable<ValidationScheduleSpecInput['job']>['pod
 
 const HOSTILE: PodInput = {
   image: 'evil.example/x',
-  serviceAccountName: 'somebody',
+  serviceAccountName: 'someone-else',
   envFrom: [{ secretRef: { name: 'any' } }],
   securityContext: { runAsUser: 0, runAsNonRoot: false, seccompProfile: { type: 'Unconfined' } },
   volumes: [{ name: 'host', hostPath: { path: '/' } }],
@@ -39,7 +39,7 @@ describe('SECURITY.md', () => {
     expect(tests.length).toBeGreaterThan(15)
   })
 
-  it.each(tests)('names one that exists: $file: $name', ({ file, name }) => {
+  it.each(tests)('names an existing test: $file: $name', ({ file, name }) => {
     expect(readFileSync(join(ROOT, file), 'utf8').includes(name)).toBe(true)
   })
 })
@@ -69,10 +69,13 @@ describe('a schedule', () => {
   })
 
   it('gets no token of its service account, unless it mounts one', () => {
-    expect(pod.spec).toMatchObject({ serviceAccountName: 'somebody', automountServiceAccountToken: false })
+    expect(pod.spec).toMatchObject({
+      serviceAccountName: 'someone-else',
+      automountServiceAccountToken: false,
+    })
   })
 
-  it('has its pods in its own namespace', () => {
+  it('creates pods only in its own namespace', () => {
     const made = cronJob(schedule({ job: { pod: HOSTILE } }, { namespace: 'theirs' }), DEFAULTS)
     expect(made.metadata.namespace).toBe('theirs')
     const inner = (made as Raw).spec.jobTemplate
@@ -82,7 +85,7 @@ describe('a schedule', () => {
     ])
   })
 
-  it('has only what its container wrote to the file taken into its status, never a log', () => {
+  it('copies only the termination message file into its status, never a log', () => {
     expect(pod.spec.containers[0].terminationMessagePolicy).toBe('File')
   })
 })
@@ -99,13 +102,13 @@ describeWithCluster('in a namespace that enforces Pod Security "restricted"', ()
   })
   afterAll(() => stop())
 
-  it('a schedule as it is gets its pod', async () => {
+  it('a default schedule gets its pod', async () => {
     await schedules.create('plain', { suspend: true })
     const { job } = await schedules.runNow('plain', 'once')
     expect((await here.kubelet.podOf(job)).spec?.containers).toHaveLength(1)
   })
 
-  it.concurrent.each<[what: string, pod: PodInput, words: RegExp]>([
+  it.concurrent.each<[what: string, pod: PodInput, reason: RegExp]>([
     [
       'host paths',
       { volumes: [{ name: 'host', hostPath: { path: '/' } }] },
@@ -114,7 +117,7 @@ describeWithCluster('in a namespace that enforces Pod Security "restricted"', ()
     ['root', { securityContext: { runAsUser: 0 } }, /runAsUser=0/],
     ['no seccomp', { securityContext: { seccompProfile: { type: 'Unconfined' } } }, /seccompProfile/],
     ['root by the image', { securityContext: { runAsNonRoot: false } }, /runAsNonRoot != true/],
-  ])('a schedule that asks for %s gets none, and says why', async (what, pod, words) => {
+  ])('a schedule with %s gets no pod, and shows the reason', async (what, pod, reason) => {
     const name = what.replaceAll(' ', '-')
     await schedules.create(name, { suspend: true, job: { pod } })
     const { job } = await schedules.runNow(name, 'once')
@@ -123,10 +126,10 @@ describeWithCluster('in a namespace that enforces Pod Security "restricted"', ()
       'a reason',
       ({ active }) => active?.[0]?.reason !== undefined,
     )
-    expect(active).toMatchObject([{ job, reason: 'FailedCreate', message: expect.stringMatching(words) }])
+    expect(active).toMatchObject([{ job, reason: 'FailedCreate', message: expect.stringMatching(reason) }])
   })
 
-  /** As somebody would who does not want to hear of unknown fields. */
+  /** Writes a schedule without validation of unknown fields. */
   const smuggle = async (name: string, spec: object): Promise<string> => {
     const made: unknown = await here.admin.custom.createNamespacedCustomObject({
       group: 'rapidrmf.io',
@@ -150,7 +153,7 @@ describeWithCluster('in a namespace that enforces Pod Security "restricted"', ()
   }
 
   it.each(['hostNetwork', 'hostPID', 'hostIPC', 'containers', 'initContainers', 'shareProcessNamespace'])(
-    'a schedule cannot even be written with %s',
+    'a schedule cannot be written with %s',
     async (field) => {
       const privileged = [{ name: 'x', image: 'x', securityContext: { privileged: true } }]
       const value = field.endsWith('ontainers') ? privileged : true
@@ -159,7 +162,7 @@ describeWithCluster('in a namespace that enforces Pod Security "restricted"', ()
     },
   )
 
-  it('a schedule with a namespace in a reference loses it: it reads its own namespace only', async () => {
+  it('a schedule loses a namespace in a reference: it reads only its own namespace', async () => {
     const elsewhere = { name: 'rapidrmf', key: 'config.yaml', namespace: 'kube-system' }
     expect(await smuggle('reference', { config: { configMapKeyRef: elsewhere } })).not.toContain(
       'kube-system',
@@ -169,7 +172,7 @@ describeWithCluster('in a namespace that enforces Pod Security "restricted"', ()
     expect(await smuggle('variables', { job: { pod: { envFrom } } })).not.toContain('kube-system')
   })
 
-  it('a deleted schedule leaves nothing that runs', async () => {
+  it('a deleted schedule leaves no running object', async () => {
     await schedules.create('gone', { suspend: true })
     const { job } = await schedules.runNow('gone', 'once')
     await schedules.remove('gone')

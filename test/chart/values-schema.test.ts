@@ -31,7 +31,7 @@ describeWithHelm('values.schema.json', () => {
     ['notifications.existingSecret=x', /existingSecret.*got string, want object/s],
     ['notifications.existingSecret.urlKey=', /urlKey.*minLength: got 0, want 1/s],
     ['admissionPolicy.enabled=yes', /admissionPolicy\/enabled.*got string, want boolean/s],
-  ])('refuses --set %s, and says where', async (set, message) => {
+  ])('refuses --set %s, and names the value', async (set, message) => {
     await expect(render('--set', set)).rejects.toThrow(message)
   })
 
@@ -42,15 +42,15 @@ describeWithHelm('values.schema.json', () => {
     ['serviceAccount.create=false', /name the account that exists already, or set serviceAccount.create/],
     ['image.tag=1', /image\/tag.*got number, want string/s],
     ['notifications.url=http://hooks.svc', /use https:\/\/, or set notifications.allowPrivateAddresses/],
-  ])('refuses %s, which cannot work, and says what to do', async (set, message) => {
+  ])('refuses %s, which cannot work, and explains what to do', async (set, message) => {
     await expect(render('--set', set)).rejects.toThrow(message)
   })
 
-  it('takes a tag of digits that is a text', async () => {
+  it('accepts a tag of digits as a text', async () => {
     expect(JSON.stringify(await render('--set-string', 'image.tag=1'))).toContain('rapidrmf-operator:1"')
   })
 
-  it('knows every value that there is, and each object of ours is closed', () => {
+  it('has all values, and allows no others in the chart’s own objects', () => {
     const schema = JSON.parse(readFileSync(join(CHART, 'values.schema.json'), 'utf8')) as Schema
     const values = parse(readFileSync(join(CHART, 'values.yaml'), 'utf8')) as object
     expect([...unknownIn(values, schema, '')]).toEqual([])
@@ -65,7 +65,7 @@ type Schema = {
   readonly items?: Schema
 }
 
-/** What is Helm's, Kubernetes' or the job's, and checked there. */
+/** Values of Helm, Kubernetes or the job, which are checked there. */
 const OPEN = [
   '.global',
   '.resources.requests',

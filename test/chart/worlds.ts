@@ -1,4 +1,4 @@
-// A schedule in the situations that alerts and dashboard tell of, brought there by the operator's own plan.
+// A schedule in the situations of alerts and dashboard, produced by the operator's own plan.
 import type { RunSummary } from '../../crds/run-summary.ts'
 import type { ValidationScheduleSpecInput } from '../../crds/validation-schedule.ts'
 import type { PlanInput } from '../../operator/plan/plan.ts'
@@ -50,7 +50,7 @@ const broken = (): Pick<PlanInput, 'jobs' | 'pods'> => ({
   pods: [endedPod('1', '', 1)],
 })
 
-/** What the leader exposes. */
+/** The metrics of the leader. */
 async function situation(given: Situation): Promise<Sample[]> {
   const { spec = {}, runs, allowedImages, now = NOW, lostNotices = 0, unreadable } = given
   const of = remembering(schedule(spec))
@@ -76,7 +76,7 @@ async function situation(given: Situation): Promise<Sample[]> {
   })
 }
 
-/** As Prometheus stores it, with honorLabels: the labels of the target, and over them those of the series. */
+/** The sample as Prometheus stores it with honorLabels: the labels of the series override those of the target. */
 async function leading(world: World, replica = 'a'): Promise<Sample[]> {
   const samples = await exposed(world)
   return samples.map(({ labels, ...sample }) => ({ ...sample, labels: { ...targetOf(replica), ...labels } }))
@@ -89,7 +89,7 @@ const targetOf = (replica: string): Record<string, string> => ({
   instance: `replica-${replica}:8080`,
 })
 
-/** The same from another replica, which has taken over; the first one is still there. */
+/** The same metrics after another replica has taken the lead; the first replica still runs. */
 async function ledByAnother(samples: readonly Sample[]): Promise<Sample[]> {
   const idle = await leading({ now: NOW, leads: false })
   return [...idle, ...samples.map((sample) => ({ ...sample, labels: { ...sample.labels, ...replicaB } }))]
@@ -117,8 +117,8 @@ export const WORLDS = {
   'never fires': () => situation({ spec: { schedule: '0 0 30 2 *' } }),
   'never fires, suspended': () => situation({ spec: { schedule: '0 0 30 2 *', suspend: true } }),
   'a namespace refused': () => situation({ runs: run(), unreadable: 'team-b' }),
-  'a notice lost': () => situation({ runs: run(), lostNotices: 1 }),
-  'nobody leads': () => leading({ now: NOW, leads: false }),
+  'a lost notification': () => situation({ runs: run(), lostNotices: 1 }),
+  'no leader': () => leading({ now: NOW, leads: false }),
   'operator gone': () => Promise.resolve([]),
 } as const satisfies Record<string, () => Promise<Sample[]>>
 

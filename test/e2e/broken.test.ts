@@ -8,7 +8,7 @@ import { useRelease } from './release.ts'
 
 const SYSTEMS = 150
 
-describeWithCluster('pods that break', () => {
+describeWithCluster('pods that fail', () => {
   const release = useRelease('e2e-broken')
   beforeAll(async () => {
     await seedWorld(release.database.client, { systems: SYSTEMS })
@@ -22,7 +22,7 @@ describeWithCluster('pods that break', () => {
       { image: 'registry.invalid/absent:1' },
       /ErrImagePull|ImagePullBackOff/,
     ],
-  ])('an image that %s: said while it lasts, until the deadline', async (_, name, pod, reason) => {
+  ])('an image that %s is the reason of the active run until the deadline', async (_, name, pod, reason) => {
     const { schedules } = release
     await schedules.create(name, {
       database: DATABASE,
@@ -38,11 +38,11 @@ describeWithCluster('pods that break', () => {
   })
 
   it.each([
-    // More heap than the container may have: the kernel ends it.
+    // A heap above the container's limit: the kernel kills the process.
     ['killed by the kernel', 'oom-killed', { limits: { memory: '32Mi' } }, '--max-old-space-size=4000'],
-    // Less heap than the run needs: Node ends itself.
+    // A heap below the need of the run: Node aborts.
     ['at the end of its heap', 'heap', { limits: { memory: '256Mi' } }, '--max-old-space-size=6'],
-  ])('a container that is %s: out of memory', async (_, name, resources, options) => {
+  ])('a container that is %s ends the run with OutOfMemory', async (_, name, resources, options) => {
     const env = [{ name: 'NODE_OPTIONS', value: options }]
     await release.schedules.create(name, {
       database: DATABASE,
@@ -55,7 +55,7 @@ describeWithCluster('pods that break', () => {
     expect(lastRun).toMatchObject({ verdict: 'Errored', reason: 'OutOfMemory' })
   })
 
-  it('500 systems in a pod of 128 MiB', async () => {
+  it('a pod of 128 MiB validates 500 systems', async () => {
     const { database, schedules } = release
     await seedWorld(database.client, { environment: 'large', systems: 500 })
     await schedules.create('large', {
@@ -68,7 +68,7 @@ describeWithCluster('pods that break', () => {
     await expectExactlyOnce(database.client, uid, 500 * CONTROLS)
   })
 
-  it('a pod that is evicted in the middle of a run: another one goes on, no try is used up, no row is doubled', async () => {
+  it('an eviction during a run causes a new pod, counts as no retry, and duplicates no row', async () => {
     const { here, database, schedules } = release
     await schedules.create('evicted', {
       database: DATABASE,

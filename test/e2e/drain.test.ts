@@ -9,7 +9,7 @@ import { useRelease } from './release.ts'
 const SYSTEMS = 150
 const WORKERS = 2
 
-// Alone on the node, which has no other one to go to: see vitest.e2e.config.ts.
+// This file runs alone, because pods have no other node: see vitest.e2e.config.ts.
 describeWithCluster('a node that is drained', () => {
   const release = useRelease('e2e-drain')
   let letGo: (() => Promise<void>) | undefined
@@ -24,7 +24,7 @@ describeWithCluster('a node that is drained', () => {
   it.each([
     ['at work', false],
     ['waiting for a lock of the database', true],
-  ])('in the middle of runs that are %s: these go on after it', async (_, locked) => {
+  ])('during runs that are %s lets them continue afterwards', async (_, locked) => {
     const { here, schedules, database } = release
     const name = locked ? 'locked' : 'at-work'
     const pod = { resources: { limits: { cpu: '150m' } } }
@@ -47,7 +47,7 @@ describeWithCluster('a node that is drained', () => {
     }
     if (locked) letGo = await holdRuns(database)
 
-    // It cordons the node, asks for the eviction of every pod, and waits until they have gone.
+    // kubectl cordons the node, requests the eviction of each pod, and waits for their end.
     const from = Date.now()
     await release.kubectl('drain', 'node1', '--delete-emptydir-data', '--timeout=90s')
     process.stdout.write(`drained, ${name}: ${((Date.now() - from) / 1000).toFixed(1)} s\n`)

@@ -23,13 +23,13 @@ import { useRelease } from './release.ts'
 const SYSTEMS = 4
 const FAMILY = nistIndex().controls.filter(({ family, withdrawn }) => family === 'AU' && !withdrawn).length
 
-describeWithCluster('a run of a part', () => {
+describeWithCluster('a run with a selection', () => {
   const release = useRelease('e2e-selection')
   beforeAll(async () => {
     await seedWorld(release.database.client, { systems: SYSTEMS })
   })
 
-  it('one family of two systems: these results alone, and the status says so', async () => {
+  it('of one family and two systems stores only their results, and the status shows the selection', async () => {
     const { schedules, database } = release
     await schedules.create('part', {
       database: DATABASE,
@@ -63,7 +63,7 @@ describeWithCluster('a run of a part', () => {
   it.each([
     ['systems', { systems: { include: ['absent-*'] } }],
     ['controls', { controls: { include: ['ZZ-*'] } }],
-  ])('no such %s: Errored, with exit code 2 and without a retry', async (what, selection) => {
+  ])('without a matching %s is Errored, with exit code 2 and without a retry', async (what, selection) => {
     const name = `no-${what}`
     await release.schedules.create(name, { database: DATABASE, selection })
     const { lastRun, job } = await runToEnd(release, name)
@@ -98,7 +98,7 @@ describeWithCluster('incremental runs', () => {
     return shown.stdout
   }
 
-  it('the second takes everything over; once a row of evidence has changed, that system alone is decided', async () => {
+  it('the second run reuses all results, and after a change of evidence only that system is evaluated', async () => {
     const { schedules, database } = release
     await schedules.create('carried', { database: DATABASE, incremental: true })
     const first = await runToEnd(release, 'carried', 'first')
@@ -123,7 +123,7 @@ describeWithCluster('incremental runs', () => {
     expect(await storedBy(third.uid)).toEqual(['production-system-2'])
   })
 
-  it('the log of a pod: JSON, a line when the run starts and one when it has ended, with its counts', async () => {
+  it('the log of a pod is JSON, with a line at the start and one at the end with the counts', async () => {
     await release.schedules.create('logged', { database: DATABASE })
     const { lastRun, uid, job } = await runToEnd(release, 'logged')
     const text = await release.kubectl('logs', `job/${job}`)
@@ -146,7 +146,7 @@ describeWithCluster('incremental runs', () => {
 })
 
 const WORKERS = 3
-/** Enough for a worker to be gone before the others have done its share. */
+/** Enough systems for a worker to be deleted before the others have done its share. */
 const MANY = 150
 
 describeWithCluster('several workers', () => {
@@ -155,10 +155,10 @@ describeWithCluster('several workers', () => {
     await seedWorld(release.database.client, { systems: MANY })
   })
 
-  it('an Indexed Job of three: one run, each result once, the same summary from each, one verdict', async () => {
+  it('an Indexed Job of three makes one run with each result once, and one summary and verdict', async () => {
     const { here, schedules, database } = release
     await schedules.create('shared', { database: DATABASE, job: { parallelism: WORKERS } })
-    // Until all of them are at it: one that comes after the end has nothing to take part in.
+    // Waits until all workers take part: one that starts after the end has no work.
     const letGo = await holdRuns(database)
     const { uid, job } = await schedules.runNow('shared', 'first')
     await until(
@@ -182,7 +182,7 @@ describeWithCluster('several workers', () => {
     expect((await schedules.read('shared')).status?.recentRuns).toHaveLength(1)
   })
 
-  it('one of them is deleted in the middle: the run is completed, and no row is doubled', async () => {
+  it('the deletion of one worker does not stop the run, and duplicates no row', async () => {
     const { here, schedules, database } = release
     await schedules.create('bereft', {
       database: DATABASE,
@@ -190,7 +190,7 @@ describeWithCluster('several workers', () => {
     })
     const { uid, job } = await schedules.runNow('bereft', 'first')
     await inDatabase(database, uid, 'results')
-    // One that works; the host of an Indexed Job's pod has the pod's name without its random end.
+    // Chooses a working pod. The host name in an Indexed Job is the pod's name without its random suffix.
     const victim = await until('a worker', async () => {
       const { rows } = await database.client.query<{ host: string }>(
         `SELECT a.host FROM job_run_attempts a JOIN job_runs r ON r.id = a.job_run_id
@@ -208,7 +208,7 @@ describeWithCluster('several workers', () => {
     await expectExactlyOnce(database.client, uid, MANY * CONTROLS)
     const { status } = await here.admin.batch.readNamespacedJob({ namespace: here.name, name: job })
     expect(status).toMatchObject({ succeeded: WORKERS })
-    // Its successor found the run at its end, or took part in it.
+    // The replacement pod found the run at its end, or took part in it.
     const outcomes = await attemptsOf(database, uid)
     const others = outcomes.filter((outcome) => outcome !== 'interrupted')
     expect(outcomes.length - others.length).toBe(1)

@@ -8,12 +8,12 @@ import type { Tools } from '../../scripts/node/cluster.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Beside `cluster` and `postgresUrl`. */
+    /** The node's part of the cluster, in addition to `cluster` and `postgresUrl`. */
     tools: Pick<Tools, 'helm' | 'kubectl' | 'node'>
   }
 }
 
-/** One cluster with a node for the whole run. */
+/** Starts one cluster with a node for the whole test run. */
 export default async function setup(project: TestProject): Promise<(() => Promise<void>) | undefined> {
   const started = Date.now()
   const cluster = await startE2eCluster((text) =>

@@ -12,7 +12,7 @@ const SCHEDULES = 1_000
 
 const name = (index: number): string => `one-of-many-${String(index).padStart(4, '0')}`
 
-/** So many at a time, as a person's tool would send them. */
+/** The number of concurrent requests, like those of a client tool. */
 async function each(count: number, work: (index: number) => Promise<unknown>): Promise<void> {
   let next = 0
   const worker = async (): Promise<void> => {
@@ -25,7 +25,7 @@ async function each(count: number, work: (index: number) => Promise<unknown>): P
   await Promise.all(Array.from({ length: 20 }, worker))
 }
 
-/** A run that waits for its queue: the node has no room for a thousand pods. */
+/** A suspended Job, because the node has no room for a thousand pods. */
 async function createSuspendedJob({ here }: Release, { metadata, spec }: V1CronJob): Promise<void> {
   if (spec?.jobTemplate.spec === undefined) throw new Error('a CronJob without a template')
   const { labels, annotations } = spec.jobTemplate.metadata ?? {}
@@ -52,7 +52,7 @@ type Summary = {
   }[]
 }
 
-/** What the kubelet would evict it for, in MiB. */
+/** The working set of the container in MiB, which counts for evictions. */
 async function operatorMemory(release: Release): Promise<number> {
   const text = await release.kubectl('get', '--raw', '/api/v1/nodes/node1/proxy/stats/summary')
   const { pods } = JSON.parse(text) as Summary
@@ -62,7 +62,7 @@ async function operatorMemory(release: Release): Promise<number> {
   return (found?.memory?.workingSetBytes ?? NaN) / 1024 / 1024
 }
 
-/** It has never been ended by the kernel, nor by a probe. */
+/** Checks that neither the kernel nor a probe has restarted the operator. */
 async function expectNoRestart(release: Release): Promise<void> {
   const counts = await release.kubectl(
     'get',
@@ -79,9 +79,9 @@ describeWithCluster(`an operator with the chart's memory limit and ${SCHEDULES} 
     await seedWorld(release.database.client, { systems: 1 })
   })
 
-  it('looks after them and their Jobs, also after a restart', async () => {
+  it('handles them and their Jobs, also after a restart', async () => {
     const { schedules, here } = release
-    // The operator may be behind: the run has ended by the time it is acknowledged.
+    // The operator may lag: the run may have ended before its acknowledgement.
     const runOne = async (token: string): Promise<void> => {
       await schedules.request('one-more', token)
       const { lastRun } = await schedules.status(

@@ -14,9 +14,9 @@ import { useRelease } from './release.ts'
 const SECRET = 'canary-of-the-signature'
 const SYSTEMS = 2
 
-describeWithCluster('notices of runs in pods', () => {
+describeWithCluster('notifications of runs in pods', () => {
   const release = useRelease('e2e-notices')
-  /** Where pods reach this machine. */
+  /** The address at which pods reach this machine. */
   const address = (): string => new URL(inject('postgresUrl')).hostname
   beforeAll(async () => {
     const { here, database } = release
@@ -27,7 +27,7 @@ describeWithCluster('notices of runs in pods', () => {
     })
   })
 
-  /** A run of a schedule whose configuration has one sink. */
+  /** Makes a run of a schedule whose configuration has one sink. */
   const runWithSink = async (name: string, url: string): Promise<Run & { readonly lastRun: LastRun }> => {
     const { here, schedules } = release
     const sink = {
@@ -39,7 +39,7 @@ describeWithCluster('notices of runs in pods', () => {
       timeout: 2,
       allow_private_addresses: true,
     }
-    // YAML takes JSON.
+    // JSON is valid YAML.
     const config = JSON.stringify({ environments: { production: {} }, notifications: [sink] })
     await here.admin.core.createNamespacedConfigMap({
       namespace: here.name,
@@ -64,11 +64,11 @@ describeWithCluster('notices of runs in pods', () => {
     return rows
   }
 
-  it('a webhook hears of the end, signed with the key of a Secret that nobody else gets to see', async () => {
+  it('reach a webhook once, signed with the key of a Secret that is visible nowhere else', async () => {
     const receiver = await startReceiver(OK, undefined, address())
-    const { lastRun, uid, job } = await runWithSink('heard', `${receiver.url}/hook`)
+    const { lastRun, uid, job } = await runWithSink('notified', `${receiver.url}/hook`)
     const [request] = await until(
-      'the notice',
+      'the notification',
       () => (receiver.requests.length > 0 ? receiver.requests : undefined),
       PATIENCE,
     )
@@ -82,7 +82,7 @@ describeWithCluster('notices of runs in pods', () => {
       type: 'io.rapidrmf.run.finished',
       subject: `runs/${lastRun.runId}`,
       data: {
-        run: { run_key: uid, verdict: 'Findings', schedule: 'heard', counts: snakeKeys(lastRun.counts) },
+        run: { run_key: uid, verdict: 'Findings', schedule: 'notified', counts: snakeKeys(lastRun.counts) },
       },
     })
     expect(receiver.requests).toHaveLength(1)
@@ -99,10 +99,10 @@ describeWithCluster('notices of runs in pods', () => {
   })
 
   it.each<[string, () => Promise<Pick<Receiver, 'url'>>]>([
-    // Nothing listens on port 1.
+    // No program listens on port 1.
     ['refuses', () => Promise.resolve({ url: `http://${address()}:1` })],
     ['never answers', () => startReceiver(HANG, undefined, address())],
-  ])('a receiver that %s: the run is what it would be, and the notice waits', async (what, start) => {
+  ])('wait in the outbox while the sink %s, and the run is not affected', async (what, start) => {
     const { url } = await start()
     const name = `sink-${what.replaceAll(' ', '-')}`
     const { lastRun, uid, job } = await runWithSink(name, url)

@@ -8,7 +8,7 @@ import { DATABASE, finished, holdRuns, inDatabase, PATIENCE, runToEnd } from './
 import { useRelease } from './release.ts'
 import type { Release } from './release.ts'
 
-/** Everything that a rule asks for is there, so that all of it passes. */
+/** A control with all evidence that its rule needs, so that it passes. */
 const PASSING = { controls: ['AU-2', 'AU-3'], evidence: ['audit-log'] }
 
 async function operatorPods({ here }: Release): Promise<string[]> {
@@ -32,7 +32,7 @@ async function leader(release: Release): Promise<string> {
   return holder.replace(/_[^_]*$/, '')
 }
 
-describeWithCluster('an installation, where Pod Security "restricted" is enforced', () => {
+describeWithCluster('an installation in a namespace with Pod Security "restricted"', () => {
   const release = useRelease('e2e-restricted', {
     labels: { 'pod-security.kubernetes.io/enforce': 'restricted' },
     database: 'empty',
@@ -42,9 +42,9 @@ describeWithCluster('an installation, where Pod Security "restricted" is enforce
     },
   })
 
-  it('makes its tables, its configuration and a first schedule, which works', async () => {
+  it('creates tables, configuration and a first schedule, whose run works', async () => {
     const { schedules, database } = release
-    // By the migration of the chart, or there would be no tables to fill.
+    // The chart's migration has created the tables.
     await seedWorld(database.client, { systems: 2, ...PASSING })
     await schedules.status('nightly', 'ready', is('Ready', 'True'))
     const { lastRun, uid } = await runToEnd(release, 'nightly')
@@ -55,13 +55,13 @@ describeWithCluster('an installation, where Pod Security "restricted" is enforce
   })
 })
 
-describeWithCluster('an operator that comes and goes', () => {
+describeWithCluster('an operator that is replaced', () => {
   const release = useRelease('e2e-operator', { values: { replicas: 2 } })
   beforeAll(async () => {
     await seedWorld(release.database.client, { systems: 2, ...PASSING })
   })
 
-  it('the leading pod of two is deleted, and killed: the other one takes over', async () => {
+  it('hands the lead to the other pod when its own is deleted or killed', async () => {
     const { here, schedules } = release
     await schedules.create('led', { database: DATABASE })
     for (const [token, gracePeriodSeconds] of [
@@ -88,7 +88,7 @@ describeWithCluster('an operator that comes and goes', () => {
     }
   })
 
-  it('an upgrade during a run: the run goes on, and is told at its end', async () => {
+  it('by an upgrade during a run reports the end of the run', async () => {
     const { schedules, database } = release
     await schedules.create('upgraded', { database: DATABASE })
     const letGo = await holdRuns(database)
@@ -109,7 +109,7 @@ describeWithCluster('an operator that comes and goes', () => {
     await expectExactlyOnce(database.client, uid, 4)
   })
 
-  it('uninstalled during a run: run, schedule and configuration stay; installed again, it tells the end', async () => {
+  it('by a new installation after an uninstallation during a run reports the end of the run', async () => {
     const { here, schedules, database } = release
     await schedules.create('orphaned', { database: DATABASE })
     const letGo = await holdRuns(database)

@@ -1,4 +1,4 @@
-// An installation as a user makes it: a namespace, the Secret with the database's URL, and `helm install`.
+// An installation like a user's: a namespace, the Secret with the database's URL, and `helm install`.
 import { execFile } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -18,7 +18,7 @@ const CHART = join(import.meta.dirname, '../../helm/rapidrmf')
 
 export type ReleaseOptions = {
   readonly labels?: Readonly<Record<string, string>>
-  /** Over what every test's release has. */
+  /** Values that override those of all tests. */
   readonly values?: object
   readonly database?: 'migrated' | 'empty'
 }
@@ -27,14 +27,14 @@ export type Release = {
   readonly here: TestNamespace
   readonly schedules: Schedules
   readonly database: TestDatabase
-  /** In the release's namespace. */
+  /** The schedules in the release's namespace. */
   kubectl(...args: readonly string[]): Promise<string>
-  /** `helm upgrade --install`, until it is ready, with further values over those of before. */
+  /** Runs `helm upgrade --install` with additional values, and waits until the release is ready. */
   upgrade(values?: object): Promise<void>
   uninstall(): Promise<void>
 }
 
-/** To be called inside of describeWithCluster; usable from the first beforeAll after it on. */
+/** Installs the chart. Call it inside of describeWithCluster; later beforeAll hooks can use the result. */
 export function useRelease(prefix: string, options: ReleaseOptions = {}): Release {
   const here = useNamespace(prefix, options.labels)
   let values: object = options.values ?? {}
@@ -89,7 +89,7 @@ export function useRelease(prefix: string, options: ReleaseOptions = {}): Releas
     })
     await release.upgrade()
   }, 180_000)
-  // What a person would look at first.
+  // The first places for a diagnosis.
   afterEach(async ({ task }) => {
     if (task.result?.state !== 'fail') return
     const seen = [
@@ -104,7 +104,7 @@ export function useRelease(prefix: string, options: ReleaseOptions = {}): Releas
   return release
 }
 
-/** The CRD is that of the whole cluster, on which many releases are installed side by side. */
+/** Values without the CRD, which the whole cluster with all its releases shares. */
 function defaults(namespace: string): object {
   return {
     crd: { create: false },

@@ -11,7 +11,7 @@ describeWithCluster('a run that is replaced', () => {
     await seedWorld(release.database.client, { systems: 2 })
   })
 
-  it('Replace: a run that is still there at the next slot gives way to the next', async () => {
+  it('is stopped at the next slot, which gets its own run', async () => {
     const { schedules, database } = release
     const letGo = await holdRuns(database)
     await schedules.create('replaced', {

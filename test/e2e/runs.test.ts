@@ -25,7 +25,7 @@ describeWithCluster('runs in pods', () => {
     await seedWorld(release.database.client, { systems: 3 })
   })
 
-  it('run now: Findings, with every row in the database, and the same in the status', async () => {
+  it('a requested run has the verdict Findings, all rows in the database, and the same counts in the status', async () => {
     const { schedules, database } = release
     await schedules.create('now', { database: DATABASE })
     const { lastRun, uid } = await runToEnd(release, 'now')
@@ -48,7 +48,7 @@ describeWithCluster('runs in pods', () => {
     )
   })
 
-  it('the row of a run is there soon after its container has started', async () => {
+  it('the row of a run exists soon after the start of its container', async () => {
     const { schedules, database } = release
     await schedules.create('quick', { database: DATABASE })
     const times: number[] = []
@@ -61,11 +61,11 @@ describeWithCluster('runs in pods', () => {
       times.push(visible - containerStart(pod!))
     }
     process.stdout.write(`container start → row visible: ${times.map(Math.round).join(', ')} ms\n`)
-    // Beside everything else that this machine does; alone it is a tenth of that.
+    // The limit allows for a loaded machine; alone it takes a tenth of the time.
     expect(Math.min(...times)).toBeLessThan(5_000)
   })
 
-  it('a Job that kubectl makes of the CronJob is told like any other', async () => {
+  it('a Job that kubectl creates from the CronJob is reported like any other', async () => {
     await release.schedules.create('by-hand', { database: DATABASE })
     await release.schedules.status('by-hand', 'ready', is('Ready', 'True'))
     await release.kubectl('create', 'job', 'made-by-hand', `--from=cronjob/${childName('by-hand')}`)
@@ -78,13 +78,13 @@ describeWithCluster('runs in pods', () => {
     await expectExactlyOnce(release.database.client, uid, RESULTS)
   })
 
-  it('run now while suspended', async () => {
+  it('a run can be requested while the schedule is suspended', async () => {
     await release.schedules.create('suspended', { database: DATABASE, suspend: true })
     const { lastRun } = await runToEnd(release, 'suspended')
     expect(lastRun).toMatchObject({ verdict: 'Findings', trigger: 'Manual' })
   })
 
-  it('run now while a run is active: one after the other', async () => {
+  it('a run that is requested during another one starts after it', async () => {
     const { schedules, database } = release
     await schedules.create('busy', { database: DATABASE })
     const letGo = await holdRuns(database)
@@ -110,7 +110,7 @@ describeWithCluster('runs in pods', () => {
     expect(overlap.rows).toHaveLength(0)
   })
 
-  it('an environment without systems: Incomplete', async () => {
+  it('a run of an environment without systems is Incomplete', async () => {
     await release.schedules.create('nothing', { database: DATABASE, environment: 'empty' })
     const { lastRun } = await runToEnd(release, 'nothing')
     expect(lastRun).toMatchObject({ verdict: 'Incomplete', reason: 'NoSystems' })
@@ -119,7 +119,7 @@ describeWithCluster('runs in pods', () => {
   })
 })
 
-describeWithCluster('runs in pods that cannot be', () => {
+describeWithCluster('runs in pods with a missing input', () => {
   const release = useRelease('e2e-input')
   beforeAll(async () => {
     await seedWorld(release.database.client, { systems: 1 })
@@ -142,12 +142,12 @@ describeWithCluster('runs in pods that cannot be', () => {
       { database: { urlSecretKeyRef: { name: 'rapidrmf-db', key: 'other' } } },
       /Secret "rapidrmf-db".*"other"/,
     ],
-  ])('%s: one pod, no retry, and what to do', async (what, spec, words) => {
+  ])('with %s have one pod, no retry, and an error that says what to do', async (what, spec, message) => {
     const name = what.replaceAll(' ', '-').toLowerCase()
     await release.schedules.create(name, { database: DATABASE, ...spec })
     const { lastRun, job } = await runToEnd(release, name)
     expect(lastRun).toMatchObject({ verdict: 'Errored', reason: 'InvalidInput' })
-    expect(lastRun.message).toMatch(words)
+    expect(lastRun.message).toMatch(message)
     expect(await podsOf(release, job)).toHaveLength(1)
     const { status } = await release.schedules.read(name)
     expect(is('RunSucceeded', 'False', 'RunErrored')(status ?? {})).toBe(true)
@@ -155,10 +155,10 @@ describeWithCluster('runs in pods that cannot be', () => {
     expect((await release.database.client.query('SELECT FROM job_runs')).rows).toHaveLength(0)
   })
 
-  it('the database is away: tried again, then Errored; it is back: the next run is fine', async () => {
+  it('without a database are retried and then Errored; after its return the next run passes', async () => {
     const { schedules, here, database } = release
     const secret = (url: string) => ({ metadata: { name: 'moving-db' }, stringData: { url } })
-    // Nothing listens on port 1.
+    // No program listens on port 1.
     const away = new URL(database.url)
     away.port = '1'
     await here.admin.core.createNamespacedSecret({ namespace: here.name, body: secret(away.href) })

@@ -1,4 +1,4 @@
-// How a run in a pod is asked for, held up, and waited for.
+// Requests, delays and awaits runs in pods.
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import type { V1Pod } from '@kubernetes/client-node'
@@ -11,19 +11,19 @@ import { until } from '../../scripts/control-plane/until.ts'
 import type { TestDatabase } from '../support/database.ts'
 import type { Release } from './release.ts'
 
-/** The active controls of NIST SP 800-53 rev5, which a system of seedWorld is judged by. */
+/** The number of active controls of NIST SP 800-53 rev5, with which a system of seedWorld is evaluated. */
 export const CONTROLS = 1_007
 
-/** Of a schedule: the Secret that a release's namespace has. */
+/** The reference of a schedule to the Secret in the release's namespace. */
 export const DATABASE = { urlSecretKeyRef: { name: 'rapidrmf-db', key: 'url' } }
 
 export type LastRun = NonNullable<ValidationScheduleStatus['lastRun']>
 export type Run = { readonly uid: string; readonly job: string }
 
-/** Pods start, pull and end at their own speed, on a machine with other work. */
+/** The timeout for pods, which start, pull and end slowly on a loaded machine. */
 export const PATIENCE = { timeoutMs: 150_000, intervalMs: 100 }
 
-/** What the status says of the run of that Job, once it has ended. */
+/** Waits for the end of a Job's run; returns its entry in the status. */
 export async function finished({ schedules }: Release, name: string, uid: string): Promise<LastRun> {
   const { lastRun } = await schedules.status(
     name,
@@ -44,7 +44,7 @@ export async function runToEnd(
   return { ...run, lastRun: await finished(release, name, run.uid) }
 }
 
-/** Resolves when the database has the row of the run; with `results`, when it has some of its answers. */
+/** Resolves when the database has the row of the run; with `results`, when it has some of its results. */
 export async function inDatabase(
   { client }: TestDatabase,
   runKey: string,
@@ -61,7 +61,7 @@ export async function inDatabase(
   )
 }
 
-/** Lets no run get past reading the evidence until the returned function is called. */
+/** Blocks all runs before they read evidence, until the returned function is called. */
 export async function holdRuns({ url }: TestDatabase): Promise<() => Promise<void>> {
   const client = new Client({ connectionString: url })
   await client.connect()
@@ -69,7 +69,7 @@ export async function holdRuns({ url }: TestDatabase): Promise<() => Promise<voi
   return () => client.end()
 }
 
-/** The pods of a Job that are there, the oldest first. */
+/** Returns the existing pods of a Job, oldest first. */
 export async function podsOf({ here }: Release, job: string): Promise<V1Pod[]> {
   const { items } = await here.admin.core.listNamespacedPod({
     namespace: here.name,
@@ -78,7 +78,7 @@ export async function podsOf({ here }: Release, job: string): Promise<V1Pod[]> {
   return items.sort((a, b) => Number(a.metadata?.creationTimestamp) - Number(b.metadata?.creationTimestamp))
 }
 
-/** What each of a Job's pods has said of the run at its end; undefined of one that said nothing whole. */
+/** Returns the final summary of each pod of a Job; undefined for a pod without a complete one. */
 export async function summariesOf(release: Release, job: string): Promise<(RunSummary | undefined)[]> {
   const pods = await podsOf(release, job)
   return pods.map(({ status }) =>
@@ -86,7 +86,7 @@ export async function summariesOf(release: Release, job: string): Promise<(RunSu
   )
 }
 
-/** How the processes ended that have worked on the run, in the order in which they began. */
+/** Returns the outcomes of the run's attempts, in the order of their start. */
 export async function attemptsOf({ client }: TestDatabase, runKey: string): Promise<(string | null)[]> {
   const { rows } = await client.query<{ outcome: string | null }>(
     `SELECT outcome FROM job_run_attempts a JOIN job_runs r ON r.id = a.job_run_id WHERE run_key = $1 ORDER BY attempt`,
@@ -95,7 +95,7 @@ export async function attemptsOf({ client }: TestDatabase, runKey: string): Prom
   return rows.map(({ outcome }) => outcome)
 }
 
-/** When the runtime started the pod's container, in ms; the pod's own status knows only the second. */
+/** The start of the pod's container according to the runtime, in ms; the pod's status has only seconds. */
 export function containerStart(pod: V1Pod): number {
   const id = pod.status?.containerStatuses?.[0]?.containerID?.replace('containerd://', '') ?? ''
   const containers = 'containerd/root/io.containerd.grpc.v1.cri/containers'

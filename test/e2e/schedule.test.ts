@@ -8,12 +8,12 @@ import { useRelease } from './release.ts'
 
 const MINUTE = 60_000
 
-/** The next full minute that is at least so many ms away. */
+/** The next full minute at least `ms` from now. */
 function minuteAfter(ms: number): Date {
   return new Date(Math.ceil((Date.now() + ms) / MINUTE) * MINUTE)
 }
 
-/** Five fields that name this minute of this day, in a zone. */
+/** The cron expression for one minute of one day in a zone. */
 function once(at: Date, timeZone: string): { readonly schedule: string; readonly timeZone: string } {
   const parts = new Intl.DateTimeFormat('en-US', {
     timeZone,
@@ -27,22 +27,22 @@ function once(at: Date, timeZone: string): { readonly schedule: string; readonly
   return { schedule: `${field('minute')} ${field('hour')} ${field('day')} ${field('month')} *`, timeZone }
 }
 
-/** With the second cut off, as Kubernetes writes it. */
+/** Formats a time with whole seconds, like Kubernetes. */
 function utc(at: Date): string {
   return at.toISOString().replace('.000Z', 'Z')
 }
 
-/** These wait for minutes, so they wait together. */
+// The tests wait for minutes, so they run concurrently.
 describeWithCluster('slots', () => {
   const release = useRelease('e2e-slots')
   beforeAll(async () => {
     await seedWorld(release.database.client, { systems: 2 })
   })
 
-  it.concurrent('a schedule fires at its minute in its zone', async () => {
+  it.concurrent('fire at their minute in their zone', async () => {
     const { schedules, database } = release
     const at = minuteAfter(5_000)
-    // Half an hour off every full hour of UTC.
+    // The zone's offset from UTC is not a full hour.
     await schedules.create('kolkata', { database: DATABASE, ...once(at, 'Asia/Kolkata') })
     const before = await schedules.status(
       'kolkata',
@@ -72,7 +72,7 @@ describeWithCluster('slots', () => {
   })
 
   it.concurrent(
-    'resumed before the starting deadline, it makes up for the slot; after it, it does not',
+    'are run late if the schedule is resumed before the starting deadline, and skipped after it',
     async () => {
       const { schedules } = release
       const at = minuteAfter(5_000)
@@ -87,7 +87,7 @@ describeWithCluster('slots', () => {
       }
       const { lastRun } = await schedules.status(
         'in-time',
-        'after the slot was made up for',
+        'after the late run',
         ({ lastRun }) => lastRun !== undefined,
         { timeoutMs: 120_000 },
       )

@@ -20,9 +20,9 @@ const mounted = spawnSync('mount', ['-t', 'tmpfs', '-o', 'size=4m,mode=777', 'tm
 if (!mounted) rmdirSync(disk)
 const SKIPPED = mounted ? '' : ' (skipped: mounting a tmpfs takes root and CAP_SYS_ADMIN)'
 
-/** Moves the results to a disk of 4 MiB; about 25,000 of the rows fit. */
+/** Moves the results to a disk of 4 MiB, which has room for about 25,000 rows. */
 async function useTinyDisk(): Promise<void> {
-  // The server, which has another user, makes its folder in there itself.
+  // The server has another user, so it creates its folder itself.
   chmodSync(disk, 0o777)
   const folder = join(disk, 'space')
   const owner = await client.query<{ data_directory: string }>('SHOW data_directory')
@@ -42,8 +42,8 @@ afterAll(async () => {
   rmdirSync(disk)
 })
 
-describe.skipIf(!mounted)(`a disk that is really full${SKIPPED}`, () => {
-  it('for good: the run breaks with the reason, what was stored stays', async () => {
+describe.skipIf(!mounted)(`a run on a full disk${SKIPPED}`, () => {
+  it('fails with the reason, and its stored results stay', async () => {
     await useTinyDisk()
     const request = runRequest(url, { runKey: 'full' })
     const run = executeRun({ ...request, timing: { ...request.timing, outage: 1_000 } })
@@ -54,7 +54,7 @@ describe.skipIf(!mounted)(`a disk that is really full${SKIPPED}`, () => {
     expect(pending).toBeGreaterThan(0)
   })
 
-  it('until somebody makes room: the run goes on', async () => {
+  it('continues when there is space again', async () => {
     const { observer, saw } = watchRun()
     const run = executeRun(runRequest(url, { runKey: 'full', observer }))
     await saw('retrying')

@@ -11,8 +11,8 @@ import { startReplicated } from '../support/standby.ts'
 import { seedWorld } from '../support/world.ts'
 
 /*
- * A database that goes back to an earlier state: the standby of an asynchronous replication is promoted, and has never
- * heard of the run that a worker is in the middle of. The number of that run is then given to the next one.
+ * A failover to an earlier state: the promoted standby of an asynchronous replication does not have the run of an active
+ * worker. The next run then gets the same number.
  */
 
 const SYSTEMS = 60
@@ -20,7 +20,7 @@ const RESULTS = SYSTEMS * 1007
 
 const folder = createFolder()
 folder.write('strict.yaml', 'environments:\n  production: {}\n')
-// Whatever was decided by it is recognised: hardly anything is missing.
+// A marker that shows in all decisions of the run.
 folder.write('lax.yaml', 'environments:\n  production: {}\nrule_packs: [lax-pack.yaml]\n')
 const FAMILIES = 'AC AT AU CA CM CP IA IR MA MP PE PL PM PS PT RA SA SC SI SR'.split(' ')
 const LAX_RULE = '{ title: lax, required_all: [], required_any: [audit-log, iam-policy] }'
@@ -45,12 +45,12 @@ type Failover = {
   /** The promoted standby. */
   readonly url: string
   readonly client: Client
-  /** In the middle of run A, without a connection; finds the promoted standby once `reconnect` is called. */
+  /** The worker of run A, without a connection; `reconnect` connects it to the promoted standby. */
   readonly lost: CliProcess
   readonly reconnect: () => void
 }
 
-/** Run A begins, is lost in the failover, and its worker is left without a database. */
+/** Starts run A and loses it in the failover; its worker has no database afterwards. */
 async function failOver(work: (failover: Failover) => Promise<void>): Promise<void> {
   const { primary, standby, stopReplication, promote } = await startReplicated((url) =>
     withClient(url, async (client) => {
@@ -103,7 +103,7 @@ async function rowsOf(client: Client, table: string): Promise<number> {
   return rows[0]!.n
 }
 
-/** The run and its attempts, as the database has them. */
+/** Returns the run and its attempts from the database. */
 async function runs(client: Client): Promise<unknown[]> {
   const { rows } = await client.query(
     `SELECT r.id, r.run_key, r.status, count(a.attempt)::int AS attempts
@@ -112,7 +112,7 @@ async function runs(client: Client): Promise<unknown[]> {
   return rows
 }
 
-/** Starts a run that holds still in the middle of its work. */
+/** Starts a run that pauses during its work. */
 async function heldRun(url: string, client: Client, runKey: string, config?: string): Promise<CliProcess> {
   const holder = await connect({ url })
   await holder.query('BEGIN; LOCK TABLE validation_results IN EXCLUSIVE MODE')
@@ -133,7 +133,7 @@ async function heldRun(url: string, client: Client, runKey: string, config?: str
   return run
 }
 
-/** Resolves when the worker has ended, or has taken all systems that the held run does not have. */
+/** Resolves when the worker has ended, or has claimed all systems that the paused run has not. */
 async function endedOrOutOfWork({ ended, said }: CliProcess): Promise<void> {
   await Promise.race([ended, said(/other workers have the remaining systems/).catch(() => undefined)])
 }
@@ -153,7 +153,7 @@ it('a worker whose run is lost stores nothing in another run with the same numbe
     expect(await runs(client)).toEqual([{ id: 1, run_key: 'B', status: 'success', attempts: 1 }])
     await expectExactlyOnce(client, 'B', RESULTS)
     expect(await rowsOf(client, 'validation_results')).toBe(RESULTS)
-    // What an undisturbed run decides is what run B has stored.
+    // The results of run B are those of an undisturbed run.
     expect(await worker(url, 'C').ended).toMatchObject({ code: 0 })
     const { rows } = await client.query(
       `SELECT system_id, control_id, status FROM validation_results WHERE job_run_id = 1
@@ -164,7 +164,7 @@ it('a worker whose run is lost stores nothing in another run with the same numbe
   })
 })
 
-it('a worker whose run is lost says so and stores nothing; the same key validates everything anew', async () => {
+it('a worker whose run is lost fails and stores nothing, and a new run with the same key is complete', async () => {
   await failOver(async ({ url, client, lost, reconnect }) => {
     reconnect()
     const { code, stderr } = await lost.ended
@@ -177,7 +177,7 @@ it('a worker whose run is lost says so and stores nothing; the same key validate
   })
 })
 
-it('a worker whose run was begun anew under the same key and number has no part in it', async () => {
+it('a worker whose run was started again with the same key and number stores nothing in it', async () => {
   await failOver(async ({ url, client, lost, reconnect }) => {
     const anew = await heldRun(url, client, 'A', 'strict.yaml')
     reconnect()

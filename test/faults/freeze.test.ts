@@ -41,10 +41,10 @@ async function expectWell(process: CliProcess): Promise<void> {
 }
 
 describe('SIGSTOP', () => {
-  it('inside COPY: a peer ends its session and does the work; SIGCONT finds the run done', async () => {
+  it('during COPY: another worker ends the session and does the work, and after SIGCONT the run is done', async () => {
     const runKey = 'inside COPY'
     let victim: CliProcess | undefined
-    // Stops the process and what it has sent already, so that the server is left waiting for the rest of the rows.
+    // Stops the process and its connection, so that the server waits for the remaining rows.
     const proxy = await startProxy(Number(new URL(url).port), (total) => {
       if (total < 400_000 || victim === undefined) return
       proxy.freeze('existing')
@@ -76,7 +76,7 @@ describe('SIGSTOP', () => {
   })
 
   it.each([0, 100, 200, 300, 450, 600])(
-    '%i ms into its work, for longer than the limit: exactly once, and both end well',
+    '%i ms into the work, for longer than the limit: each result is stored once, and both workers succeed',
     async (delay) => {
       const runKey = `after ${delay}`
       const frozen = worker(url, runKey)
@@ -93,7 +93,7 @@ describe('SIGSTOP', () => {
     },
   )
 
-  it('woken up while the peer is at work: it joins again', async () => {
+  it('and SIGCONT while another worker is active: the first joins again', async () => {
     const runKey = 'woken'
     const frozen = worker(url, runKey)
     await frozen.said(/started run/)
@@ -107,7 +107,7 @@ describe('SIGSTOP', () => {
     await expectExactlyOnce(client, runKey, RESULTS)
   })
 
-  it('its run is closed by the next one as abandoned, and by SIGCONT it is finished after all', async () => {
+  it('of the only worker: the next run closes the run as abandoned, and after SIGCONT it is finished', async () => {
     const runKey = 'zombie'
     const frozen = worker(url, runKey)
     await frozen.said(/started run/)
@@ -118,14 +118,14 @@ describe('SIGSTOP', () => {
     expect(rows).toEqual([{ status: 'failed' }])
     frozen.kill('SIGCONT')
     const { code } = await frozen.ended
-    // Its connections are gone, so it either finds the run closed (1) or has opened it again and done the rest (0).
+    // Its connections are closed, so it finds the run closed (1), or opens it again and does the rest (0).
     expect([0, 1]).toContain(code)
     if (code === 1) expect(await worker(url, runKey).ended).toMatchObject({ code: 0 })
     await expectExactlyOnce(client, runKey, RESULTS)
     await expectExactlyOnce(client, 'next', RESULTS)
   })
 
-  it('leaves no session behind', async () => {
+  it('leaves no session', async () => {
     await expect.poll(() => runSessions(client), { timeout: 5_000 }).toBe(0)
   })
 })

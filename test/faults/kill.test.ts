@@ -12,7 +12,7 @@ const TRIALS = Number(process.env['RAPIDRMF_TRIALS'] ?? 100)
 const SEED = Number(process.env['RAPIDRMF_SEED'] ?? Date.now() % 1_000_000)
 
 const { client, url } = await createDatabase()
-// Enough that reading, planning, a dozen batches and the close each take a share of the process's life.
+// Enough systems that reading, planning, a dozen batches and the close each take part of the process's time.
 const SYSTEMS = 70
 const CONTROLS = 120
 const RESULTS = SYSTEMS * CONTROLS
@@ -35,7 +35,7 @@ const env = {
 const worker = (runKey: string): CliProcess =>
   startCli(['scheduler', 'once', '--run-key', runKey], { cwd: folder.path, env })
 
-/** mulberry32: small, and the same everywhere for a seed. */
+/** The generator mulberry32, which gives the same numbers everywhere for a seed. */
 function randomFrom(seed: number): () => number {
   let state = seed
   return () => {
@@ -46,7 +46,7 @@ function randomFrom(seed: number): () => number {
   }
 }
 
-/** How long an undisturbed process takes, in ms: until its row is there, and from then on. */
+/** The time of an undisturbed process in ms: until its row exists, and after that. */
 async function lifetime(runKey: string): Promise<{ readonly start: number; readonly work: number }> {
   const from = performance.now()
   const process = worker(runKey)
@@ -59,7 +59,7 @@ async function lifetime(runKey: string): Promise<{ readonly start: number; reado
 
 const seen = { noRow: 0, nothing: 0, partial: 0, done: 0 }
 
-/** What a kill left behind: for the figures, and to see that the points are really spread. */
+/** The state after each kill, to check that the points are spread. */
 async function remember(runKey: string): Promise<void> {
   const { rows } = await client.query('SELECT FROM job_runs WHERE run_key = $1', [runKey])
   if (rows.length === 0) {
@@ -76,17 +76,17 @@ describe(`kill -9 at random points (${TRIALS} trials, RAPIDRMF_SEED=${SEED})`, (
   const random = randomFrom(SEED)
   let life = { start: 0, work: 0 }
 
-  it('an undisturbed run is the measure', async () => {
+  it('the time of an undisturbed run is measured', async () => {
     await lifetime('undisturbed')
     life = await lifetime('undisturbed again')
   })
 
   it.each(Array.from({ length: TRIALS }, (_, index) => index))(
-    'trial %i: the same key brings it to an end, exactly once',
+    'trial %i: the same key finishes the run, with each result once',
     async (trial) => {
       const runKey = `trial-${SEED}-${trial}`
-      // Stratified: each trial has its own part of the life, so that all of it is covered: a fifth of them falls into
-      // the start, the others are counted from the row on, whatever else this machine has to do.
+      // Each trial has its own part of the process's time, so that all of it is covered. A fifth of the trials is in the
+      // start; the others count from the creation of the row, independent of the machine's load.
       const early = trial < TRIALS / 5
       const part = early
         ? (trial + random()) / (TRIALS / 5)
@@ -95,11 +95,11 @@ describe(`kill -9 at random points (${TRIALS} trials, RAPIDRMF_SEED=${SEED})`, (
       const victims = [worker(runKey), ...(two ? [worker(runKey)] : [])]
       const restarts: CliProcess[] = []
       const [first, second] = victims
-      // The other may have done all before this one is up.
+      // The other process may finish before this one has started.
       if (!early) await first?.said(/started run|resuming run/).catch(() => undefined)
       await sleep(part * (early ? life.start : life.work))
       first?.kill('SIGKILL')
-      // With two, the other one dies too in half of the trials, somewhat later.
+      // With two processes, the other one is also killed in half of the trials, somewhat later.
       if (second !== undefined && random() < 0.5) {
         await sleep(random() * 200)
         second.kill('SIGKILL')
@@ -119,11 +119,11 @@ describe(`kill -9 at random points (${TRIALS} trials, RAPIDRMF_SEED=${SEED})`, (
     },
   )
 
-  it.skipIf(TRIALS < 50)('the points were spread over the whole life', () => {
+  it.skipIf(TRIALS < 50)('the points are spread over the whole time of the process', () => {
     expect(seen.partial).toBeGreaterThan(TRIALS / 10)
   })
 
-  it('no attempt stays open, no session is left', async () => {
+  it('no attempt and no session stays open', async () => {
     await sleep(1_100)
     expect((await worker('last').ended).code).toBe(0)
     const open = await client.query('SELECT FROM job_run_attempts WHERE ended_at IS NULL')

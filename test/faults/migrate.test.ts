@@ -16,7 +16,7 @@ const large = await createDatabase('empty')
 await small.client.query(SCHEMA)
 await large.client.query(SCHEMA)
 
-/** How long statements of one session took, for as long as `during` lasts. */
+/** Measures the statements of one session while `during` runs. */
 type Waits = { readonly longest: number; readonly share: number; readonly elapsed: number }
 
 async function waits(url: string, statement: string, during: Promise<unknown>): Promise<Waits> {
@@ -30,7 +30,7 @@ async function waits(url: string, statement: string, during: Promise<unknown>): 
     await session.query(statement)
     const took = performance.now() - began
     longest = Math.max(longest, took)
-    // What is shorter is no wait for a lock but the statement itself.
+    // Shorter times are the statement itself, and not a wait for a lock.
     if (took > 50) total += took
     await sleep(20)
   }
@@ -56,7 +56,7 @@ const BOTH = [
 ]
 
 describe('a transaction of 20 s that has read the results', () => {
-  it('holds a migration up, and readers beside it for less than a tenth of the time', async () => {
+  it('delays a migration, and concurrent readers for less than a tenth of the time', async () => {
     const long = await connect({ url: small.url })
     await long.query('BEGIN; SELECT FROM validation_results')
     const messages: string[] = []
@@ -85,7 +85,7 @@ describe(`${ROWS} results of another program`, () => {
     await large.client.query('VACUUM ANALYZE validation_results')
   }, 300_000)
 
-  /** The session that builds an index. */
+  /** Returns the session that builds an index. */
   const building = async (): Promise<number | undefined> => {
     const { rows } = await large.client.query<{ pid: number }>(
       'SELECT pid FROM pg_stat_progress_create_index WHERE datname = current_database()',
@@ -93,7 +93,7 @@ describe(`${ROWS} results of another program`, () => {
     return rows[0]?.pid
   }
 
-  it('are read and written while the indexes are built', async () => {
+  it('can be read and written while the indexes are built', async () => {
     const migration = migrate(large.client)
     const [readers, writers] = await Promise.all([
       waits(large.url, READ, migration),
@@ -101,12 +101,12 @@ describe(`${ROWS} results of another program`, () => {
     ])
     expect(await migration).toContain(INDEX)
     expect(await validIndexes(large.client)).toEqual(BOTH)
-    // Whoever is locked out by a build waits for all of it.
+    // A statement that is blocked by a build waits for all of it.
     expect(readers.longest / readers.elapsed).toBeLessThan(0.25)
     expect(writers.longest / writers.elapsed).toBeLessThan(0.25)
   })
 
-  it('get their index after a kill -9 in the middle of the build', async () => {
+  it('get their index after a kill -9 during the build', async () => {
     await withoutIndex()
     const older = await connect({ url: large.url })
     await older.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM systems')
@@ -116,7 +116,7 @@ describe(`${ROWS} results of another program`, () => {
     const backend = await building()
     victim.kill('SIGKILL')
     expect(await victim.ended).toMatchObject({ signal: 'SIGKILL' })
-    // Its session would go on building; with the machine it ends as soon as the server misses it.
+    // The session would continue the build. After a crash of the machine the server ends it when it detects the loss.
     await large.client.query('SELECT pg_terminate_backend($1)', [backend])
     await expect.poll(building, { timeout: 30_000 }).toBeUndefined()
     await older.query('COMMIT')
@@ -131,7 +131,7 @@ describe(`${ROWS} results of another program`, () => {
     expect((await cli('status').ended).code).toBe(0)
   })
 
-  it('get the index that a process began which was killed: the server finishes it, and the next one waits', async () => {
+  it('get the index of a killed process: the server finishes it, and the next process waits', async () => {
     await withoutIndex()
     const older = await connect({ url: large.url })
     await older.query('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM systems')
@@ -147,7 +147,7 @@ describe(`${ROWS} results of another program`, () => {
     expect(await validIndexes(large.client)).toEqual(BOTH)
   })
 
-  it('get one index from four migrators at once', async () => {
+  it('get one index from four concurrent migrations', async () => {
     await withoutIndex()
     const outcomes = await Promise.all(Array.from({ length: 4 }, () => cli('migrate').ended))
     expect(outcomes.map(({ code }) => code)).toEqual([0, 0, 0, 0])

@@ -18,7 +18,7 @@ for (const environment of ENVIRONMENTS) {
 const folder = createFolder()
 folder.write('config.yaml', `environments: { ${ENVIRONMENTS.join(': {}, ')}: {} }\n`)
 
-/** `scheduler start` with logs that nobody can read. */
+/** Environments in which `scheduler start` cannot write its logs. */
 function start(environment: (typeof ENVIRONMENTS)[number]) {
   const args = ['scheduler', 'start', '--env', environment, '--cron', '* * * * *', '--log-level', 'debug']
   const output = environment === 'full' ? openSync('/dev/full', 'w') : 'pipe'
@@ -42,9 +42,9 @@ async function closedRun(environment: string): Promise<string | undefined> {
   return rows[0]?.run_key
 }
 
-// Its first slot comes within a minute.
+// The first slot comes within a minute.
 it.concurrent.each(ENVIRONMENTS)(
-  'scheduler start goes on with %s output, until it is stopped',
+  'scheduler start continues with %s output until it is stopped',
   async (name) => {
     const { child, ended } = start(name)
     try {

@@ -23,7 +23,7 @@ await seedWorld(client, { systems: SYSTEMS })
 const folder = createFolder()
 folder.write('config.yaml', 'environments:\n  production: {}\n')
 
-/** pgbouncer in front of the test's server. It refuses to run as root, so root lends it to nobody. */
+/** Starts pgbouncer in front of the test's server. It refuses to run as root, so root starts it as an unprivileged user. */
 async function startPgbouncer(mode: 'session' | 'transaction'): Promise<string> {
   const server = new URL(url)
   const directory = mkdtempSync(join(tmpdir(), 'rapidrmf-pgbouncer-'))
@@ -70,7 +70,7 @@ async function listening(port: number, child: ChildProcess): Promise<void> {
 
 const proxies = { session: '', transaction: '' }
 const cleanUp: (() => void)[] = []
-// Not at the top of the file: what fails there skips the clean-up.
+// This is not at the top of the file, because a failure there skips the clean-up.
 beforeAll(async () => {
   if (!installed) return
   proxies.session = await startPgbouncer('session')
@@ -87,13 +87,13 @@ const once = (databaseUrl: string, runKey: string) =>
   }).ended
 
 describe.skipIf(!installed)(`behind pgbouncer${SKIPPED}`, () => {
-  it('in session mode a run works, with two workers too', async () => {
+  it('in session mode a run works, also with two workers', async () => {
     const all = await Promise.all([once(proxies.session, 'session'), once(proxies.session, 'session')])
     for (const { code, stderr } of all) expect({ code, stderr }).toMatchObject({ code: 0 })
     await expectExactlyOnce(client, 'session', SYSTEMS * 1007)
   })
 
-  it.each([1, 2])('in transaction mode %i worker(s) stop and say so', async (workers) => {
+  it.each([1, 2])('in transaction mode %i worker(s) stop with an error', async (workers) => {
     const runKey = `transaction ${workers}`
     const all = await Promise.all(Array.from({ length: workers }, () => once(proxies.transaction, runKey)))
     for (const { code, stderr, stdout } of all) {

@@ -13,7 +13,7 @@ import { createFolder } from '../support/run-command.ts'
 import { expectExactlyOnce, storedRun } from '../support/run-check.ts'
 import { seedWorld } from '../support/world.ts'
 
-// A server of this file's own, because it is stopped and started. With its safety on: it must survive a crash.
+// This file has its own server, because it is stopped and started. It is durable, because it must survive a crash.
 const server = await startLocalPostgres({ directory: mkdtempSync(join(tmpdir(), 'rapidrmf-faults-')) })
 afterAll(() => server.remove())
 const SYSTEMS = 100
@@ -27,7 +27,7 @@ async function withClient<T>(work: (client: Client) => Promise<T>): Promise<T> {
     await disconnect(client)
   }
 }
-// Not at the top of the file: what fails there skips the clean-up.
+// This is not at the top of the file, because a failure there skips the clean-up.
 beforeAll(() =>
   withClient(async (client) => {
     await migrate(client)
@@ -63,7 +63,7 @@ async function underWay(runKey: string): Promise<void> {
 
 describe('a server that stops', () => {
   it.each(['fast', 'immediate'] as const)(
-    '(%s) in the middle of a run of two workers and comes back: the run goes on',
+    '(%s) during a run of two workers and returns: the run continues',
     async (mode) => {
       const runKey = `stopped ${mode}`
       const workers = [worker(runKey), worker(runKey)]
@@ -91,7 +91,7 @@ describe('a server that stops', () => {
     await withClient((client) => expectExactlyOnce(client, 'early', RESULTS))
   })
 
-  it('for good: exit 1, and the next run closes what is left', async () => {
+  it('for good: exit 1, and the next run closes the abandoned one', async () => {
     const short = { RAPIDRMF_OUTAGE: '1', RAPIDRMF_ABANDON_AFTER: '2' }
     const lost = worker('lost', short)
     await underWay('lost')
@@ -111,8 +111,8 @@ describe('a server that stops', () => {
 })
 
 describe('two schedulers', () => {
-  // A schedule has whole minutes: this takes up to one.
-  it('started and due while the database is away: one run for the slot, each result once', async () => {
+  // Slots are full minutes, so this takes up to one.
+  it('with a slot while the database is unavailable make one run for it, with each result once', async () => {
     await server.stop()
     const schedulers = [1, 2].map(() =>
       startCli(['scheduler', 'start', '--cron', '* * * * *', '--starting-deadline', '60'], {

@@ -11,7 +11,7 @@ const { client, url } = await createDatabase()
 const SYSTEMS = 20
 await seedWorld(client, { systems: SYSTEMS })
 
-it('a server that goes silent for good: the run breaks instead of waiting without end', async () => {
+it('a run fails instead of waiting for ever when the server stops responding', async () => {
   const proxy = await startProxy(Number(new URL(url).port))
   const { observer, saw } = watchRun()
   const request = runRequest(proxy.through(url), { batchSize: 1, observer })
@@ -23,8 +23,8 @@ it('a server that goes silent for good: the run breaks instead of waiting withou
   proxy.drop()
 }, 60_000)
 
-describe('a connection that stalls in the middle of a COPY while others are served', () => {
-  it.each([1, 2])('of %i lanes: the run ends its own session and goes on', async (concurrency) => {
+describe('a connection that stalls during a COPY while others work', () => {
+  it.each([1, 2])('of %i lanes: the run ends its own session and continues', async (concurrency) => {
     const runKey = `stalled ${concurrency}`
     let stalled = false
     const proxy = await startProxy(Number(new URL(url).port), (total) => {
@@ -42,19 +42,19 @@ describe('a connection that stalls in the middle of a COPY while others are serv
   })
 })
 
-describe('a connection that ends on the side of the client only, in the middle of a COPY', () => {
-  it.each([1, 2])('of %i lanes: the run ends its own old session and goes on', async (concurrency) => {
+describe('a connection that ends only on the side of the client, during a COPY', () => {
+  it.each([1, 2])('of %i lanes: the run ends its old session and continues', async (concurrency) => {
     const runKey = `forsaken ${concurrency}`
     let forsaken = false
     const proxy = await startProxy(Number(new URL(url).port), (total) => {
-      // Far into the results of a batch; what comes before it are a few statements.
+      // Cuts within the results of a batch; only a few statements come before.
       if (forsaken || total < 400_000) return
       forsaken = true
       proxy.forsake()
     })
     const { events, observer } = watchRun()
     const request = runRequest(proxy.through(url), { runKey, concurrency, observer })
-    // Peers would not take over for longer than this test lasts.
+    // The abandon limit is longer than this test, so that no other worker takes the work.
     const timing = { ...request.timing, abandonAfter: 600_000 }
     expect(await executeRun({ ...request, timing })).toMatchObject({ status: 'success' })
     expect(events).toContainEqual(expect.objectContaining({ type: 'retrying' }))

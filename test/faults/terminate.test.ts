@@ -8,7 +8,7 @@ import { createFolder } from '../support/run-command.ts'
 import { expectExactlyOnce, runSessions } from '../support/run-check.ts'
 import { seedWorld } from '../support/world.ts'
 
-/** A fifth of those of kill -9: an orderly end has fewer points at which it can go wrong. */
+/** The number of trials, a fifth of those of kill -9: an orderly stop has fewer points of failure. */
 const TRIALS = Math.ceil(Number(process.env['RAPIDRMF_TRIALS'] ?? 100) / 5)
 const SYSTEMS = 70
 const CONTROLS = 120
@@ -21,7 +21,7 @@ await seedWorld(client, {
 })
 const folder = createFolder()
 folder.write('config.yaml', 'environments:\n  production: {}\n')
-// An abandon limit that no trial waits for: what an end leaves undone would show.
+// No trial waits for this abandon limit, so that an incomplete clean-up is visible.
 const env = { DATABASE_URL: url, RAPIDRMF_HEARTBEAT: '0.2', RAPIDRMF_ABANDON_AFTER: '600' }
 const worker = (runKey: string): CliProcess =>
   startCli(['scheduler', 'once', '--run-key', runKey], { cwd: folder.path, env })
@@ -52,18 +52,18 @@ async function lifetime(): Promise<number> {
 
 describe(`SIGTERM at any point (${TRIALS} trials)`, () => {
   let life = 0
-  it('an undisturbed run is the measure', async () => {
+  it('the time of an undisturbed run is measured', async () => {
     await lifetime()
     life = await lifetime()
   })
 
   it.each(Array.from({ length: TRIALS }, (_, index) => index))(
-    'trial %i: ends soon and in order, and leaves nothing claimed',
+    'trial %i: ends soon and in order, and releases all claims',
     async (trial) => {
       const runKey = `trial ${trial}`
       const victim = worker(runKey)
       const sibling = trial % 2 === 1 ? worker(runKey) : undefined
-      // Most of a life is the start of a process: every third signal comes right when the work begins.
+      // Most of the time is the start of the process, so every third signal comes when the work begins.
       if (trial % 3 === 2) await victim.said(/70 systems/)
       else await sleep(((trial + Math.random()) / TRIALS) * life)
       const from = performance.now()
@@ -71,7 +71,7 @@ describe(`SIGTERM at any point (${TRIALS} trials)`, () => {
       const { code, signal, stderr } = await victim.ended
       expect(performance.now() - from).toBeLessThan(8_000)
       const mine = (await attemptsOf(runKey)).filter((each) => each.worker.includes(`/${victim.pid}/`))
-      // Before the program has read its first line, the signal does what it does to any process.
+      // Before the program handles signals, the default action kills the process.
       if (signal === null)
         expect({ code, stderr }).toMatchObject({ code: expect.toBeOneOf([0, 143]) as number })
       else expect({ signal, mine }).toEqual({ signal: 'SIGTERM', mine: [] })
@@ -85,7 +85,7 @@ describe(`SIGTERM at any point (${TRIALS} trials)`, () => {
     },
   )
 
-  it('ends in time where the server says nothing any more', async () => {
+  it('ends in time when the server does not respond', async () => {
     const proxy = await startProxy(Number(new URL(url).port), (total) => {
       if (total > 200_000) proxy.freeze()
     })
@@ -100,7 +100,7 @@ describe(`SIGTERM at any point (${TRIALS} trials)`, () => {
     expect(await run.ended).toMatchObject({ code: 143, signal: null })
     expect(performance.now() - from).toBeLessThan(24_000)
     proxy.drop()
-    // The server notices by itself that nobody is there; whoever comes next takes over.
+    // The server detects the lost client by itself, and the next worker takes the work.
     await sleep(2_000)
     const { code } = await startCli(['scheduler', 'once', '--run-key', 'frozen'], {
       cwd: folder.path,
@@ -110,13 +110,13 @@ describe(`SIGTERM at any point (${TRIALS} trials)`, () => {
     await expectExactlyOnce(client, 'frozen', RESULTS)
   })
 
-  it('no attempt stays open, no session is left', async () => {
+  it('no attempt and no session stays open', async () => {
     const open = await client.query('SELECT FROM job_run_attempts WHERE ended_at IS NULL')
     expect(open.rows).toHaveLength(0)
     await expect.poll(() => runSessions(client), { timeout: 5_000 }).toBe(0)
   })
 
-  it.skipIf(TRIALS < 10)('some were in the middle of their work', async () => {
+  it.skipIf(TRIALS < 10)('some signals came during the work', async () => {
     const { rows } = await client.query(`SELECT FROM job_run_attempts WHERE outcome = 'interrupted'`)
     expect(rows.length).toBeGreaterThan(0)
   })

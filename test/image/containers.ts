@@ -1,4 +1,4 @@
-// What a person does with the images and `docker run`.
+// Runs the images with `docker run`, like a user.
 import { randomBytes } from 'node:crypto'
 import { afterAll, describe, inject } from 'vitest'
 import { connectDocker } from '../../scripts/containers/engine.ts'
@@ -7,13 +7,13 @@ import type { BuiltImages } from './global-setup.ts'
 
 export type Containers = Docker & {
   readonly images: BuiltImages
-  /** `docker run` until the end of the container, in the machine's network. */
+  /** Runs a container to its end, in the machine's network. */
   run(image: string, args?: readonly string[], flags?: readonly string[]): Promise<Output>
-  /** In the background, under the returned name; gone with the test file. */
+  /** Starts a container in the background and returns its name; removed at the end of the test file. */
   start(image: string, args: readonly string[], flags: readonly string[]): Promise<string>
 }
 
-/** Like describe; where there are no images, its tests are counted as skipped, with the reason in the name. */
+/** Calls `describe`. Without images its tests are skipped, with the reason in the name. */
 export function describeImages(name: string, define: (containers: Containers) => void): void {
   const images = inject('images')
   const reason = 'missing' in images ? ` (skipped: ${images.missing})` : ''
@@ -22,7 +22,7 @@ export function describeImages(name: string, define: (containers: Containers) =>
   })
 }
 
-/** For tests that are named and not run. */
+/** A placeholder for tests that are listed and not run. */
 const NONE: BuiltImages = {
   host: '',
   base: { build: '', runtime: '', node: '' },

@@ -31,7 +31,7 @@ async function inspect({ docker }: Containers, image: string): Promise<Inspected
   return found
 }
 
-/** `tar -tv` of all that a container of the image would see: mode, owner, size, path. */
+/** Lists the files of the image by `tar -tv`: mode, owner, size, path. */
 async function listing({ docker }: Containers, image: string): Promise<string[]> {
   const folder = mkdtempSync(join(tmpdir(), 'rapidrmf-listing-'))
   const name = `listing-${process.pid}-${Date.now()}`
@@ -52,7 +52,7 @@ describeImages('what the images hold', (here) => {
   describe.each(TARGETS)('%s', (target) => {
     const image = here.images[target]
 
-    it('says what it is, and runs as nobody in particular', async () => {
+    it('has labels that describe it, and an unprivileged user', async () => {
       const { Config } = await inspect(here, image)
       expect(Config).toMatchObject({
         User: '65532:65532',
@@ -78,7 +78,7 @@ describeImages('what the images hold', (here) => {
       expect(added).toBeLessThan(15)
     })
 
-    it('holds no shell, no package manager and no package, but time zones and authorities', async () => {
+    it('contains time zones and certificate authorities, but no shell, package manager or package', async () => {
       const files = await listing(here, image)
       const paths = files.map((line) => `/${line.split(/\s+/)[5] ?? ''}`)
       const forbidden =
@@ -91,11 +91,11 @@ describeImages('what the images hold', (here) => {
           '/app/LICENSE',
         ]),
       )
-      // Nothing of the build machine either: neither its settings nor a leftover of the cache's making.
+      // The image has no files of the build: neither settings nor remains of the cache's creation.
       expect(paths.filter((path) => /\/(\.npmrc|warm|root\/.+|src\/.+)$/.test(path))).toEqual([])
     })
 
-    it('holds nothing that its user could change', async () => {
+    it('contains no file that its user can change', async () => {
       const files = await listing(here, image)
       const writable = files.filter((line) => {
         const [mode = '', owner = ''] = line.split(/\s+/)
@@ -106,7 +106,7 @@ describeImages('what the images hold', (here) => {
       expect(writable).toEqual([])
     })
 
-    it('is made of the same layers each time', { timeout: 300_000 }, async () => {
+    it('has the same layers in each build', { timeout: 300_000 }, async () => {
       const again = await buildImage(here, here.images.base, target, {
         image: `${image}-again`,
         flags: ['--no-cache'],
@@ -116,7 +116,7 @@ describeImages('what the images hold', (here) => {
       await here.docker(['rmi', again])
     })
 
-    it('reads the compile cache that came with it', async () => {
+    it('uses its compile cache', async () => {
       const { err } = await here.run(
         image,
         ['--help'],
@@ -126,12 +126,12 @@ describeImages('what the images hold', (here) => {
     })
   })
 
-  it('the job image has its configuration where it is mounted', async () => {
+  it('the job image reads its configuration from the mounted path', async () => {
     const { Config } = await inspect(here, here.images.job)
     expect(Config.WorkingDir).toBe('/etc/rapidrmf')
   })
 
-  it('the operator image says its port, and has its memory given back as the benchmark does', async () => {
+  it('the operator image declares its port, and has the memory settings of the benchmark', async () => {
     const { Config } = await inspect(here, here.images.operator)
     expect(Config.ExposedPorts).toEqual({ '8080/tcp': {} })
     const malloc = Object.entries(MALLOC).map((variable) => variable.join('='))

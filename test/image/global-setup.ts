@@ -4,13 +4,13 @@ import { buildImages } from '../../scripts/containers/images.ts'
 import type { Images } from '../../scripts/containers/images.ts'
 
 export type BuiltImages = Images & {
-  /** Of the engine that has built them. */
+  /** The address of the engine that built the images. */
   readonly host: string
 }
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** Or why there are none. */
+    /** The images, or why there are none. */
     images: BuiltImages | { readonly missing: string }
   }
 }

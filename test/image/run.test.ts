@@ -7,7 +7,7 @@ import { expectExactlyOnce, runSessions, storedRun } from '../support/run-check.
 import { seedWorld } from '../support/world.ts'
 import { until } from '../../scripts/control-plane/until.ts'
 
-/** The active ones of NIST SP 800-53 rev5. */
+/** The number of active controls of NIST SP 800-53 rev5. */
 const CONTROLS = 1_007
 
 const { client, url } = await createDatabase()
@@ -19,7 +19,7 @@ const mount = (file = 'config.yaml'): string[] => [
   `${folder.path}/${file}:/etc/rapidrmf/config.yaml:ro`,
 ]
 const withDatabase = ['--env', `DATABASE_URL=${url}`]
-/** As Kubernetes runs it in a namespace that enforces "restricted". */
+/** The options of a container like in a namespace that enforces "restricted". */
 const restricted = ['--read-only', '--cap-drop=ALL', '--security-opt=no-new-privileges']
 
 await seedWorld(client, { environment: 'small', systems: 3 })
@@ -36,7 +36,7 @@ const once = (environment: string, runKey: string): string[] => [
 describeImages('docker run of the job image', (here) => {
   const { job } = here.images
 
-  it('says its version, and starts in a blink', async () => {
+  it('prints its version within the time limit', async () => {
     const times: number[] = []
     for (let round = 0; round < 5; round += 1) {
       const from = performance.now()
@@ -48,7 +48,7 @@ describeImages('docker run of the job image', (here) => {
     expect(best).toBeLessThan(5_000)
   })
 
-  it('validates: one line, with the configuration where the image looks for it', async () => {
+  it('validates with the mounted configuration, and prints one line', async () => {
     const ended = await here.run(job, once('small', 'one line'), [...mount(), ...withDatabase, ...restricted])
     expect(ended, `docker run: ${ended.err}`).toMatchObject({ code: 0 })
     expect(ended.out).toMatch(/Findings — \d+ of 3021 results are not pass/)
@@ -59,14 +59,14 @@ describeImages('docker run of the job image', (here) => {
     ['an unknown environment', 'nowhere', mount(), /nowhere/],
     ['a misspelt key', 'small', mount('misspelt.yaml'), /databse_url.*database_url/s],
     ['no configuration', 'small', [], /config\.yaml/],
-  ])('ends with 2 and says why: %s', async (runKey, environment, mounts, words) => {
+  ])('exits with 2 and an error: %s', async (runKey, environment, mounts, message) => {
     const ended = await here.run(job, once(environment, runKey), [...mounts, ...withDatabase, ...restricted])
     expect(ended.code, `docker run: ${ended.err}`).toBe(2)
-    expect(ended.err).toMatch(words)
+    expect(ended.err).toMatch(message)
     expect((await client.query('SELECT FROM job_runs WHERE run_key = $1', [runKey])).rows).toHaveLength(0)
   })
 
-  it('ends with 143 when it is stopped, lets go of the run, and goes on with it later', async () => {
+  it('exits with 143 when it is stopped, releases the run, and resumes it later', async () => {
     const flags = [...mount(), ...withDatabase, ...restricted, '--cpus=0.2']
     const name = await here.start(job, once('middle', 'stopped'), flags)
     await until('the first stored results', async () => {
@@ -98,7 +98,7 @@ describeImages('docker run of the job image', (here) => {
     await expectExactlyOnce(client, 'in 128 MiB', 500 * CONTROLS)
   })
 
-  it.each([128, 512])('gives the heap its share of a limit of %i MiB', async (limit) => {
+  it.each([128, 512])('sets the heap to its share of a limit of %i MiB', async (limit) => {
     const script = 'console.log(v8.getHeapStatistics().heap_size_limit / 1048576)'
     const flags = [`--memory=${limit}m`, '--entrypoint', here.images.base.node]
     const { out } = await here.run(job, ['--eval', script], flags)
@@ -106,7 +106,7 @@ describeImages('docker run of the job image', (here) => {
     expect(Number(out) / limit).toBeLessThan(0.65)
   })
 
-  it('knows time zones, also as a user whom the image does not know', async () => {
+  it('knows time zones, also with a user that the image does not have', async () => {
     const preview = ['schedules', 'preview', '0 2 * * *', '--timezone', 'Europe/Berlin', '--count', '1']
     const ended = await here.run(job, preview, [...restricted, '--user', '1000650000'])
     expect(ended, `docker run: ${ended.err}`).toMatchObject({ code: 0 })
@@ -123,7 +123,7 @@ describeImages('docker run of the operator image', (here) => {
     expect(ended.out).toContain('--allowed-images')
   })
 
-  it('ends with 2 where its configuration cannot be used', async () => {
+  it('exits with 2 if its configuration cannot be used', async () => {
     const ended = await here.run(operator, ['--workers', 'many'], restricted)
     expect(ended.code).toBe(2)
     expect(ended.err).toMatch(/--image .*is required[\s\S]*--workers .*expected a number/)

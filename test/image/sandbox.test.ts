@@ -8,7 +8,7 @@ import { describeImages } from './containers.ts'
 
 const SANDBOX = join(import.meta.dirname, '../../scripts/containers/sandbox.ts')
 
-/** Opens one, with all that can be left behind, says where it is, and waits to be killed. */
+/** A program that opens a sandbox with all resources, prints its directory, and waits to be killed. */
 const PROGRAM = `
 import { writeFileSync } from 'node:fs'
 import { openSandbox } from ${JSON.stringify(SANDBOX)}
@@ -34,14 +34,14 @@ function sleepers(): number {
     try {
       return /^\d+$/.test(pid) && readFileSync(file, 'utf8') === 'sleep\x004321\x00'
     } catch {
-      // It has ended meanwhile.
+      // The process has ended in between.
       return false
     }
   }).length
 }
 
 describeImages('a sandbox whose owner is killed', () => {
-  it('leaves no process, link, mount, control group or folder behind', async () => {
+  it('leaves no process, link, mount, control group or folder after SIGKILL', async () => {
     const device = `left${process.pid % 100_000}`
     const child = spawn(process.execPath, ['--input-type=module', '--eval', PROGRAM, device], {
       stdio: ['ignore', 'pipe', 'inherit'],
@@ -60,7 +60,7 @@ describeImages('a sandbox whose owner is killed', () => {
     await until('the sandbox to be furnished', () => existsSync(join(directory, 'ready')) || undefined)
     expect(traces()).toMatchObject({ processes: 1, link: true, folder: true })
     expect(traces().groups).toBeGreaterThan(0)
-    // What is mounted inside is not seen outside.
+    // Mounts inside are not visible outside.
     expect(readFileSync('/proc/mounts', 'utf8')).not.toContain(directory)
     child.removeAllListeners('exit')
     child.kill('SIGKILL')

@@ -4,7 +4,7 @@ import { z } from 'zod'
 import { ENTRIES, programOptions } from '../../scripts/bundle.ts'
 import { sbom } from '../../scripts/sbom.ts'
 
-/** What CycloneDX 1.6 demands of these parts; strict, because its schema is. */
+/** The schema of CycloneDX 1.6 for these parts; strict like the original. */
 const licenses = z.array(
   z.union([
     z.strictObject({ license: z.strictObject({ id: z.string().regex(/^[A-Za-z0-9.+-]+$/) }) }),
@@ -35,7 +35,7 @@ const schema = z.strictObject({
   dependencies: z.array(z.strictObject({ ref: z.string(), dependsOn: z.array(z.string()) })),
 })
 
-/** esbuild writes above each module, where it may write comments, from which file it comes. */
+/** Matches the comment with the file name that esbuild writes above each module. */
 async function modulesOf(entry: string): Promise<Set<string>> {
   const { outputFiles } = await build({ ...programOptions(entry), minify: false, write: false })
   const lines = outputFiles?.[0]?.text.split('\n') ?? []
@@ -46,7 +46,7 @@ async function modulesOf(entry: string): Promise<Set<string>> {
 }
 
 describe.each(['job', 'operator'] as const)('the bill of materials of the %s image', (image) => {
-  it('has the shape of CycloneDX, and refers to nothing that it does not hold', async () => {
+  it('is valid CycloneDX without dangling references', async () => {
     const bom = schema.parse(await sbom(image))
     const refs = [bom.metadata.component, ...bom.components].map((each) => each['bom-ref'])
     expect(new Set(refs).size).toBe(refs.length)
@@ -54,7 +54,7 @@ describe.each(['job', 'operator'] as const)('the bill of materials of the %s ima
     for (const { dependsOn } of bom.dependencies) expect(refs).toEqual(expect.arrayContaining(dependsOn))
   })
 
-  it('names exactly the packages of which the program holds code', async () => {
+  it('names exactly the packages whose code is in the program', async () => {
     const { components } = await sbom(image)
     const named = components.map(({ group, name }) => (group === undefined ? name : `${group}/${name}`))
     expect(new Set(named)).toEqual(await modulesOf(ENTRIES[image]))

@@ -1,6 +1,6 @@
 import type { RunCounts } from '../../crds/run-summary.ts'
 
-/** Of a small run in which everything passed. */
+/** The summary of a small run in which everything passed. */
 export const ALL_PASS: RunCounts = {
   systems: 3,
   controls: 4,

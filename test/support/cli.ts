@@ -4,19 +4,19 @@ import { join } from 'node:path'
 export type CliOutcome = { readonly code: number | null; readonly stdout: string; readonly stderr: string }
 
 export type CliOptions = {
-  /** Added to PATH and HOME, which is all the process gets of the test's environment. */
+  /** Variables in addition to PATH and HOME. The process gets no others of the test's environment. */
   readonly env?: Readonly<Record<string, string>>
   readonly cwd?: string
   readonly input?: string
-  /** The main.ts of another version; default: the one of these sources. */
+  /** The main.ts of another version; by default that of these sources. */
   readonly main?: string
-  /** Shell text after the command, such as `| head -1`; the code is then still that of the command. */
+  /** Shell text after the command, such as `| head -1`. The exit code is still that of the command. */
   readonly pipeTo?: string
 }
 
 const MAIN = join(import.meta.dirname, '../../job-image/main.ts')
 
-/** Runs the program in a process of its own, as a user does, and waits for its end. */
+/** Runs the program as a process and waits for its end. */
 export async function runCli(args: readonly string[], options: CliOptions = {}): Promise<CliOutcome> {
   const { PATH = '', HOME = '' } = process.env
   const { main = MAIN } = options

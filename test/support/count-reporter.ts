@@ -2,8 +2,8 @@ import { appendFileSync } from 'node:fs'
 import type { Reporter, TestModule } from 'vitest/node'
 
 /**
- * Ends a run with one plain line, `N passed, N failed, N skipped`, and adds it to the file in TEST_COUNTS_FILE, so
- * that several suites can be summed. A file that could not be loaded counts as a failure: none of its tests ran.
+ * Prints one line at the end, `N passed, N failed, N skipped`, and appends it to the file in TEST_COUNTS_FILE, so that
+ * several suites can be summed. A file that could not be loaded counts as a failure, because none of its tests ran.
  */
 export default class CountReporter implements Reporter {
   onTestRunEnd(modules: readonly TestModule[]): void {

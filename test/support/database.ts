@@ -6,11 +6,11 @@ import { connect, disconnect } from '../../job-image/db/session/client.ts'
 export type TestDatabase = {
   readonly name: string
   readonly url: string
-  /** A session as the program opens it. */
+  /** Opens a session like the program. */
   readonly client: Client
 }
 
-/** A database of the calling test file's own, dropped when the file ends. `empty`: without the migrations; of another encoding too. */
+/** Creates a database for the calling test file, dropped at its end. `empty`: without migrations, and optionally with another encoding. */
 export async function createDatabase(
   kind: 'migrated' | 'empty' | { readonly encoding: string } = 'migrated',
 ): Promise<TestDatabase> {

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 
 const ROOT = join(import.meta.dirname, '../..')
 
-/** The documents whose commands are for people to paste. */
+/** The documents with commands that people paste. */
 export const DOCUMENTS = [
   'README.md',
   'CONTRIBUTING.md',
@@ -30,7 +30,7 @@ export function commandBlocks(document: string): CommandBlock[] {
 
 const COMMENT = /\s+# .*$/
 
-/** A line continues after a backslash or `&&`, and a function up to its closing brace. */
+/** Joins lines that end with a backslash or `&&`, and functions up to their closing brace. */
 function ofScript(body: string): string[] {
   const commands: string[] = []
   let open = ''
@@ -45,7 +45,7 @@ function ofScript(body: string): string[] {
   return commands
 }
 
-/** Lines that begin with a prompt; the others are output. */
+/** The lines that begin with a prompt; the others are output. */
 function ofSession(body: string): string[] {
   return body
     .split('\n')

@@ -9,12 +9,12 @@ import { migrate } from '../../job-image/db/schema/schema.ts'
 
 declare module 'vitest' {
   interface ProvidedContext {
-    /** URL of the test server's maintenance database; superuser. */
+    /** The superuser's URL of the test server's maintenance database. */
     postgresUrl: string
   }
 }
 
-/** One server for the whole run, and one migrated database that each test's own is a copy of. */
+/** Starts one server for the whole test run, with a migrated database that tests copy. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const server = await startLocalPostgres({
     directory: mkdtempSync(join(tmpdir(), 'rapidrmf-test-')),

@@ -3,10 +3,10 @@ import { runArgv } from './run-command.ts'
 
 export type Help = { readonly argv: readonly string[]; readonly text: string }
 
-/** cmd-ts: `- name - description`, where a group lists its subcommands. */
+/** Matches the line `- name - description` with which cmd-ts lists a subcommand. */
 const SUBCOMMAND = /^- (\S+) - (\S.*)$/gm
 
-/** Every command of the program, as its own help describes it. */
+/** Returns all commands of the program from its help. */
 export function helpOfEveryCommand(): Promise<Help[]> {
   return commandsUnder([])
 }

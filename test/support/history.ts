@@ -1,32 +1,32 @@
 import type { Client } from 'pg'
 
-/** What a made-up run says about a system. */
+/** The results of an artificial run for one system. */
 export type Answer = {
   readonly systemId: number
   readonly state?: 'pending' | 'done' | 'error'
-  /** Rows of `controls` that it has results for. */
+  /** The ids in `controls` of its results. */
   readonly controlIds?: readonly number[]
-  /** An answer taken over: the run whose rows hold it. */
+  /** For reused results: the run whose rows hold them. */
   readonly from?: number
   readonly status?: string
 }
 
 export type PastRun = {
   readonly status?: 'running' | 'success' | 'failed'
-  /** Of its end, and of all its results; default 0. */
+  /** The age of its end and of its results in days; default 0. */
   readonly daysAgo?: number
   /** Null: a run of another program. */
   readonly runKey?: string | null
-  /** Of a run that decided some controls only: equal for equal sets. */
+  /** The digest of a restricted set of controls: equal for equal sets. */
   readonly controlScope?: string | null
   readonly answers: readonly Answer[]
 }
 
-/** Some days before now, by the database's clock. */
+/** SQL for a number of days before now, by the database's clock. */
 const at = (daysAgo: string): string =>
   `(date_trunc('second', clock_timestamp() AT TIME ZONE 'UTC') - ${daysAgo} * interval '1 day')`
 
-/** Writes a run as the program would have left it; returns its id. */
+/** Writes the rows of a run like the program; returns its id. */
 export async function addRun(client: Client, run: PastRun): Promise<number> {
   const { status = 'success', daysAgo = 0, answers } = run
   const { rows } = await client.query<{ id: number }>(
@@ -56,7 +56,7 @@ export async function addRun(client: Client, run: PastRun): Promise<number> {
   return id
 }
 
-/** A row as another program writes it: null in every column that this project added. */
+/** Writes a row like another program: null in all columns that this project added. */
 export async function addForeignResult(
   client: Client,
   row: {
@@ -83,13 +83,13 @@ export async function addForeignResult(
   )
 }
 
-/** Every run and result, gone; systems and controls stay. */
+/** Deletes all runs and results; systems and controls stay. */
 export async function clearHistory(client: Client): Promise<void> {
-  // With all that refers to a run.
+  // CASCADE also deletes all rows that refer to a run.
   await client.query('TRUNCATE job_runs, validation_results RESTART IDENTITY CASCADE')
 }
 
-/** Ids of the rows of `controls`, by id. */
+/** Returns the ids of `controls` in order. */
 export async function controlIds(client: Client): Promise<number[]> {
   const { rows } = await client.query<{ id: number }>('SELECT id FROM controls ORDER BY id')
   return rows.map(({ id }) => id)

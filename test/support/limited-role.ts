@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll } from 'vitest'
 import type { TestDatabase } from './database.ts'
 
-/** The URL of a role that may have so many connections to the database at once; dropped with the test file. */
+/** The URL of a role with a limited number of concurrent connections; dropped at the end of the test file. */
 export async function limitedRole({ client, url }: TestDatabase, connections: number): Promise<string> {
   const role = `limited_${randomBytes(4).toString('hex')}`
   await client.query(

@@ -2,7 +2,7 @@ import type { FrameworkRules, Prerequisite, Rule, RuleSet } from '../../job-imag
 import type { ControlRow, EvidenceRow, Status } from '../../job-image/validation/model.ts'
 
 /*
- * The specification once more, as slowly and as plainly as possible: nothing is compiled, shared, ordered or cached.
+ * A second implementation of the specification, as plain as possible: nothing is compiled, shared, ordered or cached.
  * It imports types only, so that a mistake in the real look-up or decision cannot hide in both.
  */
 
@@ -14,7 +14,7 @@ export type NaiveDecision = {
 
 export type World = {
   rules: Pick<RuleSet, 'frameworks'>
-  /** All rows there are, in scope or not. */
+  /** All rows, in scope or not. */
   rows: readonly ControlRow[]
   evidence: readonly EvidenceRow[]
   referenceTime: number
@@ -25,8 +25,8 @@ export function naiveDecision(world: World, row: ControlRow): NaiveDecision {
 }
 
 /**
- * 'AC-02 (01)' → 'ac-2.1': the letters, then the numbers without their zeros. Other shapes, and all ids of other
- * frameworks, stay as they are in lower case.
+ * Canonicalizes an id: 'AC-02 (01)' → 'ac-2.1', the letters, then the numbers without leading zeros. Other shapes, and all
+ * ids of other frameworks, are only put into lower case.
  */
 function naiveId({ controlId: text, framework }: ControlRow): string {
   if (!isNist(framework)) return text.replaceAll(' ', '').toLowerCase()
@@ -40,7 +40,7 @@ function isNist(framework: string | undefined): boolean {
   return /^nist-800-53(-rev\d)?$/.test(framework ?? '')
 }
 
-/** The rules that are for the framework of a row's catalog: none when it is not known or no pack is for it. */
+/** The rules for the framework of a row's catalog: none if it is unknown or no pack supports it. */
 function rulesOf(world: World, { framework }: ControlRow): FrameworkRules | undefined {
   if (framework === undefined) return undefined
   const general = isNist(framework) ? world.rules.frameworks.get('nist-800-53') : undefined
@@ -49,7 +49,7 @@ function rulesOf(world: World, { framework }: ControlRow): FrameworkRules | unde
 
 type Needs = { label: string; all: string[]; groups: string[][] }
 
-/** `asked` is the control that is decided in the end: its catalog counts, for prerequisites without a row too. */
+/** Decides a control. `asked` is the control of the result: its catalog counts, also for prerequisites without a row. */
 function decide(world: World, asked: ControlRow, id: string, row: ControlRow | undefined): NaiveDecision {
   if (row !== undefined && isUnusable(row)) return unknown({ rule: 'database' })
   const rules = rulesOf(world, asked)

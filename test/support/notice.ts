@@ -1,7 +1,7 @@
 import { testNotice } from '../../job-image/notify/notice.ts'
 import type { Notice } from '../../job-image/notify/notice.ts'
 
-/** What is said of a run that got worse. `run`: what is special about it. */
+/** A notification of a run with a worse verdict. `run`: changes of its fields. */
 export function noticeOf(run: Partial<Notice['run']> = {}, changes: Partial<Notice> = {}): Notice {
   const counts = { systems: 3, controls: 4, results: 12, pass: 10, notPass: 2 }
   const all = { ...counts, fail: 0, insufficientEvidence: 2, unknown: 0, errors: 0 }

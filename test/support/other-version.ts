@@ -4,10 +4,10 @@ import { join } from 'node:path'
 import { afterAll } from 'vitest'
 
 const ROOT = join(import.meta.dirname, '../..')
-/** What the program does not read. */
+/** Folders that the program does not read. */
 const OTHERS = ['node_modules', 'dist', 'test', 'bench', 'docs', 'helm']
 
-/** The program as a release of another version would be; returns the path of its main.ts. Removed when the file ends. */
+/** Copies the program with another version number; returns the path of its main.ts. Removed at the end of the test file. */
 export function otherVersion(version: string): string {
   const folder = mkdtempSync(join(tmpdir(), 'rapidrmf-version-'))
   afterAll(() => rmSync(folder, { recursive: true, force: true }))

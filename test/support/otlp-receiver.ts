@@ -7,12 +7,12 @@ export type ReceivedSpan = {
   readonly name: string
   readonly traceId: string
   readonly spanId: string
-  /** Empty: a root. */
+  /** The parent's id; empty for a root. */
   readonly parentId: string
-  /** 1: internal, 3: client. */
+  /** The kind; 1: internal, 3: client. */
   readonly kind: number
   readonly attributes: Readonly<Record<string, unknown>>
-  /** 2: error. */
+  /** The status code; 2: error. */
   readonly status: number
   readonly milliseconds: number
 }
@@ -20,16 +20,16 @@ export type ReceivedSpan = {
 export type OtlpReceiver = {
   readonly url: string
   readonly spans: ReceivedSpan[]
-  /** Of the resources, together. */
+  /** The merged attributes of the resources. */
   readonly resource: Record<string, unknown>
   readonly requests: { readonly path: string; readonly type: string }[]
-  /** All that came, as it came: what is nowhere in it was not sent. */
+  /** The raw request bodies, to check that a text was not sent. */
   raw(): string
 }
 
 type Answer = (request: IncomingMessage, response: ServerResponse) => void
 
-/** A collector of traces over OTLP/HTTP, as far as tests need one. `answer`: instead of saying that all is well. */
+/** Starts a minimal collector of traces over OTLP/HTTP. `answer`: replaces the successful response. */
 export async function startOtlpReceiver(answer?: Answer): Promise<OtlpReceiver> {
   const spans: ReceivedSpan[] = []
   const resource: Record<string, unknown> = {}
@@ -62,7 +62,7 @@ export async function startOtlpReceiver(answer?: Answer): Promise<OtlpReceiver> 
   }
 }
 
-/** opentelemetry-proto, trace/v1: the numbers of the fields. */
+/** The field numbers of opentelemetry-proto, trace/v1. */
 function read(body: Buffer, spans: ReceivedSpan[], resource: Record<string, unknown>): void {
   for (const resourceSpans of messages(body, 1)) {
     for (const each of messages(resourceSpans, 1)) Object.assign(resource, keyValues(each, 1))
@@ -109,7 +109,7 @@ const numbers = (message: Buffer, field: number): bigint[] =>
     number === field && typeof value === 'bigint' ? [value] : [],
   )
 
-/** The wire format of protocol buffers: varint (0), eight bytes (1), length and bytes (2), four bytes (5). */
+/** Parses the wire format of protocol buffers: varint (0), eight bytes (1), length and bytes (2), four bytes (5). */
 function fields(message: Buffer): Field[] {
   const found: Field[] = []
   let at = 0

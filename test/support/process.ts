@@ -19,21 +19,21 @@ export type ProcessOptions = {
 export type CliProcess = {
   readonly pid: number
   readonly kill: (signal: NodeJS.Signals) => void
-  /** Resolves when the process has ended. */
+  /** Resolves at the end of the process. */
   readonly ended: Promise<ProcessResult>
-  /** Resolves once stdout or stderr matches; rejects if the process ends before. */
+  /** Resolves when stdout or stderr matches; rejects if the process ends before. */
   readonly said: (pattern: RegExp) => Promise<void>
 }
 
 const alive = new Set<CliProcess>()
 
-/** Also after a failed test: no process outlives the file that started it. */
+/** The processes to kill at the end of the test file, also after a failed test. */
 afterAll(async () => {
   for (const each of alive) each.kill('SIGKILL')
   await Promise.all([...alive].map(({ ended }) => ended))
 })
 
-/** Starts the program as a process of its own, to be watched and ended while it works. */
+/** Starts the program as a process that a test can observe and end. */
 export function startCli(args: readonly string[], { env = {}, cwd }: ProcessOptions = {}): CliProcess {
   const { PATH = '', HOME = '' } = process.env
   const child = spawn(process.execPath, [MAIN, ...args], {
@@ -45,22 +45,22 @@ export function startCli(args: readonly string[], { env = {}, cwd }: ProcessOpti
   let stderr = ''
   let over = false
   const listeners = new Set<() => void>()
-  const tell = (): void => {
+  const check = (): void => {
     for (const listener of listeners) listener()
   }
   child.stdout.setEncoding('utf8').on('data', (text: string) => {
     stdout += text
-    tell()
+    check()
   })
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
     stderr += text
-    tell()
+    check()
   })
   const ended = new Promise<ProcessResult>((resolve, reject) => {
     child.once('error', reject).once('close', (code, signal) => {
       over = true
       alive.delete(handle)
-      tell()
+      check()
       resolve({ code, signal, stdout, stderr })
     })
   })
@@ -86,7 +86,7 @@ export function startCli(args: readonly string[], { env = {}, cwd }: ProcessOpti
   return handle
 }
 
-/** The password of a database URL must be nowhere in these texts. */
+/** Checks that the password of a database URL is in none of these texts. */
 export function expectNoPassword(url: string, ...texts: readonly string[]): void {
   const password = decodeURIComponent(new URL(url).password)
   expect(password.length).toBeGreaterThan(7)

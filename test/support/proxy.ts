@@ -4,9 +4,9 @@ import { afterAll } from 'vitest'
 
 export type Proxy = {
   readonly port: number
-  /** The URL, through the proxy. */
+  /** Returns the URL through the proxy. */
   through(url: string): string
-  /** Bytes that clients have sent so far. */
+  /** The number of bytes that clients have sent so far. */
   sent(): number
   connections(): number
   /** Ends every connection and refuses new ones. */
@@ -15,17 +15,17 @@ export type Proxy = {
   drop(): void
   /** Ends the clients' side of every connection and keeps the server's open; new ones are served. */
   forsake(): void
-  /** Half-open: nothing is passed on any more, nobody is told. `new`: later connections are served. */
+  /** Makes connections half-open: nothing is passed on, and neither side is notified. `new`: later connections are served. */
   freeze(scope?: 'all' | 'existing'): void
   /** Undoes `cut` and `freeze`. */
   restore(): void
-  /** Later connections lead to another port. */
+  /** Directs later connections to another port. */
   redirect(port: number): void
 }
 
 type Pair = { readonly client: Socket; readonly server: Socket; frozen: boolean }
 
-/** A TCP proxy on a port of its own, closed with the test file. `onSent`: told of each piece that a client sends. */
+/** Starts a TCP proxy, closed at the end of the test file. `onSent`: called for each chunk that a client sends. */
 export async function startProxy(target: number, onSent?: (total: number) => void): Promise<Proxy> {
   const pairs = new Set<Pair>()
   let mode: 'open' | 'cut' | 'frozen' = 'open'
@@ -47,7 +47,7 @@ export async function startProxy(target: number, onSent?: (total: number) => voi
   const join = (pair: Pair): void => {
     const { client, server } = pair
     const end = (): void => {
-      // Half-open: what one side does, the other does not learn.
+      // In a half-open connection neither side sees the other side's close.
       if (pair.frozen) return
       pairs.delete(pair)
       client.destroy()

@@ -10,7 +10,7 @@ export type Received = {
   readonly body: string
 }
 
-/** What a receiver does with a request that it has read. */
+/** Responds to a request that has been read. */
 export type Behaviour = (response: ServerResponse, request: IncomingMessage) => void
 
 export const OK: Behaviour = (response) => void response.end('ok')
@@ -28,7 +28,7 @@ export type Receiver = {
   connections(): number
 }
 
-/** A receiver of webhooks on a port of its own of `host`, closed with the test file. */
+/** Starts an HTTP server for webhooks on `host`, closed at the end of the test file. */
 export async function startReceiver(
   behave: Behaviour = OK,
   tls?: { readonly key: string; readonly cert: string },

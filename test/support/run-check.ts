@@ -16,7 +16,7 @@ type Stored = {
   readonly pending: number
 }
 
-/** What the database itself says about the run of a key. */
+/** The state of a run in the database, by its run key. */
 export async function storedRun(client: Client, runKey: string): Promise<Stored> {
   const { rows } = await client.query<Stored>(
     `SELECT r.status, r.finished_at IS NOT NULL AS finished, r.metrics,
@@ -34,7 +34,7 @@ export async function storedRun(client: Client, runKey: string): Promise<Stored>
   return rows[0] as Stored
 }
 
-/** The run is closed as success, every (system, control) is there once, and the row's counts are the rows'. */
+/** Checks that the run is closed as success, has each (system, control) once, and that its counts match the rows. */
 export async function expectExactlyOnce(client: Client, runKey: string, results: number): Promise<void> {
   const stored = await storedRun(client, runKey)
   expect(stored).toMatchObject({
@@ -56,7 +56,7 @@ export async function attemptSession(client: Client, runId: number, attempt: num
   return sessionName({ run, attempt, worker: registered.worker })
 }
 
-/** Sessions of runs that are still there. */
+/** Returns the open sessions of runs. */
 export async function runSessions(client: Client): Promise<number> {
   const { rows } = await client.query<{ n: number }>(
     `SELECT count(*)::int AS n FROM pg_stat_activity

@@ -12,7 +12,7 @@ import type { Action } from '../../job-image/io.ts'
 
 export type Ran = { readonly code: number; readonly out: string; readonly err: string }
 
-/** One command (a group of subcommands) in surroundings of the test's own; errors end as main.ts ends them. */
+/** Runs one command or group with the test's `Io`; errors are handled like in main.ts. */
 export async function runCommand(
   group: Parameters<typeof runSafely>[0],
   argv: readonly string[],
@@ -31,7 +31,7 @@ export async function runCommand(
   }
 }
 
-/** One whole command line, as main.ts runs it, without a process of its own. */
+/** Runs a whole command line like main.ts, in the test's process. */
 export async function runArgv(
   argv: readonly string[],
   surroundings: {
@@ -64,7 +64,7 @@ class Collector extends Writable {
   }
 }
 
-/** A folder of the test file's own; `write` returns the path it was given. */
+/** Creates a folder for the test file; `write` returns the path of the file. */
 export function createFolder(): {
   readonly path: string
   write(name: string, content: string | Buffer): string

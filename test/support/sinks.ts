@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
 import type { Transport, Sink } from '../../job-image/notify/sink.ts'
 
-/** A webhook on this machine that hears of every run of `production`. */
+/** The configuration of a webhook on this machine that gets a notification of each run of `production`. */
 export function webhookSink(url: string, changes: Partial<Sink> & { transport?: Transport } = {}): Sink {
   return {
     name: 'ops',
@@ -24,12 +24,12 @@ export type OutboxRow = {
   readonly waiting: boolean
   readonly sent: boolean
   readonly cancelled: boolean
-  /** Seconds from when it was made until it is tried. */
+  /** The seconds between its creation and its next try. */
   readonly delay: number | null
   readonly last_error: string | null
 }
 
-/** The outbox as the database has it, oldest first. */
+/** Returns the rows of the outbox, oldest first. */
 export async function outbox(client: Client): Promise<OutboxRow[]> {
   const { rows } = await client.query<OutboxRow>(
     `SELECT event_id, job_run_id, sink, trigger, attempts, next_try_at IS NOT NULL AS waiting,
@@ -40,7 +40,7 @@ export async function outbox(client: Client): Promise<OutboxRow[]> {
   return rows
 }
 
-/** As if all that waits had waited long enough. */
+/** Makes all pending notifications due. */
 export async function letTimePass(client: Client): Promise<void> {
   await client.query(
     `UPDATE notification_outbox SET next_try_at = created_at - interval '1 s' WHERE next_try_at IS NOT NULL`,

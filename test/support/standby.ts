@@ -10,16 +10,16 @@ import type { LocalPostgres } from '../../scripts/local-postgres.ts'
 export type Replicated = {
   readonly primary: LocalPostgres
   readonly standby: LocalPostgres
-  /** Cuts the stream, once the standby has all that was committed until now: what follows is lost in a failover. */
+  /** Cuts the stream when the standby has all commits so far: later ones are lost in a failover. */
   readonly stopReplication: () => Promise<void>
   /** Makes the standby the primary. */
   readonly promote: () => Promise<void>
 }
 
 /**
- * A primary, filled by `prepare`, and an asynchronous standby that streams from it (PostgreSQL manual, "Log-Shipping
- * Standby Servers"). The standby begins as a copy of the stopped primary: the binaries of the tests have no
- * pg_basebackup. Both are removed with the test file.
+ * Starts a primary, filled by `prepare`, and an asynchronous standby that streams from it (PostgreSQL manual,
+ * "Log-Shipping Standby Servers"). The standby starts as a copy of the stopped primary, because the tests' binaries have no
+ * pg_basebackup. Both are removed at the end of the test file.
  */
 export async function startReplicated(prepare: (url: string) => Promise<void>): Promise<Replicated> {
   const primary = await start(folder())
@@ -57,11 +57,11 @@ async function start(directory: string): Promise<LocalPostgres> {
   return server
 }
 
-// Here, because what a test registers while it goes on is not called. Also after a failed test.
+// Hooks that are registered within a test are not called, so this is at the top. It also runs after a failed test.
 const servers: LocalPostgres[] = []
 afterAll(() => Promise.all(servers.map((each) => each.remove())))
 
-/** Keeps owners and modes, on which the server insists. */
+/** Copies a directory with owners and modes, which the server requires. */
 function copyDirectory(from: string, to: string): void {
   const { status, stderr } = spawnSync('cp', ['-a', `${from}/.`, to], { encoding: 'utf8' })
   if (status !== 0) throw new Error(stderr)

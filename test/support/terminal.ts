@@ -2,7 +2,7 @@ import { Writable } from 'node:stream'
 import { openOutput } from '../../common/output.ts'
 import { runCli } from '../../job-image/cli.ts'
 
-/** Runs a command line as on a terminal of this many columns; resolves to the lines on it. */
+/** Runs a command line with a terminal of this number of columns; resolves to the lines on it. */
 export async function onTerminal(
   columns: number,
   argv: readonly string[],

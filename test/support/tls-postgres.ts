@@ -7,15 +7,15 @@ import { startLocalPostgres } from '../../scripts/local-postgres.ts'
 import type { LocalPostgres } from '../../scripts/local-postgres.ts'
 
 export type TlsPostgres = LocalPostgres & {
-  /** PEM file of the authority that has signed the server's certificate, which is for 127.0.0.1 only. */
+  /** The PEM file of the authority that signed the server's certificate for 127.0.0.1. */
   readonly authority: string
-  /** PEM file of another one. */
+  /** The PEM file of another authority. */
   readonly stranger: string
   /** The directory of its Unix socket. */
   readonly sockets: string
 }
 
-/** A server with TLS and a Unix socket. The role `encrypted` (password `x`) may connect by TLS only. */
+/** Starts a server with TLS and a Unix socket. The role `encrypted` (password `x`) may connect only with TLS. */
 export async function startTlsPostgres(): Promise<TlsPostgres> {
   const directory = mkdtempSync(join(tmpdir(), 'rapidrmf-tls-'))
   const server = await startLocalPostgres({
@@ -51,7 +51,7 @@ export async function startTlsPostgres(): Promise<TlsPostgres> {
   }
 }
 
-/** A reload takes its time. */
+/** Waits for the reload, which is asynchronous. */
 async function isServed(url: string): Promise<void> {
   for (;;) {
     const client = new Client({ connectionString: url, ssl: { rejectUnauthorized: false } })

@@ -3,11 +3,11 @@ import type { RunEvent, RunObserver } from '../../job-image/run/options.ts'
 export type RunWatcher = {
   readonly events: readonly RunEvent[]
   readonly observer: RunObserver
-  /** Resolves once an event of the type has been told. */
+  /** Resolves when an event of the type has been emitted. */
   readonly saw: (type: RunEvent['type']) => Promise<void>
 }
 
-/** Listens to a run, so that its test can act at a certain moment of it. */
+/** Records the events of a run, so that a test can act at a certain event. */
 export function watchRun(): RunWatcher {
   const events: RunEvent[] = []
   const waiting = new Map<string, () => void>()

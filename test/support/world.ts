@@ -2,13 +2,13 @@ import type { Client } from 'pg'
 import { nistIndex } from '../../job-image/oscal/nist-index.ts'
 import { displayControlId } from '../../job-image/rules/control-id.ts'
 
-/** What a test puts into the shared tables, as another program would. */
+/** The rows that a test inserts into the shared tables, like another program. */
 export type World = {
   readonly environment?: string
   readonly systems: number
-  /** Control ids of one catalog; default: all 1,189 of NIST SP 800-53 rev5. */
+  /** The control ids of one catalog; by default all 1,189 of NIST SP 800-53 rev5. */
   readonly controls?: readonly string[]
-  /** Evidence rows per system, by type; default: a plausible set with gaps. */
+  /** The evidence rows of each system, by type; by default a plausible set with gaps. */
   readonly evidence?: readonly string[]
 }
 

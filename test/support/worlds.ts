@@ -8,8 +8,8 @@ import type { ControlRow, EvidenceRow } from '../../job-image/validation/model.t
 import type { World } from './naive-evaluator.ts'
 
 /*
- * Small pools on purpose: controls that need each other, share types and exist twice must meet often, and every
- * time lies within a few microseconds of the reference time.
+ * The pools are small, so that prerequisites, shared types and duplicate controls are frequent. All times are within a few
+ * microseconds of the reference time.
  */
 
 export const REFERENCE_TIME = 1_793_491_200_000_000
@@ -25,7 +25,7 @@ const TYPES = [
   'kms-config',
   'own-type',
 ]
-/** Ordered so that a generated prerequisite only ever points to the left: no cycles. */
+/** The controls in an order in which prerequisites only point to the left, so that there are no cycles. */
 const IDS = ['ac-1', 'ac-2', 'ac-3', 'ac-2.1', 'ac-3.7', 'sc-12', 'ra-5', 'zz-1', 'x1.2.3']
 
 export function spellings(id: string): string[] {
@@ -53,7 +53,7 @@ const edge = fc
   .filter(([a, b]) => a !== b)
   .map(([a, b, blocking]) => ({ control: IDS[Math.max(a, b)]!, requires: IDS[Math.min(a, b)]!, blocking }))
 
-/** The built-in rules, alone or under a user's pack that was written and read as YAML. */
+/** Generates the built-in rules, alone or with a user's pack that is written and read as YAML. */
 export const ruleSets: fc.Arbitrary<RuleSet> = fc.option(
   fc
     .record({
@@ -75,7 +75,7 @@ export const ruleSets: fc.Arbitrary<RuleSet> = fc.option(
   { nil: BUILT_IN },
 )
 
-/** By catalog: two of the built-in rules, one that only a user's pack may be for, one that is not known. */
+/** The frameworks of the catalogs: two of the built-in rules, one of a user's pack, one unknown. */
 const CATALOG_FRAMEWORKS = ['nist-800-53-rev5', 'nist-800-53-rev4', 'handbook', undefined]
 
 const requirement = fc.record({
@@ -102,7 +102,7 @@ const controlRow = fc.record(
 export const controlRows: fc.Arbitrary<ControlRow[]> = fc
   .uniqueArray(controlRow, { maxLength: 12, selector: ({ id }) => id })
   .map((rows) => rows.map((row) => ({ ...row, framework: CATALOG_FRAMEWORKS[row.catalogId] })))
-  // A problem is rare, or most prerequisites would be unknown.
+  // Problems are rare, because otherwise most prerequisites would be unknown.
   .map((rows) => rows.map((row) => (row.id % 7 === 0 ? row : withoutProblem(row))))
 
 function withoutProblem(row: ControlRow): ControlRow {
@@ -112,10 +112,10 @@ function withoutProblem(row: ControlRow): ControlRow {
 
 const nearby = fc.integer({ min: -3, max: 3 }).map((offset) => REFERENCE_TIME + offset)
 
-/** Two of the keys have another order by UTF-16 than by code point. */
+/** The evidence keys. Two of them are ordered differently by UTF-16 and by code point. */
 const KEYS = ['a.json', 'b.json', 'c.json', 'B.json', '\u{ff01}.json', '\u{1f600}.json']
 
-/** Up to `maxLength` rows of one system. */
+/** Generates up to `maxLength` rows of one system. */
 export const evidenceHistories = (maxLength: number): fc.Arbitrary<EvidenceRow[]> =>
   fc.uniqueArray(
     fc.record({

@@ -1,6 +1,6 @@
 package main
 
-// expressions are the odd ones: what is accepted without sense, and what is refused.
+// expressions are unusual: some are accepted without sense, and some are refused.
 var expressions = []string{
 	// whitespace and number of fields
 	"", " ", "0 2 * * *", "  0  2 *\t* *  ", "0\u00a02 * * *", "0\u00852 * * *", "\ufeff0 2 * * *", "0 2 * *", "0 0 2 * * *", "0 2 * * * 2026",

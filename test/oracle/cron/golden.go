@@ -36,7 +36,7 @@ var periods = []period{
 	{"Pacific/Apia", 2012, 2021},     // after the day that it skipped
 }
 
-// skippedDay is apart, because Next never returns when it searches for a day across 2011-12-30 in Apia.
+// skippedDay is separate, because Next never returns when it searches for a day across 2011-12-30 in Apia.
 var skippedDay = period{"Pacific/Apia", 2010, 2011}
 
 // offsets from a change of the clock at which a search starts.
@@ -131,7 +131,7 @@ func tableOf(p period, expressions []string) (zoneTable, error) {
 	return table, nil
 }
 
-// changes finds where the offset changes; without any, each new year stands in.
+// changes finds the changes of the offset; if there are none, it uses each new year.
 func changes(location *time.Location, from, to int) []time.Time {
 	var found, years []time.Time
 	offsetAt := func(unix int64) int { _, offset := time.Unix(unix, 0).In(location).Zone(); return offset }
@@ -160,7 +160,7 @@ func changes(location *time.Location, from, to int) []time.Time {
 	return found
 }
 
-// zoneNames lists the archive that ZONEINFO points at.
+// zoneNames lists the archive in ZONEINFO.
 func zoneNames() ([]string, error) {
 	archive, err := zip.OpenReader(os.Getenv("ZONEINFO"))
 	if err != nil {
@@ -176,7 +176,7 @@ func zoneNames() ([]string, error) {
 	return names, nil
 }
 
-// writeJSON puts each element on a line of its own, so that a change can be read in a diff.
+// writeJSON writes one element per line, so that a diff shows changes.
 func writeJSON[T any](file, source, key string, elements []T) error {
 	lines := make([]string, 0, len(elements))
 	for _, element := range elements {

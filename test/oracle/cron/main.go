@@ -1,4 +1,4 @@
-// The judge of common/cron/cron.ts: what robfig/cron v3.0.1, the library in the CronJob controller, says.
+// The oracle of common/cron/cron.ts: the results of robfig/cron v3.0.1, the library in the CronJob controller.
 //
 //	next           reads "zone<TAB>expression<TAB>start" lines, start in seconds since the epoch; for each it
 //	               prints the next slot in seconds, "never", or "refused" and the reason
