@@ -1,7 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { runCli } from '../support/cli.ts'
 import { helpOfEveryCommand } from '../support/help.ts'
-import { runArgv } from '../support/run-command.ts'
 
 const commands = await helpOfEveryCommand()
 
@@ -39,44 +37,4 @@ describe.each(commands)('rapidrmf $argv --help', ({ argv, text }) => {
     expect(options.length).toBeGreaterThan(1)
     for (const line of options) expect(line).toMatch(/^  \S.* - \S/)
   })
-})
-
-test('help and version are words as well as flags', async () => {
-  const run = (...argv: string[]) => runArgv(argv, { cwd: import.meta.dirname })
-  expect(await run('help')).toEqual(await run('--help'))
-  expect(await run('help', 'runs', 'show')).toEqual(await run('runs', 'show', '--help'))
-  expect(await run('version')).toEqual(await run('--version'))
-})
-
-test.each([
-  [['scheduler', 'once', '--database-url=postgresql://role:CANARYpw@127.0.0.1:1/db', 'extra']],
-  [['scheduler', 'once', '--databse-url=postgresql://role:CANARYpw@127.0.0.1:1/db']],
-  [
-    [
-      'scheduler',
-      'once',
-      '--database-url',
-      'postgresql://role:CANARYpw@h/db',
-      '--database-url',
-      'postgresql://role:CANARYpw@h/db',
-    ],
-  ],
-  [['runs', 'show', 'postgresql://role:CANARYpw@127.0.0.1:1/db']],
-])('a usage error quotes no password: %j', async (argv) => {
-  const { code, out, err } = await runArgv(argv, { cwd: import.meta.dirname })
-  expect(code).toBe(2)
-  expect(err).not.toBe('')
-  expect(out + err).not.toContain('CANARY')
-})
-
-test('help and usage errors have colours on a terminal only', async () => {
-  const env = { FORCE_COLOR: '1' }
-  for (const argv of [
-    ['results', '--help'],
-    ['runs', 'shwo'],
-  ]) {
-    const { stdout, stderr } = await runCli(argv, { env })
-    expect(stdout + stderr).not.toContain('\u001B')
-    expect(stdout + stderr).toMatch(/results|Did you mean show|Not a valid subcommand/)
-  }
 })

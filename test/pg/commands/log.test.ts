@@ -2,7 +2,6 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, it } from 'vitest'
 import { createDatabase } from '../../support/database.ts'
-import { startCli } from '../../support/process.ts'
 import { createFolder, runArgv } from '../../support/run-command.ts'
 import type { Ran } from '../../support/run-command.ts'
 import { seedWorld } from '../../support/world.ts'
@@ -150,47 +149,6 @@ describe('level and format', () => {
       err: 'rapidrmf: LOG_LEVEL: expected debug, info, warn, error, found "loud"\n',
     })
     expect(await inPod(['--log-format', 'xml'])).toMatchObject({ code: 2 })
-  })
-
-  it('of a scheduler: JSON lines on stdout, with schedule, slot and run', async () => {
-    const scheduler = startCli(['scheduler', 'start', '--cron', '@every 1s', '--migrate'], {
-      cwd: folder.path,
-      env: { DATABASE_URL: url },
-    })
-    await scheduler.said(/"verdict":"Findings"/)
-    scheduler.kill('SIGTERM')
-    const { stdout, stderr } = await scheduler.ended
-    expect(stderr.replace(/^rapidrmf: stopped.*\n/, '')).toBe('')
-    const lines = linesOf(stdout)
-    expect(lines[0]).toMatchObject({ msg: 'waiting for the next slot', environment: 'production' })
-    expect(lines.find(({ verdict }) => verdict !== undefined)).toMatchObject({
-      schedule: 'production @every 1s',
-      slot: expect.stringMatching(/Z$/) as string,
-      run_key: expect.stringMatching(/^cli:production\|/) as string,
-      run_id: expect.any(Number) as number,
-      worker: expect.any(String) as string,
-      counts: expect.objectContaining({ results: 50 }) as object,
-    })
-  })
-
-  it('of a slot whose configuration became unreadable: with the slot, and no run', async () => {
-    folder.write('changing.yaml', 'environments:\n  production: {}\n')
-    const scheduler = startCli(['scheduler', 'start', '--cron', '@every 1s', '--config', 'changing.yaml'], {
-      cwd: folder.path,
-      env: { DATABASE_URL: url },
-    })
-    await scheduler.said(/"verdict":"Findings"/)
-    folder.write('changing.yaml', 'environment: {}\n')
-    await scheduler.said(/unknown key/)
-    scheduler.kill('SIGTERM')
-    const line = linesOf((await scheduler.ended).stdout).find(({ error }) =>
-      /unknown key/.test(String(error)),
-    )
-    expect(line).toMatchObject({
-      schedule: 'production @every 1s',
-      slot: expect.stringMatching(/Z$/) as string,
-    })
-    expect(line).not.toHaveProperty('run_key')
   })
 })
 

@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { executeRun } from '../../../../job-image/run/job.ts'
 import { createDatabase } from '../../../support/database.ts'
 import { runRequest } from '../../../support/request.ts'
@@ -65,4 +65,73 @@ it.each([
   expect(await widen('--yes')).toEqual({ widened: false, result_ids: null })
   await session.query(`SELECT setval('${sequence}', 2147483646)`)
   expect(await executeRun(runRequest(where))).toMatchObject({ counts: { results: 3, errors: 0 } })
+})
+
+const db = (where: string, ...argv: string[]) =>
+  runArgv(['db', ...argv], { cwd: import.meta.dirname, env: { DATABASE_URL: where } })
+
+it('migrates an empty database once, with each migration by name', async () => {
+  const empty = await createDatabase('empty')
+  const { code, out } = await db(empty.url, 'migrate', '--json')
+  expect(code).toBe(0)
+  const { applied } = JSON.parse(out) as { applied: string[] }
+  expect(applied[0]).toBe('0001_shared-tables')
+  expect(await db(empty.url, 'migrate')).toMatchObject({ code: 0, out: 'up to date\n' })
+  expect(JSON.parse((await db(empty.url, 'migrate', '--json')).out)).toEqual({ applied: [] })
+})
+
+it('names the applied migrations where people read them', async () => {
+  const empty = await createDatabase('empty')
+  expect((await db(empty.url, 'migrate')).out).toMatch(/^applied: 0001_shared-tables, 0002_/)
+})
+
+describe('the status of a database', () => {
+  it('is ready after a migration, and says what is used', async () => {
+    const ready = await createDatabase()
+    const { code, out } = await db(ready.url, 'status')
+    expect(code).toBe(0)
+    const lines = Object.fromEntries(
+      out
+        .trimEnd()
+        .split('\n')
+        .map((line) => line.split(': ', 2)),
+    ) as Record<string, string>
+    expect(lines).toMatchObject({
+      schema: 'public',
+      encoding: 'UTF8',
+      pending: 'none',
+      'from a newer version': 'none',
+      'shared tables': 'as needed',
+      indexes: 'as needed',
+      'ids of results': 'bigint',
+    })
+    expect(lines['applied']).toMatch(/^0001_shared-tables, /)
+    expect(JSON.parse((await db(ready.url, 'status', '--json')).out)).toMatchObject({
+      ready: true,
+      pending: [],
+    })
+  })
+
+  it('has pending migrations before one, with exit code 2', async () => {
+    const empty = await createDatabase('empty')
+    const { code, out } = await db(empty.url, 'status')
+    expect(code).toBe(2)
+    expect(out).toMatch(/^applied: none$/m)
+    expect(out).toMatch(/^pending: 0001_shared-tables, /m)
+    const json = await db(empty.url, 'status', '--json')
+    expect(json.code).toBe(2)
+    expect(JSON.parse(json.out)).toMatchObject({ ready: false, applied: [] })
+  })
+
+  it('names a missing index, another shape of a table and how far ids are used', async () => {
+    const changed = await createDatabase()
+    await changed.client.query(`
+      ALTER TABLE validation_results ALTER COLUMN id TYPE integer;
+      ALTER TABLE evidence DROP COLUMN expires_at`)
+    const { code, out } = await db(changed.url, 'status')
+    expect(code).toBe(2)
+    expect(out).toMatch(/^shared tables: \d+ differences?$/m)
+    expect(out).toMatch(/^ {2}.*expires_at.* \(affects: .*\)$/m)
+    expect(out).toMatch(/^ids of results: integer, 0\.0 % used$/m)
+  })
 })

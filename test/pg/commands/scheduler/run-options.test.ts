@@ -1,6 +1,4 @@
 import { describe, expect, it } from 'vitest'
-import type { RunSummary } from '../../../../crds/run-summary.ts'
-import { runValidationJob, startScheduler } from '../../../../job-image/library/api.ts'
 import { createDatabase } from '../../../support/database.ts'
 import { createFolder, runArgv } from '../../../support/run-command.ts'
 import { seedWorld } from '../../../support/world.ts'
@@ -135,30 +133,4 @@ describe('scheduler once with a selection', () => {
       environments: { production: { selection: { controls: { families: ['AU'] } } } },
     })
   })
-})
-
-it('restricts the runs of a schedule', async () => {
-  const done = Promise.withResolvers<RunSummary>()
-  const scheduler = startScheduler({
-    config: `${folder.path}/all.yaml`,
-    databaseUrl: url,
-    cron: '@every 1s',
-    selection: { controls: { families: ['SC'] } },
-    observer: { finished: (_, summary) => done.resolve(summary), failed: (_, error) => done.reject(error) },
-  })
-  expect(await done.promise).toMatchObject({
-    counts: { systems: 3, controls: 1 },
-    scope: { text: 'controls family SC' },
-  })
-  scheduler.stop()
-  await scheduler.done.catch(() => {})
-})
-
-it('works from a program', async () => {
-  const options = { config: `${folder.path}/all.yaml`, databaseUrl: url }
-  const { summary } = await runValidationJob({ ...options, selection: { systems: { include: ['*-2'] } } })
-  expect(summary).toMatchObject({ counts: { systems: 1 }, scope: { text: 'systems *-2' } })
-  await expect(runValidationJob({ ...options, selection: { systems: { include: [''] } } })).rejects.toThrow(
-    'selection.systems.include.0: must not be empty',
-  )
 })

@@ -1,4 +1,4 @@
-import { afterAll, describe, expect, it } from 'vitest'
+import { describe, expect, it } from 'vitest'
 import { createDatabase } from '../../../support/database.ts'
 import { createFolder, runArgv } from '../../../support/run-command.ts'
 import { seedWorld } from '../../../support/world.ts'
@@ -126,71 +126,5 @@ describe('an environment is known', () => {
     folder.write('staging.yaml', 'environments: { staging: {} }\n')
     const env = { DATABASE_URL: other.url }
     expect(await run('db status --config staging.yaml', folder.path, env)).toMatchObject({ code: 0 })
-  })
-})
-
-describe('an error names the database that failed', () => {
-  const role = `reader_${process.pid}`
-  const asReader = (text: string) =>
-    Object.assign(new URL(text), { username: role, password: 'x' }).toString()
-  const named = (text: string) => `${new URL(text).host}${new URL(text).pathname}`
-  afterAll(() => client.query(`DROP ROLE ${role}`))
-
-  it.each(['results', 'runs list', 'notify list', 'runs show 1', 'runs systems 1'])('%s', async (line) => {
-    await client.query(
-      `DO $$ BEGIN CREATE ROLE ${role} LOGIN PASSWORD 'x'; EXCEPTION WHEN duplicate_object THEN END $$`,
-    )
-    const config = (production: string, staging: string) =>
-      folder.write(
-        'two.yaml',
-        `environments: { production: { database_url: '${production}' }, staging: { database_url: '${staging}' } }\n`,
-      )
-    config(url, asReader(other.url))
-    const second = await run(`${line} --config two.yaml`, folder.path)
-    config(asReader(url), other.url)
-    const first = await run(`${line} --config two.yaml`, folder.path)
-    for (const [{ code, out, err }, failed] of [
-      [second, other.url],
-      [first, url],
-    ] as const) {
-      expect({ code, out }).toEqual({ code: 2, out: '' })
-      expect(err).toMatch(/^rapidrmf: database \S+: permission denied for table rapidrmf_migrations; grant/)
-      expect(err).toContain(`database ${role}@${named(failed)}: `)
-    }
-  })
-
-  it('also where a table of one of them has another shape', async () => {
-    await other.client.query('ALTER TABLE notification_outbox RENAME COLUMN sink TO sunk')
-    try {
-      const { code, err } = await run('notify list --config urls.yaml', folder.path)
-      expect(code).toBe(2)
-      expect(err).toMatch(/database \S+: column .*sink.* does not exist/)
-      expect(err).toContain(`${named(other.url)}: `)
-      expect(err).not.toContain(named(url))
-    } finally {
-      await other.client.query('ALTER TABLE notification_outbox RENAME COLUMN sunk TO sink')
-    }
-  })
-
-  it.each(['results', 'db status', 'scheduler once', 'db migrate'])(
-    '%s, where the server offers no TLS, with the remedy',
-    async (line) => {
-      const env = { DATABASE_URL: `${url}?sslmode=require` }
-      const { code, err } = await run(line, folder.path, env)
-      expect(code).toBe(2)
-      expect(err).toMatch(
-        /database \S+: The server does not support SSL connections; change sslmode in the URL/,
-      )
-      expect(err).toContain(named(url))
-    },
-  )
-
-  it('where the password is missing', async () => {
-    const without = Object.assign(new URL(asReader(url)), { password: '' }).toString()
-    const { code, err } = await run('results', folder.path, { DATABASE_URL: without })
-    expect({ code, err }).toEqual({
-      code: 2,
-      err: expect.stringContaining(`database ${role}@${named(url)}: `) as string,
-    })
   })
 })
