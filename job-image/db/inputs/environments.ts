@@ -13,7 +13,7 @@ export async function listEnvironments(client: Client): Promise<string[]> {
   if (tables.rows.length === 0) return []
   const selects = tables.rows.map(({ name }) => `SELECT environment::text FROM ${name}`)
   const { rows } = await client.query<{ environment: string }>(
-    `SELECT environment FROM (${selects.join(' UNION ')}) e WHERE environment IS NOT NULL ORDER BY environment`,
+    `SELECT DISTINCT environment FROM (${selects.join(' UNION ')}) e WHERE environment IS NOT NULL ORDER BY environment`,
   )
   return rows.map(({ environment }) => environment)
 }
