@@ -223,8 +223,8 @@ export async function findAbandonedRuns(
 }
 
 /**
- * The time of the last heartbeat of those of these runs that are `running` without a live attempt, by id; PostgreSQL's
- * text, UTC.
+ * The time of the last heartbeat (without one: of the start) of those of these runs that are `running` without a live
+ * attempt, by id; PostgreSQL's text, UTC.
  */
 export async function silentSince(
   client: Client,
@@ -232,7 +232,7 @@ export async function silentSince(
   abandonAfter: number,
 ): Promise<Map<number, string>> {
   const { rows } = await client.query<{ id: number; since: string }>(
-    `SELECT r.id, coalesce(max(least(coalesce(a.ended_at, a.heartbeat_at), ${UTC_NOW})), r.started_at)::text AS since
+    `SELECT r.id, max(least(coalesce(a.ended_at, a.heartbeat_at, r.started_at), ${UTC_NOW}))::text AS since
        FROM job_runs r LEFT JOIN job_run_attempts a ON a.job_run_id = r.id
       WHERE r.id = ANY ($1) AND r.status = 'running' AND r.run_key IS NOT NULL
       GROUP BY r.id

@@ -93,7 +93,9 @@ it('history rows that reuse results, and errors, are removed; those with results
     ],
   })
   await addRun(client, { answers: [{ systemId: first, from: 1 }] })
-  const gone = await rowsOf(queries.deleteReferencesQuery([1, 1, 2], [first, second, first]))
+  const gone = await rowsOf(
+    queries.deleteReferencesQuery({ runIds: [1, 1, 2], systemIds: [first, second, first] }),
+  )
   expect(gone).toHaveLength(2)
   expect(gone).toEqual(expect.arrayContaining([1, 2].map((runId) => ({ runId, systems: 1 }))))
   const { rows } = await client.query('SELECT job_run_id, system_id FROM job_run_systems')

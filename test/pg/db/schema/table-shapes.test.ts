@@ -1,13 +1,12 @@
 import { readFileSync } from 'node:fs'
-import type { Client } from 'pg'
 import { describe, expect, it } from 'vitest'
 import { migrate } from '../../../../job-image/db/schema/schema.ts'
-import { OWN_TABLES, MIGRATIONS_TABLE, SHARED_TABLES } from '../../../../job-image/db/schema/shared-tables.ts'
+import { MIGRATIONS_TABLE, SHARED_TABLES } from '../../../../job-image/db/schema/shared-tables.ts'
 import type { DatabaseStatus } from '../../../../job-image/db/schema/status.ts'
-import { STATUS_LABELS, foundTables, shapeProblems } from '../../../../job-image/db/schema/table-shapes.ts'
 import { createDatabase } from '../../../support/database.ts'
 import { createFolder, runArgv } from '../../../support/run-command.ts'
 import type { Ran } from '../../../support/run-command.ts'
+import { columnsOf, publicTables } from '../../../support/tables.ts'
 
 const read = (path: string): string => readFileSync(new URL(`../../../../${path}`, import.meta.url), 'utf8')
 const RAPIDRMF = read('test/support/rapidrmf-schema.sql')
@@ -29,67 +28,6 @@ async function databaseWith(...sql: string[]) {
   const run = (argv: string): Promise<Ran> => runArgv(argv.split(' '), { cwd: folder.path, env })
   return { ...database, run }
 }
-
-type Stored = { table: string; column: string; type: string }
-
-async function columnsOf(client: Client, tables: readonly string[]): Promise<Stored[]> {
-  const { rows } = await client.query<Stored>(
-    `SELECT c.relname AS table, a.attname AS column, format_type(a.atttypid, a.atttypmod) AS type
-       FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
-      WHERE c.relname = ANY ($1) AND c.relkind = 'r' AND a.attnum > 0 AND NOT a.attisdropped`,
-    [tables],
-  )
-  return rows
-}
-
-async function publicTables(client: Client): Promise<string[]> {
-  const { rows } = await client.query<{ name: string }>(
-    `SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')`,
-  )
-  return rows.map(({ name }) => name).sort()
-}
-
-describe('the list of shared tables', () => {
-  it('is what the migrations make', async () => {
-    const { client } = await createDatabase()
-    expect(await publicTables(client)).toEqual([...SHARED, ...OWN_TABLES, MIGRATIONS_TABLE].sort())
-    const stored = new Map(
-      (await columnsOf(client, SHARED)).map((each) => [`${each.table}.${each.column}`, each.type]),
-    )
-    for (const [table, { columns }] of Object.entries(SHARED_TABLES)) {
-      for (const [column, { type }] of Object.entries(columns)) {
-        expect(stored.get(`${table}.${column}`), `${table}.${column}`).toBe(type)
-      }
-    }
-    expect(shapeProblems(await foundTables(client))).toEqual([])
-    const { rows } = await client.query(
-      `SELECT conrelid::regclass::text AS table, confrelid::regclass::text AS to FROM pg_constraint WHERE contype = 'f' AND conrelid::regclass::text = ANY ($1) ORDER BY 1, 2`,
-      [SHARED],
-    )
-    const references = Object.entries(SHARED_TABLES).flatMap(([table, { references: to }]) =>
-      to.map((other) => ({ table, to: other })),
-    )
-    const byName = (a: { table: string; to: string }, b: typeof a) =>
-      `${a.table} ${a.to}` < `${b.table} ${b.to}` ? -1 : 1
-    expect(rows.toSorted(byName)).toEqual(references.toSorted(byName))
-  })
-
-  it('is what the enum of the migrations holds', async () => {
-    const { client } = await createDatabase()
-    const { rows } = await client.query(`SELECT array_to_json(enum_range(NULL::validationstatus)) AS labels`)
-    expect(rows).toEqual([{ labels: STATUS_LABELS }])
-  })
-
-  it('is in docs/tables.md, column by column', () => {
-    const lines = read('docs/tables.md').split('\n')
-    for (const [table, { columns }] of Object.entries(SHARED_TABLES)) {
-      const row = lines.find((line) => line.startsWith(`| \`${table}\``))
-      for (const column of Object.keys(columns))
-        expect(row, `${table}.${column}`).toMatch(new RegExp(`\\b${column}\\b`))
-    }
-    for (const table of OWN_TABLES) expect(lines.join('\n')).toContain(`\`${table}\``)
-  })
-})
 
 /** What an installation can be asked, on one database after the other; what differs by nature is left out. */
 async function answers(run: (argv: string) => Promise<Ran>): Promise<string[]> {

@@ -9,11 +9,11 @@ import {
   hasLiveAttempt,
   listAttempts,
   sessionName,
-} from '../../../job-image/db/runs/attempts.ts'
-import type { AttemptRef } from '../../../job-image/db/runs/attempts.ts'
-import { connect, disconnect, inTransaction } from '../../../job-image/db/session/client.ts'
-import { DroppedRows } from '../../../job-image/db/session/dropped-rows.ts'
-import { LOCK_NOT_AVAILABLE } from '../../../job-image/db/session/errors.ts'
+} from '../../../../job-image/db/runs/attempts.ts'
+import type { AttemptRef } from '../../../../job-image/db/runs/attempts.ts'
+import { connect, disconnect, inTransaction } from '../../../../job-image/db/session/client.ts'
+import { DroppedRows } from '../../../../job-image/db/session/dropped-rows.ts'
+import { LOCK_NOT_AVAILABLE } from '../../../../job-image/db/session/errors.ts'
 import {
   closeDecidedRun,
   finishJobRun,
@@ -22,23 +22,23 @@ import {
   markPlanned,
   reopenJobRun,
   startJobRun,
-} from '../../../job-image/db/runs/job-runs.ts'
-import type { JobRun } from '../../../job-image/db/runs/job-runs.ts'
-import { cancelNotices } from '../../../job-image/db/runs/notices.ts'
-import { addValidationResults } from '../../../job-image/db/results/results.ts'
-import { addControlTimes } from '../../../job-image/db/runs/run-controls.ts'
-import type { RunRef } from '../../../job-image/db/runs/run-ref.ts'
+} from '../../../../job-image/db/runs/job-runs.ts'
+import type { JobRun } from '../../../../job-image/db/runs/job-runs.ts'
+import { cancelNotices } from '../../../../job-image/db/runs/notices.ts'
+import { addValidationResults } from '../../../../job-image/db/results/results.ts'
+import { addControlTimes } from '../../../../job-image/db/runs/run-controls.ts'
+import type { RunRef } from '../../../../job-image/db/runs/run-ref.ts'
 import {
   claimSystems,
   claimableSystems,
   queueSystems,
   runTotals,
   settleSystems,
-} from '../../../job-image/db/runs/run-systems.ts'
-import type { ClaimRequest, SystemOutcome } from '../../../job-image/db/runs/run-systems.ts'
-import { closeAbandonedRun, leaveRun } from '../../../job-image/run/close.ts'
-import { createDatabase } from '../../support/database.ts'
-import { seedWorld } from '../../support/world.ts'
+} from '../../../../job-image/db/runs/run-systems.ts'
+import type { ClaimRequest, SystemOutcome } from '../../../../job-image/db/runs/run-systems.ts'
+import { closeAbandonedRun, leaveRun } from '../../../../job-image/run/close.ts'
+import { createDatabase } from '../../../support/database.ts'
+import { seedWorld } from '../../../support/world.ts'
 
 const { client, url } = await createDatabase()
 const otherDatabase = await createDatabase()
