@@ -77,7 +77,8 @@ function roomFor(columns: number, width: number): number {
 /** Kept within the width itself: a line that the terminal wraps would look like part of the table. */
 function leftOutNote(titles: readonly string[], width = Infinity): string {
   const text = `not shown at this width: ${titles.join(', ')}`
-  return `${displayWidth(text) <= width ? text : `${titles.length} columns are not shown at this width`}\n`
+  if (displayWidth(text) <= width) return `${text}\n`
+  return `${titles.length === 1 ? '1 column is' : `${titles.length} columns are`} not shown at this width\n`
 }
 
 /**

@@ -1,6 +1,5 @@
 import { describe, expect, it } from 'vitest'
 import { sampling, traceSettings } from '../../../job-image/tracing/settings.ts'
-import { describeStatement } from '../../../job-image/tracing/statement.ts'
 
 describe('where traces go', () => {
   const endpoint = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://collector:4318' }
@@ -39,20 +38,5 @@ describe('where traces go', () => {
     ['xray', undefined, { kind: 'always_on', parentBased: false }],
   ])('samples %s (%s)', (name, argument, expected) => {
     expect(sampling({ OTEL_TRACES_SAMPLER: name, OTEL_TRACES_SAMPLER_ARG: argument })).toEqual(expected)
-  })
-})
-
-describe('what a statement is about', () => {
-  it.each([
-    ['BEGIN', 'BEGIN'],
-    ['\n  SELECT id FROM job_runs WHERE run_key = $1', 'SELECT job_runs'],
-    ['INSERT INTO job_runs (a) VALUES ($1)', 'INSERT job_runs'],
-    ['UPDATE job_run_systems s SET state = $1 FROM job_runs', 'UPDATE job_run_systems'],
-    ['COPY validation_results\n  (system_id) FROM STDIN', 'COPY validation_results'],
-    ['SELECT * FROM unnest($1::int[]) AS t', 'SELECT'],
-    ['SET LOCAL lock_timeout TO 5000', 'SET'],
-    ['', 'SQL'],
-  ])('%j: %s', (text, summary) => {
-    expect(describeStatement(text).summary).toBe(summary)
   })
 })
