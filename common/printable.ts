@@ -15,7 +15,7 @@ export function printable(text: string): string {
   })
 }
 
-/** The character for which a text is no good as a name that people read and compare; undefined: it is good. */
+/** The character that makes a text unusable as a name that people read and compare; undefined if there is none. */
 export function invisibleIn(text: string): string | undefined {
   const [found] = Array.from(text).filter((character) => printable(character) !== character)
   if (found === undefined) return undefined

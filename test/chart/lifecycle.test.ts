@@ -148,7 +148,7 @@ describeWithHelm('the chart', () => {
     it('migrates the database before the upgrade of the operator, and fails the upgrade if that fails', async () => {
       await admin.core.createNamespacedSecret({
         namespace,
-        body: { metadata: { name: 'rapidrmf-db' }, stringData: { url: 'postgresql://nobody@db/x' } },
+        body: { metadata: { name: 'rapidrmf-db' }, stringData: { url: 'postgresql://stranger@db/x' } },
       })
       const kubelet = playKubelet(admin, namespace)
       const upgrade = (workers: number): Promise<string> =>

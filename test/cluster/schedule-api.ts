@@ -15,7 +15,7 @@ export type ScheduleApi = {
   messageOf(writing: Promise<unknown>): Promise<string>
 }
 
-/** To be called inside of describeWithCluster, like useNamespace. */
+/** Creates the namespace and its API. Call it inside of describeWithCluster, like useNamespace. */
 export function useScheduleApi(prefix: string): ScheduleApi {
   const here = useNamespace(prefix)
   const resource = () => ({ group: GROUP, version: VERSION, plural: PLURAL, namespace: here.name })

@@ -6,7 +6,7 @@ export type Answer = {
   readonly state?: 'pending' | 'done' | 'error'
   /** The ids in `controls` of its results. */
   readonly controlIds?: readonly number[]
-  /** For reused results: the run whose rows hold them. */
+  /** The run whose rows hold reused results. */
   readonly from?: number
   readonly status?: string
 }

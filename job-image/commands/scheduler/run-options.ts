@@ -41,7 +41,7 @@ export type SelectionOptions = {
   readonly allowEmpty: boolean
 }
 
-/** A flag for systems stands above all that other sources say about systems; and so for controls. */
+/** A flag for systems overrides all other sources for systems; the same holds for controls. */
 export function selectionFrom(options: SelectionOptions): Selection | undefined {
   const include = listed('--system', options.system)
   const exclude = listed('--exclude-system', options.excludeSystem)

@@ -93,7 +93,7 @@ const ENVIRONMENT =
 const ZONE = 'must be a name of the IANA time zone database, such as Europe/Berlin or Etc/UTC'
 const ONE_SOURCE = 'spec.config: Invalid value: needs exactly one of configMapKeyRef and secretKeyRef'
 
-/** Some of these are bad all the same: the API server says so when the CronJob is written. */
+/** Specs that the CRD accepts. The API server refuses some of them later, when the CronJob is written. */
 export const ACCEPTED: readonly Accepted[] = [
   ['field out of range', { schedule: '0 25 * * *' }],
   ['never fires', { schedule: '0 0 30 2 *' }],

@@ -100,9 +100,9 @@ describeWithCluster('a schedule', () => {
   it('ignores a Job that only has its label', async () => {
     const { schedules } = operated
     const { metadata } = await schedules.create('labelled', { suspend: true })
-    await schedules.create('neighbour', { suspend: true })
+    await schedules.create('unrelated', { suspend: true })
     await schedules.status('labelled', 'Ready', is('Ready', 'True'))
-    const neighbour = await schedules.status('neighbour', 'Ready', is('Ready', 'True'))
+    const unrelated = await schedules.status('unrelated', 'Ready', is('Ready', 'True'))
     const configMap = await here.admin.core.createNamespacedConfigMap({
       namespace: here.name,
       body: { metadata: { name: 'owner' } },
@@ -115,7 +115,7 @@ describeWithCluster('a schedule', () => {
       await createJobByHand(schedules, 'labelled', 'of-another', {
         ownerReferences: [{ ...owner, controller: true }],
       }),
-      await createJobByHand(schedules, 'neighbour', 'of-the-neighbour', { labels: label }),
+      await createJobByHand(schedules, 'unrelated', 'of-the-unrelated', { labels: label }),
     ]
     // They are active, and do not block a requested run.
     const ours = await schedules.runNow('labelled', 'once')
@@ -125,7 +125,7 @@ describeWithCluster('a schedule', () => {
     const recorded = await schedules.status('labelled', 'recorded', ({ lastRun }) => lastRun !== undefined)
     expect(recorded.recentRuns).toMatchObject([{ jobUID: ours.uid }])
     expect(recorded.active).toBeUndefined()
-    expect((await schedules.read('neighbour')).status).toEqual(neighbour)
+    expect((await schedules.read('unrelated')).status).toEqual(unrelated)
   })
 
   it('runs at its slot with one write for the start and one for the end', async () => {

@@ -143,7 +143,7 @@ describeWithCluster('the CronJob of a schedule', () => {
       const { metadata, status = {} } = await schedules.read('defaults')
       const { resourceVersion = '' } = metadata
       const { cronJob } = status
-      if (cronJob === undefined) throw new Error('nothing is known of the CronJob')
+      if (cronJob === undefined) throw new Error('the status has no CronJob')
       const position = operated.position()
       await schedules.client.replaceStatus(RESOURCES.schedules, {
         apiVersion: 'rapidrmf.io/v1alpha1',

@@ -27,12 +27,12 @@ describeWithCluster('the final state is the same with every perturbation for a s
     routes = await startRoutes(here.cluster)
   })
 
-  const perform = async (scenario: Scenario, perturbation: Perturbation, judge: Judge): Promise<void> => {
+  const perform = async (scenario: Scenario, perturbation: Perturbation, check: Check): Promise<void> => {
     const performance = await Performance.prepare(here.cluster, routes, perturbation)
     try {
       await withSeed(`${scenario.name}: ${nameOf(perturbation)}`, seed, async () => {
         await performance.play(scenario)
-        await judge(performance)
+        await check(performance)
       })
     } finally {
       await performance.end()
@@ -60,7 +60,7 @@ describeWithCluster('the final state is the same with every perturbation for a s
   )
 })
 
-type Judge = (performance: Performance) => Promise<void>
+type Check = (performance: Performance) => Promise<void>
 
 async function endsAs(wanted: Outcome | undefined, performance: Performance): Promise<void> {
   let found = await performance.outcome()
