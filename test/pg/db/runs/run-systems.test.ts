@@ -32,6 +32,7 @@ import {
   claimSystems,
   claimableSystems,
   queueSystems,
+  requeueFailedSystems,
   runTotals,
   settleSystems,
 } from '../../../../job-image/db/runs/run-systems.ts'
@@ -401,4 +402,90 @@ it.each([
       attributes: { key: each },
     })),
   )
+})
+
+describe('the queue of a run', () => {
+  it('takes the systems of its environment, or those that are selected, once', async () => {
+    const run = await insertedRun()
+    const [one, two, three] = systems as [number, number, number]
+    expect(await queueSystems(client, run, 'production', [one, two])).toBe(2)
+    expect(await queueSystems(client, run, 'production', [two, three])).toBe(1)
+    expect(await queueSystems(client, run, 'staging')).toBe(0)
+    expect(await queueSystems(client, run, 'production')).toBe(1)
+    expect(await runTotals(client, run)).toMatchObject({ systems: 4, pending: 4 })
+  })
+
+  it('adds up what its systems came to', async () => {
+    const run = await plannedRun()
+    const [one, two, three] = systems as [number, number, number]
+    await settleSystems(client, run, [
+      { ...done(one), error: 'second reason' },
+      { ...done(two), error: 'a reason' },
+    ])
+    expect(await runTotals(client, run)).toMatchObject({ pending: 2, failedSystems: 2, error: 'a reason' })
+    await client.query(
+      `UPDATE job_run_systems SET state = 'done', pass = 1, fail = 2, insufficient_evidence = 3, unknown = 4
+        WHERE job_run_id = $1 AND system_id = $2`,
+      [run.id, three],
+    )
+    expect(await runTotals(client, run)).toEqual({
+      systems: 4,
+      pending: 1,
+      failedSystems: 2,
+      error: 'a reason',
+      counts: { pass: 1, fail: 2, insufficientEvidence: 3, unknown: 4 },
+    })
+  })
+
+  it('gets its failed systems back when the run is resumed, and no other', async () => {
+    const run = await plannedRun()
+    const [one, two] = systems as [number, number]
+    await settleSystems(client, run, [{ ...done(one), error: 'refused' }, done(two)])
+    await requeueFailedSystems(client, run)
+    expect(await runTotals(client, run)).toMatchObject({ pending: 3, failedSystems: 0, error: null })
+    const { rows } = await client.query(
+      `SELECT state, error, decided_at FROM job_run_systems WHERE job_run_id = $1 AND system_id = $2`,
+      [run.id, one],
+    )
+    expect(rows).toEqual([{ state: 'pending', error: null, decided_at: null }])
+  })
+
+  it('keeps what a batch says about a system', async () => {
+    const run = await plannedRun()
+    const [one, two] = systems as [number, number]
+    const digest = 'ab'.repeat(32)
+    const outcome = { ...done(one), inputDigest: digest, validUntil: '2026-02-03 04:05:06' }
+    await settleSystems(client, run, [outcome, { ...done(two), error: 'refused' }])
+    const { rows } = await client.query(
+      `SELECT state, error, results_run_id, encode(input_digest, 'hex') AS digest, valid_until, decided_at IS NOT NULL AS decided
+         FROM job_run_systems WHERE job_run_id = $1 AND state <> 'pending' ORDER BY system_id`,
+      [run.id],
+    )
+    expect(rows).toEqual([
+      {
+        state: 'done',
+        error: null,
+        results_run_id: run.id,
+        digest,
+        valid_until: outcome.validUntil,
+        decided: true,
+      },
+      {
+        state: 'error',
+        error: 'refused',
+        results_run_id: null,
+        digest: null,
+        valid_until: null,
+        decided: true,
+      },
+    ])
+  })
+
+  it('refuses an outcome whose results are not stored', async () => {
+    const run = await plannedRun()
+    const [one] = systems as [number]
+    await expect(settleSystems(client, run, [{ ...done(one), pass: 1 }])).rejects.toThrow(
+      new RegExp(`does not hold the 1 results that were written for system ${one} \\(it holds 0\\)`),
+    )
+  })
 })
