@@ -95,3 +95,57 @@ describe('connections that others have at the start', () => {
     }
   })
 })
+
+describe('an attempt', () => {
+  it('reports its plan and every batch, and ends as the run does', async () => {
+    const { events, observer } = watchRun()
+    const run = await executeRun(runRequest(database.url, { batchSize: 40, observer }))
+    const progress = events.filter(({ type }) => ['planned', 'progress'].includes(type))
+    expect(progress).toEqual([
+      { type: 'planned', systems: SYSTEMS, pending: SYSTEMS, controls: 3 },
+      { type: 'progress', systems: 40, results: 120 },
+      { type: 'progress', systems: 23, results: 69 },
+    ])
+    const { rows } = await client.query('SELECT outcome, error FROM job_run_attempts WHERE job_run_id = $1', [
+      run.runId,
+    ])
+    expect(rows).toEqual([{ outcome: 'success', error: null }])
+    const times = await client.query('SELECT FROM job_run_controls WHERE job_run_id = $1 AND decide_us > 0', [
+      run.runId,
+    ])
+    expect(times.rows.length).toBeGreaterThan(0)
+  })
+
+  it('names the controls and the systems that it cannot evaluate', async () => {
+    await client.query(`
+      INSERT INTO control_requirements (control_id, required_all, required_any)
+        SELECT id, '7', '[]' FROM controls WHERE control_id = 'AU-2';
+      ALTER TABLE validation_results ADD CONSTRAINT refused CHECK (system_id <> 1) NOT VALID`)
+    const { events, observer } = watchRun()
+    const run = await executeRun(runRequest(database.url, { observer }))
+    await client.query(
+      'TRUNCATE control_requirements; ALTER TABLE validation_results DROP CONSTRAINT refused',
+    )
+    expect(run).toMatchObject({ verdict: 'Incomplete', counts: { errors: 2 } })
+    expect(warnings(events)).toContainEqual(expect.stringMatching(/^AU-2: .*control_requirements row 1: /))
+    expect(events.filter(({ type }) => type === 'system-error')).toEqual([
+      { type: 'system-error', systemId: 1, error: expect.stringMatching(/refused/) as string },
+    ])
+  })
+
+  it('ends as failed, with the reason, where no system can be evaluated', async () => {
+    await client.query('ALTER TABLE validation_results ADD CONSTRAINT refused CHECK (false) NOT VALID')
+    const run = await executeRun(runRequest(database.url))
+    await client.query('ALTER TABLE validation_results DROP CONSTRAINT refused')
+    expect(run.status).toBe('failed')
+    const { rows } = await client.query('SELECT outcome, error FROM job_run_attempts WHERE job_run_id = $1', [
+      run.runId,
+    ])
+    expect(rows).toEqual([
+      {
+        outcome: 'failed',
+        error: expect.stringMatching(/^the run was closed as failed: none of the 63 systems/) as string,
+      },
+    ])
+  })
+})
