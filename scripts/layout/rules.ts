@@ -2,6 +2,7 @@ import { posix } from 'node:path'
 import { rings } from './rings.ts'
 import { PROGRAMS, folderOf } from './sources.ts'
 import type { Source } from './sources.ts'
+import { WITHOUT_TEST } from './without-test.ts'
 
 /** Returns the problems of one rule of the layout: one line each, beginning with the path. */
 export type Rule = (sources: readonly Source[]) => string[]
@@ -128,6 +129,26 @@ export const pureRooms: Rule = (sources) =>
         .map((name) => `${path}: imports ${name} in a pure room`),
     ])
 
+/** A declaration of a type, which may hold arrows and is no code. */
+const TYPE = /^(?:export )?type [^\n]*\n(?:(?:[ })|&][^\n]*)?\n)*/gm
+const FUNCTION = /^(?:export )?(?:async )?(?:function|class)\b|=> /m
+const TEST = /^test\/[^/]+\/(.+)\.test\.ts$/
+
+/** The path of a source's test below the folder of its suite. Most tests are of the job, so its folder is left out. */
+const testOf = (path: string): string => path.replace(/^job-image\//, '').replace(/\.ts$/, '')
+
+export const testsMirrorSources: Rule = (sources) => {
+  const tested = new Set(sources.flatMap(({ path }) => TEST.exec(path)?.[1] ?? []))
+  const open = new Set(Object.values(WITHOUT_TEST).flat())
+  return sources
+    .filter(({ path }) => PROGRAMS.includes(topOf(path)) && !open.has(path) && !tested.has(testOf(path)))
+    .filter(({ text }) => FUNCTION.test(text.replaceAll(TYPE, '')))
+    .map(
+      ({ path }) =>
+        `${path}: has no test of its path; add test/unit/${testOf(path)}.test.ts, or the same in another suite`,
+    )
+}
+
 /** The rules of docs/architecture.md that can be checked on the sources. */
 export const RULES: readonly Rule[] = [
   importsAcrossPrograms,
@@ -137,4 +158,5 @@ export const RULES: readonly Rule[] = [
   statementsOnlyInDb,
   processOnlyInMain,
   pureRooms,
+  testsMirrorSources,
 ]

@@ -82,4 +82,12 @@ describe('on a terminal', () => {
     expect(render(53, columns)).toHaveLength(6)
     expect(omitted(52)).toBe('not shown at this width: Third')
   })
+
+  it('keeps the preferred width of a number that has one, and truncates it like a text', () => {
+    const columns: readonly Column<Row>[] = [
+      { title: 'Count of many', value: () => '12', align: 'right', minWidth: 13 },
+      { title: 'Text', value: () => 'x'.repeat(20), minWidth: 4 },
+    ]
+    expect(render(30, columns)[1]).toMatch(/^│ Count of many │ Text +│$/)
+  })
 })

@@ -8,6 +8,7 @@ import {
   pureRooms,
   smallFolders,
   statementsOnlyInDb,
+  testsMirrorSources,
 } from '../../../scripts/layout/rules.ts'
 import type { Rule } from '../../../scripts/layout/rules.ts'
 import { sourceOf } from '../../../scripts/layout/sources.ts'
@@ -92,6 +93,30 @@ const CASES: readonly (readonly [name: string, rule: Rule, kept: Files, broken: 
       'common/cron/a.ts': 'setTimeout(run, 5)',
     },
     ['job-image/rules/a.ts', 'operator/plan/a.ts', 'common/cron/a.ts'],
+  ],
+  [
+    'a source has no test of its path',
+    testsMirrorSources,
+    {
+      'common/a.ts': 'export function a() {}',
+      'test/unit/common/a.test.ts': '',
+      'job-image/run/b.ts': 'export const b = () => 1',
+      'test/pg/run/b.test.ts': '',
+      'operator/plan/c.ts': 'export class C {}',
+      'test/cluster/operator/plan/c.test.ts': '',
+      'job-image/run/types.ts':
+        'export type T = {\n  f: () => void\n\n  readonly g: (x: T) => T\n}\nexport const N = 1\n',
+      'scripts/d.ts': 'export function d() {}',
+    },
+    {
+      'common/a.ts': 'export function a() {}',
+      'test/unit/other/a.test.ts': '',
+      'job-image/run/b.ts': 'export type T = () => void\n\nexport const b = () => 1',
+      'test/pg/run/b.ts': '',
+      'operator/plan/c.ts': 'async function c() {}',
+      'test/unit/plan/c.test.ts': '',
+    },
+    ['common/a.ts', 'job-image/run/b.ts', 'operator/plan/c.ts'],
   ],
 ]
 
