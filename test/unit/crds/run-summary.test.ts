@@ -41,6 +41,10 @@ describe('a summary', () => {
     expect(decodeRunSummary(encodeRunSummary(SUMMARY))).toEqual(SUMMARY)
   })
 
+  it.each(['running', 'success', 'failed'] as const)('may have the status %s', (status) => {
+    expect(decodeRunSummary(encodeRunSummary({ ...SUMMARY, status }))?.status).toBe(status)
+  })
+
   it('has a message that is truncated only where it does not fit', () => {
     const room = MAX_SUMMARY_BYTES - bytes(encodeRunSummary({ ...SUMMARY, message: '' }))
     const fits = 'm'.repeat(room)

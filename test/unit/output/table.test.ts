@@ -83,11 +83,11 @@ describe('on a terminal', () => {
     expect(omitted(52)).toBe('not shown at this width: Third')
   })
 
-  it('keeps the preferred width of a number that has one, and truncates it like a text', () => {
+  it('never truncates the heading of a text column without a preferred width', () => {
     const columns: readonly Column<Row>[] = [
-      { title: 'Count of many', value: () => '12', align: 'right', minWidth: 13 },
+      { title: 'A long heading', value: () => 'x' },
       { title: 'Text', value: () => 'x'.repeat(20), minWidth: 4 },
     ]
-    expect(render(30, columns)[1]).toMatch(/^│ Count of many │ Text +│$/)
+    expect(render(20, columns)[1]).toMatch(/^│ A long heading │ Text │$/)
   })
 })
