@@ -43,6 +43,10 @@ it('a process that is stopped says what the run it closed has come to', async ()
     [left?.runId],
   )
   expect(rows).toEqual([{ n: 3 }])
+  const attempts = await client.query('SELECT outcome, error FROM job_run_attempts WHERE job_run_id = $1', [
+    left?.runId,
+  ])
+  expect(attempts.rows).toEqual([{ outcome: 'interrupted', error: `interrupted: ${error.message}` }])
 })
 
 it('a process that leaves a run to a peer says how far it is, and that this is not its end', async () => {
