@@ -9,12 +9,7 @@ export const WITHOUT_TEST: Readonly<Record<string, readonly string[]>> = {
     'job-image/db/results/result-reads.ts',
     'job-image/db/results/result-systems.ts',
     'job-image/db/results/results.ts',
-    'job-image/db/runs/run-breakdown.ts',
     'job-image/db/runs/run-controls.ts',
-    'job-image/db/runs/run-ref.ts',
     'job-image/run-view/run-figures-table.ts',
-  ],
-  'Statements, tested through the runs and commands that make them in test/pg/.': [
-    'job-image/db/runs/input-digest.ts',
   ],
 }
