@@ -70,9 +70,10 @@ function scalarFault(value: unknown): string | undefined {
 }
 
 const DATE_ONLY = /^\d{4}-\d\d-\d\d$/
-/** Years that everybody writes with four digits. */
+/** Years of four digits. A double has no later moment of the year 9999 than LAST: what is later is read as END. */
 const FIRST = parseTimestamp('0001-01-01T00:00:00Z')
-const LAST = parseTimestamp('9999-12-31T23:59:59.999999Z')
+const LAST = parseTimestamp('9999-12-31T23:59:59.999968Z')
+const END = parseTimestamp('9999-12-31T23:59:59.999999Z')
 
 /** A moment; without a zone it is UTC, a date alone is the begin of that day in UTC. */
 const moment = z
@@ -87,7 +88,7 @@ const moment = z
 function momentOf(value: string): Micros | undefined {
   try {
     const micros = parseTimestamp(DATE_ONLY.test(value) ? `${value}T00:00:00Z` : value)
-    return micros >= FIRST && micros <= LAST ? micros : undefined
+    return micros >= FIRST && micros <= END ? Math.min(micros, LAST) : undefined
   } catch {
     return undefined
   }

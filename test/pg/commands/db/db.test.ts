@@ -134,4 +134,14 @@ describe('the status of a database', () => {
     expect(out).toMatch(/^ {2}.*expires_at.* \(affects: .*\)$/m)
     expect(out).toMatch(/^ids of results: integer, 0\.0 % used$/m)
   })
+
+  it('names migrations of a newer version, and tables that are hidden', async () => {
+    const newer = await createDatabase()
+    await newer.client.query(`
+      INSERT INTO rapidrmf_migrations (name, run_on) VALUES ('9999_later', now());
+      CREATE SCHEMA other; CREATE TABLE other.job_runs (id integer)`)
+    const { out } = await db(`${newer.url}?options=-csearch_path%3Dpublic,other`, 'status')
+    expect(out).toMatch(/^from a newer version: 9999_later$/m)
+    expect(out).toMatch(/^hidden by it: other\.job_runs$/m)
+  })
 })

@@ -101,3 +101,15 @@ test('a file that does not exist is refused before the database is asked', async
   expect(code).toBe(2)
   expect(err).toContain('none.yaml')
 })
+
+test('evidence that expires with the last microsecond of the year 9999 is stored, and then unchanged', async () => {
+  const never = TWO.replace(
+    /(sha256: a+, collected_at: 2026-11-01)/,
+    '$1, expires_at: "9999-12-31T23:59:59.999999Z"',
+  )
+  expect(never).not.toBe(TWO)
+  expect(await applyJson(never)).toMatchObject({ totals: { evidence: { added: 2 } } })
+  expect(await applyJson(never)).toMatchObject({ totals: { evidence: { unchanged: 2 } } })
+  const { rows } = await client.query('SELECT max(expires_at)::date::text AS day FROM evidence')
+  expect(rows).toEqual([{ day: '9999-12-31' }])
+})

@@ -24,7 +24,7 @@ describe('scheduler once', () => {
     const { code, out, err } = await rapidrmf('scheduler', 'once')
     expect(code).toBe(0)
     expect(out).toMatch(/^Run \d+: Findings — \d+ of 12 results are not pass \(3 systems, 4 controls\)\n/)
-    expect(out).toContain('unknown 3')
+    expect(out).toContain('\npass 7 · fail 0 · insufficient evidence 2 · unknown 3 · errors 0\n')
     expect(err).toMatch(/^started run \d+ \(attempt 1\)\n3 systems, 4 controls\n$/)
   })
 
