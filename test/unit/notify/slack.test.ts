@@ -66,5 +66,6 @@ describe('for Slack', () => {
 
   it('a mark of Slack is escaped once', () => {
     expect(escapeSlack('<!channel> & @Here @ops')).toBe('&lt;!channel&gt; &amp; @\u200BHere @ops')
+    expect(escapeSlack('@channel @all @everyone')).toBe('@\u200Bchannel @\u200Ball @\u200Beveryone')
   })
 })

@@ -24,6 +24,7 @@ describe('the CloudEvent of a notice', () => {
       },
     })
     expect(noticeEvent(noticeOf({}, { trigger: 'always' })).type).toBe('io.rapidrmf.run.finished')
+    expect(noticeEvent(noticeOf({ runId: null })).subject).toBe('runs/none')
   })
 
   it('has what CloudEvents 1.0 requires, whatever the names are', () => {

@@ -54,6 +54,29 @@ describe('controls', () => {
   })
 })
 
+describe('the number of matches of each condition', () => {
+  const tally = (selector: ControlSelector): string => {
+    const members = new Set(CONTROLS.slice(0, 4))
+    return chooseControls(CONTROLS, normal(selector), { members, hasRules: isNist80053 }).tally()
+  }
+
+  it.each<[ControlSelector, string]>([
+    [{}, ''],
+    [{ include: ['AC-2*'], families: ['AU'] }, 'include and families 6'],
+    [{ framework: 'nist-800-53' }, 'framework nist-800-53 9'],
+    [{ baseline: 'low', exclude: ['AC-*'] }, 'baseline low 4, exclude 5'],
+    [{ include: ['AC-1'], framework: 'ism' }, 'include and families 0, framework ism 0'],
+  ])('of %j is "%s"', (selector, text) => {
+    expect(tally(selector)).toBe(text)
+  })
+})
+
+it('a stored family counts in either case, for an id that names none', () => {
+  const rows = [{ id: 1, catalogId: 1, framework: undefined, controlId: '1.2.3', family: ' soc ' }]
+  const { chosen } = chooseControls(rows, normal({ families: ['SOC'] }), { hasRules: isNist80053 })
+  expect(chosen).toEqual(rows)
+})
+
 describe('controls of several frameworks', () => {
   const FRAMEWORKS = ['nist-800-53-rev5', 'nist-800-53-rev4', 'sp-800-171', 'ism', undefined]
   const IDS = [

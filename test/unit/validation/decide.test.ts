@@ -3,8 +3,8 @@ import { describe, expect, test } from 'vitest'
 import { canonicalControlId } from '../../../job-image/rules/control-id.ts'
 import { loadRuleSet } from '../../../job-image/rules/load.ts'
 import { prerequisiteClosure, rulesFor } from '../../../job-image/rules/rule-set.ts'
-import { compilePlan, decideSystem } from '../../../job-image/validation/decide.ts'
-import type { ControlRow, Decision } from '../../../job-image/validation/decide.ts'
+import { compilePlan, decideSystem, decideSystems } from '../../../job-image/validation/decide.ts'
+import type { ControlRow, Decision, EvidenceRow } from '../../../job-image/validation/decide.ts'
 import { nextChange } from '../../../job-image/validation/evidence.ts'
 import { naiveDecision } from '../../support/naive-evaluator.ts'
 import type { World } from '../../support/naive-evaluator.ts'
@@ -127,6 +127,77 @@ describe('decideSystem', () => {
       }),
     )
   })
+})
+
+describe('a decision', () => {
+  const rules = loadRuleSet()
+  const has = (type: string, more: Partial<EvidenceRow> = {}): EvidenceRow => {
+    return { id: 1, type, key: `${type}.json`, collectedAt: REFERENCE_TIME - 5, expiresAt: null, ...more }
+  }
+  const EXPIRED = { expiresAt: REFERENCE_TIME }
+  const decide = (controlId: string, ...evidence: EvidenceRow[]): Decision =>
+    decideSystem(compilePlan(rules, [controlRow(1, controlId)]), evidence, REFERENCE_TIME)[0]!
+
+  test('to pass has no remediation, and names the types and expired ones that were not needed', () => {
+    expect(decide('SC-8', has('tls-config'), has('certificate', EXPIRED))).toEqual({
+      status: 'pass',
+      message: 'Evidence present: tls-config; not counted: certificate expired 2026-11-01T00:00:00Z',
+      evidenceKeys: ['tls-config.json'],
+      remediation: null,
+      attributes: { rule: 'SC-8', expired: ['certificate'] },
+    })
+  })
+
+  test('about a missing type has the remediation of the rule, and names an expired type once', () => {
+    expect(decide('CM-2', has('change-request', EXPIRED), has('terraform-plan'))).toEqual({
+      status: 'insufficient_evidence',
+      message: 'Required evidence: change-request expired 2026-11-01T00:00:00Z',
+      evidenceKeys: [],
+      remediation:
+        'Keep the baseline as code, and link the change request that approved its current version.',
+      attributes: { rule: 'CM-2', expired: ['change-request'] },
+    })
+  })
+
+  test('about missing options names each of them once', () => {
+    expect(decide('SC-8', has('certificate', EXPIRED))).toEqual({
+      status: 'insufficient_evidence',
+      message: 'One of these is required: tls-config missing, certificate expired 2026-11-01T00:00:00Z',
+      evidenceKeys: [],
+      remediation: 'Collect the TLS settings of every public endpoint, or the certificates they serve.',
+      attributes: { rule: 'SC-8', missing_any: [['tls-config', 'certificate']], expired: ['certificate'] },
+    })
+  })
+
+  test('about a prerequisite comes first, and says what to do first', () => {
+    expect(decide('AC-3')).toMatchObject({
+      status: 'insufficient_evidence',
+      message: expect.stringMatching(
+        /^Prerequisite not passed: AC-2 \(insufficient_evidence\); advisory/,
+      ) as string,
+      remediation: 'Make AC-2 pass first.',
+      attributes: { rule: 'AC-3', blocked_by: ['AC-2'], advisory: ['AC-1'] },
+    })
+  })
+
+  test('counts evidence that was collected at the reference time, and reports later evidence', () => {
+    const at = (collectedAt: number): Decision => decide('SC-8', has('tls-config', { collectedAt }))
+    expect(at(REFERENCE_TIME).attributes).toEqual({ rule: 'SC-8' })
+    expect(at(REFERENCE_TIME + 1).attributes).toEqual({ rule: 'SC-8', future: ['tls-config'] })
+  })
+})
+
+test('an error in the evidence of one system leaves the decisions of others as they are', () => {
+  const plan = compilePlan(loadRuleSet(), [controlRow(1, 'SC-8')])
+  const broken = {
+    get type(): string {
+      throw new Error('broken row')
+    },
+  } as unknown as EvidenceRow
+  const [first, second] = decideSystems(plan, [[broken], []], REFERENCE_TIME)
+  expect(first).toEqual(new Error('broken row'))
+  expect(second).toEqual(decideSystem(plan, [], REFERENCE_TIME))
+  expect(() => decideSystem(plan, [broken], REFERENCE_TIME)).toThrow('broken row')
 })
 
 function controlRow(id: number, controlId: string): ControlRow {

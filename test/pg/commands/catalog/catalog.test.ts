@@ -137,6 +137,42 @@ test('the list for people says how to begin, then what is there', async () => {
   )
 })
 
+test('the list has the framework as it is stored, and what it was recognised as where that differs', async () => {
+  await run('import', 'letters.json', '--framework', 'letters')
+  await client.query(`
+    INSERT INTO catalogs (name, title, framework, loaded_at, attributes)
+    VALUES ('nist', 'NIST SP 800-53 Rev. 5', 'NIST', '2026-01-01', '{}')`)
+  expect((await list()).catalogs).toMatchObject([
+    {
+      name: 'letters',
+      framework: 'letters',
+      identified_as: 'letters',
+      loaded_at: expect.any(String) as string,
+    },
+    { name: 'nist', framework: 'NIST', identified_as: 'nist-800-53-rev5' },
+  ])
+  const { out } = await run('list', '-o', 'wide')
+  expect(out).toMatch(/letters +│ letters +│/)
+  expect(out).toMatch(/nist +│ NIST \(nist-800-53-rev5\) +│/)
+})
+
+test('a warning names the first five controls that no catalog has', async () => {
+  const missing = async (count: number): Promise<string> => {
+    const ids = ['a1', 'a2', 'a3', 'b1', 'b2', 'b3'].slice(0, count)
+    folder.write(
+      'some.json',
+      JSON.stringify(profile([{ href: 'letters.json', 'include-controls': [{ 'with-ids': ids }] }])),
+    )
+    return (await run('import', 'some.json')).err
+  }
+  expect(await missing(5)).toContain(
+    '5 of 5 controls are in no catalog of letters here (A1, A2, A3, B1, B2);',
+  )
+  expect(await missing(6)).toContain(
+    '6 of 6 controls are in no catalog of letters here (A1, A2, A3, B1, B2, …);',
+  )
+})
+
 describe('bad input ends with exit code 2 and leaves the database as it was', () => {
   test.each([
     [['nowhere.json'], /nowhere\.json: cannot read this OSCAL document: no such file/],

@@ -122,6 +122,14 @@ describe('an environment is known', () => {
     expect(await run(apply, bare.path, { DATABASE_URL: other.url })).toMatchObject({ code: 0 })
   })
 
+  it('to neither of them, if the database is new and there is a configuration', async () => {
+    const { code, err } = await run('runs list --env first', folder.path, { DATABASE_URL: fresh.url })
+    expect(code).toBe(2)
+    expect(err).toMatch(
+      /there is no environment "first" in \S*config\.yaml or database \S+; known here: production, staging\n$/,
+    )
+  })
+
   it('need not be said of a whole database', async () => {
     folder.write('staging.yaml', 'environments: { staging: {} }\n')
     const env = { DATABASE_URL: other.url }
