@@ -46,7 +46,7 @@ export async function runOperator(options: OperatorOptions): Promise<void> {
   const parts = createParts(options)
   const { caches, coverage, queue, elector, noticeSink: sink } = parts
   const server = await startServer({
-    ...(config.host === undefined ? {} : { host: config.host }),
+    host: config.host,
     port: config.port,
     health: { watches: watchesAlive(caches) },
     readiness: { caches: () => coverage.problem() },
@@ -244,9 +244,9 @@ function jobDefaults(config: Readonly<OperatorConfig>): JobDefaults {
   } = config
   return {
     image,
-    ...(imagePullPolicy === undefined ? {} : { imagePullPolicy }),
-    ...(allowedImages === undefined ? {} : { allowedImages }),
-    ...(allowedServiceAccounts === undefined ? {} : { allowedServiceAccounts }),
+    imagePullPolicy,
+    allowedImages,
+    allowedServiceAccounts,
   }
 }
 

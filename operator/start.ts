@@ -30,8 +30,8 @@ export async function start(io: Surroundings, argv: readonly string[]): Promise<
 function run(config: Readonly<OperatorConfig>, { stdout, signal }: Surroundings): Promise<void> {
   const { kubeconfig, context } = config
   const kube = loadConfig({
-    ...(kubeconfig === undefined ? {} : { kubeconfig }),
-    ...(context === undefined ? {} : { context }),
+    kubeconfig,
+    context,
   })
   return runOperator({
     config,

@@ -8,7 +8,7 @@ import { SIGNATURE_HEADER, signature } from './signature.ts'
 export type Receiver = {
   readonly url: string
   /** Signs the body. */
-  readonly secret?: string
+  readonly secret?: string | undefined
   readonly headers: Readonly<Record<string, string>>
 }
 

@@ -175,7 +175,7 @@ function webhookOf(source: SourceOf<'webhook'>, read: Read, checkUrl: Check): We
     type: 'webhook',
     url: read(['url'], source.url, checkUrl),
     headers: Object.fromEntries(headers) as Record<string, string>,
-    ...(source.secret ? { secret: read(['secret'], source.secret) } : {}),
+    secret: source.secret ? read(['secret'], source.secret) : undefined,
   }
 }
 
@@ -197,9 +197,8 @@ function emailOf(
     host: read(['host'], source.host),
     port: source.port ?? MAIL_PORTS[tls],
     tls,
-    ...(user && password
-      ? { login: { user: read(['user'], user), password: read(['password'], password) } }
-      : {}),
+    login:
+      user && password ? { user: read(['user'], user), password: read(['password'], password) } : undefined,
     from: read(['from'], source.from, mailFault),
     to: to.map((each, index) =>
       read(['to', ...(typeof source.to === 'string' ? [] : [index])], each, mailFault),

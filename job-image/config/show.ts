@@ -18,20 +18,23 @@ export type ShownConfig = {
   readonly catalogs: Readonly<Record<string, ShownCatalog>>
   readonly rule_packs: readonly string[]
   readonly scheduler: SchedulerSettings
-  readonly selection?: Selection
-  readonly incremental?: boolean
-  readonly full_every?: string
+  readonly selection?: Selection | undefined
+  readonly incremental?: boolean | undefined
+  readonly full_every?: string | undefined
   readonly [other: string]: unknown
 }
 
-export type ShownCatalog = { readonly path?: string; readonly framework?: string }
+export type ShownCatalog = {
+  readonly path?: string | undefined
+  readonly framework?: string | undefined
+}
 
 export type ShownEnvironment = {
-  readonly description?: string
+  readonly description?: string | undefined
   readonly database_url: string | null
   /** `--database-url`, `DATABASE_URL`, the key of the file, or why there is none. */
   readonly database_url_from: string
-  readonly selection?: Selection
+  readonly selection?: Selection | undefined
   readonly storage?: unknown
 }
 
@@ -55,18 +58,18 @@ export function showConfig(
     ),
     rule_packs: rulePacks.map((pack) => showPath(config, pack)),
     scheduler,
-    ...(selection === undefined ? {} : { selection }),
-    ...(incremental === undefined ? {} : { incremental }),
-    ...(fullEvery === undefined ? {} : { full_every: formatDuration(fullEvery) }),
-    ...(notifications.length === 0 ? {} : { notifications: showSinks(notifications) }),
+    selection,
+    incremental,
+    full_every: fullEvery === undefined ? undefined : formatDuration(fullEvery),
+    notifications: notifications.length === 0 ? undefined : showSinks(notifications),
     ...(redact(other) as Record<string, unknown>),
   }
 }
 
 function showCatalog(config: Config, { path, framework }: Catalog): ShownCatalog {
   return {
-    ...(path === undefined ? {} : { path: showPath(config, path) }),
-    ...(framework === undefined ? {} : { framework }),
+    path: path === undefined ? undefined : showPath(config, path),
+    framework,
   }
 }
 
@@ -77,10 +80,10 @@ function showEnvironment(
 ): ShownEnvironment {
   const { description, selection, storage } = environment
   return {
-    ...(description === null ? {} : { description: redact(description) as string }),
+    description: description === null ? undefined : (redact(description) as string),
     ...showDatabase(config, environment, override),
-    ...(selection === undefined ? {} : { selection }),
-    ...(storage === undefined ? {} : { storage: redact(storage) }),
+    selection,
+    storage: storage === undefined ? undefined : redact(storage),
   }
 }
 

@@ -11,29 +11,29 @@ import { newRunKey } from '../run/summary.ts'
 /** The environment to validate, and its configuration. */
 export type ValidationTarget = {
   /** Path of the configuration, from the working directory. Default: config.yaml. */
-  readonly config?: string
+  readonly config?: string | undefined
   /** Default: production. */
-  readonly environment?: string
+  readonly environment?: string | undefined
   /** Overrides the configuration's database_url. */
-  readonly databaseUrl?: string
+  readonly databaseUrl?: string | undefined
   /** The systems and controls; each part overrides the configuration's. Default: the configuration's, else all. */
-  readonly selection?: Selection
+  readonly selection?: Selection | undefined
   /** Evaluate only systems whose inputs have changed. Default: the configuration's. */
-  readonly incremental?: boolean
+  readonly incremental?: boolean | undefined
   /** Batches in flight, each with a database session of its own. Default: 2. */
-  readonly concurrency?: number
+  readonly concurrency?: number | undefined
   /** The variables for `${NAME}` in the configuration. Default: process.env. */
   readonly env?: Readonly<Record<string, string | undefined>>
 }
 
 export type ValidationJobOptions = ValidationTarget & {
   /** The same key resumes a run that broke, or reports one that succeeded. Default: a random one. */
-  readonly runKey?: string
-  readonly schedule?: ScheduleIdentity
+  readonly runKey?: string | undefined
+  readonly schedule?: ScheduleIdentity | undefined
   /** Stored as `attributes.triggered_by`. Default: library. */
-  readonly triggeredBy?: string
-  readonly signal?: AbortSignal
-  readonly observer?: RunOptions['observer']
+  readonly triggeredBy?: string | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly observer?: RunOptions['observer'] | undefined
 }
 
 /** The outcome of a run: RapidRMF's three values, and the whole summary. */
@@ -56,10 +56,10 @@ export async function runValidationJob(options: ValidationJobOptions = {}): Prom
     {
       runKey,
       triggeredBy,
-      ...(schedule === undefined ? {} : { schedule }),
+      schedule,
       ...choicesOf(options),
-      ...(signal === undefined ? {} : { signal }),
-      ...(observer === undefined ? {} : { observer }),
+      signal,
+      observer,
     },
     surroundings(options),
   )
@@ -82,17 +82,17 @@ export async function runScheduledValidation(
 
 export type StartSchedulerOptions = ValidationTarget & {
   /** Default: 02:00 every day. */
-  readonly cron?: string
+  readonly cron?: string | undefined
   /** IANA name. Default: Etc/UTC. */
-  readonly timezone?: string
+  readonly timezone?: string | undefined
   /** How late a slot may start, in seconds. Default: 300. */
-  readonly startingDeadline?: number
+  readonly startingDeadline?: number | undefined
   /**
    * Name of the schedule: all instances of one schedule together run each slot once. Default: environment, cron,
    * timezone and selection distinguish schedules.
    */
-  readonly schedule?: string
-  readonly observer?: Partial<SchedulerObserver>
+  readonly schedule?: string | undefined
+  readonly observer?: Partial<SchedulerObserver> | undefined
 }
 
 export type Scheduler = {
@@ -135,9 +135,9 @@ const SILENT: SchedulerObserver = {
 
 function choicesOf({ selection, incremental, concurrency }: ValidationTarget) {
   return {
-    ...(selection === undefined ? {} : { selection }),
-    ...(incremental === undefined ? {} : { incremental: { incremental } }),
-    ...(concurrency === undefined ? {} : { concurrency }),
+    selection,
+    incremental: incremental === undefined ? undefined : { incremental },
+    concurrency,
   }
 }
 

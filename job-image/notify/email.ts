@@ -33,7 +33,7 @@ export async function sendEmail(notice: Notice, email: Email, options: MailOptio
       requireTLS: email.tls === 'starttls',
       ignoreTLS: email.tls === 'none',
       getSocket: (_, callback) => callback(null, { connection: socket }),
-      ...(email.login === undefined ? {} : { auth: { user: email.login.user, pass: email.login.password } }),
+      auth: email.login && { user: email.login.user, pass: email.login.password },
     })
     try {
       await transport.sendMail({ ...mailOf(notice, email), disableFileAccess: true, disableUrlAccess: true })

@@ -21,7 +21,7 @@ export type Webhook = {
   readonly type: 'webhook'
   readonly url: string
   /** The key of the signature of each request; see `signature.ts`. */
-  readonly secret?: string
+  readonly secret?: string | undefined
   readonly headers: Readonly<Record<string, string>>
 }
 
@@ -36,7 +36,7 @@ export type Email = {
   readonly host: string
   readonly port: number
   readonly tls: (typeof MAIL_TLS)[number]
-  readonly login?: { readonly user: string; readonly password: string }
+  readonly login?: { readonly user: string; readonly password: string } | undefined
   readonly from: string
   readonly to: readonly string[]
 }
@@ -61,6 +61,6 @@ export function sinksFor(sinks: readonly Sink[], ...names: readonly string[]): S
 
 /** The sinks of a run, and the observer of problems with them. */
 export type NotifyOptions = {
-  readonly notifications?: readonly Sink[]
-  readonly observer?: (event: { readonly type: 'warning'; readonly message: string }) => void
+  readonly notifications?: readonly Sink[] | undefined
+  readonly observer?: ((event: { readonly type: 'warning'; readonly message: string }) => void) | undefined
 }

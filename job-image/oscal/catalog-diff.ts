@@ -1,3 +1,4 @@
+import { defined } from '../../common/defined.ts'
 import { canonicalControlId, formerControlId } from '../rules/control-id.ts'
 import type { ChangeCounts, WantedControl } from './import.ts'
 
@@ -88,14 +89,14 @@ export const FULL_TEXTS = ['full_title', 'full_family']
 
 /** The marks of a new row. */
 export function newAttributes({ withdrawn, parent, fullTexts }: WantedControl): Record<string, unknown> {
-  return { ...(withdrawn ? { withdrawn } : {}), ...(parent === undefined ? {} : { parent }), ...fullTexts }
+  return defined({ withdrawn: withdrawn ? true : undefined, parent, ...fullTexts })
 }
 
 function updateOf(row: StoredControlRow, wanted: WantedControl): RowUpdate | undefined {
   const has = attributesOf(row)
   // A row that says nothing of `withdrawn` and need not is left so; a mark that is wrong is answered by "false".
   const withdrawn = wanted.withdrawn || (has['withdrawn'] === undefined ? undefined : false)
-  const target = { ...newAttributes(wanted), ...(withdrawn === undefined ? {} : { withdrawn }) }
+  const target = defined({ ...newAttributes(wanted), withdrawn })
   const set = Object.fromEntries(Object.entries(target).filter(([key, value]) => has[key] !== value))
   const drop = ['removed', 'parent', ...FULL_TEXTS].filter(
     (key) => Object.hasOwn(has, key) && !Object.hasOwn(target, key),

@@ -12,7 +12,7 @@ const STATEMENT_TIMEOUT = 3_000
 
 export type OutboxOptions = NotifyOptions & {
   readonly databaseUrl: string
-  readonly signal?: AbortSignal
+  readonly signal?: AbortSignal | undefined
 }
 
 /** Sends notices for a run's process. */

@@ -66,11 +66,11 @@ export function runLog(log: Logger): RunLog {
       run[status === 'success' ? 'info' : 'error'](
         {
           // A run that had already succeeded was not opened.
-          ...(run === log ? { run_id: runId } : {}),
+          run_id: run === log ? runId : undefined,
           status,
           verdict,
           reason,
-          ...(scope === undefined ? {} : { scope }),
+          scope,
           counts,
           seconds: seconds(),
         },

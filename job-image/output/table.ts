@@ -42,7 +42,7 @@ export function renderTable<Row>(
     head: columns.map(({ title }) => title),
     colAligns: columns.map(({ align }) => align ?? 'left'),
     style: { head: [], border: [], compact: true },
-    ...(width === undefined ? {} : { colWidths: fittedWidths(columns, cells, width) }),
+    colWidths: width === undefined ? [] : fittedWidths(columns, cells, width),
   })
   table.push(...cells)
   const leftOut = allColumns.filter((_, index) => !isShown(index)).map(({ title }) => title)

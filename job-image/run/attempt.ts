@@ -32,8 +32,8 @@ export function targetOf(options: RunOptions, applicationName: string): Target {
     writes: true,
     applicationName,
     onRetry: (error) => options.observer?.({ type: 'retrying', error: reason(error) }),
-    ...(options.signal === undefined ? {} : { signal: options.signal }),
-    ...(options.tracing === undefined ? {} : { tracing: options.tracing }),
+    signal: options.signal,
+    tracing: options.tracing,
   }
 }
 

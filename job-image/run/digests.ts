@@ -1,3 +1,4 @@
+import { defined } from '../../common/defined.ts'
 import { VERSION } from '../../common/version.ts'
 import type { JobRun } from '../db/runs/job-runs.ts'
 import { InputError } from '../errors.ts'
@@ -10,20 +11,20 @@ export type RunDigests = {
   readonly configuration: string
   readonly tool_version: string
   /** Digest of the selection; absent without one. */
-  readonly scope?: string
+  readonly scope?: string | undefined
   /** Set by planning. */
-  readonly controls?: string
+  readonly controls?: string | undefined
 }
 
 /** The digests of what this process evaluates. */
 export function digestsOf({ ruleSet, configurationDigest, selection }: RunOptions): RunDigests {
   const scope = scopeOfSelection(selection)
-  return {
+  return defined({
     rules: ruleSet.digest,
     configuration: configurationDigest,
     tool_version: VERSION,
-    ...(scope && { scope: scope.digest }),
-  }
+    scope: scope?.digest,
+  })
 }
 
 /** Descriptions of the digests for messages. */

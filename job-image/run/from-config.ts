@@ -16,14 +16,13 @@ import { checkedSlot } from './slot.ts'
 
 /** The options of a run that its caller gives; the configuration gives the others. */
 export type CallerOptions = Pick<RunOptions, 'runKey' | 'triggeredBy'> &
-  Partial<
-    Pick<
-      RunOptions,
-      'schedule' | 'batchSize' | 'concurrency' | 'selection' | 'signal' | 'observer' | 'tracing'
-    >
-  > & {
+  Pick<RunOptions, 'schedule' | 'selection' | 'signal' | 'observer' | 'tracing'> & {
+    /** Default: `DEFAULT_BATCH_SIZE`. */
+    readonly batchSize?: number | undefined
+    /** Default: `DEFAULT_CONCURRENCY`. */
+    readonly concurrency?: number | undefined
     /** Overrides the variables and the configuration. */
-    readonly incremental?: IncrementalOptions
+    readonly incremental?: IncrementalOptions | undefined
   }
 
 const MAX_RUN_KEY = 255
@@ -45,14 +44,15 @@ export function runOptionsFromTarget(
 ): RunOptions {
   refuseUnusable(options)
   const { selection: requested, incremental: incrementalOptions = {}, ...others } = options
+  const { batchSize = DEFAULT_BATCH_SIZE, concurrency = DEFAULT_CONCURRENCY } = options
   const selection = selectionFor(config, environment, requested, io)
   const incremental = incrementalFor(config, incrementalOptions, io)
   return {
-    batchSize: DEFAULT_BATCH_SIZE,
-    concurrency: DEFAULT_CONCURRENCY,
     ...others,
-    ...(selection === undefined ? {} : { selection }),
-    ...(incremental === undefined ? {} : { incremental }),
+    batchSize,
+    concurrency,
+    selection,
+    incremental,
     databaseUrl: url,
     environment: environment.name,
     ruleSet: loadRuleSet({ packs: rulePackPaths(config) }),

@@ -1,3 +1,4 @@
+import { defined } from '../../common/defined.ts'
 import { hostname } from 'node:os'
 import type { Client } from 'pg'
 import { beginAttempt, evictSilentAttempts } from '../db/runs/attempts.ts'
@@ -104,14 +105,14 @@ async function insertRun(client: Client, options: RunOptions): Promise<JobRun> {
   return startJobRun(client, {
     jobType: JOB_TYPE,
     environment: options.environment,
-    attributes: {
+    attributes: defined({
       triggered_by: options.triggeredBy,
       tool_version: VERSION,
       rule_packs: options.ruleSet.packs,
       digests: digestsOf(options),
-      ...(scope && { scope }),
+      scope,
       ...storedSinks(options.notifications, options.environment),
-    },
+    }),
     runKey: options.runKey,
     scheduleUid: schedule?.uid ?? null,
     schedule: schedule?.name ?? null,
@@ -173,7 +174,7 @@ async function closeAbandonedPeers(client: Client, options: RunOptions): Promise
     among: { environment, scheduleUid: schedule?.uid ?? null },
     except: runKey,
     abandonAfter: timing.abandonAfter,
-    ...(notifications && { notifications }),
-    ...(observer && { observer }),
+    notifications,
+    observer,
   })
 }

@@ -38,27 +38,27 @@ export type RunOptions = {
   readonly ruleSet: RuleSet
   readonly configurationDigest: string
   /** The frameworks of catalogs that the configuration sets; absent: the database's. */
-  readonly frameworks?: ConfiguredFrameworks
+  readonly frameworks?: ConfiguredFrameworks | undefined
   /** As `normalizeSelection` returns it; absent: every system of the environment and every control. */
-  readonly selection?: Selection
+  readonly selection?: Selection | undefined
   /** Identity of the run: the same key resumes or joins it. At most 255 characters. */
   readonly runKey: string
-  readonly schedule?: ScheduleIdentity
+  readonly schedule?: ScheduleIdentity | undefined
   /** What started the run: `cli`, `scheduler`, `library`, `kubernetes`. */
   readonly triggeredBy: string
   /** Present: only systems whose inputs have changed since the newest run are evaluated. Absent: all are. */
-  readonly incremental?: Incremental
+  readonly incremental?: Incremental | undefined
   /** Systems per transaction. */
   readonly batchSize: number
   /** Batches in flight, each on a database session of its own; at least 1. */
   readonly concurrency: number
   readonly timing: Timing
   /** Sinks of the notices of the run. */
-  readonly notifications?: readonly Sink[]
+  readonly notifications?: readonly Sink[] | undefined
   /** When aborted, the attempt finishes its current batch and stops. */
-  readonly signal?: AbortSignal
-  readonly observer?: RunObserver
-  readonly tracing?: Tracing
+  readonly signal?: AbortSignal | undefined
+  readonly observer?: RunObserver | undefined
+  readonly tracing?: Tracing | undefined
 }
 
 /** Progress of a run, reported to its observer. */

@@ -1,3 +1,4 @@
+import { defined } from '../../common/defined.ts'
 import { sha256Hex } from '../../common/sha256.ts'
 import type { Client } from 'pg'
 import { listCatalogIdentities } from '../db/inputs/catalog-identities.ts'
@@ -63,12 +64,12 @@ export async function planRun(client: Client, run: JobRun, options: RunOptions):
   const baseline = scopeOfBaseline(options.selection, scope.chosen)
   await markPlanned(client, run, {
     metrics,
-    attributes: {
+    attributes: defined({
       digests,
-      ...(baseline && { scope: baseline }),
-      ...(invalid.length > 0 && { invalid_controls: invalid }),
-      ...(reused !== undefined && { incremental: reused }),
-    },
+      scope: baseline,
+      invalid_controls: invalid.length > 0 ? invalid : undefined,
+      incremental: reused,
+    }),
     controlScope: scope.digest,
   })
   return planned

@@ -48,7 +48,7 @@ export class Session {
     for (let attempt = 0; ; attempt += 1) {
       try {
         this.#client ??= await this.#waiting(unwanted, (signal) =>
-          connect({ ...this.#target, retryFor: this.#remaining(deadline), ...(signal && { signal }) }),
+          connect({ ...this.#target, retryFor: this.#remaining(deadline), signal }),
         )
         return await this.#withinGrace(this.#client, async (client) => {
           this.#isWorking = true

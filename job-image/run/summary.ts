@@ -1,3 +1,4 @@
+import { defined } from '../../common/defined.ts'
 import { randomUUID } from 'node:crypto'
 import type { RunCounts, RunSummary, Verdict } from '../../crds/run-summary.ts'
 import { metricOf } from '../db/runs/job-runs.ts'
@@ -21,7 +22,7 @@ export function summaryOf(run: JobRun): RunSummary {
   const verdict = run.verdict ?? 'Errored'
   const scope = storedScope(run.attributes)
   const reuse = reuseRecord(run)
-  return {
+  return defined({
     version: 1,
     runKey: run.run_key ?? '',
     runId: run.id,
@@ -34,9 +35,9 @@ export function summaryOf(run: JobRun): RunSummary {
     startedAt: isoTimestamp(run.started_at),
     finishedAt: isoTimestamp(run.finished_at),
     counts,
-    ...(scope && { scope: { digest: scope.digest, text: scope.text } }),
-    ...(reuse && { carried: reuse.carried }),
-  }
+    scope: scope && { digest: scope.digest, text: scope.text },
+    carried: reuse?.carried,
+  })
 }
 
 /**

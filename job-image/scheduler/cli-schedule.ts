@@ -12,7 +12,7 @@ export type CliScheduleOptions = TargetOptions & {
   readonly cron: string
   /** IANA name. */
   readonly timezone: string
-  readonly selection?: Selection
+  readonly selection?: Selection | undefined
   /** A name that identifies the schedule within its environment instead of the other options. */
   readonly schedule?: string | undefined
 }

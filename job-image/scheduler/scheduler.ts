@@ -23,13 +23,13 @@ import type { RunObserver } from '../run/options.ts'
 export type SchedulerOptions = CliScheduleOptions & {
   /** How late a slot may start, in seconds; the newest such slot runs, older ones are skipped. */
   readonly startingDeadline: number
-  readonly incremental?: IncrementalOptions
+  readonly incremental?: IncrementalOptions | undefined
   readonly concurrency?: number | undefined
   readonly signal: AbortSignal
   readonly observer: SchedulerObserver
   /** Replaced in tests. */
-  readonly clock?: Clock
-  readonly tracing?: Tracing
+  readonly clock?: Clock | undefined
+  readonly tracing?: Tracing | undefined
 }
 
 /** What happens while a schedule is watched. Slots are ISO-8601 UTC. */
@@ -257,12 +257,12 @@ async function trySlot(
         runKey,
         triggeredBy: 'scheduler',
         schedule: { ...identity, slotAt: slot },
-        ...(options.selection === undefined ? {} : { selection: options.selection }),
-        ...(options.incremental === undefined ? {} : { incremental: options.incremental }),
-        ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
+        selection: options.selection,
+        incremental: options.incremental,
+        concurrency: options.concurrency,
         signal: options.signal,
         observer: run,
-        ...(options.tracing === undefined ? {} : { tracing: options.tracing }),
+        tracing: options.tracing,
       },
       io,
     )

@@ -16,7 +16,7 @@ export function consoleExporter(output: Output): SpanExporter {
           start: new Date(milliseconds(span.startTime)).toISOString(),
           duration_ms: milliseconds(span.duration),
           attributes: span.attributes,
-          ...(span.status.code === SpanStatusCode.ERROR ? { error: span.status.message } : {}),
+          error: span.status.code === SpanStatusCode.ERROR ? span.status.message : undefined,
         }
         output.write(`${JSON.stringify(line)}\n`)
       }

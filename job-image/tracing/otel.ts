@@ -96,10 +96,7 @@ export function startTracing({ destinations, env, stderr, warn }: TracingOptions
 /** `code`: a SQLSTATE, which says more than the class. */
 function fail(span: Span, thrown: unknown, code?: string): void {
   const error = asError(thrown)
-  span.setAttributes({
-    'error.type': code ?? error.name,
-    ...(code === undefined ? {} : { 'db.response.status_code': code }),
-  })
+  span.setAttributes({ 'error.type': code ?? error.name, 'db.response.status_code': code })
   span.setStatus({ code: SpanStatusCode.ERROR, message: redactSecrets(error.message) })
 }
 

@@ -1,3 +1,4 @@
+import { defined } from '../../common/defined.ts'
 import { HttpMethod, RequestContext } from '@kubernetes/client-node'
 import { request } from 'undici'
 import type { Dispatcher } from 'undici'
@@ -164,12 +165,11 @@ export class KubeClient {
   /** Deletes the object. With `uid`, another object that has taken its name is left alone (409). */
   async remove(resource: Resource, at: Location, options: RemoveOptions = {}): Promise<void> {
     const { uid, propagation = 'Background' } = options
-    const preconditions = uid === undefined ? {} : { preconditions: { uid } }
     const body = {
       apiVersion: 'v1',
       kind: 'DeleteOptions',
       propagationPolicy: propagation,
-      ...preconditions,
+      preconditions: uid === undefined ? undefined : { uid },
     }
     await this.#write('DELETE', pathOf(resource, at), options, { body })
   }
@@ -214,19 +214,23 @@ export class KubeClient {
     // Nothing may be awaited between the guard and the request: a process that was paused may no longer lead when it
     // wakes.
     if (method !== 'GET') this.#options.guard?.()
-    const answer = request(`${serverOf(this.#config)}${path}${search(query)}`, {
-      ...(dispatcher === undefined ? {} : { dispatcher }),
-      method,
-      headers: {
-        ...trimmed(credentials.getHeaders()),
-        accept: 'application/json',
-        'user-agent': 'rapidrmf-operator',
-        ...(contentType === undefined ? {} : { 'content-type': contentType }),
-      },
-      body: text,
-      signal,
-      ...(silence === undefined ? {} : { headersTimeout: silence, bodyTimeout: silence }),
-    })
+    const answer = request(
+      `${serverOf(this.#config)}${path}${search(query)}`,
+      defined({
+        dispatcher,
+        method,
+        headers: defined({
+          ...trimmed(credentials.getHeaders()),
+          accept: 'application/json',
+          'user-agent': 'rapidrmf-operator',
+          'content-type': contentType,
+        }),
+        body: text,
+        signal,
+        headersTimeout: silence,
+        bodyTimeout: silence,
+      }),
+    )
     const response = await answer.catch((error: unknown) => {
       throw unreachable(method, path, error)
     })

@@ -56,7 +56,10 @@ function poolFor(options: DispatcherOptions, made: Dispatcher | undefined): Disp
   return new Agent({ ...POOL, connect: { ...CONNECT, ...tls } as Agent.Options['connect'] & {} })
 }
 
-export type ConfigSource = { readonly kubeconfig?: string; readonly context?: string }
+export type ConfigSource = {
+  readonly kubeconfig?: string | undefined
+  readonly context?: string | undefined
+}
 
 /** Loads the given file, else $KUBECONFIG, ~/.kube/config, or the service account of the pod, in this order. */
 export function loadConfig({ kubeconfig, context }: ConfigSource = {}): PooledConfig {

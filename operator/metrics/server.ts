@@ -9,7 +9,7 @@ import { pipeline } from 'node:stream/promises'
 export type HealthCheck = () => string | undefined
 
 export type ServerOptions = {
-  readonly host?: string
+  readonly host?: string | undefined
   readonly port: number
   readonly health: Readonly<Record<string, HealthCheck>>
   readonly readiness: Readonly<Record<string, HealthCheck>>

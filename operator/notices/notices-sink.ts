@@ -23,7 +23,7 @@ export function noticeSink(
     'notify-allow-private-addresses': allowPrivateAddresses,
   } = config
   if (url === undefined) return undefined
-  const receiver = { url, headers: {}, ...(secret === undefined ? {} : { secret }) }
+  const receiver = { url, headers: {}, secret }
   return {
     host: new URL(url).host,
     send: (event, signal) =>

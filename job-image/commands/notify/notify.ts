@@ -107,9 +107,9 @@ const listCommand = command({
       const { listNotices } = await import('../../db/runs/notices.ts')
       const filter = {
         limit,
-        ...(which.env === undefined ? {} : { environment: which.env }),
-        ...(state === undefined ? {} : { state }),
-        ...(sink === undefined ? {} : { sink }),
+        environment: which.env,
+        state,
+        sink,
       }
       const notices = await withDatabases(which, io, async (databases) =>
         (

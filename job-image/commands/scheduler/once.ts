@@ -1,3 +1,4 @@
+import { defined } from '../../../common/defined.ts'
 import { command, option, optional } from 'cmd-ts'
 import { constants, open } from 'node:fs/promises'
 import { resolve } from 'node:path'
@@ -142,7 +143,7 @@ async function once(options: OnceOptions, io: Io): Promise<number> {
   try {
     report = await openReport(options, runKey, io)
     tracing = await openTracing(io, report.warn)
-    const surroundings = { ...(tracing === undefined ? {} : { tracing }), info: report.info }
+    const surroundings = { tracing, info: report.info }
     const { observer } = report
     const summary = await validate({ ...options, runKey }, io, surroundings, (event) => {
       observer(event)
@@ -183,7 +184,7 @@ async function openReport(options: OnceOptions, runKey: string, io: Io): Promise
   const schedule = options.schedule ?? options.scheduleUid ?? ''
   return openRunReport(
     logSettings(options, io, { automatic, reserved: options.json }),
-    { run_key: runKey, ...(schedule === '' ? {} : { schedule }), environment: options.env },
+    defined({ run_key: runKey, schedule: schedule === '' ? undefined : schedule, environment: options.env }),
     io,
   )
 }
@@ -191,7 +192,7 @@ async function openReport(options: OnceOptions, runKey: string, io: Io): Promise
 async function validate(
   options: OnceOptions & { readonly runKey: string },
   io: Io,
-  { tracing, info }: { readonly tracing?: Tracing; readonly info: RunReport['info'] },
+  { tracing, info }: { readonly tracing: Tracing | undefined; readonly info: RunReport['info'] },
   observer: RunObserver,
 ): Promise<RunSummary> {
   const { runOptionsFromConfig } = await import('../../run/from-config.ts')
@@ -205,13 +206,13 @@ async function validate(
     {
       runKey: options.runKey,
       triggeredBy: isInJob(io) ? 'kubernetes' : 'cli',
-      ...(schedule === undefined ? {} : { schedule }),
-      ...(selection === undefined ? {} : { selection }),
+      schedule,
+      selection,
       incremental: incrementalFrom(options),
-      ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
+      concurrency: options.concurrency,
       signal: io.signal,
       observer,
-      ...(tracing === undefined ? {} : { tracing }),
+      tracing,
     },
     io,
   )

@@ -1,3 +1,4 @@
+import { defined } from '../../../common/defined.ts'
 import { array, flag, multioption, option, optional } from 'cmd-ts'
 import type { Selection } from '../../../crds/selection.ts'
 import type { IncrementalOptions } from '../../config/incremental.ts'
@@ -55,13 +56,13 @@ export function selectionFrom(options: SelectionOptions): Selection | undefined 
   const restrictsControls = [controls, excludeControls, families, baseline, framework].some(
     (part) => part !== undefined,
   )
-  const selection: Selection = {
-    ...(restrictsSystems && { systems: { include, exclude, matchLabels } }),
-    ...(restrictsControls && {
-      controls: { include: controls, exclude: excludeControls, families, baseline, framework },
-    }),
-    ...(options.allowEmpty && { allowEmpty: true }),
-  }
+  const selection: Selection = defined({
+    systems: restrictsSystems ? { include, exclude, matchLabels } : undefined,
+    controls: restrictsControls
+      ? { include: controls, exclude: excludeControls, families, baseline, framework }
+      : undefined,
+    allowEmpty: options.allowEmpty || undefined,
+  })
   return Object.keys(selection).length === 0 ? undefined : selection
 }
 

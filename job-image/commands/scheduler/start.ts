@@ -95,11 +95,11 @@ export const startCommand = command({
       const selection = selectionFrom(options)
       const scheduler: SchedulerOptions = {
         ...options,
-        ...(selection === undefined ? {} : { selection }),
+        selection,
         incremental: incrementalFrom(options),
         signal: io.signal,
         observer: loggingObserver(log, runLog, options),
-        ...(tracing === undefined ? {} : { tracing }),
+        tracing,
       }
       checkScheduler(scheduler, io)
       await checkDatabase(options, migrate, io, log)
@@ -152,7 +152,7 @@ function loggingObserver(
     failed: (slot, error, why) => {
       // What kept the slot from being started has no run key; the log of the run before it would be the wrong place.
       const place = slot === started ? run : runLog(log.child({ slot, schedule }))
-      place.failed(error, why === undefined ? {} : { why })
+      place.failed(error, { why })
     },
     warned: (message) => log.warn(message),
     stopped: () => log.info('stopped'),

@@ -38,9 +38,9 @@ export async function newestRuns(
   const { parseTimestamp } = await import('../../time.ts')
   const filter = {
     limit,
-    ...(env === undefined ? {} : { environment: env }),
-    ...(status === undefined ? {} : { status }),
-    ...(jobType === undefined ? {} : { jobType }),
+    environment: env,
+    status,
+    jobType,
   }
   const perDatabase = await Promise.all(
     databases.map(async (database) => {

@@ -24,7 +24,7 @@ export async function listSelectableSystems(
   client: Client,
   environment: string,
   attributes: boolean,
-): Promise<{ id: number; name: string; attributes?: string }[]> {
+): Promise<{ id: number; name: string; attributes: string | undefined }[]> {
   const { rows } = await client.query<{ id: number; name: Buffer; attributes?: Buffer }>(
     `SELECT id, ${utf8('name')} AS name${attributes ? `, ${utf8('attributes::text')} AS attributes` : ''}
        FROM systems WHERE environment = $1 ORDER BY id`,
@@ -33,6 +33,6 @@ export async function listSelectableSystems(
   return rows.map((row) => ({
     id: row.id,
     name: row.name.toString(),
-    ...(row.attributes && { attributes: row.attributes.toString() }),
+    attributes: row.attributes?.toString(),
   }))
 }

@@ -209,11 +209,11 @@ export async function findScheduleRun(
 }
 
 export type RunFilter = {
-  readonly jobType?: string
-  readonly environment?: string
-  readonly status?: string
+  readonly jobType?: string | undefined
+  readonly environment?: string | undefined
+  readonly status?: string | undefined
   /** Default 20. */
-  readonly limit?: number
+  readonly limit?: number | undefined
 }
 
 /** The runs of all programs, newest first; the filters apply before the limit. */

@@ -187,9 +187,9 @@ const STATE = `CASE WHEN sent_at IS NOT NULL THEN 'sent' WHEN cancelled_at IS NO
 export type ListedNotice = StoredNotice & { readonly state: NoticeState }
 
 export type NoticeFilter = {
-  readonly environment?: string
-  readonly sink?: string
-  readonly state?: NoticeState
+  readonly environment?: string | undefined
+  readonly sink?: string | undefined
+  readonly state?: NoticeState | undefined
   readonly limit: number
 }
 

@@ -26,20 +26,20 @@ export type Target = {
   /** A URL that `parseDatabaseUrl` accepts. */
   readonly url: string
   /** Shown in pg_stat_activity; at most 63 bytes. Peers find a frozen worker's session by it. */
-  readonly applicationName?: string
+  readonly applicationName?: string | undefined
   /**
    * True for work that needs a writable server and role: of several servers the first such one is used. Otherwise the
    * first server that answers is used.
    */
-  readonly writes?: boolean
+  readonly writes?: boolean | undefined
   /** How long to retry while the server cannot be reached, in ms. Default 30 s; 0 = one try. */
-  readonly retryFor?: number
+  readonly retryFor?: number | undefined
   /** Timeout of a query, in ms. Default: none; only for queries that wait for no lock. */
-  readonly queryTimeout?: number
+  readonly queryTimeout?: number | undefined
   /** Called for every failed try that will be retried. */
-  readonly onRetry?: (error: Error) => void
-  readonly signal?: AbortSignal
-  readonly tracing?: Pick<Tracing, 'watch'>
+  readonly onRetry?: ((error: Error) => void) | undefined
+  readonly signal?: AbortSignal | undefined
+  readonly tracing?: Pick<Tracing, 'watch'> | undefined
 }
 
 const DEFAULT_RETRY_MS = 30_000

@@ -274,7 +274,7 @@ async function noteRemoval(
       ...removedSystems(json),
       ...Object.fromEntries(systems.map((id) => [id, names.get(id)])),
     },
-    ...(results && evaluated ? { pruned_at: isoTimestamp(now) } : {}),
+    pruned_at: results && evaluated ? isoTimestamp(now) : undefined,
   })
   // Most runs have the same systems, and so the same note.
   for (const [note, runs] of Map.groupBy(rows, (row) => JSON.stringify(noteOf(row)))) {

@@ -1,3 +1,4 @@
+import { defined } from '../../../common/defined.ts'
 import type { CronJobStatus, ValidationScheduleStatus } from '../../../crds/validation-schedule.ts'
 import { digestOf } from '../../values/digest.ts'
 import type { CachedCronJob, Slots } from '../../cache/projections.ts'
@@ -13,14 +14,14 @@ export function cronJobStatus(
   now: number,
 ): CronJobStatus {
   const slotsHash = hashOfSlots(slots)
-  return {
+  return defined({
     uid,
     suspended: slots.suspend,
-    ...(written?.sentHash === undefined ? {} : { sentHash: written.sentHash }),
-    ...(written?.storedHash === undefined ? {} : { storedHash: written.storedHash }),
+    sentHash: written?.sentHash,
+    storedHash: written?.storedHash,
     slotsHash,
     slotsSince: before?.slotsHash === slotsHash && isPast(before, now) ? before.slotsSince : isoTime(now),
-  }
+  })
 }
 
 /** Digest of the fields that determine slots: a change of the image leaves a missed slot missed. */

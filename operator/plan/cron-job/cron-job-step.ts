@@ -1,3 +1,4 @@
+import { defined } from '../../../common/defined.ts'
 import { RETIRED_ANNOTATIONS } from '../../../crds/names.ts'
 import type { KubeObject } from '../../kube/object.ts'
 import type { CachedCronJob, CachedSchedule } from '../../cache/projections.ts'
@@ -26,7 +27,7 @@ export type CronJobStep =
   | ({ readonly kind: 'replace'; readonly body: KubeObject } & Drift)
   /** Changes only `suspend`: the rest of the spec cannot be used, or not yet. */
   | { readonly kind: 'suspend'; readonly cronJob: CachedCronJob; readonly suspend: boolean }
-  | { readonly kind: 'settled'; readonly state: CronJobState; readonly requeueAt?: number }
+  | { readonly kind: 'settled'; readonly state: CronJobState; readonly requeueAt?: number | undefined }
 
 export type CronJobInput = {
   readonly schedule: CachedSchedule
@@ -133,7 +134,7 @@ export function cronJobStep(input: CronJobInput): CronJobStep {
 }
 
 function settled(state: CronJobState, requeueAt?: number): CronJobStep {
-  return { kind: 'settled', state, ...(requeueAt === undefined ? {} : { requeueAt }) }
+  return defined({ kind: 'settled', state, requeueAt })
 }
 
 function unlessPaused({ schedule, now }: CronJobInput, step: CronJobStep): CronJobStep {
@@ -169,15 +170,15 @@ function replacement(desired: KubeObject, live: CachedCronJob): KubeObject {
   )
   return {
     ...desired,
-    metadata: {
+    metadata: defined({
       ...metadata,
       uid: live.uid,
       resourceVersion: live.resourceVersion,
       labels: { ...live.labels, ...metadata.labels },
       annotations: { ...withoutRetired(live.annotations), ...metadata.annotations },
       ownerReferences: [...(metadata.ownerReferences ?? []), ...others],
-      ...(live.finalizers.length === 0 ? {} : { finalizers: live.finalizers }),
-    },
+      finalizers: live.finalizers.length === 0 ? undefined : live.finalizers,
+    }),
   }
 }
 

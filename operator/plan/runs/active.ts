@@ -1,3 +1,4 @@
+import { defined } from '../../../common/defined.ts'
 import type { ActiveRun } from '../../../crds/validation-schedule.ts'
 import type { CachedJob, CachedPod, ReasonMessage } from '../../cache/projections.ts'
 import { plainText } from '../../values/plain-text.ts'
@@ -61,18 +62,18 @@ export function activeRun({ job, before, warning, isReported, ...input }: Active
   const pods = input.pods.map((pod) => withinNodeGrace(pod, input))
   const slot = utc(job.slot)
   const startTime = before?.startTime ?? (job.suspended ? undefined : utc(job.startTime ?? job.createdAt))
-  return {
+  return defined({
     jobUID: job.uid,
     job: job.name,
     trigger: slot === undefined ? 'Manual' : 'Schedule',
-    ...(slot === undefined ? {} : { scheduledTime: slot }),
-    ...(startTime === undefined ? {} : { startTime }),
+    scheduledTime: slot,
+    startTime,
     ...keepFirstMessage(
       (isReported ? runEndedReason(pods) : undefined) ??
         noProgressReason(job, pods, warning ?? lastReason(pods, before)),
       before,
     ),
-  }
+  })
 }
 
 /** True if the Job has no pod and the reason is unknown. */

@@ -1,3 +1,4 @@
+import { defined } from '../../../common/defined.ts'
 import type { RunCounts, RunScope, RunSummary } from '../../../crds/run-summary.ts'
 import type { RunVerdict } from '../../../crds/validation-schedule.ts'
 import { plainText, reasonWord } from '../../values/plain-text.ts'
@@ -7,9 +8,9 @@ export type Outcome = {
   readonly verdict: RunVerdict
   readonly reason: string
   readonly message: string
-  readonly runId?: string
-  readonly counts?: RunCounts
-  readonly scope?: RunScope
+  readonly runId?: string | undefined
+  readonly counts?: RunCounts | undefined
+  readonly scope?: RunScope | undefined
 }
 
 /** Longer than the message of any summary, and short enough for ten thousand statuses. */
@@ -22,17 +23,18 @@ export function errored(reason: string, message: string): Outcome {
 }
 
 export function fromSummary({ verdict, reason, message, runId, counts, final, scope }: RunSummary): Outcome {
-  return {
+  return defined({
     verdict,
     reason: reasonWord(reason, 'RunReported'),
     message: plainText(message, MAX_MESSAGE),
-    ...(runId === null ? {} : { runId: String(runId) }),
+    runId: runId === null ? undefined : String(runId),
     // Counts before the end are provisional.
-    ...(final ? { counts } : {}),
-    ...(scope === undefined
-      ? {}
-      : { scope: { digest: plainText(scope.digest, MAX_DIGEST), text: plainText(scope.text, MAX_MESSAGE) } }),
-  }
+    counts: final ? counts : undefined,
+    scope: scope && {
+      digest: plainText(scope.digest, MAX_DIGEST),
+      text: plainText(scope.text, MAX_MESSAGE),
+    },
+  })
 }
 
 export const CONTRADICTED = 'SummariesContradict'

@@ -1,3 +1,4 @@
+import { defined } from '../../../common/defined.ts'
 import { shortDigest } from '../../../crds/run-summary.ts'
 import { MAX_RECENT_RUNS } from '../../../crds/validation-schedule.ts'
 import type { FinishedRun, RecentRun } from '../../../crds/validation-schedule.ts'
@@ -21,20 +22,21 @@ export function mergeRuns<Reported extends Ended, New extends Ended>(
 /** A finished run without its message. */
 export function compactRun(run: FinishedRun): RecentRun {
   const { jobUID, job, trigger, scheduledTime, runId, startTime, completionTime, verdict, reason } = run
-  return {
+  return defined({
     jobUID,
     job,
     trigger,
-    ...(scheduledTime === undefined ? {} : { scheduledTime }),
-    ...(runId === undefined ? {} : { runId }),
-    ...(startTime === undefined ? {} : { startTime }),
+    scheduledTime,
+    runId,
+    startTime,
     completionTime,
     verdict,
     reason,
-    ...(run.late ? { late: true } : {}),
-    ...(run.counts === undefined ? {} : { pass: run.counts.pass, notPass: run.counts.notPass }),
-    ...(run.scope === undefined ? {} : { scope: shortDigest(run.scope.digest) }),
-  }
+    late: run.late ? true : undefined,
+    pass: run.counts?.pass,
+    notPass: run.counts?.notPass,
+    scope: run.scope && shortDigest(run.scope.digest),
+  })
 }
 
 function newestFirst(a: Ended, b: Ended): number {

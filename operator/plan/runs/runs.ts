@@ -1,3 +1,4 @@
+import { defined } from '../../../common/defined.ts'
 import type {
   ActiveRun,
   FinishedRun,
@@ -194,16 +195,16 @@ function evaluateMissingJob(run: ActiveRun, { observed, now }: RunsInput): Evalu
   const mine = observed.pods.get(jobUID)
   if (mine === undefined) return { read: { kind: 'podsOfJob', uid: jobUID, name: job } }
   const { trigger, scheduledTime, startTime } = run
-  const finished: FinishedRun = {
+  const finished: FinishedRun = defined({
     jobUID,
     job,
     trigger,
-    ...(scheduledTime === undefined ? {} : { scheduledTime }),
-    ...(startTime === undefined ? {} : { startTime }),
+    scheduledTime,
+    startTime,
     completionTime: isoTime(now),
     late: isLate(scheduledTime, startTime),
     ...deletedJobOutcome(jobUID, mine),
-  }
+  })
   return { finished }
 }
 
@@ -220,15 +221,15 @@ function finishedRun(
       : revisedOutcome(reported, job.uid, pods)
   if (outcome === undefined) return undefined
   const slot = utc(job.slot)
-  return {
+  return defined({
     jobUID: job.uid,
     job: job.name,
     trigger: slot === undefined ? 'Manual' : 'Schedule',
-    ...(slot === undefined ? {} : { scheduledTime: slot }),
+    scheduledTime: slot,
     ...times(job, job.end?.at ?? isoTime(runEndedAt(pods, now) ?? now)),
     late: isLate(slot, utc(job.createdAt)),
     ...outcome,
-  }
+  })
 }
 
 /** The last known reason why the run was not making progress. */
@@ -237,12 +238,12 @@ function lastSeen(before: ActiveRun | undefined): ReasonMessage | undefined {
   return { reason: before.reason, message: before.message ?? '' }
 }
 
-function times(job: CachedJob, end: string): { startTime?: string; completionTime: string } {
+function times(job: CachedJob, end: string): Pick<FinishedRun, 'startTime' | 'completionTime'> {
   const startTime = utc(job.startTime ?? job.createdAt)
-  return {
-    ...(startTime === undefined ? {} : { startTime }),
+  return defined({
+    startTime,
     completionTime: utc(end) ?? startTime ?? isoTime(0),
-  }
+  })
 }
 
 /** Ignores a time in the future: it would hide every slot until then. */

@@ -1,3 +1,4 @@
+import { defined } from '../../../common/defined.ts'
 import type { FinishedRun, RecentRun, ValidationScheduleStatus } from '../../../crds/validation-schedule.ts'
 import { isStuck } from '../runs/active.ts'
 import { failedRequestEvent, skippedEvent } from './events.ts'
@@ -23,8 +24,9 @@ export type ScheduleNotice = {
   readonly run?: NoticeRun
 }
 
-type NoticeRun = Pick<RecentRun, 'jobUID' | 'job' | 'scheduledTime' | 'startTime'> &
-  Partial<Pick<RecentRun, 'completionTime' | 'verdict'>>
+type NoticeRun = Pick<RecentRun, 'jobUID' | 'job' | 'scheduledTime' | 'startTime'> & {
+  readonly [Key in 'completionTime' | 'verdict']?: RecentRun[Key] | undefined
+}
 
 /** The token comes from an annotation of any length. */
 const MAX_TOKEN = 100
@@ -129,12 +131,12 @@ function messageByJob({ jobUID, message }: FinishedRun): readonly [string, strin
 
 function noticeRun(run: NoticeRun): NoticeRun {
   const { jobUID, job, scheduledTime, startTime, completionTime, verdict } = run
-  return {
+  return defined({
     jobUID,
     job,
-    ...(scheduledTime === undefined ? {} : { scheduledTime }),
-    ...(startTime === undefined ? {} : { startTime }),
-    ...(completionTime === undefined ? {} : { completionTime }),
-    ...(verdict === undefined ? {} : { verdict }),
-  }
+    scheduledTime,
+    startTime,
+    completionTime,
+    verdict,
+  })
 }
