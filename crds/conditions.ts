@@ -51,7 +51,7 @@ export const conditions = {
     },
   },
   RunSucceeded: {
-    question: 'Did the last run do its work, whatever it found?',
+    question: 'Did the last run complete, with or without findings?',
     reasons: {
       RunCompleted: 'True: every system and control was evaluated.',
       RunIncomplete:

@@ -26,7 +26,8 @@ const app = group({
   version: VERSION,
   description:
     'Scheduled validation of NIST SP 800-53 controls against the evidence in PostgreSQL. ' +
-    'Exit codes: 0 done; 1 failed, a retry may help; 2 something must be corrected first; 143 stopped',
+    'Exit codes: 0 done; 1 failed, a retry may help; 2 something must be corrected first; ' +
+    '3 with --fail-on, not everything passed; 143 stopped',
   cmds: {
     scheduler: schedulerCommand,
     schedules: schedulesCommand,

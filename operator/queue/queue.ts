@@ -73,11 +73,6 @@ export class WorkQueue {
     return this.#running.size
   }
 
-  /** Number of keys whose last attempt failed. */
-  get failing(): number {
-    return this.#failures.size
-  }
-
   /**
    * Starts the workers. Keys that were added earlier have waited, because nothing may be decided before the caches
    * are synced.

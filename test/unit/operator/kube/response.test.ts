@@ -4,16 +4,36 @@ import type { KubeError } from '../../../../operator/kube/errors.ts'
 import { RESOURCES } from '../../../../operator/kube/object.ts'
 import { unreachable } from '../../../../operator/kube/response.ts'
 import { raw, refuse, serve, startFakeApi } from '../fake-api.ts'
+import type { Answer } from '../fake-api.ts'
 
 const at = { namespace: 'ns', name: 'a' }
 
 describe('the body of an answer', () => {
-  test('an answer that stops in its middle, or is not JSON, is no answer', async () => {
-    const api = await startFakeApi(raw('{"half":'), serve('x'), (response) => response.end('<html>'))
-    const client = api.client()
-    await expect(client.get(RESOURCES.pods, at, { timeout: 50 })).rejects.toThrow(UnreachableError)
-    await client.get(RESOURCES.pods, at)
-    await expect(client.get(RESOURCES.pods, at)).rejects.toThrow(/not JSON: <html>/)
+  const half: Answer = (response) =>
+    response
+      .writeHead(200, { 'content-length': 100 })
+      .write('{"half":', () => response.socket?.resetAndDestroy())
+
+  test.each([
+    ['breaks off', half, /GET .*\/a: /],
+    ['is not JSON', (response) => response.end('<html>'), /not JSON: <html>/],
+  ] satisfies [string, Answer, RegExp][])(
+    'an answer that %s is an error, and the next call works',
+    async (_, answer, message) => {
+      const api = await startFakeApi(answer, serve('x'))
+      const client = api.client()
+      const error: unknown = await client.get(RESOURCES.pods, at).catch((error: unknown) => error)
+      expect(error).toBeInstanceOf(UnreachableError)
+      expect((error as Error).message).toMatch(message)
+      expect(await client.get(RESOURCES.pods, at)).toBe('x')
+    },
+  )
+
+  test('an answer that stops in its middle is given up after the timeout', async () => {
+    const api = await startFakeApi(raw('{"half":'))
+    const call = api.client().get(RESOURCES.pods, at, { timeout: 500 })
+    await expect(call).rejects.toThrow(SilenceError)
+    await expect(call).rejects.toThrow('no answer within 500 ms')
   })
 
   test('a page of a proxy is quoted, not reproduced', async () => {
