@@ -88,7 +88,7 @@ export function withinDepth<T>(file: string, work: () => T): T {
 
 const TOO_DEEP = 'nested too deeply'
 
-/** The parser reports an exhausted stack as a fault of the text, or fails to compile an expression for its lack. */
+/** The parser reports an exhausted stack as an error of the text, or fails to compile an expression for its lack. */
 function isExhausted(message: string): boolean {
   return /call stack size exceeded|stack overflow/i.test(message)
 }
@@ -111,9 +111,9 @@ function parseChecked<S extends z.ZodType>(
     const { line, col } = lines.linePos(offset)
     return { file, line, column: col }
   }
-  const faults = syntaxFaults(document)
-  if (faults.length > 0) {
-    const problems = faults.map(({ offset, message }) => ({ ...at(offset), message }))
+  const syntaxProblems = syntaxProblemsOf(document)
+  if (syntaxProblems.length > 0) {
+    const problems = syntaxProblems.map(({ offset, message }) => ({ ...at(offset), message }))
     throw new InputError(firstOf(problems, file))
   }
   const problemAt = (path: readonly PropertyKey[], message: string): Problem => {
@@ -133,7 +133,7 @@ function parseChecked<S extends z.ZodType>(
   return { file, value: result.data, problemAt }
 }
 
-/** Faults whose own message quotes the text, which may be part of a password, or speaks of the parser's API. */
+/** Syntax errors whose own message quotes the text, which may be part of a password, or speaks of the parser's API. */
 const SYNTAX_MESSAGES: Record<string, string> = {
   UNEXPECTED_TOKEN: 'this does not belong here; a text with special characters needs quotes',
   BAD_ALIAS: DANGLING_ALIAS,
@@ -143,22 +143,24 @@ const SYNTAX_MESSAGES: Record<string, string> = {
 
 const DUPLICATE_KEY = 'this key stands twice in one map; keep one of them'
 
-type Fault = { readonly offset: number | undefined; readonly message: string }
+type SyntaxProblem = { readonly offset: number | undefined; readonly message: string }
 
 /** The errors of the parser and its warnings: a warning (an unknown tag) means that it dropped a value. */
-function syntaxFaults(document: Document.Parsed): Fault[] {
-  const faults: Fault[] = [...document.errors, ...document.warnings].map(({ code, pos, message }) => {
-    return { offset: pos[0], message: isExhausted(message) ? TOO_DEEP : (SYNTAX_MESSAGES[code] ?? message) }
-  })
-  faults.push(...repeatedKeys(document).map((offset) => ({ offset, message: DUPLICATE_KEY })))
+function syntaxProblemsOf(document: Document.Parsed): SyntaxProblem[] {
+  const problems: SyntaxProblem[] = [...document.errors, ...document.warnings].map(
+    ({ code, pos, message }) => {
+      return { offset: pos[0], message: isExhausted(message) ? TOO_DEEP : (SYNTAX_MESSAGES[code] ?? message) }
+    },
+  )
+  problems.push(...repeatedKeys(document).map((offset) => ({ offset, message: DUPLICATE_KEY })))
   visit(document, {
     // The schema library omits this key silently.
     Pair: (_, { key }) => {
       if (!isScalar(key) || key.value !== '__proto__') return
-      faults.push({ offset: key.range?.[0], message: 'this key cannot be used' })
+      problems.push({ offset: key.range?.[0], message: 'this key cannot be used' })
     },
   })
-  return faults.length > 0 ? faults : resolveAliases(document)
+  return problems.length > 0 ? problems : resolveAliases(document)
 }
 
 /** An error that the parser detects only here, such as a merge key (<<) without a map, is a problem of the input. */

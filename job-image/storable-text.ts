@@ -1,5 +1,5 @@
 /** Why PostgreSQL cannot store this text; undefined if it can. Its `text` does not hold all strings of JavaScript and JSON. */
-export function storageFault(text: string): string | undefined {
+export function storageProblem(text: string): string | undefined {
   if (text.includes('\0')) return 'a NUL character, which PostgreSQL cannot store'
   return text.isWellFormed() ? undefined : 'half of a surrogate pair, which PostgreSQL cannot store'
 }

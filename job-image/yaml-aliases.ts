@@ -2,7 +2,7 @@ import { isAlias, isCollection, isPair, isScalar, visit } from 'yaml'
 import type { Alias, Document, Node } from 'yaml'
 
 /** An offset in the text, and what is wrong there. */
-export type AliasFault = { readonly offset: number | undefined; readonly message: string }
+export type AliasProblem = { readonly offset: number | undefined; readonly message: string }
 
 /** The number of YAML nodes that a document may have once each alias is replaced by what it stands for. */
 export const MAX_NODES = 2_000_000
@@ -16,15 +16,15 @@ type Place = { readonly alias: Alias; readonly key: unknown; readonly parent: un
 /**
  * Puts the node that each alias stands for in the alias's place, so that what reads the document meets no alias any
  * more. What comes out is limited by its size and not by the number of aliases: a hundred systems may share their
- * evidence, and a few lines must not unfold to gigabytes ("billion laughs"). With faults nothing is replaced.
+ * evidence, and a few lines must not unfold to gigabytes ("billion laughs"). With problems nothing is replaced.
  */
-export function resolveAliases(document: Document): AliasFault[] {
+export function resolveAliases(document: Document): AliasProblem[] {
   const places: Place[] = []
   const targets = new Map<Alias, Node>()
   const anchors = new Map<string, Node>()
-  const faults: AliasFault[] = []
-  const faultAt = (alias: Alias | undefined, message: string): void => {
-    faults.push({ offset: alias?.range?.[0], message })
+  const problems: AliasProblem[] = []
+  const addProblem = (alias: Alias | undefined, message: string): void => {
+    problems.push({ offset: alias?.range?.[0], message })
   }
   // In the order of the text: an alias means the latest node before it that has the anchor (YAML 1.2.2, section 7.1).
   visit(document, {
@@ -34,17 +34,17 @@ export function resolveAliases(document: Document): AliasFault[] {
         return
       }
       const target = anchors.get(node.source)
-      if (target === undefined) faultAt(node, DANGLING_ALIAS)
+      if (target === undefined) addProblem(node, DANGLING_ALIAS)
       else targets.set(node, target)
       places.push({ alias: node, key, parent: path.at(-1) })
     },
   })
-  if (faults.length > 0 || places.length === 0) return faults
+  if (problems.length > 0 || places.length === 0) return problems
   const { size, cycle } = measure(document.contents, targets)
-  if (cycle !== undefined) faultAt(cycle, CYCLE)
-  else if (size > MAX_NODES) faultAt(places.at(-1)?.alias, TOO_LARGE)
+  if (cycle !== undefined) addProblem(cycle, CYCLE)
+  else if (size > MAX_NODES) addProblem(places.at(-1)?.alias, TOO_LARGE)
   else for (const place of places) replace(place, targets)
-  return faults
+  return problems
 }
 
 type Size = { readonly size: number; readonly cycle?: Alias }

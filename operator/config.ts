@@ -1,7 +1,7 @@
 import { asError } from '../common/as-error.ts'
 import { parseArgs } from 'node:util'
 import { z } from 'zod'
-import { urlFault } from '../common/webhook/url-fault.ts'
+import { urlProblem } from '../common/webhook/url-problem.ts'
 
 /** A flag or a variable is invalid; the message names it and says what is expected. */
 export class ConfigError extends Error {
@@ -85,7 +85,7 @@ const configSchema = (given: Settings) =>
     'notify-url': z
       .string()
       .superRefine((url, context) => {
-        const message = urlFault(url, {
+        const message = urlProblem(url, {
           allowPrivate: given['notify-allow-private-addresses'] === 'true',
           allowedBy: '--notify-allow-private-addresses=true',
         })

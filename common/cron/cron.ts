@@ -7,7 +7,7 @@ export type * from './cron-expression.ts'
 export { TimeZoneError, isTimeZone } from './time-zone.ts'
 
 /*
- * Computes when a schedule runs: robfig/cron v3.0.1's `Next` including its faults, because the CronJob controller
+ * Computes when a schedule runs: robfig/cron v3.0.1's `Next` including its bugs, because the CronJob controller
  * uses it and a preview must match (docs/adr/0001-cron-port.md; test/oracle/cron compares both).
  */
 

@@ -52,13 +52,13 @@ export function checkConfig(
 function existingFile(config: Config, setting: Setting, problems: Problem[]): string | undefined {
   const path = collect(problems, () => pathOf(config, setting))
   if (path === undefined) return undefined
-  const fault = fileFault(path)
-  if (fault === undefined) return path
-  problems.push(setting.problem(fault))
+  const problem = fileProblem(path)
+  if (problem === undefined) return path
+  problems.push(setting.problem(problem))
   return undefined
 }
 
-function fileFault(path: string): string | undefined {
+function fileProblem(path: string): string | undefined {
   try {
     return statSync(path).isFile() ? undefined : 'is not a file'
   } catch (thrown) {

@@ -15,7 +15,7 @@ import { nameKey } from '../rules/framework.ts'
 import { fullEverySchema } from './incremental.ts'
 import { schedulerSchema } from './scheduler-settings.ts'
 import type { SchedulerSettings } from './scheduler-settings.ts'
-import { expand, referenceFault } from './expand.ts'
+import { expand, referenceProblem } from './expand.ts'
 import type { Setting } from './expand.ts'
 import { notificationsSchema, sinksOf } from './notifications.ts'
 import type { SinkSettings } from './notifications.ts'
@@ -191,8 +191,8 @@ function settingOf(
   problems: Problem[],
 ): Setting {
   const setting = { text, problem: (message: string) => document.problemAt(path, message) }
-  const fault = referenceFault(text)
-  if (fault !== undefined) problems.push(setting.problem(fault))
+  const problem = referenceProblem(text)
+  if (problem !== undefined) problems.push(setting.problem(problem))
   return setting
 }
 
@@ -203,8 +203,8 @@ function environmentsOf(document: ConfigDocument, problems: Problem[]): Map<stri
   return new Map(
     Object.entries(environments).map(([name, source]) => {
       const path = ['environments', name]
-      const fault = nameFault(name, MAX_ENVIRONMENT)
-      if (fault !== undefined) problems.push(document.problemAt(path, fault))
+      const problem = nameProblem(name, MAX_ENVIRONMENT)
+      if (problem !== undefined) problems.push(document.problemAt(path, problem))
       const url = source.database_url ?? undefined
       const environment: Environment = {
         name,
@@ -224,17 +224,17 @@ function catalogsOf(document: ConfigDocument, problems: Problem[]): Map<string, 
   for (const [name, { path: text, framework }] of Object.entries(document.value.catalogs ?? {})) {
     const place = ['catalogs', name]
     const twin = catalogs.get(catalogKey(name))
-    const fault =
-      nameFault(name, MAX_CATALOG) ??
+    const problem =
+      nameProblem(name, MAX_CATALOG) ??
       (twin && `is the same catalog as "${twin.name}" above ("-" and "_" are one); keep one of them`)
-    if (fault !== undefined) problems.push(document.problemAt(place, fault))
+    if (problem !== undefined) problems.push(document.problemAt(place, problem))
     const path = text === undefined ? undefined : settingOf(document, place, text, problems)
     catalogs.set(catalogKey(name), { name, path, framework })
   }
   return catalogs
 }
 
-function nameFault(name: string, max: number): string | undefined {
+function nameProblem(name: string, max: number): string | undefined {
   if (name.trim() !== name || name === '') return 'a name must not be empty, nor begin or end with a space'
   if (/[\p{Cc}\p{Cs}]/u.test(name))
     return 'a name must not contain control characters or half of a surrogate pair'

@@ -15,7 +15,7 @@ const REFERENCE = /\$\$\{|\$\{([A-Za-z_][A-Za-z0-9_]*)(?::-([^}]*))?\}|\$\{/g
  * The problem of the references of a text, independent of the values of variables. It never quotes the text, which may
  * contain a password.
  */
-export function referenceFault(text: string): string | undefined {
+export function referenceProblem(text: string): string | undefined {
   const broken = [...text.matchAll(REFERENCE)].some(([whole]) => whole === '${')
   return broken
     ? 'a "${" that is not ${NAME} or ${NAME:-default}; write "$${" for the characters themselves'

@@ -1,5 +1,5 @@
 import { z } from 'zod'
-import { urlFault } from '../../common/webhook/url-fault.ts'
+import { urlProblem } from '../../common/webhook/url-problem.ts'
 import { suggestion } from '../document.ts'
 import type { SourceDocument } from '../document.ts'
 import { InputError, formatProblem } from '../errors.ts'
@@ -8,7 +8,7 @@ import type { Io } from '../io.ts'
 import { MAIL_TLS, TRIGGERS } from '../notify/sink.ts'
 import type { Email, Transport, Sink, Slack, Trigger, Webhook } from '../notify/sink.ts'
 import { secondsSchema } from './duration-schema.ts'
-import { expand, referenceFault } from './expand.ts'
+import { expand, referenceProblem } from './expand.ts'
 import type { Setting } from './expand.ts'
 import { REDACTED, redact } from './redact.ts'
 
@@ -137,8 +137,8 @@ function transportOf(settings: SinkSettings, env: Io['env'], problems: Problem[]
     const setting = settings.setting(path, text)
     try {
       const value = expand(setting, env)
-      const fault = referenceFault(text) ?? textFault(value) ?? check?.(value)
-      if (fault !== undefined) problems.push(setting.problem(fault))
+      const problem = referenceProblem(text) ?? textProblem(value) ?? check?.(value)
+      if (problem !== undefined) problems.push(setting.problem(problem))
       return value
     } catch (thrown) {
       if (!(thrown instanceof InputError)) throw thrown
@@ -148,7 +148,7 @@ function transportOf(settings: SinkSettings, env: Io['env'], problems: Problem[]
   }
   const { source } = settings
   const checkUrl = (url: string): string | undefined =>
-    urlFault(url, {
+    urlProblem(url, {
       allowPrivate: source.allow_private_addresses === true,
       allowedBy: '"allow_private_addresses: true"',
       loginGoesTo: '"headers"',
@@ -169,7 +169,7 @@ type SourceOf<T extends SinkSource['type']> = Extract<SinkSource, { type: T }>
 function webhookOf(source: SourceOf<'webhook'>, read: Read, checkUrl: Check): Webhook {
   const headers = Object.entries(source.headers ?? {}).map(([header, value]) => [
     header.toLowerCase(),
-    read(['headers', header], value, () => headerFault(header)),
+    read(['headers', header], value, () => headerProblem(header)),
   ])
   return {
     type: 'webhook',
@@ -199,15 +199,15 @@ function emailOf(
     tls,
     login:
       user && password ? { user: read(['user'], user), password: read(['password'], password) } : undefined,
-    from: read(['from'], source.from, mailFault),
+    from: read(['from'], source.from, mailProblem),
     to: to.map((each, index) =>
-      read(['to', ...(typeof source.to === 'string' ? [] : [index])], each, mailFault),
+      read(['to', ...(typeof source.to === 'string' ? [] : [index])], each, mailProblem),
     ),
   }
 }
 
 /** A secret made with `echo` ends with a line break: no signature fits then, and a header would be refused. */
-function textFault(value: string): string | undefined {
+function textProblem(value: string): string | undefined {
   if (value === '') return 'is empty once its variables are put in'
   return /\p{Cc}/u.test(value) ? 'holds a line break or another control character' : undefined
 }
@@ -216,12 +216,12 @@ function textFault(value: string): string | undefined {
 const OWN_HEADERS =
   /^(content-type|content-length|host|connection|transfer-encoding|expect|upgrade|user-agent|trailer|te|rapidrmf-.*)$/i
 
-function headerFault(header: string): string | undefined {
+function headerProblem(header: string): string | undefined {
   if (!/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(header)) return 'this is no name of a header'
   return OWN_HEADERS.test(header) ? 'this header is set by the sender' : undefined
 }
 
-function mailFault(address: string): string | undefined {
+function mailProblem(address: string): string | undefined {
   return /^[^@]*[^@\s<>,;]@[^@\s<>,;]+>?$/.test(address)
     ? undefined
     : 'expected one mail address, alone or as NAME <ADDRESS>'

@@ -1,6 +1,6 @@
 import { z } from 'zod'
 import { invisibleIn } from '../../common/printable.ts'
-import { storageFault } from '../storable-text.ts'
+import { storageProblem } from '../storable-text.ts'
 import { formatTimestamp, parseTimestamp } from '../time.ts'
 import type { Micros } from '../time.ts'
 
@@ -16,52 +16,52 @@ const text = (max: number): z.ZodString =>
     const length = Array.from(value).length
     if (length === 0) context.addIssue('must not be empty')
     if (length > max) context.addIssue(`has ${length} characters; at most ${max} can be stored`)
-    const fault = textFault(value)
-    if (fault !== undefined) context.addIssue(fault)
+    const problem = textProblem(value)
+    if (problem !== undefined) context.addIssue(problem)
   })
 
-function textFault(value: string): string | undefined {
-  const fault = storageFault(value)
-  return fault === undefined ? undefined : `must not contain ${fault}`
+function textProblem(value: string): string | undefined {
+  const problem = storageProblem(value)
+  return problem === undefined ? undefined : `must not contain ${problem}`
 }
 
 /** A name that people compare by eye. */
 const name = (max: number): z.ZodString =>
   text(max).superRefine((value, context) => {
-    const fault = invisibleIn(value)
-    if (fault !== undefined) context.addIssue(`must not contain ${fault}`)
+    const problem = invisibleIn(value)
+    if (problem !== undefined) context.addIssue(`must not contain ${problem}`)
   })
 
 /** A value for a text column. */
 const storable = z.string().superRefine((value, context) => {
-  const fault = textFault(value)
-  if (fault !== undefined) context.addIssue(fault)
+  const problem = textProblem(value)
+  if (problem !== undefined) context.addIssue(problem)
 })
 
 const attributes = z
   .record(z.string(), z.unknown(), { error: 'expected a map' })
   .superRefine((value, context) => {
-    for (const { path, message } of jsonFaults(value, []))
+    for (const { path, message } of jsonProblems(value, []))
       context.addIssue({ code: 'custom', path: [...path], message })
   })
   // What a reader of the column will get: `-0` is 0 there. Comparing anything else would find a change every time.
   .transform((value) => JSON.parse(JSON.stringify(value)) as Attributes)
 
-type JsonFault = { readonly path: readonly PropertyKey[]; readonly message: string }
+type JsonProblem = { readonly path: readonly PropertyKey[]; readonly message: string }
 
-function jsonFaults(value: unknown, path: readonly PropertyKey[]): JsonFault[] {
-  const message = scalarFault(value)
+function jsonProblems(value: unknown, path: readonly PropertyKey[]): JsonProblem[] {
+  const message = scalarProblem(value)
   if (message !== undefined) return [{ path, message }]
   if (typeof value !== 'object' || value === null) return []
   return Object.entries(value).flatMap(([key, member]) => {
-    const fault = textFault(key)
+    const problem = textProblem(key)
     const place = [...path, Array.isArray(value) ? Number(key) : key]
-    return fault === undefined ? jsonFaults(member, place) : [{ path, message: `a key ${fault}` }]
+    return problem === undefined ? jsonProblems(member, place) : [{ path, message: `a key ${problem}` }]
   })
 }
 
-function scalarFault(value: unknown): string | undefined {
-  if (typeof value === 'string') return textFault(value)
+function scalarProblem(value: unknown): string | undefined {
+  if (typeof value === 'string') return textProblem(value)
   if (typeof value !== 'number') return undefined
   if (!Number.isFinite(value)) return 'is no number that JSON can hold'
   return Number.isInteger(value) && !Number.isSafeInteger(value)

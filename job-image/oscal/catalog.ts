@@ -69,7 +69,7 @@ function controlNode(body: ControlBody, { group, parent }: Place, source: Source
   const { file, framework } = source
   const canonical = canonicalControlId(body.id, framework)
   if (canonical === undefined) {
-    throw new InputError({ file, message: `control "${body.id}": ${idFault(body.id)}` })
+    throw new InputError({ file, message: `control "${body.id}": ${idProblem(body.id)}` })
   }
   const children = (body.controls ?? []).map((child) =>
     controlNode(child, { group, parent: canonical }, source),
@@ -82,7 +82,7 @@ function controlNode(body: ControlBody, { group, parent }: Place, source: Source
   }
 }
 
-function idFault(id: string): string {
+function idProblem(id: string): string {
   return id.trim().length > MAX_ID_LENGTH
     ? `its id has more than ${MAX_ID_LENGTH} characters, which controls.control_id cannot hold, and an id is never cut: shorten it in a copy of the document`
     : 'not a control id (letters and digits with . _ : / - between them)'

@@ -20,7 +20,7 @@ const MODELS = [
   'mapping-collection',
 ]
 
-/** Reads the text of an OSCAL catalog or profile, JSON or YAML; a fault is an InputError that says where. */
+/** Reads the text of an OSCAL catalog or profile, JSON or YAML; a problem is an InputError that says where. */
 export function parseOscal(source: string, file: string): OscalDocument {
   const text = source.replace(/^\uFEFF/, '')
   if (text.trim() === '') throw new InputError({ file, message: 'the file is empty' })

@@ -55,12 +55,12 @@ function fullTexts(
   return { fullTexts: Object.fromEntries(cutOnes.map((key) => [`full_${key}`, texts[key] ?? ''])) }
 }
 
-/** One line for all controls with the same fault. */
+/** One line for all controls with the same problem. */
 function controlNotes(controls: CatalogImport['controls']): string[] {
-  const note = (faulty: readonly WantedControl[], what: string): string[] =>
-    faulty[0] === undefined
+  const note = (affected: readonly WantedControl[], what: string): string[] =>
+    affected[0] === undefined
       ? []
-      : [`${plural(faulty.length, 'control')} (the first is ${faulty[0].controlId}): ${what}`]
+      : [`${plural(affected.length, 'control')} (the first is ${affected[0].controlId}): ${what}`]
   const long = (['title', 'family'] as const).flatMap((key) =>
     note(
       controls.filter((control) => !fits(control[key], key)),

@@ -49,7 +49,7 @@ type Context = {
 
 /**
  * Resolves a profile: imports, then merge (OSCAL profile resolution; `modify` changes texts and parameters, which
- * decide no membership). Any fault is an InputError that names the file and the place in it.
+ * decide no membership). Any problem is an InputError that names the file and the place in it.
  */
 export function resolveProfile(body: ProfileBody, file: string, options: ResolveOptions): ResolvedProfile {
   const warnings: string[] = []

@@ -25,7 +25,7 @@ export type SelectionContext = {
 
 /**
  * The parts with only the controls that a selection takes (OSCAL profile resolution, "selection"): what is included
- * less what is excluded. Faults go to the context's problems.
+ * less what is excluded. Problems go to the context's problems.
  */
 export function selectControls(
   parts: readonly Part[],

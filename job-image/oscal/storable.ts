@@ -1,6 +1,6 @@
 import { InputError } from '../errors.ts'
 import type { Problem } from '../errors.ts'
-import { storageFault } from '../storable-text.ts'
+import { storageProblem } from '../storable-text.ts'
 import type { Import } from './import.ts'
 
 /** Widths of the columns, in characters. A text without one is cut to its column's width (see fit.ts). */
@@ -18,36 +18,39 @@ const COLUMNS: Record<string, string> = { source: 'oscal_path', controlId: 'cont
 /** Refuses an import of which any value cannot be stored, before anything is written; all such values at once. */
 export function refuseUnstorable(item: Import): void {
   const table = item.kind === 'catalog' ? 'catalogs' : 'baselines'
-  const problems = faultsOf(item, WIDTHS[item.kind]).map(({ key, fault }): Problem => {
+  const problems = unstorableValues(item, WIDTHS[item.kind]).map(({ key, problem }): Problem => {
     const column = item.kind === 'baseline' ? key : (COLUMNS[key] ?? key)
     const remedy = ['name', 'framework'].includes(key) ? `; give another one with --${key}` : ''
-    return { file: item.source, message: `${key} does not fit ${table}.${column}: ${fault}${remedy}` }
+    return { file: item.source, message: `${key} does not fit ${table}.${column}: ${problem}${remedy}` }
   })
   const controls = item.kind === 'catalog' ? item.controls : []
   for (const control of controls) {
-    for (const { key, fault } of faultsOf(control, WIDTHS.control)) {
+    for (const { key, problem } of unstorableValues(control, WIDTHS.control)) {
       const column = COLUMNS[key] ?? key
-      const message = `control "${control.controlId}": its ${key} does not fit controls.${column}: ${fault}`
+      const message = `control "${control.controlId}": its ${key} does not fit controls.${column}: ${problem}`
       problems.push({ file: item.source, message })
     }
   }
   if (problems.length > 0) throw new InputError(problems)
 }
 
-type Fault = { readonly key: string; readonly fault: string }
+type UnstorableValue = { readonly key: string; readonly problem: string }
 
-function faultsOf(values: Readonly<Record<string, unknown>>, widths: Record<string, number>): Fault[] {
+function unstorableValues(
+  values: Readonly<Record<string, unknown>>,
+  widths: Record<string, number>,
+): UnstorableValue[] {
   return Object.entries(widths).flatMap(([key, width]) => {
     const value = values[key]
-    const fault = typeof value === 'string' ? textFault(value, width, MAY_BE_EMPTY.has(key)) : undefined
-    return fault === undefined ? [] : [{ key, fault }]
+    const problem = typeof value === 'string' ? textProblem(value, width, MAY_BE_EMPTY.has(key)) : undefined
+    return problem === undefined ? [] : [{ key, problem }]
   })
 }
 
 /** PostgreSQL counts characters, not UTF-16 units. */
-function textFault(text: string, width: number, mayBeEmpty: boolean): string | undefined {
-  const fault = storageFault(text)
-  if (fault !== undefined) return `it holds ${fault}`
+function textProblem(text: string, width: number, mayBeEmpty: boolean): string | undefined {
+  const problem = storageProblem(text)
+  if (problem !== undefined) return `it holds ${problem}`
   if (text.trim() === '' && !mayBeEmpty) return 'it is empty'
   const length = text.length <= width ? text.length : Array.from(text).length
   return length > width ? `${length} characters, at most ${width} can be stored` : undefined

@@ -57,7 +57,7 @@ const frameworkList = z
   .superRefine((frameworks, context) => {
     for (const [index, framework] of frameworks.entries()) {
       const isTwin = frameworks.indexOf(framework) < index
-      const message = isTwin ? `"${framework}" is listed twice` : frameworkFault(framework)
+      const message = isTwin ? `"${framework}" is listed twice` : frameworkProblem(framework)
       if (message !== undefined) context.addIssue({ code: 'custom', path: [index], message })
     }
   })
@@ -166,13 +166,13 @@ function uniquePrerequisites(document: PackDocument, problems: Problem[]): Prere
   const { name: pack, prerequisites, frameworks } = document.value
   const seen = new Set<string>()
   for (const [index, edge] of prerequisites.entries()) {
-    const faults = (['control', 'requires'] as const).filter(
+    const wrongEnds = (['control', 'requires'] as const).filter(
       (end) => canonicalControlId(edge[end], frameworks[0]) === undefined,
     )
     problems.push(
-      ...faults.map((end) => document.problemAt(['prerequisites', index, end], notAControlId(edge[end]))),
+      ...wrongEnds.map((end) => document.problemAt(['prerequisites', index, end], notAControlId(edge[end]))),
     )
-    if (faults.length > 0) continue
+    if (wrongEnds.length > 0) continue
     const words = frameworks.map((framework) => edgeWords(edge, framework))
     if (words.some((each, at) => seen.has(`${frameworks[at]} ${each}`)))
       problems.push(document.problemAt(['prerequisites', index], `"${words[0]}" is listed twice`))
@@ -187,7 +187,7 @@ function edgeWords({ control, requires }: Edge, framework: string): string {
 }
 
 /** "NIST" alone would be for every publication of NIST. */
-function frameworkFault(framework: string): string | undefined {
+function frameworkProblem(framework: string): string | undefined {
   if (namesFramework(framework)) return undefined
   return `"${framework}" names no framework; expected one such as nist-800-53-rev5 (see "rapidrmf catalog list")`
 }

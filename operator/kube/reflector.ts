@@ -110,7 +110,7 @@ export class Reflector<T extends Cached> {
     return this.#lastError
   }
 
-  /** False only if the loop itself is stuck; an unavailable API server is not a fault of this process. */
+  /** False only if the loop itself is stuck; an unavailable API server is not an error of this process. */
   get isAlive(): boolean {
     const { silence, backoff } = this.#timing
     const quiet = this.#options.clock.now() - Math.max(this.#lastEventAt, this.#lastIterationAt)

@@ -38,7 +38,7 @@ export class Metrics {
     })
     this.#errors = new Counter({
       name: 'rapidrmf_operator_reconcile_errors_total',
-      help: 'Reconciles that failed and are done again: `backOff` by what the API server said, `bug` by a fault of the operator.',
+      help: 'Reconciles that failed and are done again: `backOff` after an error of the API server, `bug` after an error of the operator.',
       labelNames: ['result'],
       registers,
     })

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest'
-import { storableText, storageFault } from '../../job-image/storable-text.ts'
+import { storableText, storageProblem } from '../../job-image/storable-text.ts'
 
 test.each([
   ['', undefined, ''],
@@ -8,7 +8,7 @@ test.each([
   ['a\uD83D', 'half of a surrogate pair, which PostgreSQL cannot store', 'a\uFFFD'],
   ['\uDE00a', 'half of a surrogate pair, which PostgreSQL cannot store', '\uFFFDa'],
 ])('%j has the problem "%s" and is stored as %j', (text, problem, stored) => {
-  expect(storageFault(text)).toBe(problem)
+  expect(storageProblem(text)).toBe(problem)
   expect(storableText(text)).toBe(stored)
-  expect(storageFault(stored)).toBeUndefined()
+  expect(storageProblem(stored)).toBeUndefined()
 })

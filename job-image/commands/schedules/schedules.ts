@@ -95,7 +95,7 @@ const YEARS = { first: 1970, last: 9900 } as const
 
 async function instantOf(text: string): Promise<Date> {
   const { parseTimestamp } = await import('../../time.ts')
-  const fault = new InputError(
+  const outOfRange = new InputError(
     `--from: expected a time such as 2027-03-12T00:00:00Z (${YEARS.first} to ${YEARS.last}), found ${JSON.stringify(text)}`,
   )
   try {
@@ -105,7 +105,7 @@ async function instantOf(text: string): Promise<Date> {
     const year = date.getUTCFullYear()
     if (year >= YEARS.first && year <= YEARS.last) return date
   } catch (error) {
-    fault.cause = error
+    outOfRange.cause = error
   }
-  throw fault
+  throw outOfRange
 }

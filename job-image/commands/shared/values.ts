@@ -16,8 +16,8 @@ export function text(name: Uppercase<string>): Type<string, string> {
 export const newName: Type<string, string> = {
   displayName: 'NAME',
   async from(given) {
-    const fault = invisibleIn(given)
-    if (fault !== undefined) throw new Error(`must not contain ${fault}`)
+    const problem = invisibleIn(given)
+    if (problem !== undefined) throw new Error(`must not contain ${problem}`)
     return given
   },
 }

@@ -2,7 +2,7 @@ import type { Client } from 'pg'
 import { nistIndex } from '../../oscal/nist-index.ts'
 import { canonicalControlId } from '../../rules/control-id.ts'
 import { NIST_800_53_REV5, namesFramework } from '../../rules/framework.ts'
-import { storageFault } from '../../storable-text.ts'
+import { storageProblem } from '../../storable-text.ts'
 import type { ControlRow, Requirement } from '../../validation/model.ts'
 import type { CatalogIdentity } from './catalog-identities.ts'
 import { marksText, readMarks } from './control-marks.ts'
@@ -90,8 +90,8 @@ function shapeProblem(column: string, value: unknown): string | undefined {
   for (const type of value as unknown[]) {
     if (typeof type !== 'string' || type === '')
       return `${column} holds ${kindOf(type)} where an evidence type belongs`
-    const fault = storageFault(type)
-    if (fault !== undefined) return `${column} holds an evidence type with ${fault}`
+    const problem = storageProblem(type)
+    if (problem !== undefined) return `${column} holds an evidence type with ${problem}`
   }
   return undefined
 }

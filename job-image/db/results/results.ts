@@ -1,7 +1,7 @@
 import type { Client } from 'pg'
 import { from as copyFrom } from 'pg-copy-streams'
 import { asError } from '../../errors.ts'
-import { storageFault } from '../../storable-text.ts'
+import { storageProblem } from '../../storable-text.ts'
 import { lostConnection } from '../session/client.ts'
 import { droppedRows } from '../session/dropped-rows.ts'
 import { UnstorableText } from '../session/errors.ts'
@@ -93,9 +93,9 @@ const COPY_ESCAPES: Record<string, string> = { '\\': '\\\\', '\n': '\\n', '\r': 
 
 /** COPY's text format (PostgreSQL manual, COPY, "Text Format"). Throws where the server would refuse the text, or change it. */
 function copyText(text: string): string {
-  const fault = storageFault(text)
-  if (fault !== undefined)
-    throw new UnstorableText(`a text of the result holds ${fault}: ${JSON.stringify(text)}`)
+  const problem = storageProblem(text)
+  if (problem !== undefined)
+    throw new UnstorableText(`a text of the result holds ${problem}: ${JSON.stringify(text)}`)
   return text.replace(/[\\\n\r\t]/g, (character) => COPY_ESCAPES[character] ?? character)
 }
 

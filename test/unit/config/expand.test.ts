@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { InputError } from '../../../job-image/errors.ts'
-import { expand, referenceFault } from '../../../job-image/config/expand.ts'
+import { expand, referenceProblem } from '../../../job-image/config/expand.ts'
 
 const setting = (text: string) => ({
   text,
@@ -37,11 +37,11 @@ describe('the variables of a setting', () => {
 })
 
 it.each(['${', '${}', '${1A}', '${A-B}', '${A', 'x ${A } y', '${A:x}'])('%j is no reference', (text) => {
-  expect(referenceFault(text)).toBe(
+  expect(referenceProblem(text)).toBe(
     'a "${" that is not ${NAME} or ${NAME:-default}; write "$${" for the characters themselves',
   )
 })
 
 it.each(['', '$', '{A}', '$A', '${A}', '${_a9:-x}', '$${', '$${A}'])('%j is in order', (text) => {
-  expect(referenceFault(text)).toBeUndefined()
+  expect(referenceProblem(text)).toBeUndefined()
 })

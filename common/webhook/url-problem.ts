@@ -8,7 +8,7 @@ export type UrlRules = {
 }
 
 /** Why a webhook cannot be at this URL; undefined if it can. No message quotes the URL, which may be a secret. */
-export function urlFault(
+export function urlProblem(
   text: string,
   { allowPrivate, allowedBy, loginGoesTo }: UrlRules,
 ): string | undefined {
