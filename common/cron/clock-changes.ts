@@ -112,7 +112,7 @@ function minutesGiven(
 
 /** True if the clock never shows this time: the instant found for it shows another. */
 function isSkipped(date: number, minute: number, clock: ZoneClock): boolean {
-  const instant = clock.instantOf(1970, 1, 1 + date, 0, minute)
+  const instant = clock.instantOf({ year: 1970, month: 1, day: 1 + date, minute })
   return instant + clock.offsetAt(instant) !== date * DAY + minute * 60
 }
 

@@ -83,7 +83,7 @@ function seekMonth(search: Search): boolean {
   for (;;) {
     const wall = clock.wallAt(search.at)
     if (schedule.month.values.has(wall.month)) return true
-    if (!search.reset) search.at = clock.instantOf(wall.year, wall.month, 1)
+    if (!search.reset) search.at = clock.instantOf({ year: wall.year, month: wall.month, day: 1 })
     search.reset = true
     search.at = addToDate(clock, search.at, 1, 0)
     if (clock.wallAt(search.at).month === 1) return false
@@ -95,7 +95,7 @@ function seekDay(search: Search): boolean {
   for (;;) {
     const wall = clock.wallAt(search.at)
     if (matchesDay(schedule, wall)) return true
-    if (!search.reset) search.at = clock.instantOf(wall.year, wall.month, wall.day)
+    if (!search.reset) search.at = clock.instantOf({ year: wall.year, month: wall.month, day: wall.day })
     search.reset = true
     search.at = nextMidnight(clock, search.at)
     if (clock.wallAt(search.at).day === 1) return false
@@ -117,7 +117,7 @@ function seekHour(search: Search): boolean {
   for (;;) {
     const { year, month, day, hour } = clock.wallAt(search.at)
     if (schedule.hour.values.has(hour)) return true
-    if (!search.reset) search.at = clock.instantOf(year, month, day, hour)
+    if (!search.reset) search.at = clock.instantOf({ year, month, day, hour })
     search.reset = true
     search.at += 3600
     // A day that starts at 01:00 slips through here, and with it a run on a day that the fields exclude.
@@ -145,6 +145,6 @@ function seekSecond(search: Search): boolean {
 }
 
 function addToDate(clock: ZoneClock, at: number, months: number, days: number): number {
-  const { year, month, day, hour, minute, second } = clock.wallAt(at)
-  return clock.instantOf(year, month + months, day + days, hour, minute, second)
+  const wall = clock.wallAt(at)
+  return clock.instantOf({ ...wall, month: wall.month + months, day: wall.day + days })
 }

@@ -14,6 +14,10 @@ export type WallTime = {
   readonly weekday: number
 }
 
+/** The fields of a local time; a time of day that is left out is midnight. */
+type WallFields = Pick<WallTime, 'year' | 'month' | 'day'> &
+  Partial<Pick<WallTime, 'hour' | 'minute' | 'second'>>
+
 /** The zone's distance to UTC changes `at` (seconds since the epoch) by the difference of the two offsets. */
 export type Transition = { readonly at: number; readonly before: number; readonly after: number }
 
@@ -26,7 +30,7 @@ export type ZoneClock = {
    * where the clocks change it picks what Go's `time.Date` picks: a time in a gap or an overlap is read with the
    * offset that holds at the instant one gets by taking the wall time for UTC and correcting once.
    */
-  instantOf(year: number, month: number, day: number, hour?: number, minute?: number, second?: number): number
+  instantOf(fields: WallFields): number
   /** The changes of offset after `from`, up to and including `until`. */
   transitionsBetween(from: number, until: number): Transition[]
 }
@@ -115,7 +119,7 @@ function createClock(name: string): ZoneClock {
         weekday: date.getUTCDay(),
       }
     },
-    instantOf(year, month, day, hour = 0, minute = 0, second = 0) {
+    instantOf({ year, month, day, hour = 0, minute = 0, second = 0 }) {
       const asUtc = Date.UTC(year, month - 1, day, hour, minute, second) / 1000
       return asUtc - offsetAt(asUtc - offsetAt(asUtc))
     },

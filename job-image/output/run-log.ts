@@ -18,13 +18,10 @@ export function runLog(log: Logger): RunLog {
   const from = performance.now()
   let run = log
   let resumed = false
-  let last = ''
   const seconds = (): number => Math.round(performance.now() - from) / 1000
-  /** Waiting and retrying repeat themselves many times a minute. */
+  const isRepeated = repeatDetector()
   const once = (level: 'info' | 'warn', text: string, fields: object): void => {
-    const key = JSON.stringify([text, fields])
-    if (key !== last) run[level](fields, text)
-    last = key
+    if (!isRepeated(text, fields)) run[level](fields, text)
   }
   const observer = (event: RunEvent): void => {
     switch (event.type) {
@@ -62,21 +59,24 @@ export function runLog(log: Logger): RunLog {
   }
   return {
     observer,
-    ended: ({ runId, status, verdict, reason, message, scope, counts }) =>
-      run[status === 'success' ? 'info' : 'error'](
-        {
-          // A run that had already succeeded was not opened.
-          run_id: run === log ? runId : undefined,
-          status,
-          verdict,
-          reason,
-          scope,
-          counts,
-          seconds: seconds(),
-        },
-        message,
-      ),
+    ended: ({ runId, status, verdict, reason, message, scope, counts }) => {
+      // A run that had already succeeded was not opened.
+      const id = run === log ? runId : undefined
+      const fields = { run_id: id, status, verdict, reason, scope, counts, seconds: seconds() }
+      run[status === 'success' ? 'info' : 'error'](fields, message)
+    },
     failed: (error, more = {}) =>
       run.error({ error: error.message, ...more, seconds: seconds() }, 'run failed'),
+  }
+}
+
+/** Detects a line that repeats the one before it: waiting and retrying repeat themselves many times a minute. */
+function repeatDetector(): (text: string, fields: object) => boolean {
+  let last = ''
+  return (text, fields) => {
+    const line = JSON.stringify([text, fields])
+    const isRepeated = line === last
+    last = line
+    return isRepeated
   }
 }

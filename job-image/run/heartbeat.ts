@@ -35,34 +35,18 @@ export type HeartbeatOptions = {
 /**
  * Sends the heartbeats of an attempt. It uses a session of its own, because the lock of another client may block a
  * worker's session in one COPY for a long time. A failed heartbeat is not retried before the next one is due; with the
- * default limits, an attempt counts as dead after twelve missed ones.
- *
- * It also watches the workers' sessions. A connection whose packets are dropped (by a firewall that lost its state) never
- * reports an error to a client that waits for an answer. The server ends it by its own timeouts, except in a COPY.
- * A connection is closed if two heartbeats in a row find that its server process is gone, or that it waits for the client
- * too. All are closed if the server has not answered for the length of an outage: they would wait forever.
+ * default limits, an attempt counts as dead after twelve missed ones. It also watches the workers' sessions.
  */
-export function startHeartbeat({
-  target,
-  attempt,
-  interval,
-  outage,
-  workers,
-  lost,
-  onError,
-}: HeartbeatOptions): Heartbeat {
+export function startHeartbeat(options: HeartbeatOptions): Heartbeat {
+  const { target, attempt, interval, lost, onError } = options
+  const watch = watchSessions(options.workers, options.outage)
   let abandoned = false
   let stopped = false
-  let missing: ReadonlySet<number> = new Set()
-  let lastAnswer = performance.now()
   let lastSent = performance.now()
   let client: Client | undefined
   let refused = false
   let sending: Promise<void> | undefined
 
-  const sever = (pids: readonly number[]): void => {
-    for (const pid of pids) for (const worker of workers) worker.sever(pid)
-  }
   const failed = (error: unknown, pids: readonly number[]): void => {
     refused = client === undefined
     if (client !== undefined) {
@@ -72,20 +56,18 @@ export function startHeartbeat({
     client = undefined
     // A refusal (too many connections) is an answer; `connect` keeps the server's error as the cause.
     const refusal = sqlState(error) ?? sqlState(asError(error).cause)
-    if (refusal !== undefined) lastAnswer = performance.now()
-    if (performance.now() - lastAnswer > outage) sever(pids)
+    if (refusal === undefined) watch.unanswered(pids)
+    else watch.refused()
     if (!stopped) onError(asError(error))
   }
-  const workerPids = (): number[] => workers.flatMap(({ workingPid }) => workingPid ?? [])
   const sendOn = async (session: Client): Promise<void> => {
-    const gone = await recordHeartbeat(session, attempt, workerPids())
-    lastAnswer = lastSent = performance.now()
+    const gone = await recordHeartbeat(session, attempt, watch.pids())
+    lastSent = performance.now()
     if (gone === undefined) abandoned = true
-    sever((gone ?? []).filter((pid) => missing.has(pid)))
-    missing = new Set(gone)
+    watch.answered(gone ?? [])
   }
   const send = async (): Promise<void> => {
-    const pids = workerPids()
+    const pids = watch.pids()
     try {
       client ??= await connect({ ...target, retryFor: 0, queryTimeout: Math.max(interval, 1_000) })
       await sendOn(client)
@@ -109,6 +91,45 @@ export function startHeartbeat({
       clearInterval(timer)
       await sending
       if (client !== undefined) await disconnect(client)
+    },
+  }
+}
+
+type SessionWatch = {
+  /** The server processes of the sessions that work now. */
+  pids(): number[]
+  /** The server has answered: these processes are gone, or wait for the client. */
+  answered(gone: readonly number[]): void
+  /** The server has refused a connection, which is an answer too, but says nothing about the sessions. */
+  refused(): void
+  /** The server has not answered; `pids` worked when the heartbeat was due. */
+  unanswered(pids: readonly number[]): void
+}
+
+/**
+ * Closes the connections of workers that would wait forever. A connection whose packets are dropped (by a firewall that
+ * lost its state) never reports an error to a client that waits for an answer. The server ends it by its own timeouts,
+ * except in a COPY. A connection is closed if two heartbeats in a row find that its server process is gone, or that it
+ * waits for the client too. All are closed if the server has not answered for the length of an outage.
+ */
+function watchSessions(workers: readonly Session[], outage: number): SessionWatch {
+  let missing: ReadonlySet<number> = new Set()
+  let lastAnswer = performance.now()
+  const sever = (pids: readonly number[]): void => {
+    for (const pid of pids) for (const worker of workers) worker.sever(pid)
+  }
+  return {
+    pids: () => workers.flatMap(({ workingPid }) => workingPid ?? []),
+    answered(gone) {
+      lastAnswer = performance.now()
+      sever(gone.filter((pid) => missing.has(pid)))
+      missing = new Set(gone)
+    },
+    refused() {
+      lastAnswer = performance.now()
+    },
+    unanswered(pids) {
+      if (performance.now() - lastAnswer > outage) sever(pids)
     },
   }
 }

@@ -39,7 +39,7 @@ const UNFINISHED = 'status.phase!=Succeeded,status.phase!=Failed'
 const OURS = `${MANAGED_BY_LABEL}=${MANAGED_BY},${SCHEDULE_UID_LABEL}`
 
 export function createCaches({ onChange, ...options }: CachesOptions): Caches {
-  const schedules = new Store<CachedSchedule, 'uid' | 'child'>({
+  const schedules: ScheduleStore = new Store({
     uid: (schedule) => [uidKey(schedule)],
     child: ({ namespace, name }) => [keyOf({ namespace, name: childName(name) })],
   })
@@ -49,18 +49,8 @@ export function createCaches({ onChange, ...options }: CachesOptions): Caches {
       controller === undefined ? [] : [uidKey({ namespace, uid: controller.uid })],
   })
   const pods = new Store<CachedPod, 'schedule'>({ schedule: (pod) => [labelKey(pod)] })
-  const byLabel = ({ before, after }: Change<Labelled>): void => {
-    for (const key of new Set([before, after].map((object) => object && labelKey(object)))) {
-      for (const schedule of key === undefined ? [] : schedules.by('uid', key)) onChange(keyOf(schedule))
-    }
-  }
-  // A Job may belong to an earlier schedule whose CronJob was adopted: its end lets the next slot run.
-  const byCronJob = ({ before, after }: Change<CachedJob>): void => {
-    const job = after ?? before
-    const { namespace = '', controller, scheduleUid } = job ?? {}
-    for (const schedule of schedules.by('child', keyOf({ namespace, name: controller?.name ?? '' }))) {
-      if (schedule.uid !== scheduleUid) onChange(keyOf(schedule))
-    }
+  const changed = (affected: readonly CachedSchedule[]): void => {
+    for (const schedule of affected) onChange(keyOf(schedule))
   }
   const ours = { ...options, labelSelector: OURS }
   return {
@@ -78,19 +68,15 @@ export function createCaches({ onChange, ...options }: CachesOptions): Caches {
       project: projectCronJob,
       // Finds the schedule by the CronJob's name, which cannot be edited. Owner and label may still be those of an
       // earlier schedule of this name.
-      onChange: ({ key }) => {
-        for (const schedule of schedules.by('child', key)) onChange(keyOf(schedule))
-      },
+      onChange: ({ key }) => changed([...schedules.by('child', key)]),
     }),
     jobs: new ResourceCache({
       ...ours,
       resource: RESOURCES.jobs,
       store: jobs,
       project: projectJob,
-      onChange: (change) => {
-        byLabel(change)
-        byCronJob(change)
-      },
+      onChange: (change) =>
+        changed([...labelledSchedules(schedules, change), ...adopters(schedules, change)]),
     }),
     pods: new ResourceCache({
       ...ours,
@@ -98,9 +84,27 @@ export function createCaches({ onChange, ...options }: CachesOptions): Caches {
       resource: RESOURCES.pods,
       store: pods,
       project: projectPod,
-      onChange: byLabel,
+      onChange: (change) => changed(labelledSchedules(schedules, change)),
     }),
   }
+}
+
+type ScheduleStore = Store<CachedSchedule, 'uid' | 'child'>
+
+/** The schedules that the labels of an object name, before or after its change. */
+function labelledSchedules(schedules: ScheduleStore, { before, after }: Change<Labelled>): CachedSchedule[] {
+  const keys = [before, after].flatMap((object) => (object === undefined ? [] : [labelKey(object)]))
+  return [...new Set(keys)].flatMap((key) => [...schedules.by('uid', key)])
+}
+
+/**
+ * The schedules that have adopted the CronJob of a Job from an earlier schedule, which the Job's label still names. The
+ * end of such a Job lets the next slot run.
+ */
+function adopters(schedules: ScheduleStore, { before, after }: Change<CachedJob>): CachedSchedule[] {
+  const { namespace = '', controller, scheduleUid } = after ?? before ?? {}
+  const child = keyOf({ namespace, name: controller?.name ?? '' })
+  return [...schedules.by('child', child)].filter(({ uid }) => uid !== scheduleUid)
 }
 
 /** Index key of a schedule's Jobs and pods. It includes the namespace, because a label can name any UID. */

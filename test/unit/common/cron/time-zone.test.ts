@@ -82,14 +82,25 @@ describe('the clock of a zone', () => {
   })
 
   test.each([
-    ['a time like any other', [2026, 7, 1, 12, 0, 0], '2026-07-01T10:00Z'],
-    ['without a time of day', [2026, 7, 1], '2026-06-30T22:00Z'],
-    ['day 32 and month 13', [2026, 13, 32], '2027-01-31T23:00Z'],
-    ['a time in the gap: with the offset before it', [2026, 3, 29, 2, 30], '2026-03-29T01:30Z'],
-    ['a time in the overlap: the second one', [2026, 10, 25, 2, 30], '2026-10-25T01:30Z'],
-  ] as const)('finds the instant of %s', (_, [year, month, day, ...time], instant) => {
-    const at = berlin.instantOf(year, month, day, ...(time as [number?, number?, number?]))
-    expect(new Date(at * 1000).toISOString()).toBe(new Date(instant).toISOString())
+    [
+      'a time like any other',
+      { year: 2026, month: 7, day: 1, hour: 12, minute: 0, second: 0 },
+      '2026-07-01T10:00Z',
+    ],
+    ['without a time of day', { year: 2026, month: 7, day: 1 }, '2026-06-30T22:00Z'],
+    ['day 32 and month 13', { year: 2026, month: 13, day: 32 }, '2027-01-31T23:00Z'],
+    [
+      'a time in the gap: with the offset before it',
+      { year: 2026, month: 3, day: 29, hour: 2, minute: 30 },
+      '2026-03-29T01:30Z',
+    ],
+    [
+      'a time in the overlap: the second one',
+      { year: 2026, month: 10, day: 25, hour: 2, minute: 30 },
+      '2026-10-25T01:30Z',
+    ],
+  ] as const)('finds the instant of %s', (_, fields, instant) => {
+    expect(new Date(berlin.instantOf(fields) * 1000).toISOString()).toBe(new Date(instant).toISOString())
   })
 })
 
