@@ -1,3 +1,4 @@
+import { defined } from '../../../common/defined.ts'
 import {
   JOB_NAME_LABEL,
   JOB_UID_LABEL,
@@ -31,7 +32,7 @@ export function podTemplate(schedule: CachedSchedule, defaults: JobDefaults): Po
       labels: { ...pod.labels, ...childLabels(schedule) },
       annotations: { ...pod.annotations, ...childAnnotations(schedule) },
     },
-    spec: present({
+    spec: defined({
       containers: [container(schedule, defaults)],
       restartPolicy: 'Never',
       automountServiceAccountToken: false,
@@ -40,7 +41,7 @@ export function podTemplate(schedule: CachedSchedule, defaults: JobDefaults): Po
       securityContext: {
         runAsNonRoot: true,
         seccompProfile: { type: 'RuntimeDefault' },
-        ...present(pod.securityContext ?? {}),
+        ...defined(pod.securityContext ?? {}),
       },
       imagePullSecrets: pod.imagePullSecrets,
       serviceAccountName: pod.serviceAccountName,
@@ -58,7 +59,7 @@ export function podTemplate(schedule: CachedSchedule, defaults: JobDefaults): Po
 function container(schedule: CachedSchedule, defaults: JobDefaults): Record<string, unknown> {
   const { environment, job } = schedule.spec
   const { pod } = job
-  return present({
+  return defined({
     name: JOB_CONTAINER,
     image: pod.image ?? defaults.image,
     imagePullPolicy: pod.imagePullPolicy ?? defaults.imagePullPolicy,
@@ -101,7 +102,7 @@ function environmentOf(schedule: CachedSchedule): EnvVar[] {
   const given = (spec.job.pod.env ?? []).filter(({ name }) => !taken.has(name))
   const heap = heapOption(spec.job.pod.resources?.limits?.['memory'])
   const ours = heap === undefined || given.some(({ name }) => name === heap.name) ? [] : [heap]
-  return [...given.map((variable) => present(variable) as EnvVar), ...ours, ...set]
+  return [...given.map((variable) => defined(variable) as EnvVar), ...ours, ...set]
 }
 
 /** Variables that identify the run, which is one per Job, however many pods it takes. */
@@ -176,9 +177,4 @@ function configVolume({ spec: { config } }: CachedSchedule): Record<string, unkn
 /** Escapes `$(NAME)`, which Kubernetes expands in arguments and values. */
 function verbatim(text: string): string {
   return text.replaceAll('$', '$$$$')
-}
-
-/** Omits keys without a value, as the API server does. */
-function present(value: object): Record<string, unknown> {
-  return Object.fromEntries(Object.entries(value).filter(([, field]) => field !== undefined))
 }

@@ -1,3 +1,4 @@
+import { defined } from '../../../common/defined.ts'
 import type {
   ConflictingWriter,
   CronJobStatus,
@@ -33,7 +34,7 @@ export function assembleStatus(input: StatusInput): ValidationScheduleStatus {
   const { generation } = schedule
   const name = cronJobName(schedule, state)
   const history = historyOf(before, runs.finished)
-  return compact({
+  return defined({
     observedGeneration: generation,
     conditions: conditionsOf(
       {
@@ -64,10 +65,6 @@ function cronJobName(schedule: CachedSchedule, state: CronJobState): string | un
   if ('lastGood' in state) return state.lastGood === undefined ? undefined : childName(schedule.name)
   if (state.kind === 'conflict' || state.kind === 'leaving' || state.kind === 'inherited') return undefined
   return schedule.status.cronJobName
-}
-
-function compact(status: ValidationScheduleStatus): ValidationScheduleStatus {
-  return Object.fromEntries(Object.entries(status).filter(([, value]) => value !== undefined))
 }
 
 /** Deep equality of JSON; an undefined field equals an absent one. */
