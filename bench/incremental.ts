@@ -1,5 +1,5 @@
 import type { Client } from 'pg'
-import { inputDigest } from '../job-image/db/runs/input-digest.ts'
+import { inputDigest } from '../job-image/db/record/input-digest.ts'
 import { median } from './report.ts'
 import type { Figure } from './report.ts'
 

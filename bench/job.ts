@@ -8,14 +8,12 @@ import { join } from 'node:path'
 import { command, flag, option, string } from 'cmd-ts'
 import type { Client } from 'pg'
 import type { RunSummary } from '../crds/run-summary.ts'
-import { connect, disconnect, inTransaction } from '../job-image/db/session/client.ts'
-import { getJobRun } from '../job-image/db/runs/job-runs.ts'
-import { addControlTimes, countControls } from '../job-image/db/runs/run-controls.ts'
-import type { CountSources } from '../job-image/db/runs/run-controls.ts'
+import { connect, disconnect } from '../job-image/db/session/client.ts'
 import { positiveInteger } from '../job-image/commands/shared/numbers.ts'
 import { readCommandLine } from '../scripts/command-line.ts'
 import { startLocalPostgres } from '../scripts/local-postgres.ts'
 import { incrementalFigures } from './incremental.ts'
+import { recordFigures } from './record.ts'
 import { addSystems, createTables } from './database.ts'
 import { buildProgram, runProgram } from './process.ts'
 import type { Usage } from './process.ts'
@@ -143,30 +141,6 @@ async function runWorkers(database: Database, environment: string, workers: numb
   return (1000 * (first?.results ?? NaN)) / (performance.now() - begin)
 }
 
-/**
- * Measures the time that the figures per control add to the end of a run, as a share of the run: with one worker, and
- * where the rows of several workers have to be counted.
- */
-async function meteringShares(
-  { client }: Database,
-  { summary: { runId, counts }, wall }: Usage & { summary: RunSummary },
-): Promise<{ readonly metering: number; readonly meteringOfSeveral: number }> {
-  const { rows: own } = await client.query<[number, number, number, number, number]>({
-    text: `SELECT control_id, pass, fail, insufficient_evidence, unknown FROM job_run_controls WHERE job_run_id = $1`,
-    values: [runId],
-    rowMode: 'array',
-  })
-  const run = (await getJobRun(client, runId!))!
-  const times = own.map(([controlId]) => ({ controlId, us: 1 }))
-  const share = async (sources: CountSources): Promise<number> => {
-    const begin = performance.now()
-    await inTransaction(client, () => countControls(client, run, counts, sources))
-    await addControlTimes(client, run, times)
-    return (performance.now() - begin) / wall
-  }
-  return { metering: await share({ own }), meteringOfSeveral: await share({}) }
-}
-
 /** Prepares a timed part: no results, empty indexes, and no pending writes of an earlier part. */
 async function reset(client: Client): Promise<void> {
   await client.query('TRUNCATE validation_results RESTART IDENTITY')
@@ -181,7 +155,6 @@ async function measureRound(database: Database): Promise<Round> {
   const workers = await runWorkers(database, 'main', 2)
   await reset(client)
   const job = await runJob(database, 'main')
-  const metering = await meteringShares(database, job)
   const rowBytes = await storedRowBytes(client)
   const rows = await readRows(client)
   const sample = await sampleRows(client, INSERT_SAMPLE)
@@ -195,7 +168,6 @@ async function measureRound(database: Database): Promise<Round> {
     job: (1000 * job.results) / job.wall,
     jobOne: (1000 * jobOne.results) / jobOne.wall,
     workers,
-    ...metering,
     copy: (1000 * rows.count) / copy,
     copyTwo: (1000 * rows.count) / copyTwo,
     inserts: (1000 * sample.length) / inserts,
@@ -224,11 +196,31 @@ async function largeFigures(database: Database): Promise<Figure[]> {
     const job = await runJob(database, 'large', ...flags)
     return { wall: job.wall, carried: job.summary.carried ?? 0 }
   })
+  const record = await recordFigures(
+    database.client,
+    'large',
+    LARGE,
+    wall,
+    async () => runRecorded(database, 'large'),
+    async () => replayNewest(database, 'large'),
+  )
   return [
     ...incremental,
+    ...record,
     { name: `${LARGE} systems: job`, value: (1000 * results) / wall, unit: 'rows/s' },
     { name: `${LARGE} systems: peak RSS`, value: peakRss / MB, unit: 'MB', budget: { atMost: 180 } },
   ]
+}
+
+/** A run that writes the record and publishes nothing. */
+async function runRecorded({ url, config }: Database, environment: string): Promise<Usage> {
+  const args = ['scheduler', 'once', '--json', '--config', config, '--env', environment]
+  return runProgram(program, args, { DATABASE_URL: url, RESULTS_PUBLISH: 'none' })
+}
+
+async function replayNewest({ url, config }: Database, environment: string): Promise<number> {
+  const args = ['runs', 'replay', 'latest', '--json', '--config', config, '--env', environment]
+  return (await runProgram(program, args, { DATABASE_URL: url })).wall
 }
 
 /** Counts statements in the server's log, in runs that are not timed. The difference of two runs belongs to their batches. */

@@ -9,8 +9,6 @@ export type Round = {
   readonly job: number
   readonly jobOne: number
   readonly workers: number
-  readonly metering: number
-  readonly meteringOfSeveral: number
   readonly copy: number
   readonly copyTwo: number
   readonly inserts: number
@@ -62,17 +60,6 @@ export function roundFigures(systems: number, rounds: readonly Round[]): Figure[
       value: of(({ workers }) => workers) / copyTwo,
       unit: '×',
       budget: { atLeast: 0.8 },
-    },
-    {
-      name: 'figures per control / job',
-      value: of(({ metering }) => metering),
-      unit: '×',
-      budget: { atMost: 0.03 },
-    },
-    {
-      name: 'figures per control, counted from the rows / job',
-      value: of(({ meteringOfSeveral }) => meteringOfSeveral),
-      unit: '×',
     },
     {
       name: 'job / prepared INSERTs',

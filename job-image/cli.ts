@@ -9,6 +9,7 @@ import { dbCommand } from './commands/db/db.ts'
 import { group } from './commands/shared/group.ts'
 import { inventoryCommand } from './commands/inventory/inventory.ts'
 import { notifyCommand } from './commands/notify/notify.ts'
+import { recordGroup } from './commands/record/record.ts'
 import { resultsCommand } from './commands/results/results.ts'
 import { rulesCommand } from './commands/rules/rules.ts'
 import { runsGroup } from './commands/runs/runs.ts'
@@ -33,6 +34,7 @@ const app = group({
     schedules: schedulesCommand,
     runs: runsGroup,
     results: resultsCommand,
+    record: recordGroup,
     catalog: catalogCommand,
     inventory: inventoryCommand,
     systems: systemsGroup,

@@ -13,6 +13,8 @@ import type { Io } from '../io.ts'
 import { compareText } from '../rules/control-id.ts'
 import { nameKey } from '../rules/framework.ts'
 import { fullEverySchema } from './incremental.ts'
+import { resultsSchema } from './publish.ts'
+import type { Publish } from './publish.ts'
 import { schedulerSchema } from './scheduler-settings.ts'
 import type { SchedulerSettings } from './scheduler-settings.ts'
 import { expand, referenceProblem } from './expand.ts'
@@ -55,6 +57,8 @@ export type Config = {
   readonly selection: Selection | undefined
   /** True if runs evaluate only systems whose inputs have changed. */
   readonly incremental: boolean | undefined
+  /** What runs write to `validation_results`. */
+  readonly publish: Publish | undefined
   /** Age of a result from which on a run evaluates all systems. */
   readonly fullEvery: Duration | undefined
   /** RapidRMF's other top-level keys, as written. */
@@ -131,6 +135,7 @@ export const configSchema = z.strictObject(
       .nullish(),
     selection: selectionSchema.nullish(),
     incremental: z.boolean('expected true or false').nullish(),
+    results: resultsSchema,
     full_every: fullEverySchema.nullish(),
     notifications: notificationsSchema,
     ...FOREIGN,
@@ -166,6 +171,7 @@ export function parseConfig(text: string, file: string, env: Io['env']): Config 
     notifications: ____,
     selection,
     incremental,
+    results,
     full_every: fullEvery,
     ...other
   } = document.value
@@ -179,6 +185,7 @@ export function parseConfig(text: string, file: string, env: Io['env']): Config 
     notifications,
     selection: selection ?? undefined,
     incremental: incremental ?? undefined,
+    publish: results?.publish ?? undefined,
     fullEvery: fullEvery ?? undefined,
     other,
   }

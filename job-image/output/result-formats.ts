@@ -1,5 +1,5 @@
 import { isoTimestamp } from '../time.ts'
-import type { ResultRow } from '../db/results/result-reads.ts'
+import type { ResultRow } from '../db/record/result-reads.ts'
 import { write } from '../io.ts'
 import type { Output } from '../io.ts'
 import { tableWidth } from './table-width.ts'

@@ -1,6 +1,6 @@
 import { isoTimestamp } from '../time.ts'
 import { printable } from '../../common/printable.ts'
-import type { ResultRow } from '../db/results/result-reads.ts'
+import type { ResultRow } from '../db/record/result-reads.ts'
 import { write } from '../io.ts'
 import type { Output } from '../io.ts'
 import { keysText, parts } from './result-formats.ts'

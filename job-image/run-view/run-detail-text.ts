@@ -1,6 +1,6 @@
 import { printable } from '../../common/printable.ts'
 import type { Attempt } from '../db/runs/attempts.ts'
-import type { RunSystem } from '../db/runs/run-detail.ts'
+import type { RunSystem } from '../db/record/run-systems.ts'
 import { presentable } from '../json-text.ts'
 import { silenceText, tableTime } from './run-json.ts'
 import { storedScope } from '../selection/scope.ts'

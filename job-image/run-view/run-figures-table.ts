@@ -1,4 +1,4 @@
-import type { ControlFigures } from '../db/results/control-figures.ts'
+import type { ControlFigures } from '../db/record/control-figures.ts'
 import type { Column } from '../output/table.ts'
 
 /** The columns of figures per control; with `catalogs`, a column distinguishes controls of several catalogs. */

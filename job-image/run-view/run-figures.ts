@@ -1,6 +1,6 @@
-import type { ControlFigures } from '../db/results/control-figures.ts'
+import type { ControlFigures } from '../db/record/control-figures.ts'
 import type { JobRun } from '../db/runs/job-runs.ts'
-import type { RunSystem } from '../db/runs/run-detail.ts'
+import type { RunSystem } from '../db/record/run-systems.ts'
 
 export const CONTROL_ORDERS = ['slowest', 'failing', 'control'] as const
 export type ControlOrder = (typeof CONTROL_ORDERS)[number]

@@ -6,8 +6,8 @@ import type { Target } from '../db/session/client.ts'
 import type { JobRun } from '../db/runs/job-runs.ts'
 import { isShortOfConnections } from '../db/session/errors.ts'
 import { LostSessions } from '../db/session/lost-sessions.ts'
-import { addControlTimes } from '../db/runs/run-controls.ts'
-import { runTotals } from '../db/runs/run-systems.ts'
+import { addControlTimes } from '../db/runs/control-times.ts'
+import { runTotals } from '../db/record/totals.ts'
 import { backoffDelay } from '../../common/backoff.ts'
 import { InterruptedError, asError } from '../errors.ts'
 import { parseTimestamp } from '../time.ts'
@@ -22,7 +22,6 @@ import { runLanes } from './lanes.ts'
 import { planRun } from './plan.ts'
 import type { RunOptions } from './options.ts'
 import { Session } from './session.ts'
-import { Tally } from './control-counts.ts'
 import { tracedBatch } from './run-spans.ts'
 
 /** The database as a session of the run addresses it. */
@@ -121,7 +120,7 @@ export class RunAttempt {
 
   async #plan(): Promise<BatchContext> {
     const { timing, batchSize, observer } = this.#options
-    const { plan, digest } = await this.#session.run(async (client) => {
+    const { plan, digest, controlSetId } = await this.#session.run(async (client) => {
       await evictSilentAttempts(client, this.#run, timing.abandonAfter)
       return inTransaction(client, () => planRun(client, this.#run, this.#options))
     })
@@ -136,7 +135,8 @@ export class RunAttempt {
       plan,
       planDigest: digest,
       times: noTimes(plan),
-      tally: new Tally(plan.controls.length),
+      controlSetId,
+      published: this.#options.publish === 'all',
       controlColumns: plan.controls.map(({ id }) => `${id}\t`),
       referenceTime: parseTimestamp(this.#run.reference_time ?? this.#run.started_at),
       batchSize,
@@ -158,7 +158,7 @@ export class RunAttempt {
         idle = 0
         continue
       }
-      const run = await this.#close(context)
+      const run = await this.#close()
       if (run.status !== 'running') return run
       // A failover lost the plan: without it no system would ever be pending.
       if (run.planned_at === null) return undefined
@@ -210,7 +210,7 @@ export class RunAttempt {
   #report({ systems, results, errors }: BatchResult): void {
     const { observer } = this.#options
     for (const { systemId, error } of errors) {
-      observer?.({ type: 'system-error', systemId, error: error ?? '' })
+      observer?.({ type: 'system-error', systemId, error })
     }
     observer?.({ type: 'progress', systems, results })
   }
@@ -237,11 +237,11 @@ export class RunAttempt {
   }
 
   /** Closes the run if no system is pending; returns its current row. */
-  async #close({ plan, tally }: BatchContext): Promise<JobRun> {
+  async #close(): Promise<JobRun> {
     return this.#session.run(async (client) => {
       const run = await currentRun(client, this.#run)
       if (run.status !== 'running') return run
-      const closed = await closeIfDecided(client, run, this.#options, () => tally.counts(plan.controls))
+      const closed = await closeIfDecided(client, run, this.#options)
       return closed ?? run
     })
   }

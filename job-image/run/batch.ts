@@ -5,38 +5,41 @@ import { isDataError } from '../db/session/errors.ts'
 import { openResultWriter, resultTail } from '../db/results/results.ts'
 import type { ResultWriter } from '../db/results/results.ts'
 import type { RunRef } from '../db/runs/run-ref.ts'
-import { RESULTS, claimSystems, claimableSystems, settleSystems } from '../db/runs/run-systems.ts'
-import type { Claim, ClaimedSystem, SystemOutcome } from '../db/runs/run-systems.ts'
+import { claimSystems } from '../db/record/claim.ts'
+import type { Claim, ClaimedSystem } from '../db/record/claim.ts'
+import { claimableSystems } from '../db/record/queue.ts'
+import { RESULTS, isError, settleSystems } from '../db/record/settle.ts'
+import type { Outcome, SystemError } from '../db/record/settle.ts'
 import { RunError, asError } from '../errors.ts'
 import { storableText } from '../storable-text.ts'
-import { formatTimestamp } from '../time.ts'
 import type { Micros } from '../time.ts'
 import type { DecisionTimes } from '../validation/control-times.ts'
 import { decideSystems } from '../validation/decide.ts'
-import type { Decision, Status, ValidationPlan } from '../validation/decide.ts'
-import { nextChange } from '../validation/evidence.ts'
-import { Tally } from './control-counts.ts'
+import type { Decision, ValidationPlan } from '../validation/decide.ts'
+import { systemRecord } from './system-record.ts'
 
 /** What every batch of a run has in common. */
 export type BatchContext = {
   readonly run: RunRef
   readonly plan: ValidationPlan
   readonly planDigest: Buffer
+  /** The controls that the bits of the records stand for: those of the plan. */
+  readonly controlSetId: number
+  /** True if the answers are written to `validation_results`. */
+  readonly published: boolean
   /** `${controls.id}\t` for each control of the plan: the second column of its COPY lines. */
   readonly controlColumns: readonly string[]
   readonly referenceTime: Micros
   readonly batchSize: number
   /** Grows with every batch. */
   readonly times: DecisionTimes
-  /** Decisions of the batches that are known to be committed. */
-  readonly tally: Tally
 }
 
 /** What a batch did: `systems` left the queue, `errors` of them without results. */
 export type BatchResult = {
   readonly systems: number
   readonly results: number
-  readonly errors: readonly SystemOutcome[]
+  readonly errors: readonly SystemError[]
 }
 
 /** Another process closed the run during this batch, or the run is no longer in this database. */
@@ -45,7 +48,7 @@ export class FenceError extends RunError {}
 export const NO_BATCH: BatchResult = { systems: 0, results: 0, errors: [] }
 
 /**
- * Evaluates one batch of systems: claim, decide, store, settle, in one transaction of five statements. A batch that fails
+ * Evaluates one batch of systems: claim, decide, publish, record, in one transaction of five statements. A batch that fails
  * because of its data is halved until the faulty system is alone; that system is recorded as an error.
  * `systems: 0` means that there was nothing to claim. `only` restricts the claim to these systems.
  */
@@ -101,129 +104,119 @@ async function attemptBatch(
     await client.query('ROLLBACK')
     return NO_BATCH
   }
-  const tally = new Tally(context.plan.controls.length)
-  const outcomes = await storeBatch(client, context, claim, tally)
+  const outcomes = await storeBatch(client, context, claim)
   await settle(client, context, outcomes)
   await client.query('COMMIT')
-  context.tally.addAll(tally)
   return summarize(outcomes)
 }
 
-async function storeBatch(
+/** Evaluates the claimed systems and, if the run publishes, writes their results; returns the records to be stored. */
+async function storeBatch(client: Client, context: BatchContext, claim: Claim): Promise<Outcome[]> {
+  const { plan, referenceTime, times } = context
+  const { systems, now } = claim
+  const evidence = systems.map((system) => system.evidence)
+  const decided = decideSystems(plan, evidence, referenceTime, times)
+  const outcomes: Outcome[] = []
+  const answers: Answers[] = []
+  for (const [index, system] of systems.entries()) {
+    const { systemId, problem } = system
+    const decisions = decided[index]!
+    if (problem !== undefined) outcomes.push(failedSystem(systemId, problem))
+    else if (decisions instanceof Error) outcomes.push(failedSystem(systemId, decisions.message))
+    else {
+      const record = recordOf(context, system, decisions)
+      outcomes.push(record)
+      if (!isError(record)) answers.push({ systemId, decisions })
+    }
+  }
+  if (context.published) await publish(client, context, answers, now)
+  return outcomes
+}
+
+/** The record of one system; an error of that system alone if a text of its answers cannot be stored. */
+function recordOf(context: BatchContext, system: ClaimedSystem, decisions: readonly Decision[]): Outcome {
+  try {
+    return systemRecord(context, system, decisions)
+  } catch (thrown) {
+    if (!(thrown instanceof RangeError)) throw thrown
+    return failedSystem(system.systemId, thrown.message)
+  }
+}
+
+async function settle(
+  client: Client,
+  { run, controlSetId, published }: BatchContext,
+  outcomes: readonly Outcome[],
+): Promise<void> {
+  if (await settleSystems(client, { run, controlSetId, published, outcomes })) return
+  throw new FenceError(`run ${run.id} was closed during this batch; nothing of the batch is stored`)
+}
+
+/** The decisions about one system, parallel to the controls of the plan. */
+type Answers = { readonly systemId: number; readonly decisions: readonly Decision[] }
+
+/** Writes the rows of `validation_results`. `now` is the transaction's time, PostgreSQL's text. */
+async function publish(
   client: Client,
   context: BatchContext,
-  claim: Claim,
-  tally: Tally,
-): Promise<SystemOutcome[]> {
-  const { plan, referenceTime, times } = context
-  const evidence = claim.systems.map((system) => system.evidence)
-  const decided = decideSystems(plan, evidence, referenceTime, times)
+  answers: readonly Answers[],
+  now: string,
+): Promise<void> {
   const writer = openResultWriter(client)
-  const outcomes: SystemOutcome[] = []
   try {
-    for (const [index, system] of claim.systems.entries()) {
-      const decisions = decided[index]!
-      if (system.problem !== undefined) outcomes.push(failedSystem(system.systemId, system.problem))
-      else if (decisions instanceof Error) outcomes.push(failedSystem(system.systemId, decisions.message))
-      else outcomes.push(await storeSystem({ writer, context, system, decisions, now: claim.now, tally }))
-    }
+    for (const each of answers) await publishSystem(writer, context, each, now)
     await writer.end()
   } catch (error) {
     await writer.abort(asError(error))
     throw error
   }
-  return outcomes
 }
 
-async function settle(
-  client: Client,
-  { run }: BatchContext,
-  outcomes: readonly SystemOutcome[],
+async function publishSystem(
+  writer: ResultWriter,
+  { run, controlColumns }: BatchContext,
+  { systemId, decisions }: Answers,
+  now: string,
 ): Promise<void> {
-  if (await settleSystems(client, run, outcomes)) return
-  throw new FenceError(`run ${run.id} was closed during this batch; nothing of the batch is stored`)
-}
-
-type SystemToStore = {
-  readonly writer: ResultWriter
-  readonly context: BatchContext
-  readonly system: ClaimedSystem
-  /** Parallel to the controls of the plan. */
-  readonly decisions: readonly Decision[]
-  /** The transaction's time, PostgreSQL's text. */
-  readonly now: string
-  readonly tally: Tally
-}
-
-/** Writes the rows of one system. */
-async function storeSystem({
-  writer,
-  context,
-  system: { systemId, evidence, inputDigest },
-  decisions,
-  now,
-  tally,
-}: SystemToStore): Promise<SystemOutcome> {
   // A thousand controls share about fifty decisions: each is encoded once.
   const tails = new Map<Decision, Buffer>()
-  const counts: Record<Status, number> = { pass: 0, fail: 0, insufficient_evidence: 0, unknown: 0 }
   const systemColumn = `${systemId}\t`
   for (let index = 0; index < decisions.length; index += 1) {
     const decision = decisions[index] as Decision
     let tail = tails.get(decision)
-    if (tail === undefined) tails.set(decision, (tail = resultTail(decision, now, context.run.id)))
-    counts[decision.status] += 1
-    tally.add(index, decision.status)
-    const full = writer.write(systemColumn + context.controlColumns[index], tail)
+    if (tail === undefined) tails.set(decision, (tail = resultTail(decision, now, run.id)))
+    const full = writer.write(systemColumn + controlColumns[index], tail)
     if (full !== undefined) await full
   }
-  const { pass, fail, insufficient_evidence: insufficientEvidence, unknown } = counts
-  const next = nextChange(context.plan.typeIndex, evidence, context.referenceTime)
-  return {
-    systemId,
-    pass,
-    fail,
-    insufficientEvidence,
-    unknown,
-    error: null,
-    inputDigest,
-    validUntil: momentText(next),
-  }
 }
 
-/** 9999-12-31, in microseconds. PostgreSQL and ISO-8601 write later times differently. */
-const LATEST_MOMENT = 253_402_214_400_000_000
-
-function momentText(moment: Micros | null): string | null {
-  return moment === null || moment === Infinity ? null : formatTimestamp(Math.min(moment, LATEST_MOMENT))
-}
-
-function failedSystem(systemId: number, error: string): SystemOutcome {
-  const none = { pass: 0, fail: 0, insufficientEvidence: 0, unknown: 0 }
-  return { systemId, ...none, error: storableText(error), inputDigest: null, validUntil: null }
+function failedSystem(systemId: number, error: string): SystemError {
+  return { systemId, error: storableText(error) }
 }
 
 /** Records an error for one system and removes it from the queue; does nothing if a peer claimed it or the run is closed. */
 async function recordError(
   client: Client,
-  context: BatchContext,
+  { run, controlSetId }: BatchContext,
   systemId: number,
   error: string,
 ): Promise<BatchResult> {
-  const outcome = failedSystem(systemId, error)
-  const { run } = context
+  const outcomes = [failedSystem(systemId, error)]
   await client.query('BEGIN')
   // Does not wait for a peer that holds the row: a frozen peer would block this process, too.
   const free = await claimableSystems(client, run, 1, [systemId])
-  const settled = free.length > 0 && (await settleSystems(client, run, [outcome]))
+  const settlement = { run, controlSetId, published: false, outcomes }
+  const settled = free.length > 0 && (await settleSystems(client, settlement))
   await client.query(settled ? 'COMMIT' : 'ROLLBACK')
-  return settled ? summarize([outcome]) : NO_BATCH
+  return settled ? summarize(outcomes) : NO_BATCH
 }
 
-function summarize(outcomes: readonly SystemOutcome[]): BatchResult {
+function summarize(outcomes: readonly Outcome[]): BatchResult {
   let results = 0
-  for (const { pass, fail, insufficientEvidence, unknown } of outcomes) {
+  for (const outcome of outcomes) {
+    if (isError(outcome)) continue
+    const { pass, fail, insufficientEvidence, unknown } = outcome
     results += pass + fail + insufficientEvidence + unknown
   }
-  return { systems: outcomes.length, results, errors: outcomes.filter(({ error }) => error !== null) }
+  return { systems: outcomes.length, results, errors: outcomes.filter(isError) }
 }

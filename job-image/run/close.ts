@@ -14,12 +14,9 @@ import {
   rereadJobRun,
 } from '../db/runs/job-runs.ts'
 import type { JobRun, RunEnd } from '../db/runs/job-runs.ts'
-import { countControls } from '../db/runs/run-controls.ts'
-import type { ControlCounts } from '../db/runs/run-controls.ts'
 import type { RunRef } from '../db/runs/run-ref.ts'
-import { runTotals } from '../db/runs/run-systems.ts'
-import type { RunTotals } from '../db/runs/run-systems.ts'
-import { reuseRecord } from './reuse.ts'
+import { runTotals } from '../db/record/totals.ts'
+import type { RunTotals } from '../db/record/totals.ts'
 import { missingRunError } from './missing-run.ts'
 import { storableText } from '../storable-text.ts'
 import { enqueueNotices } from './enqueue-notices.ts'
@@ -72,14 +69,12 @@ function endOf(totals: RunTotals, counts: RunCounts): Pick<RunEnd, 'status' | 'v
 
 /**
  * Closes the run if its last system is decided. Each attempt tries after its own last commit, so exactly one succeeds.
- * The totals are read before the lock is taken: a queue without pending systems no longer changes. `own` returns the
- * counts per control of this attempt; it is called only when the run is closed.
+ * The totals are read before the lock is taken: a queue without pending systems no longer changes.
  */
 export async function closeIfDecided(
   client: Client,
   run: JobRun,
   notices: NotifyOptions = {},
-  own: () => readonly ControlCounts[] = () => [],
 ): Promise<JobRun | undefined> {
   const totals = await runTotals(client, run)
   if (totals.pending > 0) return undefined
@@ -91,11 +86,6 @@ export async function closeIfDecided(
     const end = endOf(totals, counts)
     const closed = await closeDecidedRun(client, run, { ...end, metrics: withScope(counts, scope) })
     if (closed === undefined) throw await droppedEnd(client, run)
-    // In the closing transaction: the counts become visible together with the end of the run.
-    if (end.status === 'success') {
-      const previousRun = reuseRecord(run)?.previous_run ?? null
-      await countControls(client, run, totals.counts, { own: own(), previousRun })
-    }
     await enqueueNotices(client, closed, notices)
     return closed
   })

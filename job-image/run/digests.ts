@@ -12,18 +12,21 @@ export type RunDigests = {
   readonly tool_version: string
   /** Digest of the selection; absent without one. */
   readonly scope?: string | undefined
+  /** What is published; absent for everything. */
+  readonly publish?: string | undefined
   /** Set by planning. */
   readonly controls?: string | undefined
 }
 
 /** The digests of what this process evaluates. */
-export function digestsOf({ ruleSet, configurationDigest, selection }: RunOptions): RunDigests {
+export function digestsOf({ ruleSet, configurationDigest, selection, publish }: RunOptions): RunDigests {
   const scope = scopeOfSelection(selection)
   return defined({
     rules: ruleSet.digest,
     configuration: configurationDigest,
     tool_version: VERSION,
     scope: scope?.digest,
+    publish: publish === 'all' ? undefined : publish,
   })
 }
 
@@ -33,6 +36,7 @@ const DIGEST_NAMES: Record<keyof RunDigests, string> = {
   configuration: 'another configuration',
   tool_version: 'another version of rapidrmf',
   scope: 'another selection of systems or controls',
+  publish: 'another results.publish',
   controls: 'another set of controls (a catalog, a baseline or requirements changed since)',
 }
 
@@ -57,8 +61,8 @@ export function warnOfDifferences(run: JobRun, options: RunOptions): void {
 /** Describes the digests in which the run differs from this process; empty if there are none. */
 function differences(run: JobRun, mine: RunDigests): string {
   const theirs = (run.attributes?.['digests'] ?? {}) as Partial<RunDigests>
-  // A run without a selection has no such digest, which is a difference, too.
-  const keys = [...new Set([...Object.keys(mine), 'scope'])] as (keyof RunDigests)[]
+  // A run without a selection has no such digest, which is a difference, too; so it is for what is published.
+  const keys = [...new Set([...Object.keys(mine), 'scope', 'publish'])] as (keyof RunDigests)[]
   const different = keys.filter((key) => theirs[key] !== mine[key])
   return different.map((key) => DIGEST_NAMES[key]).join(' and ')
 }

@@ -3,6 +3,8 @@ import { expectedDuration, readSeconds } from '../config/duration.ts'
 import type { DurationLimits } from '../config/duration.ts'
 import { incrementalFor } from '../config/incremental.ts'
 import type { IncrementalOptions } from '../config/incremental.ts'
+import { publishFor } from '../config/publish.ts'
+import type { Publish } from '../config/publish.ts'
 import { resolveSink } from '../config/notifications.ts'
 import { resolveTarget } from '../config/target.ts'
 import type { ResolvedTarget, TargetOptions } from '../config/target.ts'
@@ -23,6 +25,7 @@ export type CallerOptions = Pick<RunOptions, 'runKey' | 'triggeredBy'> &
     readonly concurrency?: number | undefined
     /** Overrides the variables and the configuration. */
     readonly incremental?: IncrementalOptions | undefined
+    readonly publish?: Publish | undefined
   }
 
 const MAX_RUN_KEY = 255
@@ -43,12 +46,14 @@ export function runOptionsFromTarget(
   io: Pick<Io, 'env' | 'cwd'>,
 ): RunOptions {
   refuseUnusable(options)
-  const { selection: requested, incremental: incrementalOptions = {}, ...others } = options
-  const { batchSize = DEFAULT_BATCH_SIZE, concurrency = DEFAULT_CONCURRENCY } = options
+  const { selection: requested, incremental: incrementalOptions = {}, publish: flag, ...others } = options
   const selection = selectionFor(config, environment, requested, io)
   const incremental = incrementalFor(config, incrementalOptions, io)
+  const publish = publishFor(config, flag, io)
+  const { batchSize = DEFAULT_BATCH_SIZE[publish], concurrency = DEFAULT_CONCURRENCY } = options
   return {
     ...others,
+    publish,
     batchSize,
     concurrency,
     selection,

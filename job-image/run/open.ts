@@ -16,7 +16,7 @@ import {
 import type { JobRun } from '../db/runs/job-runs.ts'
 import { cancelNotices } from '../db/runs/notices.ts'
 import { storedSinks } from '../notify/stored-sinks.ts'
-import { requeueFailedSystems } from '../db/runs/run-systems.ts'
+import { requeueFailedSystems } from '../db/record/queue.ts'
 import { InputError, InterruptedError } from '../errors.ts'
 import { VERSION } from '../../common/version.ts'
 import { digestsOf, refuseDigests, warnOfDifferences } from './digests.ts'

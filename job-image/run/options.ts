@@ -1,6 +1,7 @@
 import type { RunSummary } from '../../crds/run-summary.ts'
 import type { Selection } from '../../crds/selection.ts'
 import type { Incremental } from '../config/incremental.ts'
+import type { Publish } from '../config/publish.ts'
 import type { ConfiguredFrameworks } from '../db/inputs/catalog-identities.ts'
 import type { Sink } from '../notify/sink.ts'
 import type { RuleSet } from '../rules/rule-set.ts'
@@ -48,6 +49,8 @@ export type RunOptions = {
   readonly triggeredBy: string
   /** Present: only systems whose inputs have changed since the newest run are evaluated. Absent: all are. */
   readonly incremental?: Incremental | undefined
+  /** Whether the answers are written to `validation_results` as well as to the record. */
+  readonly publish: Publish
   /** Systems per transaction. */
   readonly batchSize: number
   /** Batches in flight, each on a database session of its own; at least 1. */
@@ -91,7 +94,8 @@ export type RunEvent =
 
 export type RunObserver = (event: RunEvent) => void
 
-export const DEFAULT_BATCH_SIZE = 10
+/** Systems per transaction. With published rows a batch of ten takes a fraction of a second; without, it is mostly overhead. */
+export const DEFAULT_BATCH_SIZE: Readonly<Record<Publish, number>> = { all: 10, none: 100 }
 /** Two keep the server busy while decisions are computed; more gain nothing (docs/performance.md). */
 export const DEFAULT_CONCURRENCY = 2
 /** Each batch in flight needs a connection, which other clients then lack. */

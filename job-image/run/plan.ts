@@ -2,11 +2,15 @@ import { defined } from '../../common/defined.ts'
 import { sha256Hex } from '../../common/sha256.ts'
 import type { Client } from 'pg'
 import { listCatalogIdentities } from '../db/inputs/catalog-identities.ts'
+import type { CatalogIdentity } from '../db/inputs/catalog-identities.ts'
 import { listControls } from '../db/inputs/controls.ts'
 import type { StoredControl } from '../db/inputs/controls.ts'
 import { lockJobRun, markPlanned } from '../db/runs/job-runs.ts'
 import type { JobRun } from '../db/runs/job-runs.ts'
-import { queueSystems } from '../db/runs/run-systems.ts'
+import { storePlan } from '../db/record/plans.ts'
+import type { SetControl } from '../db/record/plans.ts'
+import { queueSystems } from '../db/record/queue.ts'
+import { canonicalControlId, displayControlId } from '../rules/control-id.ts'
 import { scopeOfBaseline } from '../selection/scope.ts'
 import { compilePlan } from '../validation/decide.ts'
 import type { ValidationPlan } from '../validation/decide.ts'
@@ -23,6 +27,8 @@ export type PlannedRun = {
   readonly plan: ValidationPlan
   /** `planDigest` of the plan. */
   readonly digest: Buffer
+  /** The stored control set, in the order of the plan's controls. */
+  readonly controlSetId: number
 }
 
 /**
@@ -36,17 +42,21 @@ export async function planRun(client: Client, run: JobRun, options: RunOptions):
   const controls = (await listControls(client, catalogs)).filter(({ active }) => active)
   const scope = await controlsInScope(client, options, controls, catalogs)
   const plan = compilePlan(options.ruleSet, scope.selected, scope.others)
-  const planned = { plan, digest: planDigest(plan) }
+  const digest = planDigest(plan)
   const digests = { ...digestsOf(options), controls: controlSetDigest(controls, scope) }
   if (locked.planned_at !== null) {
     refuseDigests(locked, digests)
-    return planned
+    return {
+      plan,
+      digest,
+      controlSetId: await storePlan(client, plan, digest, namedControls(controls, plan, catalogs)),
+    }
   }
   for (const message of unruledCatalogs(options.ruleSet, scope.selected, catalogs)) {
     options.observer?.({ type: 'warning', message })
   }
   const only = await systemsInScope(client, options)
-  const reused = await reuseResults(client, run, options, planned.digest, only)
+  const reused = await reuseResults(client, run, options, digest, only)
   const queued = await queueSystems(client, run, options.environment, only)
   const systems = queued + (reused?.carried ?? 0)
   const metrics = {
@@ -71,8 +81,27 @@ export async function planRun(client: Client, run: JobRun, options: RunOptions):
       incremental: reused,
     }),
     controlScope: scope.digest,
+    planDigest: digest,
   })
-  return planned
+  return {
+    plan,
+    digest,
+    controlSetId: await storePlan(client, plan, digest, namedControls(controls, plan, catalogs)),
+  }
+}
+
+/** The controls of the plan, in its order, with the names that the record keeps. */
+function namedControls(
+  stored: readonly StoredControl[],
+  plan: ValidationPlan,
+  catalogs: ReadonlyMap<number, CatalogIdentity>,
+): SetControl[] {
+  const families = new Map(stored.map(({ id, family }) => [id, family]))
+  return plan.controls.map(({ id, controlId, catalogId, framework }) => {
+    const canonical = canonicalControlId(controlId, framework)
+    const control = canonical === undefined ? controlId : displayControlId(canonical)
+    return { id, catalog: catalogs.get(catalogId)?.name ?? '', control, family: families.get(id) ?? '' }
+  })
 }
 
 const MOST_NAMED_CONTROLS = 50

@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
 import { formatDuration } from '../../common/duration.ts'
-import { reuseSystems } from '../db/runs/reuse.ts'
+import { reuseSystems } from '../db/record/reuse.ts'
 import { isDataError } from '../db/session/errors.ts'
 import type { JobRun } from '../db/runs/job-runs.ts'
 import { asError } from '../errors.ts'
@@ -27,7 +27,7 @@ export async function reuseResults(
   planDigest: Buffer,
   only: readonly number[] | null,
 ): Promise<ReuseRecord | undefined> {
-  const { incremental, environment, observer } = options
+  const { incremental, environment, observer, publish } = options
   if (incremental === undefined) return undefined
   await client.query('SAVEPOINT reuse')
   try {
@@ -37,6 +37,7 @@ export async function reuseResults(
       only,
       planDigest,
       fullEvery: incremental.fullEvery,
+      published: publish === 'all',
     })
     const because = tooOld > 0 ? `decisions are ${formatDuration(incremental.fullEvery)} old or older` : null
     return { carried: systems, previous_run: previousRun, full_because: because }

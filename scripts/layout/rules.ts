@@ -66,7 +66,7 @@ export const smallFolders: Rule = (sources) => {
 
 /** Folders that import only the ones after them. */
 const DOWNWARD: Readonly<Record<string, readonly string[]>> = {
-  'job-image/db': ['systems', 'prune', 'runs', 'results', 'inputs', 'schema', 'session'],
+  'job-image/db': ['systems', 'prune', 'record', 'results', 'runs', 'inputs', 'schema', 'session'],
   'operator/plan': ['status', 'runs', 'cron-job', 'slots', 'inputs'],
 }
 
@@ -106,6 +106,7 @@ export const processOnlyInMain: Rule = (sources) =>
 
 /** Folders of pure functions: results depend only on arguments. */
 const PURE = [
+  'job-image/record',
   'job-image/rules',
   'job-image/validation',
   'job-image/selection',

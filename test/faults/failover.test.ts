@@ -69,7 +69,7 @@ async function failOver(work: (failover: Failover) => Promise<void>): Promise<vo
   await lost.said(/retrying/)
   await withClient(primary.url, async (client) => {
     const { rows } = await client.query<{ n: number }>(
-      `SELECT count(*)::int AS n FROM job_run_systems WHERE job_run_id = 1 AND state = 'done'`,
+      `SELECT count(*)::int AS n FROM run_systems WHERE job_run_id = 1 AND state = 'done'`,
     )
     expect(rows[0]?.n).toBeGreaterThan(0)
   })

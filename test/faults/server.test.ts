@@ -51,7 +51,7 @@ async function underWay(runKey: string): Promise<void> {
   await withClient(async (client) => {
     for (;;) {
       const { rows } = await client.query(
-        `SELECT FROM job_runs r JOIN job_run_systems s ON s.job_run_id = r.id
+        `SELECT FROM job_runs r JOIN run_systems s ON s.job_run_id = r.id
           WHERE r.run_key = $1 AND s.state = 'done' LIMIT 1`,
         [runKey],
       )

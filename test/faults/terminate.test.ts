@@ -38,7 +38,7 @@ async function attemptsOf(runKey: string): Promise<Attempt[]> {
 }
 
 async function locked(runKey: string): Promise<number> {
-  const queue = `job_run_systems WHERE job_run_id = (SELECT id FROM job_runs WHERE run_key = $1)`
+  const queue = `run_systems WHERE job_run_id = (SELECT id FROM job_runs WHERE run_key = $1)`
   const { rows: free } = await client.query(`SELECT FROM ${queue} FOR UPDATE SKIP LOCKED`, [runKey])
   const { rows: all } = await client.query(`SELECT FROM ${queue}`, [runKey])
   return all.length - free.length

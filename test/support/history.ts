@@ -1,4 +1,12 @@
+import { randomBytes } from 'node:crypto'
 import type { Client } from 'pg'
+import { listControlNames } from '../../job-image/db/inputs/control-names.ts'
+import { storePlan } from '../../job-image/db/record/plans.ts'
+import type { SetControl } from '../../job-image/db/record/plans.ts'
+import { encodeAnswers } from '../../job-image/record/answers.ts'
+import { encodeManifest } from '../../job-image/record/manifest.ts'
+import type { Decision, Status } from '../../job-image/validation/model.ts'
+import type { ValidationPlan } from '../../job-image/validation/plan.ts'
 
 /** The results of an artificial run for one system. */
 export type Answer = {
@@ -37,14 +45,7 @@ export async function addRun(client: Client, run: PastRun): Promise<number> {
     [status, daysAgo, run.runKey === undefined ? null : (run.runKey ?? ''), run.controlScope ?? null],
   )
   const id = rows[0]!.id
-  await client.query(
-    `INSERT INTO job_run_systems (job_run_id, system_id, state, results_run_id, pass, decided_at)
-     SELECT $1::int, (a ->> 'systemId')::int, coalesce(a ->> 'state', 'done'),
-            CASE WHEN coalesce(a ->> 'state', 'done') = 'done' THEN coalesce((a ->> 'from')::int, $1::int) END,
-            coalesce(json_array_length(a -> 'controlIds'), 0), ${at('$3::float8')}
-       FROM json_array_elements($2::json) a`,
-    [id, JSON.stringify(answers), daysAgo],
-  )
+  await addRecords(client, id, daysAgo, answers)
   await client.query(
     `INSERT INTO validation_results (system_id, control_id, status, message, evidence_keys, validated_at, attributes, job_run_id)
      SELECT (a ->> 'systemId')::int, c::text::int, coalesce(a ->> 'status', 'PASS')::validationstatus, 'of run ' || $1::int, '[]',
@@ -54,6 +55,129 @@ export async function addRun(client: Client, run: PastRun): Promise<number> {
     [id, JSON.stringify(answers), daysAgo],
   )
   return id
+}
+
+/** The queue and the records of a run. All its answers must be to the same controls. */
+async function addRecords(
+  client: Client,
+  run: number,
+  daysAgo: number,
+  answers: readonly Answer[],
+): Promise<void> {
+  const reused = answers.filter(({ from }) => from !== undefined)
+  const own = answers.filter(({ state = 'done', from }) => state === 'done' && from === undefined)
+  const controls = own[0]?.controlIds ?? (await controlsOf(client, reused[0])) ?? []
+  const plan = randomBytes(32)
+  const controlSet = await storePlan(client, planOf(controls, own), plan, await named(client, controls))
+  await client.query('UPDATE job_runs SET plan_digest = $2, reference_time = started_at WHERE id = $1', [
+    run,
+    plan,
+  ])
+  for (const { systemId, state = 'done', status = 'PASS', controlIds = [], from } of answers) {
+    if (state === 'pending') {
+      await client.query('INSERT INTO run_queue (job_run_id, system_id) VALUES ($1, $2)', [run, systemId])
+    } else if (state === 'error') {
+      await client.query(
+        `INSERT INTO run_records (job_run_id, system_id, error, decided_at) VALUES ($1, $2, 'broken', ${at('$3::float8')})`,
+        [run, systemId, daysAgo],
+      )
+    } else if (from !== undefined) {
+      await client.query(
+        `INSERT INTO run_records (job_run_id, system_id, decided_run_id, control_set_id, decisions_run_id, inputs_run_id,
+                                  pass_count, decided_at, confirmed_at, pass, fail)
+         SELECT $1, system_id, decided_run_id, $5, decisions_run_id, inputs_run_id, pass_count, decided_at,
+                ${at('$4::float8')}, pass, fail
+           FROM run_records WHERE job_run_id = $3 AND system_id = $2`,
+        [run, systemId, from, daysAgo, controlSet],
+      )
+    } else {
+      if (controlIds.join() !== controls.join()) throw new Error('a run has answers to one set of controls')
+      await addRecord(client, { run, systemId, status, controls, controlSet, daysAgo })
+    }
+  }
+}
+
+type NewRecord = {
+  readonly run: number
+  readonly systemId: number
+  readonly status: string
+  readonly controls: readonly number[]
+  readonly controlSet: number
+  readonly daysAgo: number
+}
+
+async function addRecord(client: Client, record: NewRecord): Promise<void> {
+  const { run, systemId, status, controls, controlSet, daysAgo } = record
+  const decision: Decision = {
+    status: status.toLowerCase() as Status,
+    message: `of run ${run}`,
+    evidenceKeys: [],
+    remediation: null,
+    attributes: {},
+  }
+  const answers = encodeAnswers(
+    controls.map(() => decision),
+    new Map(),
+  )
+  await client.query(
+    `INSERT INTO run_records (job_run_id, system_id, decided_run_id, control_set_id, decisions_run_id, inputs_run_id,
+                              pass_count, decided_at, pass, fail, answers_digest, evidence_digest)
+     VALUES ($1, $2, $1, $3, $1, $1, $4, ${at('$5::float8')}, $6::varbit, $7::varbit, $8, $9)`,
+    [
+      run,
+      systemId,
+      controlSet,
+      controls.length,
+      daysAgo,
+      answers.pass,
+      answers.fail,
+      answers.digest,
+      encodeManifest([]).digest,
+    ],
+  )
+  await client.query(
+    `INSERT INTO run_details (job_run_id, system_id, manifest, decisions, decision_of) VALUES ($1, $2, '[]', $3, $4)`,
+    [run, systemId, answers.decisions, answers.decisionOf],
+  )
+}
+
+/** A plan of the controls. Those that neither pass nor fail are unknown, unless an answer lacks evidence. */
+function planOf(controls: readonly number[], own: readonly Answer[]): ValidationPlan {
+  const lacks = own.some((answer) => answer.status === 'INSUFFICIENT_EVIDENCE')
+  const status: Status = lacks ? 'insufficient_evidence' : 'unknown'
+  const fixed: Decision = { status, message: '', evidenceKeys: [], remediation: null, attributes: {} }
+  return {
+    controls: controls.map((id) => ({
+      id,
+      catalogId: 1,
+      controlId: 'AC-1',
+      framework: undefined,
+      requirements: [],
+    })),
+    nodeOf: controls.map(() => 0),
+    nodes: [{ fixed }],
+    rules: [],
+    types: [],
+    typeIndex: new Map(),
+    invalidControls: [],
+  }
+}
+
+async function controlsOf(client: Client, reused: Answer | undefined): Promise<number[] | undefined> {
+  const { rows } = await client.query<{ controls: [number][] }>(
+    `SELECT s.controls FROM control_sets s JOIN run_records r ON r.control_set_id = s.id
+      WHERE r.job_run_id = $1 AND r.system_id = $2`,
+    [reused?.from, reused?.systemId],
+  )
+  return rows[0]?.controls.map(([id]) => id)
+}
+
+async function named(client: Client, controls: readonly number[]): Promise<SetControl[]> {
+  const names = await listControlNames(client)
+  return controls.map((id) => {
+    const { control = '', catalog = '' } = names.get(id) ?? {}
+    return { id, control, catalog, family: control.split('-')[0] ?? '' }
+  })
 }
 
 /** Writes a row like another program: null in all columns that this project added. */

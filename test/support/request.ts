@@ -15,7 +15,8 @@ export function runRequest(databaseUrl: string, changes: Partial<RunOptions> = {
     configurationDigest: 'test',
     runKey: newRunKey(),
     triggeredBy: 'test',
-    batchSize: DEFAULT_BATCH_SIZE,
+    publish: 'all',
+    batchSize: DEFAULT_BATCH_SIZE.all,
     // With one connection, the batches of a stopped run are stored one after the other.
     concurrency: 1,
     timing: { heartbeat: 200, abandonAfter: ABANDON_AFTER, outage: 5_000, poll: 50 },

@@ -25,7 +25,7 @@ export async function storedRun(client: Client, runKey: string): Promise<Stored>
             count(*) FILTER (WHERE v.status = 'FAIL')::int AS fail,
             count(*) FILTER (WHERE v.status = 'INSUFFICIENT_EVIDENCE')::int AS insufficient_evidence,
             count(*) FILTER (WHERE v.status = 'UNKNOWN')::int AS unknown,
-            (SELECT count(*) FROM job_run_systems q WHERE q.job_run_id = r.id AND q.state = 'pending')::int AS pending
+            (SELECT count(*) FROM run_systems q WHERE q.job_run_id = r.id AND q.state = 'pending')::int AS pending
        FROM job_runs r LEFT JOIN validation_results v ON v.job_run_id = r.id
       WHERE r.run_key = $1 GROUP BY r.id`,
     [runKey],

@@ -1,6 +1,6 @@
 import { command, flag, option, optional } from 'cmd-ts'
 import type { ControlName } from '../../db/inputs/control-names.ts'
-import type { ResultFilter } from '../../db/results/result-reads.ts'
+import type { ResultFilter } from '../../db/record/result-reads.ts'
 import { InputError, InterruptedError } from '../../errors.ts'
 import type { Action, Io } from '../../io.ts'
 import { say, write } from '../../io.ts'
@@ -129,7 +129,7 @@ function manyCatalogs(sources: readonly Source[]): boolean {
 }
 
 async function* pages({ database, filter, names }: Source, limit: number | undefined, written: number) {
-  const { readResults } = await import('../../db/results/result-reads.ts')
+  const { readResults } = await import('../../db/record/result-reads.ts')
   const left = limit === undefined ? undefined : limit - written
   if (left !== 0) yield* database.pages((client) => readResults(client, { ...filter, limit: left }, names))
 }
@@ -200,7 +200,7 @@ async function refuseUnknownSystem(
   filter: { readonly environment: string | undefined; readonly system: string | undefined },
   where: string,
 ): Promise<void> {
-  const { hasSystem } = await import('../../db/results/result-systems.ts')
+  const { hasSystem } = await import('../../db/inputs/system-filter.ts')
   const { system, environment } = filter
   if (system === undefined) return
   const known = async (of: typeof filter): Promise<boolean> =>

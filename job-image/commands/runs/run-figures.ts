@@ -55,7 +55,7 @@ export const controlsCommand = command({
   handler:
     ({ sort, ...options }): Action =>
     async (io) => {
-      const { listControlFigures } = await import('../../db/results/control-figures.ts')
+      const { listControlFigures } = await import('../../db/record/control-figures.ts')
       const { orderControls, whyNoFigures } = await import('../../run-view/run-figures.ts')
       const { controlColumns } = await import('../../run-view/run-figures-table.ts')
       const { run, rows } = await readRun(options, io, (client, { id }) => listControlFigures(client, id))
@@ -84,7 +84,7 @@ export const systemsCommand = command({
   handler:
     ({ sort, ...options }): Action =>
     async (io) => {
-      const { listRunSystems } = await import('../../db/runs/run-detail.ts')
+      const { listRunSystems } = await import('../../db/record/run-systems.ts')
       const { orderSystems, whyNoFigures } = await import('../../run-view/run-figures.ts')
       const { systemJson } = await import('../../run-view/run-detail.ts')
       const { SYSTEM_COLUMNS } = await import('../../run-view/run-detail-text.ts')

@@ -12,6 +12,7 @@ import type { FoundRun } from '../shared/find-run.ts'
 import { group } from '../shared/group.ts'
 import { positiveInteger } from '../shared/numbers.ts'
 import { formatArgs, readingArgs } from '../shared/options.ts'
+import { replayCommand } from './replay.ts'
 import { controlsCommand, systemsCommand } from './run-figures.ts'
 import { choice } from '../shared/values.ts'
 
@@ -96,10 +97,11 @@ const showCommand = command({
 /** `rapidrmf runs` */
 export const runsGroup = group({
   name: 'runs',
-  description: 'List the runs, or show one and its figures',
+  description: 'List the runs, show one and its figures, or evaluate one again',
   cmds: {
     list: listCommand('runs', 'list', 'scheduler runs'),
     show: showCommand,
+    replay: replayCommand,
     controls: controlsCommand,
     systems: systemsCommand,
   },

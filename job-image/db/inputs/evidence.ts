@@ -30,7 +30,7 @@ export function toEvidence([id, type, key, collectedAt, expiresAt]: EvidenceTupl
 export function decisiveEvidence(system: string, types: string, at: string): string {
   return `
     WITH asked AS MATERIALIZED (
-      SELECT e.id, e.evidence_type, e.key, e.collected_at, e.expires_at,
+      SELECT e.id, e.evidence_type, e.key, e.collected_at, e.expires_at, e.sha256,
              e.expires_at IS NULL OR e.expires_at > ${at} AS valid, convert_to(e.evidence_type::text, 'UTF8') AS type
         FROM (SELECT * FROM evidence WHERE system_id = ${system} OFFSET 0) e
        WHERE convert_to(e.evidence_type::text, 'UTF8') = ANY (${types})),
@@ -39,7 +39,7 @@ export function decisiveEvidence(system: string, types: string, at: string): str
              min(collected_at) FILTER (WHERE collected_at > ${at}) AS appears,
              min(expires_at) FILTER (WHERE expires_at > ${at}) AS expires
         FROM asked GROUP BY type)
-    SELECT DISTINCT id, evidence_type, key, collected_at, expires_at
+    SELECT DISTINCT id, evidence_type, key, collected_at, expires_at, sha256
       FROM (SELECT DISTINCT ON (e.type, use.kind) e.*
               FROM asked e JOIN moments m ON m.type = e.type
              CROSS JOIN LATERAL (

@@ -1,7 +1,8 @@
 /** One row of a system's history: what a run said about it. */
 export type HistoryRow = {
   readonly runId: number
-  readonly state: 'pending' | 'done' | 'error'
+  /** False: the run could not evaluate the system. */
+  readonly done: boolean
   /** The run whose rows hold the answer. */
   readonly resultsRunId: number | null
   /** The controls that the run decided, as `job_runs.control_scope`: null are all. */
@@ -42,7 +43,7 @@ export function planSystem(history: readonly HistoryRow[]): SystemPlan {
 
 /** The newest answer to all controls, and the newest to each other set of controls after that (`latestPageQuery`). */
 function sourcesOf(history: readonly HistoryRow[]): HistoryRow[] {
-  const done = history.filter(({ state }) => state === 'done')
+  const done = history.filter(({ done }) => done)
   const base = done.findLastIndex(({ scope }) => scope === null)
   return [...new Map(done.slice(Math.max(base, 0)).map((row) => [row.scope, row])).values()]
 }

@@ -1,4 +1,5 @@
-import type { Query } from '../results/result-queries.ts'
+/** Text and values of one statement. */
+export type Query = { readonly text: string; readonly values: readonly unknown[] }
 
 /** Runs of other programs have no run_key; a running one may still refer to anything. Needs $1, the limit. */
 const OLD = `r.run_key IS NOT NULL AND r.status IN ('success', 'failed') AND r.finished_at < $1::timestamp`
@@ -6,7 +7,7 @@ const OLD = `r.run_key IS NOT NULL AND r.status IN ('success', 'failed') AND r.f
 /** Systems after `after` that any run has a row for, ascending. */
 export function systemIdsQuery(after: number, size: number): Query {
   return {
-    text: `SELECT DISTINCT system_id FROM job_run_systems WHERE system_id > $1 ORDER BY system_id LIMIT $2`,
+    text: `SELECT DISTINCT system_id FROM run_records WHERE system_id > $1 ORDER BY system_id LIMIT $2`,
     values: [after, size],
   }
 }
@@ -15,16 +16,16 @@ export function systemIdsQuery(after: number, size: number): Query {
 export function historyQuery(cutoff: string, systemIds: readonly number[]): Query {
   return {
     text: `
-      SELECT q.system_id AS "systemId", q.job_run_id AS "runId", q.state, q.results_run_id AS "resultsRunId",
-             r.control_scope AS scope, (${OLD}) IS TRUE AS old, q.pass + q.fail + q.insufficient_evidence + q.unknown AS results
-        FROM job_run_systems q JOIN job_runs r ON r.id = q.job_run_id
+      SELECT q.system_id AS "systemId", q.job_run_id AS "runId", q.error IS NULL AS done, q.decided_run_id AS "resultsRunId",
+             r.control_scope AS scope, (${OLD}) IS TRUE AS old, q.pass_count + q.fail_count + q.insufficient_count + q.unknown_count AS results
+        FROM run_records q JOIN job_runs r ON r.id = q.job_run_id
        WHERE q.system_id = ANY ($2)
        ORDER BY q.system_id, q.job_run_id`,
     values: [cutoff, systemIds],
   }
 }
 
-/** Rows of `job_run_systems`, as parallel columns. */
+/** Rows of `run_records`, as parallel columns. */
 export type SystemRows = { readonly runIds: readonly number[]; readonly systemIds: readonly number[] }
 
 /** Rows whose results are to be removed. */
@@ -37,7 +38,7 @@ export type Doomed = SystemRows & {
 const HAS_NEWER = `(
   EXISTS (SELECT FROM validation_results n
            WHERE n.job_run_id = d.newer AND n.system_id = v.system_id AND n.control_id = v.control_id)
-  OR EXISTS (SELECT FROM job_run_systems q
+  OR EXISTS (SELECT FROM run_records q
                JOIN validation_results n ON n.job_run_id = q.job_run_id AND n.system_id = q.system_id
               WHERE q.system_id = v.system_id AND q.job_run_id > v.job_run_id AND n.control_id = v.control_id))`
 
@@ -76,7 +77,7 @@ export function lockAnswersQuery({ runIds, systemIds, newer }: Doomed): Query {
     text: `
       SELECT d.run_id AS "runId", d.system_id AS "systemId", d.newer
         FROM ${DOOMED}
-        JOIN job_run_systems q ON q.job_run_id = d.run_id AND q.system_id = d.system_id
+        JOIN run_records q ON q.job_run_id = d.run_id AND q.system_id = d.system_id
          FOR UPDATE OF q SKIP LOCKED`,
     values: [runIds, systemIds, newer],
   }
@@ -84,7 +85,7 @@ export function lockAnswersQuery({ runIds, systemIds, newer }: Doomed): Query {
 
 /** Removes history rows that have no results of their own. */
 export function deleteReferencesQuery(rows: SystemRows): Query {
-  return deleteHistoryQuery(rows, 'q.results_run_id IS DISTINCT FROM q.job_run_id')
+  return deleteHistoryQuery(rows, 'q.decided_run_id IS DISTINCT FROM q.job_run_id')
 }
 
 /** Removes results that no history row refers to any more, except the newest of a system and control. */
@@ -93,8 +94,8 @@ export function deleteResultsQuery({ runIds, systemIds, newer }: Doomed): Query 
     text: `
       WITH d AS MATERIALIZED (
         SELECT * FROM ${DOOMED}
-         WHERE NOT EXISTS (SELECT FROM job_run_systems q
-                            WHERE q.system_id = d.system_id AND q.job_run_id > d.run_id AND q.results_run_id = d.run_id)),
+         WHERE NOT EXISTS (SELECT FROM run_records q
+                            WHERE q.system_id = d.system_id AND q.job_run_id > d.run_id AND q.decided_run_id = d.run_id)),
       gone AS (
         DELETE FROM validation_results v USING d
          WHERE v.job_run_id = d.run_id AND v.system_id = d.system_id AND ${HAS_NEWER}
@@ -113,12 +114,26 @@ export function deleteAnswersQuery(rows: SystemRows): Query {
   )
 }
 
+/** Removes the details of these rows where no record refers to them any more. A statement of its own: the rows are gone. */
+export function deleteDetailsQuery({ runIds, systemIds }: SystemRows): Query {
+  return {
+    text: `
+      DELETE FROM run_details t
+       USING unnest($1::int[], $2::int[]) AS d (run_id, system_id)
+       WHERE t.job_run_id = d.run_id AND t.system_id = d.system_id
+         AND NOT EXISTS (SELECT FROM run_records q
+                          WHERE q.system_id = t.system_id
+                            AND (q.decisions_run_id = t.job_run_id OR q.inputs_run_id = t.job_run_id))`,
+    values: [runIds, systemIds],
+  }
+}
+
 /** Removes those of the history rows `q` that meet the condition. */
 function deleteHistoryQuery({ runIds, systemIds }: SystemRows, condition: string): Query {
   return {
     text: `
       WITH gone AS (
-        DELETE FROM job_run_systems q
+        DELETE FROM run_records q
          USING unnest($1::int[], $2::int[]) AS d (run_id, system_id)
          WHERE q.job_run_id = d.run_id AND q.system_id = d.system_id AND ${condition}
         RETURNING q.job_run_id)

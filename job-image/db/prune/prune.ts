@@ -8,8 +8,8 @@ import { planSystem } from './prune-plan.ts'
 import type { HistoryRow, SystemPlan } from './prune-plan.ts'
 import * as queries from './prune-queries.ts'
 import type { Doomed } from './prune-queries.ts'
-import { STAY_ON_INDEXES } from '../results/result-queries.ts'
-import type { Query } from '../results/result-queries.ts'
+import { STAY_ON_INDEXES } from '../session/stay-on-indexes.ts'
+import type { Query } from './prune-queries.ts'
 
 export type PruneOptions = {
   /** PostgreSQL's interval: `18 months`. The database subtracts it, so that months are those of the calendar. */
@@ -29,7 +29,7 @@ export type PruneReport = {
   /** Runs that lost something. None is deleted. */
   readonly runs: number
   readonly results: number
-  /** Rows of `job_run_systems`. */
+  /** Rows of `run_records`. */
   readonly systemRows: number
   readonly batches: number
 }
@@ -158,13 +158,15 @@ class Prune {
     await addAttributes(this.#client, marked, { pruned_at: isoTimestamp(this.#now) })
   }
 
-  /** Deletes in this order: references to results, the results, then their history rows. */
+  /** Deletes in this order: references to results, the results, their history rows, then details. */
   async #deleteRows(answers: readonly Answer[], references: readonly Row[]): Promise<Gone[]> {
     const withoutReferences = await this.#rows<Gone>(queries.deleteReferencesQuery(columnsOf(references)))
     const held = columnsOf(await this.#rows<Answer>(queries.lockAnswersQuery(columnsOf(answers))))
     // A statement of its own: it sees what was committed while the locks were waited for.
     const results = await this.#rows<Gone>(queries.deleteResultsQuery(held))
-    return [...withoutReferences, ...results, ...(await this.#rows<Gone>(queries.deleteAnswersQuery(held)))]
+    const rows = await this.#rows<Gone>(queries.deleteAnswersQuery(held))
+    await this.#rows(queries.deleteDetailsQuery(columnsOf([...references, ...answers])))
+    return [...withoutReferences, ...results, ...rows]
   }
 
   #note(gone: readonly Gone[]): void {

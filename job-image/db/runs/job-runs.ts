@@ -101,7 +101,7 @@ export async function closeDecidedRun(client: Client, run: RunRef, end: RunEnd):
     `UPDATE job_runs
         SET status = $4, verdict = $5, metrics = $6, error = $7, finished_at = ${UTC_NOW}
       WHERE ${IS_RUN} AND status = 'running' AND planned_at IS NOT NULL
-        AND NOT EXISTS (SELECT FROM job_run_systems WHERE job_run_id = $1 AND state = 'pending')
+        AND NOT EXISTS (SELECT FROM run_queue WHERE job_run_id = $1)
       RETURNING ${COLUMNS}`,
     endParameters(run, end),
   )
@@ -235,14 +235,16 @@ export type PlannedRun = {
   readonly attributes: Readonly<Record<string, unknown>>
   /** Digest of the selected controls; null if all are selected. */
   readonly controlScope: string | null
+  /** `planDigest` of the stored plan. */
+  readonly planDigest: Buffer
 }
 
 /** Stores the plan of a run and marks it as planned. Needs the run's row locked. */
 export async function markPlanned(client: Client, run: RunRef, planned: PlannedRun): Promise<void> {
   await addAttributes(client, [run.id], planned.attributes)
   const { rowCount } = await client.query(
-    `UPDATE job_runs SET planned_at = ${UTC_NOW}, metrics = $4, control_scope = $5 WHERE ${IS_RUN}`,
-    [...runParameters(run), JSON.stringify(planned.metrics), planned.controlScope],
+    `UPDATE job_runs SET planned_at = ${UTC_NOW}, metrics = $4, control_scope = $5, plan_digest = $6 WHERE ${IS_RUN}`,
+    [...runParameters(run), JSON.stringify(planned.metrics), planned.controlScope, planned.planDigest],
   )
   if (rowCount !== 1) throw await droppedRows(client, 'job_runs', `the plan of run ${run.id}`)
 }

@@ -143,6 +143,10 @@ export const OWN_TABLES: readonly string[] = [
   'baselines',
   'job_run_attempts',
   'job_run_controls',
-  'job_run_systems',
+  'control_sets',
+  'plans',
+  'run_queue',
+  'run_records',
+  'run_details',
   'notification_outbox',
 ]

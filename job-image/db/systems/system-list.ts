@@ -1,6 +1,6 @@
 import type { Client } from 'pg'
-import { wantedSystems } from '../results/result-systems.ts'
-import type { SystemFilter } from '../results/result-systems.ts'
+import { wantedSystems } from '../inputs/system-filter.ts'
+import type { SystemFilter } from '../inputs/system-filter.ts'
 
 /** A system with what is stored about it. Timestamps are PostgreSQL's text, UTC. */
 export type ListedSystem = {
@@ -36,7 +36,7 @@ export async function listSystems(client: Client, filter: SystemFilter): Promise
        LEFT JOIN LATERAL (
              SELECT json_build_object('run_id', job_run_id, 'state', state, 'decided_at', decided_at::text, 'pass', pass,
                                       'not_pass', fail + insufficient_evidence + unknown) AS last_run
-               FROM job_run_systems
+               FROM run_systems
               WHERE system_id = s.id AND state <> 'pending'
               ORDER BY job_run_id DESC LIMIT 1) q ON TRUE
       WHERE ${condition}

@@ -8,7 +8,7 @@ import { LOCK_NOT_AVAILABLE, sqlState } from '../session/errors.ts'
 import { UTC_NOW, addAttributes } from '../runs/job-runs.ts'
 import { referrersOf } from './referrers.ts'
 import type { Referrers } from './referrers.ts'
-import { likePattern } from '../results/result-systems.ts'
+import { likePattern } from '../inputs/system-filter.ts'
 
 export type RemovalOptions = {
   /** Names, or patterns with `*` and `?`. */
@@ -134,7 +134,7 @@ async function lockRuns(client: Client, systemIds: readonly number[]): Promise<n
   const { rows } = await client.query<{ id: number }>(
     `SELECT id FROM job_runs
       WHERE status <> 'running'
-        AND id IN (SELECT job_run_id FROM job_run_systems WHERE system_id = ANY ($1))
+        AND id IN (SELECT job_run_id FROM run_systems WHERE system_id = ANY ($1))
       ORDER BY id FOR NO KEY UPDATE`,
     [systemIds],
   )
@@ -163,7 +163,7 @@ async function refuseObstacles(
 async function runningObstacles(client: Client, systemIds: readonly number[]): Promise<string[]> {
   const { rows } = await client.query<{ id: number; systems: number }>(
     `SELECT r.id, count(*)::int AS systems
-       FROM job_runs r JOIN job_run_systems q ON q.job_run_id = r.id
+       FROM job_runs r JOIN run_systems q ON q.job_run_id = r.id
       WHERE r.status = 'running' AND q.system_id = ANY ($1)
       GROUP BY r.id ORDER BY r.id`,
     [systemIds],
@@ -208,6 +208,8 @@ async function removeRows(
   if (results) {
     await client.query('DELETE FROM validation_results WHERE system_id = ANY ($1)', [ids])
     await expectRemoved(client, 'validation_results', 'system_id', ids)
+    // The records keep the statuses; what the answers say, and on what evidence, goes.
+    await client.query('DELETE FROM run_details WHERE system_id = ANY ($1)', [ids])
   }
   await client.query('DELETE FROM evidence WHERE system_id = ANY ($1)', [ids])
   await expectRemoved(client, 'evidence', 'system_id', ids)
@@ -225,7 +227,7 @@ async function countRows(client: Client, systemIds: readonly number[]): Promise<
             (SELECT count(*)::int FROM evidence WHERE system_id = s.id) AS evidence,
             (SELECT count(*)::int FROM validation_results WHERE system_id = s.id AND job_run_id IS NOT NULL) AS results,
             (SELECT count(*)::int FROM validation_results WHERE system_id = s.id AND job_run_id IS NULL) AS other_results,
-            (SELECT count(*)::int FROM job_run_systems WHERE system_id = s.id) AS runs
+            (SELECT count(*)::int FROM run_systems WHERE system_id = s.id) AS runs
        FROM unnest($1::int[]) AS s (id)`,
     [systemIds],
   )
@@ -264,7 +266,7 @@ async function noteRemoval(
     `SELECT r.id, r.attributes::text AS json, q.systems, q.evaluated, t.now::text AS now
        FROM job_runs r
        JOIN (SELECT job_run_id, json_agg(system_id ORDER BY system_id) AS systems, bool_or(state = 'done') AS evaluated
-               FROM job_run_systems WHERE system_id = ANY ($1) GROUP BY job_run_id) q ON q.job_run_id = r.id
+               FROM run_systems WHERE system_id = ANY ($1) GROUP BY job_run_id) q ON q.job_run_id = r.id
       CROSS JOIN (SELECT ${UTC_NOW} AS now) t`,
     [removals.map(({ id }) => id)],
   )
@@ -298,9 +300,9 @@ async function lockQueue(
   systemIds: readonly number[],
   runIds: readonly number[],
 ): Promise<void> {
-  await client.query('LOCK TABLE job_run_systems IN SHARE ROW EXCLUSIVE MODE')
+  await client.query('LOCK TABLE run_queue, run_records IN SHARE ROW EXCLUSIVE MODE')
   const { rows } = await client.query<{ id: number }>(
-    `SELECT DISTINCT job_run_id AS id FROM job_run_systems
+    `SELECT DISTINCT job_run_id AS id FROM run_systems
       WHERE system_id = ANY ($1) AND job_run_id <> ALL ($2::int[]) LIMIT 1`,
     [systemIds, runIds],
   )

@@ -161,7 +161,7 @@ describe('a secret', () => {
     const { rows } = await client.query<{ text: string }>(
       `SELECT coalesce(string_agg(r::text, ' '), '') AS text FROM job_runs r
        UNION ALL SELECT coalesce(string_agg(a::text, ' '), '') FROM job_run_attempts a
-       UNION ALL SELECT coalesce(string_agg(s::text, ' '), '') FROM job_run_systems s`,
+       UNION ALL SELECT coalesce(string_agg(s::text, ' '), '') FROM run_systems s`,
     )
     return rows.map((row) => row.text).join(' ')
   }

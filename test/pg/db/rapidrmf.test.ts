@@ -30,7 +30,7 @@ const newer = await createDatabase()
 async function everything(client: Client): Promise<Record<string, unknown[]>> {
   const { rows: tables } = await client.query<{ name: string }>(
     `SELECT table_name AS name FROM information_schema.tables
-      WHERE table_schema = 'public' AND table_name !~ '^(job_run_|baseline|notification_|rapidrmf_)' ORDER BY 1`,
+      WHERE table_schema = 'public' AND table_name !~ '^(job_run_|run_|control_sets|plans|baseline|notification_|rapidrmf_)' ORDER BY 1`,
   )
   const added = [
     'run_key',
@@ -41,6 +41,7 @@ async function everything(client: Client): Promise<Record<string, unknown[]>> {
     'reference_time',
     'planned_at',
     'control_scope',
+    'plan_digest',
     'job_run_id',
   ]
   const contents: Record<string, unknown[]> = {}

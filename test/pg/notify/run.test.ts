@@ -23,13 +23,13 @@ const breakRuns = (code: '42704' | '42501'): Promise<unknown> =>
   client.query(
     `CREATE FUNCTION boom() RETURNS trigger LANGUAGE plpgsql AS
        $$ BEGIN RAISE EXCEPTION 'broken on purpose' USING ERRCODE = '${code}'; END $$;
-     CREATE TRIGGER boom BEFORE UPDATE ON job_run_systems EXECUTE FUNCTION boom()`,
+     CREATE TRIGGER boom BEFORE INSERT ON run_records EXECUTE FUNCTION boom()`,
   )
 /** Makes every batch take a second. */
 const slowRuns = (): Promise<unknown> =>
   client.query(
     `CREATE FUNCTION boom() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(1); RETURN NULL; END $$;
-     CREATE TRIGGER boom BEFORE UPDATE ON job_run_systems FOR EACH STATEMENT EXECUTE FUNCTION boom()`,
+     CREATE TRIGGER boom BEFORE INSERT ON run_records FOR EACH STATEMENT EXECUTE FUNCTION boom()`,
   )
 const mendRuns = (): Promise<unknown> => client.query('DROP FUNCTION IF EXISTS boom CASCADE')
 const evidenceExpires = (at: string | null): Promise<unknown> =>

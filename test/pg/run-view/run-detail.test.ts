@@ -31,7 +31,7 @@ describe('the details of a run', () => {
         { system: 'production-system-2', state: 'done' },
       ],
     })
-    await client.query('DELETE FROM job_run_systems WHERE job_run_id = $1 AND system_id = $2', [runId, first])
+    await client.query('DELETE FROM run_records WHERE job_run_id = $1 AND system_id = $2', [runId, first])
     expect((await detailOf(runId!)).counts).toEqual(counts)
   })
 

@@ -34,7 +34,7 @@ async function stopAfterPlanning(environment: string, key: string): Promise<void
 
 async function errorsOf(summary: RunSummary): Promise<{ system_id: number; error: string }[]> {
   const { rows } = await client.query<{ system_id: number; error: string }>(
-    `SELECT system_id, error FROM job_run_systems WHERE job_run_id = $1 AND state = 'error' ORDER BY system_id`,
+    `SELECT system_id, error FROM run_systems WHERE job_run_id = $1 AND state = 'error' ORDER BY system_id`,
     [summary.runId],
   )
   return rows
@@ -153,7 +153,7 @@ describe('one bad system is an error with its reason, and the others are stored'
        CREATE TRIGGER refuse BEFORE INSERT ON validation_results FOR EACH ROW EXECUTE FUNCTION refuse();
        -- Time for the others between a worker's decision to record an error and its doing so.
        CREATE FUNCTION pause() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN PERFORM pg_sleep(0.1); RETURN NULL; END $$;
-       CREATE TRIGGER pause BEFORE UPDATE ON job_run_systems FOR EACH STATEMENT EXECUTE FUNCTION pause()`,
+       CREATE TRIGGER pause BEFORE INSERT ON run_records FOR EACH STATEMENT EXECUTE FUNCTION pause()`,
       'DROP FUNCTION refuse CASCADE; DROP FUNCTION pause CASCADE',
       () =>
         Promise.all(

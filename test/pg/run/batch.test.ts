@@ -12,7 +12,7 @@ import { executeRun } from '../../../job-image/run/job.ts'
 import type { RunOptions } from '../../../job-image/run/options.ts'
 import { noTimes } from '../../../job-image/validation/control-times.ts'
 import { compilePlan } from '../../../job-image/validation/decide.ts'
-import { Tally } from '../../../job-image/run/control-counts.ts'
+import { storePlan } from '../../../job-image/db/record/plans.ts'
 import { planDigest } from '../../../job-image/validation/plan-digest.ts'
 import type { RunSummary } from '../../../crds/run-summary.ts'
 import { parseTimestamp } from '../../../job-image/time.ts'
@@ -90,12 +90,15 @@ async function contextOf(runId: number): Promise<BatchContext> {
     loadRuleSet(),
     (await listControls(client, await listCatalogIdentities(client))).filter(({ active }) => active),
   )
+  const digest = planDigest(plan)
   return {
     run: (await getJobRun(client, runId))!,
     plan,
-    planDigest: planDigest(plan),
+    planDigest: digest,
+    // Planning has stored it.
+    controlSetId: await storePlan(client, plan, digest, []),
+    published: true,
     times: noTimes(plan),
-    tally: new Tally(plan.controls.length),
     controlColumns: plan.controls.map(({ id }) => `${id}\t`),
     referenceTime: parseTimestamp('2026-01-01 00:00:00'),
     batchSize: SYSTEMS,
@@ -157,12 +160,14 @@ it('a run whose plan is lost, as by a failover, is planned again', async () => {
   const id = await plannedRun(runKey)
   const peer = await connect({ url })
   await peer.query('BEGIN')
-  await peer.query('SELECT FROM job_run_systems WHERE job_run_id = $1 LIMIT 1 FOR UPDATE', [id])
+  await peer.query('SELECT FROM run_queue WHERE job_run_id = $1 LIMIT 1 FOR UPDATE', [id])
   const { observer, saw } = watchRun()
   const run = executeRun(runRequest(url, { runKey, observer, timing: TIMING }))
   await Promise.race([saw('waiting'), run])
   await peer.query('DELETE FROM validation_results WHERE job_run_id = $1', [id])
-  await peer.query('DELETE FROM job_run_systems WHERE job_run_id = $1', [id])
+  for (const table of ['run_queue', 'run_details', 'run_records']) {
+    await peer.query(`DELETE FROM ${table} WHERE job_run_id = $1`, [id])
+  }
   await peer.query('UPDATE job_runs SET planned_at = NULL WHERE id = $1', [id])
   await peer.query('COMMIT')
   await run
@@ -178,7 +183,7 @@ it.each([
   const id = await plannedRun(runKey)
   const frozen = await connect({ url, applicationName: await attemptSession(client, id, 1) })
   await frozen.query('BEGIN')
-  await frozen.query('SELECT FROM job_run_systems WHERE job_run_id = $1 FOR UPDATE', [id])
+  await frozen.query('SELECT FROM run_queue WHERE job_run_id = $1 FOR UPDATE', [id])
   const lastSeen = (offset: string): Promise<unknown> =>
     client.query(
       `UPDATE job_run_attempts SET heartbeat_at = (clock_timestamp() AT TIME ZONE 'UTC') + $2::interval
@@ -218,7 +223,7 @@ it('a batch takes five statements', async () => {
 it('a good system whose batch failed for one that a peer has taken meanwhile is stored', async () => {
   const context = await contextOf(await plannedRun('left alone'))
   const { rows } = await client.query<{ good: number; bad: number }>(
-    'SELECT min(system_id) AS good, max(system_id) AS bad FROM job_run_systems WHERE job_run_id = $1',
+    'SELECT min(system_id) AS good, max(system_id) AS bad FROM run_systems WHERE job_run_id = $1',
     [context.run.id],
   )
   const { good, bad } = rows[0]!
@@ -235,7 +240,7 @@ it('a good system whose batch failed for one that a peer has taken meanwhile is 
     taken = true
     await query('ROLLBACK')
     await peer.query('BEGIN')
-    await peer.query('SELECT FROM job_run_systems WHERE job_run_id = $1 AND system_id <> $2 FOR UPDATE', [
+    await peer.query('SELECT FROM run_queue WHERE job_run_id = $1 AND system_id <> $2 FOR UPDATE', [
       context.run.id,
       good,
     ])
@@ -250,7 +255,7 @@ it('a good system whose batch failed for one that a peer has taken meanwhile is 
 
 it('a bad system that a peer has taken meanwhile is left to the peer, without waiting for it', async () => {
   const runId = await plannedRun('bad')
-  const { rows } = await client.query<{ id: number }>('SELECT min(system_id) AS id FROM job_run_systems')
+  const { rows } = await client.query<{ id: number }>('SELECT min(system_id) AS id FROM run_systems')
   const bad = rows[0]?.id ?? -1
   await client.query(
     `CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not this one'; END $$;
@@ -264,7 +269,7 @@ it('a bad system that a peer has taken meanwhile is left to the peer, without wa
   const queryWithPeer = async (...args: unknown[]): Promise<unknown> => {
     const result = await query(...args)
     await peer.query('BEGIN')
-    await peer.query('SELECT FROM job_run_systems WHERE job_run_id = $1 FOR UPDATE', [runId])
+    await peer.query('SELECT FROM run_queue WHERE job_run_id = $1 FOR UPDATE', [runId])
     return result
   }
   session.query = ((...args: unknown[]) =>

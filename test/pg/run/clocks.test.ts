@@ -49,7 +49,7 @@ it('workers whose clocks are hours apart share a run, and every time in it is th
   const { rows } = await client.query<{ off: number }>(`
     SELECT count(*)::int AS off
       FROM (SELECT validated_at AS at FROM validation_results
-            UNION ALL SELECT decided_at FROM job_run_systems
+            UNION ALL SELECT decided_at FROM run_systems
             UNION ALL SELECT unnest(ARRAY[started_at, heartbeat_at, ended_at]) FROM job_run_attempts
             UNION ALL SELECT unnest(ARRAY[started_at, reference_time, planned_at, finished_at]) FROM job_runs) times
      WHERE abs(extract(epoch FROM at - now() AT TIME ZONE 'UTC')) > 600`)

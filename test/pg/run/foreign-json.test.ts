@@ -236,7 +236,7 @@ describe('a text that PostgreSQL cannot hold', () => {
     expect(summary).toMatchObject({ status: 'failed', verdict: 'Errored', counts: { errors: SYSTEMS } })
     const errors = await valueOf(
       client,
-      'SELECT array_agg(DISTINCT error) AS value FROM job_run_systems WHERE job_run_id = $1',
+      'SELECT array_agg(DISTINCT error) AS value FROM run_systems WHERE job_run_id = $1',
       [summary.runId],
     )
     expect(errors).toEqual([expect.stringContaining('a NUL character, which PostgreSQL cannot store')])

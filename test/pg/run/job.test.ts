@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { executeRun } from '../../../job-image/run/job.ts'
 import type { RunEvent, RunOptions } from '../../../job-image/run/options.ts'
+import { listControlFigures } from '../../../job-image/db/record/control-figures.ts'
+import type { ControlFigures } from '../../../job-image/db/record/control-figures.ts'
 import { createDatabase } from '../../support/database.ts'
 import { runRequest } from '../../support/request.ts'
 import { expectExactlyOnce } from '../../support/run-check.ts'
@@ -60,15 +62,16 @@ describe('a run', () => {
     const summary = await executeRun(runRequest(url, { runKey: 'lanes', concurrency: 4, batchSize: 1 }))
     expect(summary.status).toBe('success')
     await expectExactlyOnce(client, 'lanes', summary.counts.results)
-    const { rows } = await client.query<{ controls: number; results: number; us: number }>(
-      `SELECT count(*)::int AS controls, sum(pass + fail + insufficient_evidence + unknown)::int AS results,
-              sum(decide_us)::int AS us
-         FROM job_run_controls WHERE job_run_id = $1`,
-      [summary.runId],
-    )
-    const { controls, results } = summary.counts
-    expect(rows[0]).toMatchObject({ controls, results })
-    expect(rows[0]?.us).toBeGreaterThan(0)
+    const figures = await listControlFigures(client, summary.runId!)
+    const sum = (of: (control: ControlFigures) => number): number =>
+      figures.reduce((total, control) => total + of(control), 0)
+    const { controls, results, pass, insufficientEvidence, unknown } = summary.counts
+    expect(figures).toHaveLength(controls)
+    expect(sum((control) => control.pass)).toBe(pass)
+    expect(sum((control) => control.insufficient_evidence)).toBe(insufficientEvidence)
+    expect(sum((control) => control.unknown)).toBe(unknown)
+    expect(pass + insufficientEvidence + unknown).toBe(results)
+    expect(sum((control) => control.decide_us)).toBeGreaterThan(0)
   })
 
   it('is shared by workers that start together', async () => {

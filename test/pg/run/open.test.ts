@@ -207,7 +207,7 @@ describe('what dead processes leave', () => {
     const { id, runKey } = await dieAfterPlanning({}, '0')
     await withSession(await attemptSession(client, id, 1), async (frozen) => {
       await frozen.query('BEGIN')
-      await frozen.query('SELECT FROM job_run_systems WHERE job_run_id = $1 FOR UPDATE', [id])
+      await frozen.query('SELECT FROM run_queue WHERE job_run_id = $1 FOR UPDATE', [id])
       await frozen.query('SELECT FROM job_runs WHERE id = $1 FOR SHARE', [id])
       const { events, observer } = listener()
       await executeRun(request({ runKey, observer }))

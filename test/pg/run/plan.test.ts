@@ -31,7 +31,7 @@ const plan = (run: JobRun, changes: Partial<RunOptions> = {}): Promise<PlannedRu
 const stored = async ({ id }: JobRun): Promise<JobRun> => (await getJobRun(client, id))!
 const queued = async ({ id }: JobRun): Promise<number[]> => {
   const { rows } = await client.query<{ id: number }>(
-    `SELECT system_id AS id FROM job_run_systems WHERE job_run_id = $1 AND state = 'pending' ORDER BY 1`,
+    `SELECT system_id AS id FROM run_queue WHERE job_run_id = $1 ORDER BY 1`,
     [id],
   )
   return rows.map((row) => row.id)

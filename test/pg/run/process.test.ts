@@ -60,7 +60,7 @@ afterEach(async () => {
   const { rows } = await client.query<{ text: string | null }>(
     `SELECT string_agg(r::text, ' ') AS text FROM job_runs r
      UNION ALL SELECT string_agg(a::text, ' ') FROM job_run_attempts a
-     UNION ALL SELECT string_agg(s.error, ' ') FROM job_run_systems s`,
+     UNION ALL SELECT string_agg(s.error, ' ') FROM run_systems s`,
   )
   expectNoPassword(url, ...rows.map(({ text }) => text ?? ''))
 })

@@ -60,7 +60,7 @@ async function waitsForLock(): Promise<void> {
 /** Systems of a run that no session has locked. */
 async function claimable(runKey: string): Promise<number> {
   const { rows } = await client.query(
-    `SELECT FROM job_run_systems s WHERE s.job_run_id = (SELECT id FROM job_runs WHERE run_key = $1) FOR UPDATE SKIP LOCKED`,
+    `SELECT FROM run_queue s WHERE s.job_run_id = (SELECT id FROM job_runs WHERE run_key = $1) FOR UPDATE SKIP LOCKED`,
     [runKey],
   )
   return rows.length

@@ -46,7 +46,7 @@ it('workers of two versions do not share a run', SLOW, async () => {
   // Begun and not done: the trigger refuses to have the run planned.
   await client.query(`
     CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE EXCEPTION 'not yet'; END $$;
-    CREATE TRIGGER refuse BEFORE INSERT ON job_run_systems FOR EACH STATEMENT EXECUTE FUNCTION refuse()`)
+    CREATE TRIGGER refuse BEFORE INSERT ON run_queue FOR EACH STATEMENT EXECUTE FUNCTION refuse()`)
   expect((await once(undefined, '--run-key', 'shared')).code).toBe(1)
   await client.query('DROP FUNCTION refuse CASCADE')
   const refused = await once(next, '--run-key', 'shared')

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { ResultRow } from '../../../job-image/db/results/result-reads.ts'
+import type { ResultRow } from '../../../job-image/db/record/result-reads.ts'
 import { keysText, parts, resultWriter } from '../../../job-image/output/result-formats.ts'
 import type { ResultFormat } from '../../../job-image/output/result-formats.ts'
 

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest'
-import type { ResultRow } from '../../../job-image/db/results/result-reads.ts'
+import type { ResultRow } from '../../../job-image/db/record/result-reads.ts'
 import { paragraphWriter } from '../../../job-image/output/result-paragraphs.ts'
 
 const ROW: ResultRow = {

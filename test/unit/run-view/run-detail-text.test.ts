@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { RunSystem } from '../../../job-image/db/runs/run-detail.ts'
+import type { RunSystem } from '../../../job-image/db/record/run-systems.ts'
 import type { RunDetail } from '../../../job-image/run-view/run-detail.ts'
 import { runDetailText } from '../../../job-image/run-view/run-detail-text.ts'
 import { summaryOf } from '../../../job-image/run/summary.ts'

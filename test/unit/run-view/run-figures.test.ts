@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import type { RunSystem } from '../../../job-image/db/runs/run-detail.ts'
+import type { RunSystem } from '../../../job-image/db/record/run-systems.ts'
 import { byFailing, orderSystems, whyNoFigures } from '../../../job-image/run-view/run-figures.ts'
 import { jobRun } from '../../support/job-run.ts'
 

@@ -6,7 +6,7 @@ describe('what a statement is about', () => {
     ['BEGIN', 'BEGIN'],
     ['\n  SELECT id FROM job_runs WHERE run_key = $1', 'SELECT job_runs'],
     ['INSERT INTO job_runs (a) VALUES ($1)', 'INSERT job_runs'],
-    ['UPDATE job_run_systems s SET state = $1 FROM job_runs', 'UPDATE job_run_systems'],
+    ['UPDATE run_records s SET state = $1 FROM job_runs', 'UPDATE run_records'],
     ['COPY validation_results\n  (system_id) FROM STDIN', 'COPY validation_results'],
     ['SELECT * FROM unnest($1::int[]) AS t', 'SELECT'],
     ['SET LOCAL lock_timeout TO 5000', 'SET'],

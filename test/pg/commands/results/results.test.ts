@@ -77,10 +77,11 @@ describe('results', () => {
 
   it('are filtered before they are limited', async () => {
     const fails = { systemId: second, controlIds: controls.slice(1, 2), status: 'FAIL' }
-    const id = await addRun(client, { answers: [{ systemId: first, controlIds: controls }, fails] })
-    const failing = [`${id} production-system-2 AC-2 fail`]
+    const id = await addRun(client, { answers: [{ systemId: first, controlIds: controls }] })
+    const other = await addRun(client, { answers: [fails] })
+    const failing = [`${other} production-system-2 AC-2 fail`]
     expect(brief(await json('--status', 'fail', '--limit', '1'))).toEqual(failing)
-    expect(brief(await json('--run', String(id), '--status', 'fail', '--limit', '1'))).toEqual(failing)
+    expect(brief(await json('--run', String(other), '--status', 'fail', '--limit', '1'))).toEqual(failing)
     expect(brief(await json('--system', 'production-system-2'))).toEqual(failing)
     expect(brief(await json('--system', '*-system-?', '--control', 'ac-2'))).toEqual([
       `${id} production-system-1 AC-2 pass`,
@@ -162,8 +163,14 @@ describe('odd names', () => {
   beforeEach(async () => {
     await client.query('UPDATE systems SET name = $1 WHERE id = $2', [NAME, first])
     await addRun(client, { answers: [{ systemId: first, controlIds: controls.slice(0, 1) }] })
-    await client.query(`UPDATE validation_results SET message = '@sum', remediation = '- do' || E'\\n' || '- that',
-                               evidence_keys = '["a,\\"b\\".json", "c.json"]'`)
+    const decision = {
+      status: 'pass',
+      message: '@sum',
+      evidence: [{ key: 'a,"b".json' }, { key: 'c.json' }],
+      remediation: '- do\n- that',
+      attributes: {},
+    }
+    await client.query('UPDATE run_details SET decisions = $1', [JSON.stringify([decision])])
   })
 
   it('are exact in JSON and found by their exact name', async () => {

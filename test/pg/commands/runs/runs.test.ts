@@ -178,7 +178,7 @@ describe('runs show', () => {
   it('tells verdict, digests, counts, attempts, and each system with its reasons', async () => {
     const summary = await executeRun(runRequest(url))
     await client.query(
-      `UPDATE job_run_systems SET state = 'error', error = 'broken: 🦊' || E'\\n' WHERE system_id = $1`,
+      `UPDATE run_records SET error = 'broken: 🦊' || E'\\n' WHERE system_id = $1`,
       [systems[0]],
     )
     const { code, out } = await cli('runs', 'show', String(summary.runId))

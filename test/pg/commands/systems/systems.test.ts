@@ -27,7 +27,7 @@ async function rows(sql: string, session: Client = client): Promise<unknown[]> {
   return (await session.query<object>(sql)).rows
 }
 
-const TABLES = ['systems', 'evidence', 'validation_results', 'job_runs', 'job_run_systems', 'findings']
+const TABLES = ['systems', 'evidence', 'validation_results', 'job_runs', 'run_queue', 'run_records', 'findings']
 /** Every row of the tables that a removal could touch. */
 async function everything(session: Client = client): Promise<unknown> {
   const tables: unknown[] = []
@@ -114,12 +114,12 @@ describe('systems remove', () => {
     }
     expect(await everything()).toEqual(before)
 
-    const counts = await rows('SELECT * FROM job_run_systems ORDER BY system_id')
+    const counts = await rows('SELECT * FROM run_systems ORDER BY system_id')
     expect(await remove('production-system-2', '--results', '--yes')).toMatchObject({
       code: 0,
       removed: { removed: true },
     })
-    expect(await rows('SELECT * FROM job_run_systems ORDER BY system_id')).toEqual(counts)
+    expect(await rows('SELECT * FROM run_systems ORDER BY system_id')).toEqual(counts)
     expect(await rows('SELECT count(*)::int FROM validation_results')).toEqual([{ count: 6 }])
     const shown = await cli('runs', 'show', '1')
     expect(shown.out).toMatch(/Results pruned +\d{4}/)
@@ -223,10 +223,11 @@ describe('systems remove beside a run', () => {
   it.each(['pending', 'done'])(
     'refuses a system that is %s in a running run, also of a dead process',
     async (state) => {
+      const table = state === 'pending' ? 'run_queue' : 'run_records'
       await client.query(
         `INSERT INTO job_runs (id, job_type, environment, status, started_at, run_key)
        VALUES (7, 'validation', 'production', 'running', '2026-01-01', 'key');
-       INSERT INTO job_run_systems (job_run_id, system_id, state) VALUES (7, 1, '${state}'), (7, 2, '${state}')`,
+       INSERT INTO ${table} (job_run_id, system_id) VALUES (7, 1), (7, 2)`,
       )
       const before = await everything()
       const { code, err } = await remove('production-system-1', 'production-system-2', '--results', '--yes')
@@ -244,7 +245,7 @@ describe('systems remove beside a run', () => {
     )
     const batch = await connect({ url })
     await batch.query('BEGIN')
-    await batch.query(`INSERT INTO job_run_systems (job_run_id, system_id) VALUES (7, 1)`)
+    await batch.query(`INSERT INTO run_queue (job_run_id, system_id) VALUES (7, 1)`)
     await batch.query(
       `INSERT INTO validation_results (system_id, control_id, status, evidence_keys, validated_at, attributes, job_run_id)
        VALUES (1, 1, 'PASS', '[]', now(), '{}', 7)`,

@@ -2,7 +2,8 @@ import fc from 'fast-check'
 import { expect, it } from 'vitest'
 import { listEvidenceForSystems } from '../../../../job-image/db/inputs/evidence.ts'
 import { startJobRun } from '../../../../job-image/db/runs/job-runs.ts'
-import { claimSystems, queueSystems } from '../../../../job-image/db/runs/run-systems.ts'
+import { claimSystems } from '../../../../job-image/db/record/claim.ts'
+import { queueSystems } from '../../../../job-image/db/record/queue.ts'
 import { formatTimestamp } from '../../../../job-image/time.ts'
 import { compilePlan, decideSystem } from '../../../../job-image/validation/decide.ts'
 import type { EvidenceRow } from '../../../../job-image/validation/decide.ts'
@@ -59,7 +60,13 @@ it('the evidence of a claim leads to the answers, words and next change of all e
         })
         await queueSystems(client, run, 'production')
         const plan = compilePlan(rules, rows)
-        const request = { run, plan, planDigest: Buffer.alloc(32), referenceTime: REFERENCE_TIME }
+        const request = {
+          run,
+          plan,
+          planDigest: Buffer.alloc(32),
+          controlSetId: 1,
+          referenceTime: REFERENCE_TIME,
+        }
         const claim = await claimSystems(client, request, SYSTEMS, null)
         const all = await listEvidenceForSystems(client, systems)
         expect(claim?.systems.map(({ systemId }) => systemId)).toEqual(systems)

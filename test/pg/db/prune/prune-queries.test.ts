@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it } from 'vitest'
 import * as queries from '../../../../job-image/db/prune/prune-queries.ts'
-import type { Query } from '../../../../job-image/db/results/result-queries.ts'
+import type { Query } from '../../../../job-image/db/prune/prune-queries.ts'
 import { connect, disconnect } from '../../../../job-image/db/session/client.ts'
 import { createDatabase } from '../../../support/database.ts'
 import { addRun, clearHistory, controlIds } from '../../../support/history.ts'
@@ -37,7 +37,7 @@ it('the history of a system says what is old: ended runs of this program alone',
   await addRun(client, { daysAgo: 4, answers: [{ systemId: first, from: 1 }] })
   const history = await rowsOf(queries.historyQuery(cutoff, [first]))
   expect(history).toMatchObject([
-    { runId: 1, old: true, scope: null, state: 'done', resultsRunId: 1, results: 2 },
+    { runId: 1, old: true, scope: null, done: true, resultsRunId: 1, results: 2 },
     { runId: 2, old: true, scope: 'x' },
     { runId: 3, old: false },
     { runId: 4, old: false },
@@ -98,7 +98,7 @@ it('history rows that reuse results, and errors, are removed; those with results
   )
   expect(gone).toHaveLength(2)
   expect(gone).toEqual(expect.arrayContaining([1, 2].map((runId) => ({ runId, systems: 1 }))))
-  const { rows } = await client.query('SELECT job_run_id, system_id FROM job_run_systems')
+  const { rows } = await client.query('SELECT job_run_id, system_id FROM run_records')
   expect(rows).toEqual([{ job_run_id: 1, system_id: first }])
 })
 
@@ -107,7 +107,7 @@ it('runs are locked if they are old, and history rows that another session holds
   await addRun(client, { daysAgo: 4, answers: [] })
   const planning = await connect({ url })
   await planning.query('BEGIN')
-  await planning.query('SELECT FROM job_run_systems WHERE system_id = $1 FOR KEY SHARE', [first])
+  await planning.query('SELECT FROM run_records WHERE system_id = $1 FOR KEY SHARE', [first])
   await client.query('BEGIN')
   expect(await rowsOf(queries.lockRunsQuery(cutoff, [1, 2]))).toEqual([{ id: 1 }])
   const both = { runIds: [1, 1], systemIds: [first, second], newer: [0, 2] }

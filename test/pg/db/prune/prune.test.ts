@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { beforeEach, describe, expect, it } from 'vitest'
 import { pruneResults } from '../../../../job-image/db/prune/prune.ts'
-import { readResults } from '../../../../job-image/db/results/result-reads.ts'
+import { readResults } from '../../../../job-image/db/record/result-reads.ts'
 import { executeRun } from '../../../../job-image/run/job.ts'
 import { createDatabase } from '../../../support/database.ts'
 import { addForeignResult, addRun, clearHistory, controlIds } from '../../../support/history.ts'
@@ -106,7 +106,7 @@ describe('pruning', () => {
           latest: await read(),
           runs: await readEach(untouched),
           queues: await all(
-            `SELECT * FROM job_run_systems WHERE job_run_id IN (${[0, ...untouched].join()}) ORDER BY 1, 2`,
+            `SELECT * FROM run_systems WHERE job_run_id IN (${[0, ...untouched].join()}) ORDER BY 1, 2`,
           ),
           rows: await all('SELECT id, status, started_at, finished_at, metrics FROM job_runs ORDER BY id'),
           newest: await all(NEWEST_ROWS),
@@ -139,8 +139,11 @@ describe('pruning', () => {
       systemRows: 0,
     })
     // The one control that the young run does not have any more is the newest of its kind.
-    expect(await read(old)).toHaveLength(1)
-    expect(await read(young)).toHaveLength(controls.length - 1)
+    const published = (run: number) => all(`SELECT id FROM validation_results WHERE job_run_id = ${run}`)
+    expect(await published(old)).toHaveLength(1)
+    expect(await published(young)).toHaveLength(controls.length - 1)
+    // The record is whole as long as any of its results is needed.
+    expect(await read(old)).toHaveLength(controls.length)
     expect(
       await all(`SELECT id FROM job_runs WHERE attributes ->> 'pruned_at' LIKE '____-__-__T%Z'`),
     ).toEqual([`{"id":${old}}`])
@@ -162,7 +165,7 @@ describe('pruning', () => {
     const done = await addRun(client, { daysAgo: 300, answers: [{ systemId: a, controlIds: controls }] })
     const broken = await addRun(client, { daysAgo: 200, answers: [{ systemId: a, state: 'error' }] })
     expect(await pruneResults(client, LIMIT)).toMatchObject({ results: 0, systemRows: 0 })
-    const kept = await all('SELECT job_run_id FROM job_run_systems ORDER BY 1')
+    const kept = await all('SELECT job_run_id FROM run_systems ORDER BY 1')
     expect(kept).toEqual([`{"job_run_id":${done}}`, `{"job_run_id":${broken}}`])
   })
 
@@ -188,7 +191,7 @@ describe('pruning', () => {
     })
     const other = await connect({ url })
     await other.query('BEGIN')
-    await other.query('SELECT FROM job_run_systems WHERE job_run_id = $1 AND system_id = $2 FOR KEY SHARE', [
+    await other.query('SELECT FROM run_records WHERE job_run_id = $1 AND system_id = $2 FOR KEY SHARE', [
       old,
       a,
     ])

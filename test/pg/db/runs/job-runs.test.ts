@@ -30,7 +30,12 @@ const start = (changes: Partial<NewJobRun> = {}): Promise<JobRun> =>
   startJobRun(client, { jobType: 'validation', environment: 'production', attributes: {}, ...changes })
 const end = { status: 'success', verdict: 'Passed', metrics: { pass: 1 } } as const
 const FAILURE = { status: 'failed', verdict: 'Errored', metrics: {}, error: 'disk full' } as const
-const PLAN = { metrics: { systems: 2 }, attributes: { digests: 'd' }, controlScope: 'c' }
+const PLAN = {
+  metrics: { systems: 2 },
+  attributes: { digests: 'd' },
+  controlScope: 'c',
+  planDigest: Buffer.alloc(32),
+}
 
 describe('a run is inserted', () => {
   it('as running, with the time of the database as start and reference time', async () => {
@@ -87,9 +92,9 @@ describe('a run is closed', () => {
     const run = await start({ runKey: 'k' })
     expect(await closeDecidedRun(client, run, end)).toBeUndefined()
     await markPlanned(client, run, PLAN)
-    await client.query(`INSERT INTO job_run_systems (job_run_id, system_id, state) VALUES (1, 1, 'pending')`)
+    await client.query(`INSERT INTO run_queue (job_run_id, system_id) VALUES (1, 1)`)
     expect(await closeDecidedRun(client, run, end)).toBeUndefined()
-    await client.query(`UPDATE job_run_systems SET state = 'error'`)
+    await client.query('DELETE FROM run_queue')
     expect(await closeDecidedRun(client, run, end)).toMatchObject({
       status: 'success',
       verdict: 'Passed',
@@ -217,7 +222,13 @@ describe('recent runs', () => {
 describe('the previous comparable run', () => {
   async function ended(changes: Partial<NewJobRun> = {}, planned = true): Promise<JobRun> {
     const run = await start({ runKey: `k-${Math.random()}`, ...changes })
-    if (planned) await markPlanned(client, run, { metrics: {}, attributes: {}, controlScope: null })
+    if (planned)
+      await markPlanned(client, run, {
+        metrics: {},
+        attributes: {},
+        controlScope: null,
+        planDigest: Buffer.alloc(32),
+      })
     return (await finishJobRun(client, run, end))!
   }
   const previousId = async (run: JobRun): Promise<number | undefined> =>

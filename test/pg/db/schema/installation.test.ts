@@ -55,7 +55,7 @@ async function world(setUp: string): Promise<World> {
   }
 }
 
-const EVERY_TABLE = ['systems', 'evidence', 'job_runs', 'job_run_systems', 'rapidrmf_migrations']
+const EVERY_TABLE = ['systems', 'evidence', 'job_runs', 'run_records', 'rapidrmf_migrations']
 
 /** Migrates, and every later session finds the installation's own two systems. */
 async function expectMigratedIn(schema: string, { run, schemasWith }: World, chosen?: string): Promise<void> {
@@ -168,7 +168,7 @@ it('tables of another role are left alone, with what to do', async () => {
     /must be owner of table job_runs; run "rapidrmf db migrate" as the owner of the tables; nothing was changed/,
   )
   expect(code).toBe(2)
-  expect(await schemasWith('job_run_systems')).toEqual([])
+  expect(await schemasWith('run_records')).toEqual([])
 })
 
 describe('what is ambiguous is refused, and nothing is made', () => {
@@ -222,7 +222,7 @@ describe('what is ambiguous is refused, and nothing is made', () => {
     })
     expect(await run('db migrate', 'app')).toMatchObject({ code: 0 })
     expect(await run('db migrate', 'public')).toMatchObject({ code: 0 })
-    expect(await schemasWith('job_run_systems')).toEqual(['app', 'public'])
+    expect(await schemasWith('run_records')).toEqual(['app', 'public'])
     expect(await run('scheduler once', 'public')).toMatchObject({
       out: expect.stringContaining('2 systems') as string,
     })
@@ -241,16 +241,20 @@ describe('what is ambiguous is refused, and nothing is made', () => {
   })
 })
 
+/** Takes back the newest migration, by its own statements. */
+const WITHOUT_RECORD = `${readFileSync('migrations/0005_record.sql', 'utf8').split('-- Down Migration')[1]};
+  DELETE FROM rapidrmf_migrations WHERE name = '0005_record'`
+
 describe('a database that was migrated before', () => {
   it('stays in its schema when one of the role is made later', async () => {
     const old = await world('{tables}')
     expect(await old.run('db migrate')).toMatchObject({ code: 0 })
     // As an older version left it: the newest migration is still to come.
     await old.client.query(
-      `DELETE FROM rapidrmf_migrations WHERE name ~ '^0004'; DROP TABLE notification_outbox; CREATE SCHEMA ${old.role} AUTHORIZATION ${old.role}`,
+      `SET ROLE ${old.role}; ${WITHOUT_RECORD}; RESET ROLE; CREATE SCHEMA ${old.role} AUTHORIZATION ${old.role}`,
     )
-    expect(await old.run('db migrate')).toMatchObject({ code: 0, out: 'applied: 0004_notification-outbox\n' })
-    expect(await old.schemasWith('notification_outbox')).toEqual(['public'])
+    expect(await old.run('db migrate')).toMatchObject({ code: 0, out: 'applied: 0005_record\n' })
+    expect(await old.schemasWith('run_records')).toEqual(['public'])
   })
 
   it('goes on where its tables hide an installation, and its status names what they hide', async () => {
@@ -262,9 +266,9 @@ describe('a database that was migrated before', () => {
     expect(code).toBe(0)
     expect(out).toMatch(new RegExp(`^schema: ${path}\nhidden by it: .*public\\.systems`))
     await shadowed.client.query(
-      `DELETE FROM ${path}.rapidrmf_migrations WHERE name ~ '^0004'; DROP TABLE ${path}.notification_outbox`,
+      `SET search_path TO ${path}; SET ROLE ${path}; ${WITHOUT_RECORD}; RESET ROLE; RESET search_path`,
     )
-    expect(await shadowed.run('db migrate')).toMatchObject({ code: 0 })
-    expect(await shadowed.schemasWith('notification_outbox')).toEqual([path])
+    expect(await shadowed.run('db migrate')).toMatchObject({ code: 0, out: 'applied: 0005_record\n' })
+    expect(await shadowed.schemasWith('run_records')).toEqual([path])
   })
 })

@@ -42,7 +42,7 @@ const addPartition = 'CREATE TABLE part () INHERITS (validation_results)'
 
 async function errorsOf(runId: number): Promise<Record<number, string>> {
   const { rows } = await client.query<{ system_id: number; error: string }>(
-    `SELECT system_id, error FROM job_run_systems WHERE job_run_id = $1 AND state = 'error'`,
+    `SELECT system_id, error FROM run_systems WHERE job_run_id = $1 AND state = 'error'`,
     [runId],
   )
   return Object.fromEntries(rows.map(({ system_id, error }) => [system_id, error]))
@@ -110,9 +110,11 @@ describe('a table of the run itself', () => {
     ['job_runs', 'UPDATE', 'IF OLD.planned_at IS NULL THEN RETURN NULL; END IF;', /the plan of run/],
     ['job_runs', 'UPDATE', `IF NEW.status = 'success' THEN RETURN NULL; END IF;`, /the end of run/],
     ['job_run_attempts', 'INSERT', 'RETURN NULL;', /a row for this attempt/],
-    ['job_run_systems', 'INSERT', 'RETURN NULL;', /3 of the 3 systems that run \d+ is to validate/],
-    ['job_run_systems', 'UPDATE', 'RETURN NULL;', /the outcome of 3 of the 3 systems/],
-    ['job_run_controls', 'INSERT', 'RETURN NULL;', /the counts of 4 controls/],
+    ['run_queue', 'INSERT', 'RETURN NULL;', /3 of the 3 systems that run \d+ is to validate/],
+    ['run_records', 'INSERT', 'RETURN NULL;', /the outcome of 3 of the 3 systems/],
+    ['run_details', 'INSERT', 'RETURN NULL;', /the outcome of 3 of the 3 systems/],
+    ['control_sets', 'INSERT', 'RETURN NULL;', /the controls of this run/],
+    ['plans', 'INSERT', 'RETURN NULL;', /the plan of this run/],
   ])('%s that drops each %s (%s) ends the attempt with the remedy', async (table, event, body, missing) => {
     await hush(table, event, body)
     const runKey = `${table} ${event} ${missing.source}`

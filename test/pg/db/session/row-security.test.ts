@@ -23,7 +23,7 @@ const POLICIES = [
   ['evidence', `CREATE POLICY narrow ON evidence USING (evidence_type <> 'audit-log')`],
   ['controls', `CREATE POLICY narrow ON controls USING (control_id = 'AU-2')`],
   ['control_requirements', 'CREATE POLICY narrow ON control_requirements USING (false)'],
-  ['job_run_systems', 'CREATE POLICY narrow ON job_run_systems FOR INSERT WITH CHECK (true)'],
+  ['run_records', 'CREATE POLICY narrow ON run_records FOR INSERT WITH CHECK (true)'],
   ['validation_results', 'CREATE POLICY narrow ON validation_results USING (true)'],
 ] as const
 

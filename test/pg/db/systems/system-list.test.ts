@@ -11,7 +11,7 @@ const done = await addRun(client, { daysAgo: 2, answers: [{ systemId: first }, {
 const failed = await addRun(client, { daysAgo: 1, answers: [{ systemId: first, state: 'error' }] })
 await addRun(client, { status: 'running', answers: [{ systemId: second, state: 'pending' }] })
 await client.query(
-  `UPDATE job_run_systems SET pass = 5, fail = 1, insufficient_evidence = 2, unknown = 4
+  `UPDATE run_records SET pass_count = 5, fail_count = 1, insufficient_count = 2, unknown_count = 4
     WHERE job_run_id = $1 AND system_id = $2`,
   [done, second],
 )

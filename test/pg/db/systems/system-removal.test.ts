@@ -61,7 +61,7 @@ describe('systems are removed', () => {
     expect([await count('systems'), await count('evidence'), await count('validation_results')]).toEqual([
       2, 1, 1,
     ])
-    expect(await count('job_run_systems')).toBe(2)
+    expect(await count('run_systems')).toBe(2)
     const { rows } = await client.query('SELECT attributes FROM job_runs WHERE id = $1', [run])
     expect(rows).toEqual([
       {

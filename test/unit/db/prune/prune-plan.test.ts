@@ -4,9 +4,9 @@ import type { HistoryRow } from '../../../../job-image/db/prune/prune-plan.ts'
 
 /** An old run of all controls that decided the system itself; it has ten results. */
 function row(runId: number, changes: Partial<HistoryRow> = {}): HistoryRow {
-  return { runId, state: 'done', resultsRunId: runId, scope: null, old: true, results: 10, ...changes }
+  return { runId, done: true, resultsRunId: runId, scope: null, old: true, results: 10, ...changes }
 }
-const error = (runId: number): HistoryRow => row(runId, { state: 'error', resultsRunId: null, results: 0 })
+const error = (runId: number): HistoryRow => row(runId, { done: false, resultsRunId: null, results: 0 })
 
 describe('the plan for the history of a system', () => {
   it('removes the results of old runs that a newer one decided again, with that run', () => {
@@ -59,11 +59,7 @@ describe('the plan for the history of a system', () => {
   })
 
   it('names no newer run where none of the same controls is kept', () => {
-    const history = [
-      row(1, { scope: 'a' }),
-      row(2, { state: 'error', scope: 'a' }),
-      row(3, { state: 'pending' }),
-    ]
+    const history = [row(1, { scope: 'a' }), row(2, { done: false, scope: 'a' }), row(3, { done: false })]
     expect(planSystem(history)).toEqual({
       origins: [{ runId: 2, results: 10, newer: 0 }],
       references: [],
