@@ -73,71 +73,78 @@ async function addRecords(
     run,
     plan,
   ])
-  for (const { systemId, state = 'done', status = 'PASS', controlIds = [], from } of answers) {
-    if (state === 'pending') {
-      await client.query('INSERT INTO run_queue (job_run_id, system_id) VALUES ($1, $2)', [run, systemId])
-    } else if (state === 'error') {
-      await client.query(
-        `INSERT INTO run_records (job_run_id, system_id, error, decided_at) VALUES ($1, $2, 'broken', ${at('$3::float8')})`,
-        [run, systemId, daysAgo],
-      )
-    } else if (from !== undefined) {
-      await client.query(
-        `INSERT INTO run_records (job_run_id, system_id, decided_run_id, control_set_id, decisions_run_id, inputs_run_id,
-                                  pass_count, decided_at, confirmed_at, pass, fail)
-         SELECT $1, system_id, decided_run_id, $5, decisions_run_id, inputs_run_id, pass_count, decided_at,
-                ${at('$4::float8')}, pass, fail
-           FROM run_records WHERE job_run_id = $3 AND system_id = $2`,
-        [run, systemId, from, daysAgo, controlSet],
-      )
-    } else {
-      if (controlIds.join() !== controls.join()) throw new Error('a run has answers to one set of controls')
-      await addRecord(client, { run, systemId, status, controls, controlSet, daysAgo })
-    }
+  for (const { controlIds = [] } of own) {
+    if (controlIds.join() !== controls.join()) throw new Error('a run has answers to one set of controls')
   }
+  // One statement for each kind: a commit for each row would take most of a test's time.
+  const ids = (of: readonly Answer[]): number[] => of.map(({ systemId }) => systemId)
+  const inState = (wanted: Answer['state']): Answer[] => answers.filter(({ state }) => state === wanted)
+  await client.query('INSERT INTO run_queue (job_run_id, system_id) SELECT $1, unnest($2::int[])', [
+    run,
+    ids(inState('pending')),
+  ])
+  await client.query(
+    `INSERT INTO run_records (job_run_id, system_id, error, decided_at)
+     SELECT $1, unnest($2::int[]), 'broken', ${at('$3::float8')}`,
+    [run, ids(inState('error')), daysAgo],
+  )
+  await client.query(
+    `INSERT INTO run_records (job_run_id, system_id, decided_run_id, control_set_id, decisions_run_id, inputs_run_id,
+                              pass_count, decided_at, confirmed_at, pass, fail)
+     SELECT $1, r.system_id, r.decided_run_id, $5, r.decisions_run_id, r.inputs_run_id, r.pass_count, r.decided_at,
+            ${at('$4::float8')}, r.pass, r.fail
+       FROM unnest($2::int[], $3::int[]) AS o (system_id, run_id)
+       JOIN run_records r ON r.job_run_id = o.run_id AND r.system_id = o.system_id`,
+    [run, ids(reused), reused.map(({ from }) => from), daysAgo, controlSet],
+  )
+  await addOwnRecords(client, { run, controls, controlSet, daysAgo }, own)
 }
 
-type NewRecord = {
+type NewRecords = {
   readonly run: number
-  readonly systemId: number
-  readonly status: string
   readonly controls: readonly number[]
   readonly controlSet: number
   readonly daysAgo: number
 }
 
-async function addRecord(client: Client, record: NewRecord): Promise<void> {
-  const { run, systemId, status, controls, controlSet, daysAgo } = record
-  const decision: Decision = {
-    status: status.toLowerCase() as Status,
-    message: `of run ${run}`,
-    evidenceKeys: [],
-    remediation: null,
-    attributes: {},
-  }
-  const answers = encodeAnswers(
-    controls.map(() => decision),
-    new Map(),
-  )
+async function addOwnRecords(client: Client, records: NewRecords, own: readonly Answer[]): Promise<void> {
+  const { run, controls, controlSet, daysAgo } = records
+  const encoded = own.map(({ status = 'PASS' }) => {
+    const decision: Decision = {
+      status: status.toLowerCase() as Status,
+      message: `of run ${run}`,
+      evidenceKeys: [],
+      remediation: null,
+      attributes: {},
+    }
+    return encodeAnswers(
+      controls.map(() => decision),
+      new Map(),
+    )
+  })
+  const ids = own.map(({ systemId }) => systemId)
   await client.query(
     `INSERT INTO run_records (job_run_id, system_id, decided_run_id, control_set_id, decisions_run_id, inputs_run_id,
                               pass_count, decided_at, pass, fail, answers_digest, evidence_digest)
-     VALUES ($1, $2, $1, $3, $1, $1, $4, ${at('$5::float8')}, $6::varbit, $7::varbit, $8, $9)`,
+     SELECT $1, o.system_id, $1, $2, $1, $1, $3, ${at('$4::float8')}, o.pass::varbit, o.fail::varbit, o.digest, $5
+       FROM unnest($6::int[], $7::text[], $8::text[], $9::bytea[]) AS o (system_id, pass, fail, digest)`,
     [
       run,
-      systemId,
       controlSet,
       controls.length,
       daysAgo,
-      answers.pass,
-      answers.fail,
-      answers.digest,
       encodeManifest([]).digest,
+      ids,
+      encoded.map(({ pass }) => pass),
+      encoded.map(({ fail }) => fail),
+      encoded.map(({ digest }) => digest),
     ],
   )
   await client.query(
-    `INSERT INTO run_details (job_run_id, system_id, manifest, decisions, decision_of) VALUES ($1, $2, '[]', $3, $4)`,
-    [run, systemId, answers.decisions, answers.decisionOf],
+    `INSERT INTO run_details (job_run_id, system_id, manifest, decisions, decision_of)
+     SELECT $1, o.system_id, '[]', o.decisions::json, o.decision_of
+       FROM unnest($2::int[], $3::text[], $4::bytea[]) AS o (system_id, decisions, decision_of)`,
+    [run, ids, encoded.map(({ decisions }) => decisions), encoded.map(({ decisionOf }) => decisionOf)],
   )
 }
 

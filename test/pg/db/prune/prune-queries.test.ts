@@ -41,7 +41,7 @@ it('the history of a system says what is old: ended runs of this program alone',
     { runId: 2, old: true, scope: 'x' },
     { runId: 3, old: false },
     { runId: 4, old: false },
-    { runId: 5, old: false, resultsRunId: 1, results: 0 },
+    { runId: 5, old: false, resultsRunId: 1, results: 2 },
   ])
 })
 
