@@ -17,7 +17,7 @@ export const resultsSchema = z
   .strictObject({ publish: z.enum(PUBLISH, EXPECTED).nullish() }, 'expected a map with the key publish')
   .nullish()
 
-/** The flag stands above the variable RESULTS_PUBLISH, this above `results.publish` of the configuration. Default: all. */
+/** The flag overrides the variable RESULTS_PUBLISH, which overrides `results.publish` of the configuration. Default: all. */
 export function publishFor(
   config: Pick<Config, 'publish'>,
   flag: Publish | undefined,
