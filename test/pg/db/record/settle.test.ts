@@ -25,7 +25,6 @@ import {
 } from '../../../../job-image/db/runs/job-runs.ts'
 import type { JobRun } from '../../../../job-image/db/runs/job-runs.ts'
 import { cancelNotices } from '../../../../job-image/db/runs/notices.ts'
-import { addValidationResults } from '../../../../job-image/db/results/results.ts'
 import { addControlTimes } from '../../../../job-image/db/runs/control-times.ts'
 import type { RunRef } from '../../../../job-image/db/runs/run-ref.ts'
 import { claimSystems } from '../../../../job-image/db/record/claim.ts'
@@ -390,50 +389,6 @@ describe('an attempt', () => {
     expect(ids).toContain(other.id)
     expect(ids).not.toContain(mine.id)
   })
-})
-
-it.each([
-  ['a carriage return', '\r'],
-  ['a line feed', '\n'],
-  ['a tab', '\t'],
-  ['a backslash', '\\'],
-  ['a backslash before a letter', '\\n'],
-  ['what COPY reads as null', '\\N'],
-  ['what COPY reads as its end', '\\.'],
-])('%s in the texts of a result comes back as it was', async (_, text) => {
-  const { id: jobRunId } = await plannedRun()
-  const control = await client.query<{ id: number }>('SELECT id FROM controls')
-  const decision = (message: string) => ({
-    status: 'pass' as const,
-    message,
-    evidenceKeys: [message],
-    remediation: message,
-    attributes: { key: message },
-  })
-  const texts = [text, `${text}after`, `before${text}`, `in ${text} between`]
-  await addValidationResults(
-    client,
-    texts.map((each, index) => ({
-      systemId: systems[index] ?? 0,
-      controlId: control.rows[0]?.id ?? 0,
-      decision: decision(each),
-      jobRunId,
-      validatedAt: '2026-01-01 00:00:00',
-    })),
-  )
-  const { rows } = await client.query(
-    `SELECT message, evidence_keys, remediation, attributes FROM validation_results
-      WHERE job_run_id = $1 ORDER BY system_id`,
-    [jobRunId],
-  )
-  expect(rows).toEqual(
-    texts.map((each) => ({
-      message: each,
-      evidence_keys: [each],
-      remediation: each,
-      attributes: { key: each },
-    })),
-  )
 })
 
 describe('the queue of a run', () => {
