@@ -29,11 +29,7 @@ import { addControlTimes } from '../../../../job-image/db/runs/control-times.ts'
 import type { RunRef } from '../../../../job-image/db/runs/run-ref.ts'
 import { claimSystems } from '../../../../job-image/db/record/claim.ts'
 import type { ClaimRequest } from '../../../../job-image/db/record/claim.ts'
-import {
-  claimableSystems,
-  queueSystems,
-  requeueFailedSystems,
-} from '../../../../job-image/db/record/queue.ts'
+import { claimableSystems, queueSystems } from '../../../../job-image/db/record/queue.ts'
 import { storePlan } from '../../../../job-image/db/record/plans.ts'
 import { settleSystems } from '../../../../job-image/db/record/settle.ts'
 import type { Outcome, SystemRecord } from '../../../../job-image/db/record/settle.ts'
@@ -308,20 +304,6 @@ describe('settling a batch', () => {
   })
 })
 
-it('a claim passes over what a peer has claimed, without waiting', async () => {
-  const run = await plannedRun()
-  const claim = async (session: Client): Promise<number[]> => {
-    const claimed = await claimSystems(session, claimOf(run), 2, null)
-    return claimed?.systems.map(({ systemId }) => systemId) ?? []
-  }
-  await peer.query(`SET lock_timeout TO '1s'`)
-  await held(client, async () => {
-    expect(await claim(client)).toEqual(systems.slice(0, 2))
-    await held(peer, async () => expect(await claim(peer)).toEqual(systems.slice(2)))
-  })
-  await peer.query('SET lock_timeout TO 0')
-})
-
 describe('an attempt', () => {
   it('is found again by its worker, and a new one is begun once it has ended', async () => {
     const run = await plannedRun()
@@ -391,48 +373,7 @@ describe('an attempt', () => {
   })
 })
 
-describe('the queue of a run', () => {
-  it('takes the systems of its environment, or those that are selected, once', async () => {
-    const run = await insertedRun()
-    const [one, two, three] = systems as [number, number, number]
-    expect(await queueSystems(client, run, 'production', [one, two])).toBe(2)
-    expect(await queueSystems(client, run, 'production', [two, three])).toBe(1)
-    expect(await queueSystems(client, run, 'staging')).toBe(0)
-    expect(await queueSystems(client, run, 'production')).toBe(1)
-    expect(await runTotals(client, run)).toMatchObject({ systems: 4, pending: 4 })
-  })
-
-  it('adds up what its systems came to', async () => {
-    const run = await plannedRun()
-    const [one, two, three] = systems as [number, number, number]
-    await settleOutcomes(run, [
-      { systemId: one, error: 'second reason' },
-      { systemId: two, error: 'a reason' },
-    ])
-    expect(await runTotals(client, run)).toMatchObject({ pending: 2, failedSystems: 2, error: 'a reason' })
-    await settleOutcomes(run, [record(three, { pass: 1, fail: 2, insufficientEvidence: 3, unknown: 4 })])
-    expect(await runTotals(client, run)).toEqual({
-      systems: 4,
-      pending: 1,
-      failedSystems: 2,
-      error: 'a reason',
-      counts: { pass: 1, fail: 2, insufficientEvidence: 3, unknown: 4 },
-    })
-  })
-
-  it('gets its failed systems back when the run is resumed, and no other', async () => {
-    const run = await plannedRun()
-    const [one, two] = systems as [number, number]
-    await settleOutcomes(run, [{ systemId: one, error: 'refused' }, record(two)])
-    await requeueFailedSystems(client, run)
-    expect(await runTotals(client, run)).toMatchObject({ pending: 3, failedSystems: 0, error: null })
-    const { rows } = await client.query(
-      `SELECT state, error, decided_at FROM run_systems WHERE job_run_id = $1 AND system_id = $2`,
-      [run.id, one],
-    )
-    expect(rows).toEqual([{ state: 'pending', error: null, decided_at: null }])
-  })
-
+describe('the record of a batch', () => {
   it('keeps what a batch says about a system', async () => {
     const run = await plannedRun()
     const [one, two, three] = systems as [number, number, number]
