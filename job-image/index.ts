@@ -12,6 +12,7 @@ export { InputError, InterruptedError, RunError } from './errors.ts'
 export type { Problem } from './errors.ts'
 export type { RunCounts, RunScope, RunSummary, Verdict } from '../crds/run-summary.ts'
 export type { Selection } from '../crds/selection.ts'
+export type { Publish } from './config/publish.ts'
 export type { RunEvent, RunObserver, ScheduleIdentity } from './run/options.ts'
 
 // The repository: operations on the tables, each on a client that `connect` made.

@@ -17,18 +17,24 @@ export const resultsSchema = z
   .strictObject({ publish: z.enum(PUBLISH, EXPECTED).nullish() }, 'expected a map with the key publish')
   .nullish()
 
-/** The flag overrides the variable RESULTS_PUBLISH, which overrides `results.publish` of the configuration. Default: all. */
+/** The caller's option overrides the variable RESULTS_PUBLISH, which overrides `results.publish` of the configuration. Default: all. */
 export function publishFor(
   config: Pick<Config, 'publish'>,
-  flag: Publish | undefined,
+  option: Publish | undefined,
   { env }: Pick<Io, 'env'>,
 ): Publish {
-  return flag ?? fromVariable(env['RESULTS_PUBLISH']) ?? config.publish ?? 'all'
+  return (
+    checked('publish', option) ??
+    checked('RESULTS_PUBLISH', env['RESULTS_PUBLISH']) ??
+    config.publish ??
+    'all'
+  )
 }
 
-function fromVariable(text: string | undefined): Publish | undefined {
+/** The library checks its option as well, because a program in JavaScript has no compiler that does. */
+function checked(source: string, text: string | undefined): Publish | undefined {
   if (text === undefined || text === '') return undefined
   const found = PUBLISH.find((each) => each === text)
   if (found !== undefined) return found
-  throw new InputError(`RESULTS_PUBLISH: ${EXPECTED}, found "${text}"`)
+  throw new InputError(`${source}: ${EXPECTED}, found "${text}"`)
 }

@@ -1,5 +1,6 @@
 import type { RunSummary } from '../../crds/run-summary.ts'
 import type { Selection } from '../../crds/selection.ts'
+import type { Publish } from '../config/publish.ts'
 import { metricsOf } from '../db/runs/job-runs.ts'
 import type { RunOptions, ScheduleIdentity } from '../run/options.ts'
 import { runOptionsFromConfig } from '../run/from-config.ts'
@@ -20,6 +21,8 @@ export type ValidationTarget = {
   readonly selection?: Selection | undefined
   /** Evaluate only systems whose inputs have changed. Default: the configuration's. */
   readonly incremental?: boolean | undefined
+  /** What is written to `validation_results`: all results, or none. Default: the configuration's, else all. */
+  readonly publish?: Publish | undefined
   /** Batches in flight, each with a database session of its own. Default: 2. */
   readonly concurrency?: number | undefined
   /** The variables for `${NAME}` in the configuration. Default: process.env. */
@@ -133,10 +136,11 @@ const SILENT: SchedulerObserver = {
   stopped: () => {},
 }
 
-function choicesOf({ selection, incremental, concurrency }: ValidationTarget) {
+function choicesOf({ selection, incremental, publish, concurrency }: ValidationTarget) {
   return {
     selection,
     incremental: incremental === undefined ? undefined : { incremental },
+    publish,
     concurrency,
   }
 }

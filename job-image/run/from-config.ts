@@ -46,10 +46,15 @@ export function runOptionsFromTarget(
   io: Pick<Io, 'env' | 'cwd'>,
 ): RunOptions {
   refuseUnusable(options)
-  const { selection: requested, incremental: incrementalOptions = {}, publish: flag, ...others } = options
+  const {
+    selection: requested,
+    incremental: incrementalOptions = {},
+    publish: requestedPublish,
+    ...others
+  } = options
   const selection = selectionFor(config, environment, requested, io)
   const incremental = incrementalFor(config, incrementalOptions, io)
-  const publish = publishFor(config, flag, io)
+  const publish = publishFor(config, requestedPublish, io)
   const { batchSize = DEFAULT_BATCH_SIZE[publish], concurrency = DEFAULT_CONCURRENCY } = options
   return {
     ...others,

@@ -6,6 +6,8 @@ import { isoTime } from '../../common/iso-time.ts'
 import type { RunSummary } from '../../crds/run-summary.ts'
 import { incrementalFor } from '../config/incremental.ts'
 import type { IncrementalOptions } from '../config/incremental.ts'
+import { publishFor } from '../config/publish.ts'
+import type { Publish } from '../config/publish.ts'
 import { pauseAfter } from '../config/scheduler-settings.ts'
 import { resolveTarget } from '../config/target.ts'
 import { InputError, InterruptedError, RunError, asError } from '../errors.ts'
@@ -24,6 +26,7 @@ export type SchedulerOptions = CliScheduleOptions & {
   /** How late a slot may start, in seconds; the newest such slot runs, older ones are skipped. */
   readonly startingDeadline: number
   readonly incremental?: IncrementalOptions | undefined
+  readonly publish?: Publish | undefined
   readonly concurrency?: number | undefined
   readonly signal: AbortSignal
   readonly observer: SchedulerObserver
@@ -120,6 +123,7 @@ export function checkScheduler(
   const target = resolveTarget(options, io)
   selectionFor(target.config, target.environment, options.selection, io)
   incrementalFor(target.config, options.incremental ?? {}, io)
+  publishFor(target.config, options.publish, io)
   cliSchedule(options, target, io)
   return schedule
 }
@@ -259,6 +263,7 @@ async function trySlot(
         schedule: { ...identity, slotAt: slot },
         selection: options.selection,
         incremental: options.incremental,
+        publish: options.publish,
         concurrency: options.concurrency,
         signal: options.signal,
         observer: run,

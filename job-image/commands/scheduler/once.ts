@@ -5,6 +5,7 @@ import { resolve } from 'node:path'
 import { printable } from '../../../common/printable.ts'
 import { snakeKeys } from '../../../common/snake-case.ts'
 import type { RunSummary } from '../../../crds/run-summary.ts'
+import type { Publish } from '../../config/publish.ts'
 import { EXIT, InputError, InterruptedError, asError } from '../../errors.ts'
 import { runAction, say } from '../../io.ts'
 import type { Action, Io } from '../../io.ts'
@@ -16,6 +17,7 @@ import {
   concurrencyOption,
   incrementalArgs,
   incrementalFrom,
+  publishOption,
   selectionArgs,
   selectionFrom,
 } from './run-options.ts'
@@ -65,6 +67,7 @@ type OnceOptions = SelectionOptions &
     readonly incremental: boolean
     readonly full: boolean
     readonly fullEvery: string | undefined
+    readonly publish: Publish | undefined
     readonly config: string
     readonly env: string
     readonly databaseUrl: string | undefined
@@ -92,6 +95,7 @@ export const onceCommand = command({
     databaseUrl: databaseUrlOption,
     ...selectionArgs,
     ...incrementalArgs,
+    publish: publishOption,
     concurrency: concurrencyOption,
     runKey: runKeyOption,
     scheduleUid: scheduleUidOption,
@@ -209,6 +213,7 @@ async function validate(
       schedule,
       selection,
       incremental: incrementalFrom(options),
+      publish: options.publish,
       concurrency: options.concurrency,
       signal: io.signal,
       observer,

@@ -2,10 +2,11 @@ import { defined } from '../../../common/defined.ts'
 import { array, flag, multioption, option, optional } from 'cmd-ts'
 import type { Selection } from '../../../crds/selection.ts'
 import type { IncrementalOptions } from '../../config/incremental.ts'
+import { PUBLISH } from '../../config/publish.ts'
 import { InputError } from '../../errors.ts'
 import { MAX_CONCURRENCY } from '../../run/options.ts'
 import { positiveInteger } from '../shared/numbers.ts'
-import { text } from '../shared/values.ts'
+import { choice, text } from '../shared/values.ts'
 
 const many = (long: string, displayName: Uppercase<string>, description: string) =>
   multioption({ long, type: array(text(displayName)), description })
@@ -121,6 +122,13 @@ export function incrementalFrom(options: {
   if (incremental && full) throw new InputError('--incremental and --full are opposites; give one of them')
   return { incremental: full ? false : incremental || undefined, fullEvery }
 }
+
+export const publishOption = option({
+  long: 'publish',
+  type: optional(choice(PUBLISH)),
+  description:
+    'What is written to validation_results: all results, or none. Overrides RESULTS_PUBLISH and the configuration',
+})
 
 export const concurrencyOption = option({
   long: 'concurrency',

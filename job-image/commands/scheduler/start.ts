@@ -15,6 +15,7 @@ import {
   concurrencyOption,
   incrementalArgs,
   incrementalFrom,
+  publishOption,
   selectionArgs,
   selectionFrom,
 } from './run-options.ts'
@@ -68,6 +69,7 @@ export const startCommand = command({
     schedule: scheduleOption,
     ...selectionArgs,
     ...incrementalArgs,
+    publish: publishOption,
     concurrency: concurrencyOption,
     migrate: migrateFlag,
     ...logArgs,

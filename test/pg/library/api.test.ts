@@ -60,6 +60,22 @@ describe('a validation', () => {
     expect(summary).toMatchObject({ environment: 'staging', verdict: 'Incomplete' })
   })
 
+  it('publishes all results or none', async () => {
+    const rowsOf = async (id: number) =>
+      (await client.query('SELECT FROM validation_results WHERE job_run_id = $1', [id])).rowCount
+    const none = await runValidationJob({ ...options, publish: 'none' })
+    expect(none.metrics).toMatchObject({ results_saved: 12 })
+    expect(await rowsOf(none.jobId)).toBe(0)
+    const all = await runValidationJob({ ...options, publish: 'all', env: { RESULTS_PUBLISH: 'none' } })
+    expect(await rowsOf(all.jobId)).toBe(12)
+    // A program in JavaScript can give any value.
+    const unknown = 'changes' as 'all'
+    await expect(runValidationJob({ ...options, publish: unknown })).rejects.toThrow(
+      'publish: expected all or none, found "changes"',
+    )
+    await expect(startScheduler({ ...options, publish: unknown }).done).rejects.toThrow(InputError)
+  })
+
   it('rejects for bad input, and when it is stopped', async () => {
     await expect(runValidationJob({ ...options, environment: 'nowhere' })).rejects.toThrow(InputError)
     const signal = AbortSignal.abort()

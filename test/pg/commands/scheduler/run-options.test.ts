@@ -134,3 +134,53 @@ describe('scheduler once with a selection', () => {
     })
   })
 })
+
+describe('scheduler once with --publish', () => {
+  folder.write('none.yaml', 'environments: { production: }\nresults: { publish: none }\n')
+
+  /** The rows of validation_results that the newest run has, and what `results` shows of it. */
+  async function published(
+    config = 'all.yaml',
+  ): Promise<{ readonly rows: string[]; readonly shown: object[] }> {
+    const { out } = await runArgv(['results', '--run', 'latest', '--config', config, '--json'], {
+      cwd: folder.path,
+      env: { DATABASE_URL: url },
+    })
+    const results = JSON.parse(out) as Record<string, unknown>[]
+    const own = ['id', 'validated_at', 'confirmed_at', 'results_run_id', 'run_id']
+    const shown = results.map((each) =>
+      Object.fromEntries(Object.entries(each).filter(([key]) => !own.includes(key))),
+    )
+    return { rows: await stored(), shown }
+  }
+
+  it('none leaves validation_results alone, and shows the same results', async () => {
+    expect(await once(['--publish', 'all'])).toMatchObject({ code: 0 })
+    const all = await published()
+    expect(all.rows).toHaveLength(12)
+    expect(all.shown).toHaveLength(12)
+    expect(await once(['--publish', 'none'])).toMatchObject({ code: 0 })
+    expect(await published()).toEqual({ rows: [], shown: all.shown })
+  })
+
+  it('overrides RESULTS_PUBLISH, which overrides results.publish', async () => {
+    const rows = async (argv: readonly string[], env: Record<string, string>): Promise<number> => {
+      expect(await once(argv, env, 'none.yaml')).toMatchObject({ code: 0 })
+      return (await stored()).length
+    }
+    expect(await rows([], {})).toBe(0)
+    expect(await rows([], { RESULTS_PUBLISH: 'all' })).toBe(12)
+    expect(await rows(['--publish', 'none'], { RESULTS_PUBLISH: 'all' })).toBe(0)
+    expect(await rows(['--publish', 'all'], { RESULTS_PUBLISH: 'none' })).toBe(12)
+  })
+
+  it.each<[string[], Record<string, string>, RegExp]>([
+    [['--publish', 'changes'], {}, /--publish.*all.*none/s],
+    [[], { RESULTS_PUBLISH: 'some' }, /RESULTS_PUBLISH: expected all or none, found "some"/],
+  ])('refuses %j with %j before there is a row', async (argv, env, message) => {
+    const { rows: before } = await client.query('SELECT count(*) FROM job_runs')
+    const { code, err } = await once(argv, env)
+    expect({ code, err }).toMatchObject({ code: 2, err: expect.stringMatching(message) as string })
+    expect((await client.query('SELECT count(*) FROM job_runs')).rows).toEqual(before)
+  })
+})

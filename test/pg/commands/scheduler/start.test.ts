@@ -60,8 +60,18 @@ describe('the log of a scheduler', () => {
     expect(line).not.toHaveProperty('run_key')
   })
 
-  it('has the name of the schedule in its lines and its run keys', async () => {
-    const flags = ['--cron', '@every 1s', '--schedule', 'frequent', '--control', 'AC-2', '--full']
+  it('has the name of the schedule in its lines and its run keys, and publishes what is asked', async () => {
+    const flags = [
+      '--cron',
+      '@every 1s',
+      '--schedule',
+      'frequent',
+      '--control',
+      'AC-2',
+      '--full',
+      '--publish',
+      'none',
+    ]
     const scheduler = startCli(['scheduler', 'start', ...flags], {
       cwd: folder.path,
       env: { DATABASE_URL: url },
@@ -75,6 +85,10 @@ describe('the log of a scheduler', () => {
       counts: expect.objectContaining({ controls: 1 }) as object,
     })
     expect(lines.at(-1)).toMatchObject({ level: 'info', msg: 'stopped' })
+    const { rows } = await client.query(
+      `SELECT FROM validation_results v JOIN job_runs r ON r.id = v.job_run_id WHERE r.schedule = 'frequent'`,
+    )
+    expect(rows).toHaveLength(0)
   })
 })
 
@@ -93,6 +107,7 @@ describe('the start of a scheduler', () => {
     [['--starting-deadline', '0'], 'found "0"'],
     [['--starting-deadline', '400d'], 'found "400d"'],
     [['--incremental', '--full'], '--incremental and --full are opposites'],
+    [['--publish', 'changes'], '--publish'],
     [['--system', 'a,,b'], '--system: expected a value'],
     [['--schedule', ' '], '--schedule: expected a name'],
     [['--env', 'nowhere'], 'nowhere'],
@@ -100,6 +115,18 @@ describe('the start of a scheduler', () => {
     const { code, err } = await start(argv)
     expect(code).toBe(2)
     expect(err).toContain(message)
+  })
+
+  it('is refused with a RESULTS_PUBLISH that is not known', async () => {
+    const ended = await runArgv(['scheduler', 'start'], {
+      cwd: folder.path,
+      env: { DATABASE_URL: url, RESULTS_PUBLISH: 'changes' },
+      signal: AbortSignal.abort(),
+    })
+    expect(ended).toMatchObject({
+      code: 2,
+      err: expect.stringContaining('RESULTS_PUBLISH: expected all or none, found "changes"') as string,
+    })
   })
 
   it('is refused where the tables are missing, unless it makes them', async () => {
