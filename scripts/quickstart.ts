@@ -113,6 +113,7 @@ async function validate({ url, environment, config: file, hasControls }: Place):
   process.stdout.write(
     breakdownTable(await withClient({ url: database }, (client) => runBreakdown(client, runId))),
   )
+  await rapidrmf(url, 'runs', 'replay', String(runId), ...config, ...env)
   await rapidrmf(url, 'scheduler', 'runs', ...config, ...env)
 }
 

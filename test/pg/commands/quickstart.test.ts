@@ -82,6 +82,7 @@ describe('npm run quickstart with DATABASE_URL', () => {
       expect(err).not.toMatch(/rapidrmf:|quickstart:/)
       expect(code).toBe(0)
       expect(out).toMatch(/Run \d+: .*\(6 systems, 3 controls\)/)
+      expect(out).toMatch(/^Run \d+: equal: 6 systems evaluated again, with the same answers$/m)
       expect(out).toMatch(/systems remove '\*' --env quickstart --results --yes/)
       expect(await others()).toEqual(before)
       const environments = await client.query(
@@ -111,6 +112,7 @@ describe('npm run quickstart with DATABASE_URL', () => {
       const { code, out } = await quickstart(url)
       expect(code).toBe(0)
       expect(out).toMatch(new RegExp(`Run ${run}: .*\\(6 systems, 1007 controls\\)`))
+      expect(out).toMatch(new RegExp(`^Run ${run}: equal: 6 systems evaluated again`, 'm'))
     }
     const { rows } = await client.query('SELECT DISTINCT environment FROM systems')
     expect(rows).toEqual([{ environment: 'quickstart' }])
