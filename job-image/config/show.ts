@@ -5,6 +5,7 @@ import type { Io } from '../io.ts'
 import { environmentOf, pathOf } from './config.ts'
 import type { Catalog, Config, Environment } from './config.ts'
 import type { Setting } from './expand.ts'
+import type { Publish } from './publish.ts'
 import { showSinks } from './notifications.ts'
 import { redact, redactDatabaseUrl } from './redact.ts'
 import type { SchedulerSettings } from './scheduler-settings.ts'
@@ -21,6 +22,7 @@ export type ShownConfig = {
   readonly selection?: Selection | undefined
   readonly incremental?: boolean | undefined
   readonly full_every?: string | undefined
+  readonly results?: { readonly publish: Publish } | undefined
   readonly [other: string]: unknown
 }
 
@@ -47,7 +49,7 @@ export function showConfig(
   const override = overridingUrl(options.databaseUrl, io)
   const environments =
     options.env === undefined ? [...config.environments.values()] : [environmentOf(config, options.env)]
-  const { rulePacks, scheduler, selection, incremental, fullEvery, notifications, other } = config
+  const { rulePacks, scheduler, selection, incremental, fullEvery, publish, notifications, other } = config
   return {
     file: config.file,
     environments: Object.fromEntries(
@@ -61,6 +63,7 @@ export function showConfig(
     selection,
     incremental,
     full_every: fullEvery === undefined ? undefined : formatDuration(fullEvery),
+    results: publish === undefined ? undefined : { publish },
     notifications: notifications.length === 0 ? undefined : showSinks(notifications),
     ...(redact(other) as Record<string, unknown>),
   }

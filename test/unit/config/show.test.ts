@@ -30,6 +30,7 @@ scheduler: { retries: 3 }
 selection: { systems: { include: [a] } }
 incremental: true
 full_every: 36h
+results: { publish: none }
 notifications: [ { name: n, type: slack, on: [errored], url: "https://hooks.example/canary" } ]
 policy: { password: canary, level: high }
 `,
@@ -53,6 +54,7 @@ policy: { password: canary, level: high }
     selection: { systems: { include: ['a'] } },
     incremental: true,
     full_every: '1d12h',
+    results: { publish: 'none' },
     notifications: [expect.objectContaining({ name: 'n', url: 'https://hooks.example/***' })],
     policy: { password: '***', level: 'high' },
   })
