@@ -70,6 +70,8 @@ notifications:
     ['runs list'],
     ['runs show', 'latest'],
     ['runs systems', 'latest'],
+    ['runs replay', 'latest'],
+    ['record verify', 'latest'],
     ['runs controls', 'latest'],
     ['results', '--run', 'latest', '--limit', '1'],
     ['systems list'],

@@ -24,6 +24,8 @@ const LINES = [
   'runs show 1',
   'runs systems 1',
   'runs controls 1',
+  'runs replay 1',
+  'record verify 1',
   'results',
   'systems list',
   'systems remove a --results --dry-run',
