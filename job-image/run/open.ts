@@ -16,6 +16,7 @@ import {
 import type { JobRun } from '../db/runs/job-runs.ts'
 import { cancelNotices } from '../db/runs/notices.ts'
 import { storedSinks } from '../notify/stored-sinks.ts'
+import { runPlanDigest } from '../db/record/plans.ts'
 import { requeueFailedSystems } from '../db/record/queue.ts'
 import { InputError, InterruptedError } from '../errors.ts'
 import { VERSION } from '../../common/version.ts'
@@ -84,6 +85,12 @@ async function openOnce(client: Client, options: RunOptions, worker: string): Pr
 }
 
 async function resume(client: Client, run: JobRun, options: RunOptions): Promise<void> {
+  // Its plan is not stored, and the systems that it has evaluated have no record: the rest would be half a run.
+  if (run.planned_at !== null && (await runPlanDigest(client, run.id)) === null) {
+    throw new InputError(
+      `run ${run.id} (key ${options.runKey}) was planned before runs had records and cannot be resumed; use another run key`,
+    )
+  }
   refuseDigests(run, digestsOf(options))
   // Pruning removed systems from its queue: the run would be closed without them.
   if (run.attributes?.['pruned_at'] !== undefined) {

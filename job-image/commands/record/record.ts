@@ -84,7 +84,8 @@ function verifiedJson({ runId, systems, withoutDetails, problems }: VerifiedRun)
   return { run_id: runId, systems, without_details: withoutDetails, problems }
 }
 
-function verifiedText({ runId, systems, withoutDetails, problems }: VerifiedRun): string {
+function verifiedText({ runId, hasRecord, systems, withoutDetails, problems }: VerifiedRun): string {
+  if (!hasRecord && problems.length === 0) return `run ${runId}: without a record, nothing to check\n`
   const missing = withoutDetails === 0 ? '' : `, ${withoutDetails} of them without details`
   const found = problems.length === 0 ? 'whole' : plural(problems.length, 'problem')
   const head = `run ${runId}: ${plural(systems, 'system')} checked${missing}: ${found}\n`

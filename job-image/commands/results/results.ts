@@ -170,6 +170,14 @@ async function runOf(
   if (typeof pruned === 'string') {
     await say(io.stderr, `run ${run.id} was pruned at ${pruned}: only what is still referred to is left`)
   }
+  const { runPlanDigest } = await import('../../db/record/plans.ts')
+  const isOurs = run.run_key !== null && run.planned_at !== null
+  if (isOurs && (await found.database.read((client) => runPlanDigest(client, run.id))) === null) {
+    await say(
+      io.stderr,
+      `run ${run.id} was made before runs had records: its results are only in validation_results`,
+    )
+  }
   if (run.status === 'running') await write(io.stderr, `run ${run.id} is still in progress\n`)
   return found
 }

@@ -84,6 +84,15 @@ export async function readControlSets(
   )
 }
 
+/** The digest of the plan of a run; null: it is not planned, has no record, or is of another program. */
+export async function runPlanDigest(client: Client, runId: number): Promise<Buffer | null> {
+  const { rows } = await client.query<{ digest: Buffer | null }>(
+    'SELECT plan_digest AS digest FROM job_runs WHERE id = $1',
+    [runId],
+  )
+  return rows[0]?.digest ?? null
+}
+
 /** The plan of a run as it was evaluated; undefined if it is not stored. */
 export async function readPlan(
   client: Client,

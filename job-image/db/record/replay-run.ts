@@ -5,7 +5,7 @@ import { replay } from '../../record/replay.ts'
 import { parseTimestamp } from '../../time.ts'
 import type { Decision, ValidationPlan } from '../../validation/decide.ts'
 import { expandRecord } from './expand.ts'
-import { readControlSets, readPlan } from './plans.ts'
+import { readControlSets, readPlan, runPlanDigest } from './plans.ts'
 import type { SetControl } from './plans.ts'
 import type { StoredRecord } from './records.ts'
 import { recordPages } from './run-pages.ts'
@@ -49,11 +49,7 @@ async function planOf(
   client: Client,
   runId: number,
 ): Promise<{ readonly plan: ValidationPlan; readonly controls: readonly SetControl[] }> {
-  const { rows } = await client.query<{ digest: Buffer | null }>(
-    'SELECT plan_digest AS digest FROM job_runs WHERE id = $1',
-    [runId],
-  )
-  const digest = rows[0]?.digest ?? null
+  const digest = await runPlanDigest(client, runId)
   if (digest === null) throw new NotReplayable('it was made before runs had records, or by another program')
   try {
     const stored = await readPlan(client, digest)

@@ -4,7 +4,7 @@ import { answersDigest } from '../../record/answers.ts'
 import { metricOf } from '../runs/job-runs.ts'
 import type { JobRun } from '../runs/job-runs.ts'
 import { UnreadableRecord, expandRecord } from './expand.ts'
-import { readControlSets } from './plans.ts'
+import { readControlSets, runPlanDigest } from './plans.ts'
 import type { SetControl } from './plans.ts'
 import type { StoredRecord } from './records.ts'
 import { recordPages } from './run-pages.ts'
@@ -24,6 +24,8 @@ type Derived = {
 /** What checking the record of a run has found. */
 export type VerifiedRun = {
   readonly runId: number
+  /** False for a run of before there were records, and one that no attempt has planned. */
+  readonly hasRecord: boolean
   readonly systems: number
   /** Systems whose details were deleted for their age: their statuses were checked, what they are based on was not. */
   readonly withoutDetails: number
@@ -37,24 +39,30 @@ export type VerifiedRun = {
  */
 export async function verifyRun(client: Client, run: JobRun): Promise<VerifiedRun> {
   const problems: string[] = []
+  const hasRecord = (await runPlanDigest(client, run.id)) !== null
   const sets = new Map<number, readonly SetControl[]>()
   let checked = 0
   let withoutDetails = 0
   for await (const { systems, records } of recordPages(client, run.id, undefined)) {
     const derived = await derivedColumns(client, run.id, [...records.keys()])
     await loadControlSets(client, sets, records.values())
-    for (const { systemId, name } of systems) {
+    for (const { systemId, name, error } of systems) {
       const record = records.get(systemId)
-      if (record === undefined) continue
+      const system = name === null ? `the deleted system ${systemId}` : `system ${JSON.stringify(name)}`
+      if (record === undefined) {
+        if (hasRecord && error === null)
+          problems.push(`${system}: its statuses, or the plan of its run, are missing`)
+        continue
+      }
       checked += 1
       if (record.decisions === null || record.manifest === null) withoutDetails += 1
-      const system = name === null ? `the deleted system ${systemId}` : `system ${JSON.stringify(name)}`
       const found = recordProblems(record, derived.get(systemId)!, sets.get(record.controlSetId) ?? [])
       problems.push(...found.map((problem) => `${system}: ${problem}`))
     }
   }
   return {
     runId: run.id,
+    hasRecord,
     systems: checked,
     withoutDetails,
     problems: [...problems, ...(await totalProblems(client, run))],

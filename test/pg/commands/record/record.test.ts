@@ -40,6 +40,10 @@ describe('record verify', () => {
     ],
     [`UPDATE run_records SET pass = ~pass WHERE ${FIRST}`, 'its counts are '],
     [`UPDATE run_records SET pass_count = pass_count + 1 WHERE ${FIRST}`, 'its counts are '],
+    [
+      `UPDATE run_records SET pass = NULL, fail = NULL WHERE ${FIRST}`,
+      'its statuses, or the plan of its run, are missing',
+    ],
     [`UPDATE run_records SET pass = B'1' WHERE ${FIRST}`, '1 bits are not the statuses of 3 controls'],
   ])('finds %s', async (damage, problem) => {
     await client.query(damage)
