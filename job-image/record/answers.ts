@@ -1,5 +1,5 @@
 import { sha256 } from '../../common/sha256.ts'
-import { storageFault } from '../storable-text.ts'
+import { storageProblem } from '../storable-text.ts'
 import type { Decision, Status } from '../validation/model.ts'
 import { bitText } from './bits.ts'
 
@@ -83,9 +83,9 @@ function storedDecision(decision: Decision, typeOf: ReadonlyMap<string, string>)
 
 /** JSON could hold such a text; the column of published results cannot, and both must give the same answers. */
 function refuseUnstorable(text: string): void {
-  const fault = storageFault(text)
-  if (fault !== undefined)
-    throw new RangeError(`a text of the result holds ${fault}: ${JSON.stringify(text)}`)
+  const problem = storageProblem(text)
+  if (problem !== undefined)
+    throw new RangeError(`a text of the result holds ${problem}: ${JSON.stringify(text)}`)
 }
 
 function encodeIndexes(indexes: readonly number[], decisions: number): Buffer {
