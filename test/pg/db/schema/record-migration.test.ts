@@ -71,7 +71,8 @@ beforeAll(async () => {
   )
   await migrateDown()
   before = await states('job_run_systems')
-  expect(await cli('db', 'migrate')).toMatchObject({ code: 0, out: `applied: ${MIGRATION}\n` })
+  const { code, out, err } = await cli('db', 'migrate')
+  if (code !== 0 || out !== `applied: ${MIGRATION}\n`) throw new Error(`not migrated: ${out}${err}`)
 })
 
 describe('runs from before the record', () => {
@@ -102,13 +103,13 @@ describe('runs from before the record', () => {
     expect(JSON.parse(shown.out)).toMatchObject({
       verdict: 'Incomplete',
       counts: { systems: 4, errors: 1, results_saved: 12 },
-      systems: [{ state: 'error', error: 'not this one' }, ...Array<unknown>(3).fill({ state: 'done' })],
+      systems: [{ state: 'error', error: 'not this one' }, ...[1, 2, 3].map(() => ({ state: 'done' }))],
     })
     const systems = await cli('runs', 'systems', String(ids.running), '--sort', 'system', '--json')
     expect(systems.code).toBe(0)
     expect(JSON.parse(systems.out)).toMatchObject([
       { system: 'production-system-1', state: 'done' },
-      ...Array<unknown>(3).fill({ state: 'pending', pass: 0 }),
+      ...[1, 2, 3].map(() => ({ state: 'pending', pass: 0 })),
     ])
   })
 
