@@ -49,11 +49,9 @@ export async function verifyRun(client: Client, run: JobRun): Promise<VerifiedRu
     for (const { systemId, name, error } of systems) {
       const record = records.get(systemId)
       const system = name === null ? `the deleted system ${systemId}` : `system ${JSON.stringify(name)}`
-      if (record === undefined) {
-        if (hasRecord && error === null)
-          problems.push(`${system}: its statuses, or the plan of its run, are missing`)
-        continue
-      }
+      if (record === undefined && hasRecord && error === null)
+        problems.push(`${system}: its statuses, or the plan of its run, are missing`)
+      if (record === undefined) continue
       checked += 1
       if (record.decisions === null || record.manifest === null) withoutDetails += 1
       const found = recordProblems(record, derived.get(systemId)!, sets.get(record.controlSetId) ?? [])

@@ -177,10 +177,9 @@ describe('scheduler runs', () => {
 describe('runs show', () => {
   it('tells verdict, digests, counts, attempts, and each system with its reasons', async () => {
     const summary = await executeRun(runRequest(url))
-    await client.query(
-      `UPDATE run_records SET error = 'broken: 🦊' || E'\\n' WHERE system_id = $1`,
-      [systems[0]],
-    )
+    await client.query(`UPDATE run_records SET error = 'broken: 🦊' || E'\\n' WHERE system_id = $1`, [
+      systems[0],
+    ])
     const { code, out } = await cli('runs', 'show', String(summary.runId))
     expect(code).toBe(0)
     expect(out).toMatch(/^Verdict +Findings$/m)

@@ -27,7 +27,15 @@ async function rows(sql: string, session: Client = client): Promise<unknown[]> {
   return (await session.query<object>(sql)).rows
 }
 
-const TABLES = ['systems', 'evidence', 'validation_results', 'job_runs', 'run_queue', 'run_records', 'findings']
+const TABLES = [
+  'systems',
+  'evidence',
+  'validation_results',
+  'job_runs',
+  'run_queue',
+  'run_records',
+  'findings',
+]
 /** Every row of the tables that a removal could touch. */
 async function everything(session: Client = client): Promise<unknown> {
   const tables: unknown[] = []
