@@ -44,6 +44,9 @@ export function expandRecord(record: StoredRecord, controls: readonly SetControl
 
 function decisionsOf(record: StoredRecord, controls: number): readonly Decision[] | undefined {
   const { manifest, decisions, decisionOf } = record
+  // They are stored and deleted together: one alone is damage, and must not read as details deleted for their age.
+  if ((decisions === null) !== (decisionOf === null))
+    throw new RangeError('the decisions and the index of each control are not both stored')
   if (manifest === null || decisions === null || decisionOf === null) return undefined
   const keys = keysByType(decodeManifest(manifest), parseTimestamp(record.referenceTime))
   return decodeAnswers({ decisions, decisionOf }, controls, keys)

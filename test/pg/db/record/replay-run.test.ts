@@ -71,6 +71,16 @@ describe('a replay of a run', () => {
       'its details were deleted for their age',
     ],
     [
+      'its decisions are gone',
+      'UPDATE run_details SET decisions = NULL, decision_of = NULL',
+      'its details were deleted for their age',
+    ],
+    [
+      'the indexes of its decisions are gone',
+      'UPDATE run_details SET decision_of = NULL',
+      'its record cannot be read: the decisions and the index of each control are not both stored',
+    ],
+    [
       'its record is damaged',
       `UPDATE run_details SET decision_of = '\\x07'`,
       'its record cannot be read: 1 bytes are not the decisions of 3 controls',

@@ -76,6 +76,12 @@ describe('the check of a record', () => {
     ])
   })
 
+  it.each(['decisions', 'decision_of'])('finds details that have lost their %s alone', async (column) => {
+    expect(await problemsAfter(`UPDATE run_details SET ${column} = NULL`)).toEqual([
+      `${NAME}: its record cannot be read: the decisions and the index of each control are not both stored`,
+    ])
+  })
+
   it('counts the systems without details; their statuses are checked all the same', async () => {
     await client.query('DELETE FROM run_details')
     expect(await verify()).toEqual({ runId, systems: 2, withoutDetails: 2, problems: [] })

@@ -74,15 +74,19 @@ describe('the answers of a record', () => {
     )
   })
 
-  it.each(['manifest', 'decisions', 'decisionOf'])('have statuses alone without %s', (part) => {
-    const answers = expandRecord(record({ [part]: null }), CONTROLS)
+  it.each([
+    ['manifest', { manifest: null }],
+    ['decisions', { decisions: null, decisionOf: null }],
+    ['details', { manifest: null, decisions: null, decisionOf: null }],
+  ])('have statuses alone without %s', (_, changes) => {
+    const answers = expandRecord(record(changes), CONTROLS)
     expect(answers.map(({ status, decision: found }) => [status, found])).toEqual(
       DECISIONS.map(({ status }) => [status, undefined]),
     )
   })
 
   it('have no failures if the record has no bits of them', () => {
-    const answers = expandRecord(record({ fail: null, decisions: null }), CONTROLS)
+    const answers = expandRecord(record({ fail: null, decisions: null, decisionOf: null }), CONTROLS)
     expect(answers.map(({ status }) => status)).toEqual([
       'pass',
       'insufficient_evidence',
@@ -111,6 +115,8 @@ describe('a record whose parts do not fit each other cannot be read', () => {
       { referenceTime: '2026-02-02 00:00:00' },
       'the manifest has no valid evidence of type iam-policy',
     ],
+    ['its decisions are gone, not their indexes', { decisions: null }, 'are not both stored'],
+    ['the indexes of its decisions are gone', { decisionOf: null }, 'are not both stored'],
     ['its decisions are no JSON', { decisions: '[{' }, 'JSON'],
     ['its manifest is no list', { manifest: '7' }, ''],
   ])('if %s', (_, changes, message) => {
