@@ -13,21 +13,23 @@ const [ac1 = 0, ac2 = 0, au1 = 0] = await controlIds(client)
 
 it('a run has one row for each system and family, reused results included', async () => {
   const earlier = await addRun(client, {
-    answers: [{ systemId: first, controlIds: [ac1, ac2], status: 'FAIL' }],
+    answers: [{ systemId: first, controlIds: [ac1, ac2, au1], status: 'FAIL' }],
   })
   const run = await addRun(client, {
     answers: [
-      { systemId: second, controlIds: [au1, ac1, ac2] },
+      { systemId: second, controlIds: [ac1, ac2, au1] },
       { systemId: first, from: earlier },
       { systemId: third, state: 'error' },
     ],
   })
+  // AC-2, the second control, does not pass.
   await client.query(
-    `UPDATE validation_results SET status = 'UNKNOWN' WHERE job_run_id = $1 AND control_id = $2`,
-    [run, ac2],
+    'UPDATE run_records SET pass = set_bit(pass, 1, 0) WHERE job_run_id = $1 AND system_id = $2',
+    [run, second],
   )
   expect(await runBreakdown(client, run)).toEqual([
     { system: 'production-system-1', family: 'AC', pass: 0, total: 2 },
+    { system: 'production-system-1', family: 'AU', pass: 0, total: 1 },
     { system: 'production-system-2', family: 'AC', pass: 1, total: 2 },
     { system: 'production-system-2', family: 'AU', pass: 1, total: 1 },
   ])

@@ -30,7 +30,7 @@ const problemsAfter = async (change: string): Promise<readonly string[]> => {
 
 describe('the check of a record', () => {
   it('finds no problem in one that is whole', async () => {
-    expect(await verify()).toEqual({ runId, systems: 2, withoutDetails: 0, problems: [] })
+    expect(await verify()).toEqual({ runId, hasRecord: true, systems: 2, withoutDetails: 0, problems: [] })
   })
 
   it('finds a manifest, and decisions, that are not the stored ones', async () => {
@@ -84,7 +84,7 @@ describe('the check of a record', () => {
 
   it('counts the systems without details; their statuses are checked all the same', async () => {
     await client.query('DELETE FROM run_details')
-    expect(await verify()).toEqual({ runId, systems: 2, withoutDetails: 2, problems: [] })
+    expect(await verify()).toEqual({ runId, hasRecord: true, systems: 2, withoutDetails: 2, problems: [] })
     expect(await problemsAfter('UPDATE run_records SET pass_count = 9')).toHaveLength(2)
   })
 
