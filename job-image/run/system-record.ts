@@ -48,5 +48,5 @@ export function systemRecord(
 const LATEST_MOMENT = 253_402_214_400_000_000
 
 function momentText(moment: Micros | null): string | null {
-  return moment === null || moment === Infinity ? null : formatTimestamp(Math.min(moment, LATEST_MOMENT))
+  return moment === null ? null : formatTimestamp(Math.min(moment, LATEST_MOMENT))
 }

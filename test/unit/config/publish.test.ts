@@ -18,6 +18,11 @@ describe('what a run publishes', () => {
     const choose = () => publishFor({} as never, undefined, { env: { RESULTS_PUBLISH: 'All' } })
     expect(choose).toThrow(new InputError('RESULTS_PUBLISH: expected all or none, found "All"'))
   })
+
+  it('is not guessed from another option of a program without types', () => {
+    const choose = () => publishFor({} as never, 'some' as never, { env: { RESULTS_PUBLISH: 'all' } })
+    expect(choose).toThrow(new InputError('publish: expected all or none, found "some"'))
+  })
 })
 
 describe('results of the configuration', () => {

@@ -94,6 +94,25 @@ describe('a claimed system', () => {
     expect(claim?.systems[0]).not.toHaveProperty('previous')
   })
 
+  it('has the evidence that decides at the reference time of the run', async () => {
+    await client.query('BEGIN')
+    try {
+      await client.query(
+        `INSERT INTO evidence (system_id, evidence_type, key, sha256, collected_at, expires_at, attributes)
+         VALUES ($1, 'iam-policy', 'expired earlier', repeat('1', 64), '2025-12-01', '2026-01-05', '{}'),
+                ($1, 'iam-policy', 'expired last', repeat('2', 64), '2025-12-02', '2026-01-15', '{}')`,
+        [one],
+      )
+      const claim = await claimSystems(client, await request(), 1, null)
+      expect(claim?.systems[0]?.evidence.map(({ key }) => key)).toEqual([
+        `iam-policy/${one}.json`,
+        'expired last',
+      ])
+    } finally {
+      await client.query('ROLLBACK')
+    }
+  })
+
   it('without evidence of these types has none', async () => {
     const claim = await claimSystems(client, await request(systems, ['audit-log']), 9, null)
     expect(claim?.systems.map(({ evidence }) => evidence)).toEqual([[], [], [], []])

@@ -126,6 +126,25 @@ describe('the details of an earlier run', () => {
     expect(await previous(question)).toBeUndefined()
   })
 
+  it('may be in two runs: the decisions in one, the manifest in the other', async () => {
+    const [decisions, inputs] = [await evaluated(4), await evaluated(3)]
+    const run = await evaluated(2)
+    const question = { controlSet: await controlSetOf(run), referenceTime: await timeOf(run) }
+    await client.query('DELETE FROM run_details WHERE job_run_id = $1', [run])
+    await client.query('UPDATE run_details SET manifest = NULL WHERE job_run_id = $1', [decisions])
+    await client.query('UPDATE run_details SET decisions = NULL WHERE job_run_id = $1', [inputs])
+    const refer = (toDecisions: number, toInputs: number) =>
+      client.query('UPDATE run_records SET decisions_run_id = $2, inputs_run_id = $3 WHERE job_run_id = $1', [
+        run,
+        toDecisions,
+        toInputs,
+      ])
+    await refer(decisions, inputs)
+    expect(await previous(question)).toBe(run)
+    await refer(inputs, decisions)
+    expect(await previous(question)).toBeUndefined()
+  })
+
   it('must be of the same system', async () => {
     const run = await evaluated(3)
     const question = { controlSet: await controlSetOf(run), referenceTime: await timeOf(run) }

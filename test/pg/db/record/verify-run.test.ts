@@ -83,6 +83,12 @@ describe('the check of a record', () => {
   })
 
   it('counts the systems without details; their statuses are checked all the same', async () => {
+    await client.query('UPDATE run_details SET manifest = NULL WHERE system_id = $1', [first])
+    expect(await verify()).toEqual({ runId, hasRecord: true, systems: 2, withoutDetails: 1, problems: [] })
+    await client.query('UPDATE run_details SET decisions = NULL, decision_of = NULL WHERE system_id <> $1', [
+      first,
+    ])
+    expect(await verify()).toEqual({ runId, hasRecord: true, systems: 2, withoutDetails: 2, problems: [] })
     await client.query('DELETE FROM run_details')
     expect(await verify()).toEqual({ runId, hasRecord: true, systems: 2, withoutDetails: 2, problems: [] })
     expect(await problemsAfter('UPDATE run_records SET pass_count = 9')).toHaveLength(2)
