@@ -6,7 +6,7 @@ import { InputError, asError } from '../../../../job-image/errors.ts'
 import { executeRun } from '../../../../job-image/run/job.ts'
 import { createDatabase } from '../../../support/database.ts'
 import { runRequest } from '../../../support/request.ts'
-import { expectExactlyOnce, storedRun } from '../../../support/run-check.ts'
+import { expectExactlyOnce, expectWholeRecord, storedRun } from '../../../support/run-check.ts'
 import { outbox, webhookSink } from '../../../support/sinks.ts'
 import { watchRun } from '../../../support/watch-run.ts'
 import { seedWorld } from '../../../support/world.ts'
@@ -28,7 +28,8 @@ const { rows: controls } = await client.query<{ id: number }>('SELECT id FROM co
 /** A trigger by the name of `hush`, of which `body` is the function. */
 async function hush(table: string, event: string, body: string): Promise<void> {
   await client.query(
-    `CREATE FUNCTION hush() RETURNS trigger LANGUAGE plpgsql AS $hush$ BEGIN ${body} RETURN NEW; END $hush$;
+    `CREATE FUNCTION hush() RETURNS trigger LANGUAGE plpgsql AS $hush$ BEGIN ${body}
+       IF TG_OP = 'DELETE' THEN RETURN OLD; END IF; RETURN NEW; END $hush$;
      CREATE TRIGGER hush BEFORE ${event} ON ${table} FOR EACH ROW EXECUTE FUNCTION hush()`,
   )
 }
@@ -105,29 +106,57 @@ describe('results of one system', () => {
 })
 
 describe('a table of the run itself', () => {
-  it.each([
+  const drops = [
     ['job_runs', 'INSERT', 'RETURN NULL;', /the row of this run/],
     ['job_runs', 'UPDATE', 'IF OLD.planned_at IS NULL THEN RETURN NULL; END IF;', /the plan of run/],
     ['job_runs', 'UPDATE', `IF NEW.status = 'success' THEN RETURN NULL; END IF;`, /the end of run/],
     ['job_run_attempts', 'INSERT', 'RETURN NULL;', /a row for this attempt/],
     ['run_queue', 'INSERT', 'RETURN NULL;', /3 of the 3 systems that run \d+ is to validate/],
+    ['run_queue', 'DELETE', 'RETURN NULL;', /the outcome of 3 of the 3 systems/],
+    [
+      'run_queue',
+      'DELETE',
+      `IF OLD.system_id = ${second} THEN RETURN NULL; END IF;`,
+      /the outcome of 1 of the 3 systems/,
+    ],
     ['run_records', 'INSERT', 'RETURN NULL;', /the outcome of 3 of the 3 systems/],
+    [
+      'run_records',
+      'INSERT',
+      `IF NEW.system_id = ${second} THEN RETURN NULL; END IF;`,
+      /the outcome of 1 of the 3 systems/,
+    ],
     ['run_details', 'INSERT', 'RETURN NULL;', /the outcome of 3 of the 3 systems/],
     ['control_sets', 'INSERT', 'RETURN NULL;', /the controls of this run/],
     ['plans', 'INSERT', 'RETURN NULL;', /the plan of this run/],
-  ])('%s that drops each %s (%s) ends the attempt with the remedy', async (table, event, body, missing) => {
-    // What an earlier run has stored is not stored again.
-    await client.query('TRUNCATE job_runs, validation_results, plans, control_sets CASCADE')
-    await hush(table, event, body)
-    const runKey = `${table} ${event} ${missing.source}`
-    const error = await executeRun(runRequest(url, { runKey })).then(() => undefined, asError)
-    expect(error).toBeInstanceOf(InputError)
-    expect(error?.message).toMatch(missing)
-    expect(error?.message).toMatch(new RegExp(`^table ${table} does not hold .*trigger hush.* Remove it`))
-    await client.query('DROP FUNCTION hush CASCADE')
-    await executeRun(runRequest(url, { runKey }))
-    await expectExactlyOnce(client, runKey, 12)
-  })
+  ] as const
+  const cases = (['all', 'none'] as const).flatMap((publish) =>
+    drops.map((drop) => [...drop, publish] as const),
+  )
+
+  it.each(cases)(
+    '%s that drops each %s (%s) ends the attempt with the remedy: %s, published: %s',
+    async (...drop) => {
+      const [table, event, body, missing, publish] = drop
+      // Stored controls and plans are not stored again.
+      await client.query('TRUNCATE plans, control_sets, job_runs, validation_results CASCADE')
+      await hush(table, event, body)
+      const runKey = `${table} ${event} ${missing.source} ${publish}`
+      const error = await executeRun(runRequest(url, { runKey, publish })).then(() => undefined, asError)
+      expect(error).toBeInstanceOf(InputError)
+      expect(error?.message).toMatch(missing)
+      expect(error?.message).toMatch(new RegExp(`^table ${table} does not hold .*trigger hush.* Remove it`))
+      const { rows } = await client.query(
+        `SELECT (SELECT count(*)::int FROM run_records) AS records, (SELECT count(*)::int FROM run_details) AS details,
+              (SELECT count(*)::int FROM validation_results) AS results`,
+      )
+      const ended = table === 'job_runs' && /the end/.test(missing.source)
+      if (!ended) expect(rows).toEqual([{ records: 0, details: 0, results: 0 }])
+      await client.query('DROP FUNCTION hush CASCADE')
+      await executeRun(runRequest(url, { runKey, publish }))
+      await expectWholeRecord(client, runKey, { systems: 3, controls: CONTROLS.length, publish })
+    },
+  )
 
   it('notification_outbox that drops rows costs the notices, with a warning, and not the run', async () => {
     await hush('notification_outbox', 'INSERT', 'RETURN NULL;')
