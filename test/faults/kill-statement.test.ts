@@ -80,8 +80,11 @@ async function waiting(): Promise<number> {
 async function killAtGate(runKey: string, publish: Publish, holder: Client): Promise<void> {
   const victim = worker(runKey, publish)
   try {
+    const stopped = async (): Promise<void> => {
+      await expect.poll(waiting, { timeout: 60_000, interval: 20 }).toBeGreaterThan(0)
+    }
     await Promise.race([
-      expect.poll(waiting, { timeout: 60_000, interval: 20 }).toBeGreaterThan(0),
+      stopped(),
       victim.ended.then(({ stdout, stderr }) => Promise.reject(new Error(`not stopped: ${stdout}${stderr}`))),
     ])
     victim.kill('SIGKILL')
@@ -90,7 +93,7 @@ async function killAtGate(runKey: string, publish: Publish, holder: Client): Pro
     await disconnect(holder)
   }
   const next = await worker(runKey, publish).ended
-  expect(next, next.stderr).toMatchObject({ code: 0 })
+  expect({ code: next.code, stderr: next.stderr }).toMatchObject({ code: 0 })
   await expectWholeRecord(client, runKey, { systems: SYSTEMS, controls: CONTROLS.length, publish })
   await expect.poll(() => runSessions(client), { timeout: 10_000 }).toBe(0)
 }

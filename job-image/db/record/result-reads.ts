@@ -9,6 +9,7 @@ import { systemPage } from '../inputs/system-filter.ts'
 import type { SystemFilter, SystemName } from '../inputs/system-filter.ts'
 import { foreignResults } from '../results/foreign-results.ts'
 import type { ForeignResult } from '../results/foreign-results.ts'
+import { getJobRun } from '../runs/job-runs.ts'
 import { STAY_ON_INDEXES } from '../session/stay-on-indexes.ts'
 import { UnreadableRecord, expandRecord } from './expand.ts'
 import type { RecordedAnswer } from './expand.ts'
@@ -57,7 +58,7 @@ const MAX_PAGE_SYSTEMS = 500
  * Streams results in pages, by system name (the database's collation) and then control (natural order: AC-2 before
  * AC-10, the same control of two catalogs by catalog name). Every page is a statement of its own, so that a slow
  * reader holds no transaction open; the rows of one system always belong together. Records that cannot be read are left
- * out, and named by a RunError after all others.
+ * out, and named by a RunError after all others; so is a run that is pruned meanwhile.
  */
 export async function* readResults(
   client: Client,
@@ -67,6 +68,7 @@ export async function* readResults(
   await client.query(STAY_ON_INDEXES)
   const reader = new ResultReader(client, filter, controls ?? (await listControlNames(client)))
   const size = reader.pageSize()
+  const prunedBefore = await prunedAt(client, filter)
   let left = filter.limit ?? Infinity
   let after: string | undefined
   while (left > 0) {
@@ -78,7 +80,16 @@ export async function* readResults(
     if (rows.length > 0) yield rows
     if (systems.length < size) break
   }
+  if ((await prunedAt(client, filter)) !== prunedBefore) {
+    reader.problems.push(`run ${filter.runId} was pruned while its results were read: some may be missing`)
+  }
   if (reader.problems.length > 0) throw new RunError(reader.problems.join('\n'))
+}
+
+/** When the run was last pruned; undefined if it was not, and for the latest results, which are kept. */
+async function prunedAt(client: Client, { runId }: ResultFilter): Promise<unknown> {
+  if (runId === undefined) return undefined
+  return (await getJobRun(client, runId))?.attributes?.['pruned_at']
 }
 
 /** A result of one system before it is named. */
