@@ -1,6 +1,11 @@
+import { readFileSync, readdirSync } from 'node:fs'
+import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { migrationsDirectory } from '../../../../job-image/assets.ts'
 import { databaseEncoding } from '../../../../job-image/db/schema/encoding.ts'
 import { migrate } from '../../../../job-image/db/schema/schema.ts'
+import { buildIndexes } from '../../../../job-image/db/schema/shared-indexes.ts'
+import { loadRuleSet } from '../../../../job-image/rules/load.ts'
 import { executeRun } from '../../../../job-image/run/job.ts'
 import { createDatabase } from '../../../support/database.ts'
 import { runRequest } from '../../../support/request.ts'
@@ -69,4 +74,42 @@ it('SQL_ASCII is used, and a name that is not UTF-8 is the problem of its own sy
   // Its name cannot be spelt, but a pattern may mean it.
   expect(await counts(['caf*', ...good])).toMatchObject({ systems: 3 })
   expect((await executeRun(runRequest(url))).counts).toMatchObject({ systems: 3 })
+})
+
+it('a rule whose text it cannot store fails a run before anything of it is stored, published or not', async () => {
+  const { client, url } = await createDatabase({ encoding: 'LATIN1' })
+  await client.query(
+    'CREATE TABLE rapidrmf_migrations (id serial PRIMARY KEY, name varchar(255) NOT NULL, run_on timestamp NOT NULL)',
+  )
+  for (const file of readdirSync(migrationsDirectory()).sort()) {
+    const [up] = readFileSync(join(migrationsDirectory(), file), 'utf8').split('-- Down Migration')
+    await client.query(up!)
+    await client.query('INSERT INTO rapidrmf_migrations (name, run_on) VALUES ($1, now())', [
+      file.replace('.sql', ''),
+    ])
+  }
+  await buildIndexes(client, { lockWait: 1_000, deadline: Date.now() + 10_000 })
+  await seedWorld(client, { systems: 2, controls: ['AC-2', 'AU-2'] })
+  const pack = (remediation: string): string =>
+    join(
+      folder.path,
+      folder.write(
+        'pack.yaml',
+        `name: mine\ntitle: Mine\ncontrols:\n  AU-2: { required_any: [other], remediation: "${remediation}" }\n`,
+      ),
+    )
+  for (const publish of ['all', 'none'] as const) {
+    const run = (remediation: string) =>
+      executeRun(runRequest(url, { publish, ruleSet: loadRuleSet({ packs: [pack(remediation)] }) }))
+    expect(await run('Prüfen')).toMatchObject({ status: 'success', counts: { results: 4, errors: 0 } })
+    await client.query('TRUNCATE job_runs, validation_results CASCADE')
+    await expect(run('監査')).rejects.toThrow(/has no equivalent in encoding "LATIN1"/)
+    const { rows } = await client.query(
+      `SELECT status, planned_at, (SELECT count(*)::int FROM run_queue) AS queued,
+              (SELECT count(*)::int FROM run_records) AS records, (SELECT count(*)::int FROM validation_results) AS results
+         FROM job_runs`,
+    )
+    expect(rows).toEqual([{ status: 'failed', planned_at: null, queued: 0, records: 0, results: 0 }])
+    await client.query('TRUNCATE job_runs CASCADE')
+  }
 })
