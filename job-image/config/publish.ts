@@ -1,4 +1,3 @@
-import { z } from 'zod'
 import { InputError } from '../errors.ts'
 import type { Io } from '../io.ts'
 import type { Config } from './config.ts'
@@ -10,12 +9,8 @@ import type { Config } from './config.ts'
 export const PUBLISH = ['all', 'none'] as const
 export type Publish = (typeof PUBLISH)[number]
 
-const EXPECTED = `expected ${PUBLISH.join(' or ')}`
-
-/** `results` of the configuration. */
-export const resultsSchema = z
-  .strictObject({ publish: z.enum(PUBLISH, EXPECTED).nullish() }, 'expected a map with the key publish')
-  .nullish()
+/** What an error says of another value. */
+export const EXPECTED_PUBLISH = `expected ${PUBLISH.join(' or ')}`
 
 /** The caller's option overrides the variable RESULTS_PUBLISH, which overrides `results.publish` of the configuration. Default: all. */
 export function publishFor(
@@ -36,5 +31,5 @@ function checked(source: string, text: string | undefined): Publish | undefined 
   if (text === undefined || text === '') return undefined
   const found = PUBLISH.find((each) => each === text)
   if (found !== undefined) return found
-  throw new InputError(`${source}: ${EXPECTED}, found "${text}"`)
+  throw new InputError(`${source}: ${EXPECTED_PUBLISH}, found "${text}"`)
 }

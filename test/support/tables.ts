@@ -13,10 +13,10 @@ export async function columnsOf(client: Client, tables: readonly string[]): Prom
   return rows
 }
 
-/** The tables and views of the schema `public`, by name. */
+/** The tables of the schema `public`, by name. */
 export async function publicTables(client: Client): Promise<string[]> {
   const { rows } = await client.query<{ name: string }>(
-    `SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p', 'v')`,
+    `SELECT relname AS name FROM pg_class WHERE relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')`,
   )
   return rows.map(({ name }) => name).sort()
 }

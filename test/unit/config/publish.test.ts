@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { publishFor, resultsSchema } from '../../../job-image/config/publish.ts'
+import { publishFor } from '../../../job-image/config/publish.ts'
+import { resultsSchema } from '../../../job-image/config/results-schema.ts'
 import { InputError } from '../../../job-image/errors.ts'
 
 describe('what a run publishes', () => {
