@@ -26,5 +26,5 @@ it('the defaults are those of the documentation', () => {
   expect(documented('RAPIDRMF_ABANDON_AFTER')).toBe(`${abandonAfter / 1000}s`)
   expect(documented('RAPIDRMF_OUTAGE')).toBe(`${outage / 1000}s`)
   expect(documented('RAPIDRMF_CONCURRENCY')).toBe(String(DEFAULT_CONCURRENCY))
-  expect([DEFAULT_BATCH_SIZE, MAX_CONCURRENCY, poll]).toEqual([10, 64, 500])
+  expect([DEFAULT_BATCH_SIZE, MAX_CONCURRENCY, poll]).toEqual([{ all: 10, none: 100 }, 64, 500])
 })

@@ -14,8 +14,8 @@ const run = await startJobRun(client, {
   attributes: {},
   runKey: 'k',
 })
-await client.query('INSERT INTO job_run_systems (job_run_id, system_id) VALUES ($1, $2)', [run.id, system])
-await addRun(client, { answers: [{ systemId: system }] })
+await client.query('INSERT INTO run_queue (job_run_id, system_id) VALUES ($1, $2)', [run.id, system])
+await addRun(client, { answers: [{ systemId: system, state: 'pending' }] })
 
 /** What each condition finds: the run, its existence, and its rows in the queue. */
 async function found(ref: RunRef): Promise<unknown[]> {
@@ -24,7 +24,7 @@ async function found(ref: RunRef): Promise<unknown[]> {
   return [
     await rowsOf(`SELECT id AS found FROM job_runs WHERE ${IS_RUN}`),
     await rowsOf(`SELECT ${RUN_EXISTS} AS found`),
-    await rowsOf(`SELECT system_id AS found FROM job_run_systems WHERE ${OF_RUN}`),
+    await rowsOf(`SELECT system_id AS found FROM run_queue WHERE ${OF_RUN}`),
   ]
 }
 
