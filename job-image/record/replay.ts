@@ -1,3 +1,4 @@
+import { compareText } from '../rules/control-id.ts'
 import type { Micros } from '../time.ts'
 import { decideSystem } from '../validation/decide.ts'
 import type { Decision, ValidationPlan } from '../validation/decide.ts'
@@ -40,6 +41,6 @@ function isEqual(a: Decision, b: Decision): boolean {
 
 /** The attributes with their keys in order: another version may set them in another one. */
 function comparable({ status, message, evidenceKeys, remediation, attributes }: Decision): unknown {
-  const sorted = Object.entries(attributes).toSorted(([a], [b]) => Number(a > b) - Number(a < b))
+  const sorted = Object.entries(attributes).toSorted(([a], [b]) => compareText(a, b))
   return [status, message, evidenceKeys, remediation, sorted]
 }

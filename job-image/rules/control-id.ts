@@ -52,6 +52,11 @@ export function displayControlId(canonical: string): string {
   return canonical.toUpperCase()
 }
 
+/** The spelling of a stored id in outputs; an id that has no canonical one is shown as it is stored. */
+export function shownControlId(text: string, canonical: string | undefined): string {
+  return canonical === undefined ? text : displayControlId(canonical)
+}
+
 /** The letters before the dash in upper case (`AC`), undefined for ids that are not of that shape (`s1.1.1`). */
 export function familyOf(canonical: string): string | undefined {
   return /^([a-z]+)-\d/.exec(canonical)?.[1]?.toUpperCase()

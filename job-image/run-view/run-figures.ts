@@ -1,3 +1,4 @@
+import { compareText } from '../rules/control-id.ts'
 import type { ControlFigures } from '../db/record/control-figures.ts'
 import type { JobRun } from '../db/runs/job-runs.ts'
 import type { RunSystem } from '../db/record/run-systems.ts'
@@ -31,8 +32,6 @@ export function orderSystems(systems: readonly RunSystem[], order: SystemOrder):
   // PostgreSQL's text of a time sorts as the time does; pending ones have none.
   return systems.toSorted((a, b) => compareText(b.decided_at ?? '', a.decided_at ?? ''))
 }
-
-const compareText = (a: string, b: string): number => Number(a > b) - Number(a < b)
 
 /** The message for a run without figures. */
 export function whyNoFigures({ id, run_key: key, status }: JobRun, what: 'controls' | 'systems'): string {

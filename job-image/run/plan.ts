@@ -10,7 +10,7 @@ import type { JobRun } from '../db/runs/job-runs.ts'
 import { storePlan } from '../db/record/plans.ts'
 import type { SetControl } from '../db/record/plans.ts'
 import { queueSystems } from '../db/record/queue.ts'
-import { canonicalControlId, displayControlId } from '../rules/control-id.ts'
+import { canonicalControlId, shownControlId } from '../rules/control-id.ts'
 import { scopeOfBaseline } from '../selection/scope.ts'
 import { compilePlan } from '../validation/decide.ts'
 import type { ValidationPlan } from '../validation/decide.ts'
@@ -44,13 +44,13 @@ export async function planRun(client: Client, run: JobRun, options: RunOptions):
   const plan = compilePlan(options.ruleSet, scope.selected, scope.others)
   const digest = planDigest(plan)
   const digests = { ...digestsOf(options), controls: controlSetDigest(controls, scope) }
+  const stored = async (): Promise<PlannedRun> => {
+    const named = namedControls(controls, plan, catalogs)
+    return { plan, digest, controlSetId: await storePlan(client, plan, digest, named) }
+  }
   if (locked.planned_at !== null) {
     refuseDigests(locked, digests)
-    return {
-      plan,
-      digest,
-      controlSetId: await storePlan(client, plan, digest, namedControls(controls, plan, catalogs)),
-    }
+    return stored()
   }
   for (const message of unruledCatalogs(options.ruleSet, scope.selected, catalogs)) {
     options.observer?.({ type: 'warning', message })
@@ -83,11 +83,7 @@ export async function planRun(client: Client, run: JobRun, options: RunOptions):
     controlScope: scope.digest,
     planDigest: digest,
   })
-  return {
-    plan,
-    digest,
-    controlSetId: await storePlan(client, plan, digest, namedControls(controls, plan, catalogs)),
-  }
+  return stored()
 }
 
 /** The controls of the plan, in its order, with the names that the record keeps. */
@@ -98,8 +94,7 @@ function namedControls(
 ): SetControl[] {
   const families = new Map(stored.map(({ id, family }) => [id, family]))
   return plan.controls.map(({ id, controlId, catalogId, framework }) => {
-    const canonical = canonicalControlId(controlId, framework)
-    const control = canonical === undefined ? controlId : displayControlId(canonical)
+    const control = shownControlId(controlId, canonicalControlId(controlId, framework))
     return { id, catalog: catalogs.get(catalogId)?.name ?? '', control, family: families.get(id) ?? '' }
   })
 }

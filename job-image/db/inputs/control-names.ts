@@ -1,10 +1,5 @@
 import type { Client } from 'pg'
-import {
-  canonicalControlId,
-  compareControlIds,
-  compareText,
-  displayControlId,
-} from '../../rules/control-id.ts'
+import { canonicalControlId, compareControlIds, compareText, shownControlId } from '../../rules/control-id.ts'
 import { comparableId, controlMatcher } from '../../rules/control-pattern.ts'
 import { listCatalogIdentities } from './catalog-identities.ts'
 
@@ -35,7 +30,7 @@ export async function listControlNames(client: Client): Promise<Map<number, Cont
       catalog,
       framework,
       key: canonical ?? text.toLowerCase(),
-      control: canonical === undefined ? text : displayControlId(canonical),
+      control: shownControlId(text, canonical),
     }
   })
   named.sort((a, b) => compareControlIds(a.key, b.key) || compareText(a.catalog, b.catalog) || a.id - b.id)

@@ -27,6 +27,9 @@ export async function storePlan(
   digest: Buffer,
   controls: readonly SetControl[],
 ): Promise<number> {
+  // A plan that is stored already has the control set of that time, in which a catalog may have had another name.
+  const known = await controlSetOf(client, digest)
+  if (known !== undefined) return known
   const controlSetId = await storeControlSet(client, controls)
   const { body, unknown } = encodePlan(plan)
   await client.query(
@@ -34,12 +37,16 @@ export async function storePlan(
      VALUES ($1, $2, $3::varbit, $4, ${UTC_NOW}) ON CONFLICT DO NOTHING`,
     [digest, controlSetId, unknown, body],
   )
+  const stored = await controlSetOf(client, digest)
+  return stored ?? Promise.reject(await droppedRows(client, 'plans', 'the plan of this run'))
+}
+
+async function controlSetOf(client: Client, planDigest: Buffer): Promise<number | undefined> {
   const { rows } = await client.query<{ id: number }>(
     'SELECT control_set_id AS id FROM plans WHERE digest = $1',
-    [digest],
+    [planDigest],
   )
-  // A plan that is stored already has the control set of that time, in which a catalog may have had another name.
-  return rows[0]?.id ?? Promise.reject(await droppedRows(client, 'plans', 'the plan of this run'))
+  return rows[0]?.id
 }
 
 async function storeControlSet(client: Client, controls: readonly SetControl[]): Promise<number> {
@@ -82,6 +89,29 @@ export async function readControlSets(
       })),
     ]),
   )
+}
+
+/** The control sets of the records that a reader has met, each read once. */
+export class ControlSets {
+  readonly #client: Client
+  readonly #sets = new Map<number, readonly SetControl[]>()
+
+  constructor(client: Client) {
+    this.#client = client
+  }
+
+  /** Reads the control sets of these records, as far as they are not known. */
+  async load(records: Iterable<{ readonly controlSetId: number }>): Promise<void> {
+    const ids = new Set(Array.from(records, ({ controlSetId }) => controlSetId))
+    const missing = [...ids].filter((id) => !this.#sets.has(id))
+    if (missing.length === 0) return
+    for (const [id, controls] of await readControlSets(this.#client, missing)) this.#sets.set(id, controls)
+  }
+
+  /** The controls of a loaded record; none if its control set is not stored. */
+  of({ controlSetId }: { readonly controlSetId: number }): readonly SetControl[] {
+    return this.#sets.get(controlSetId) ?? []
+  }
 }
 
 /** The digest of the plan of a run; null: it is not planned, has no record, or is of another program. */

@@ -13,7 +13,7 @@ import { getJobRun } from '../runs/job-runs.ts'
 import { STAY_ON_INDEXES } from '../session/stay-on-indexes.ts'
 import { UnreadableRecord, expandRecord } from './expand.ts'
 import type { RecordedAnswer } from './expand.ts'
-import { readControlSets } from './plans.ts'
+import { ControlSets } from './plans.ts'
 import type { SetControl } from './plans.ts'
 import { latestRecords, runRecords } from './records.ts'
 import type { StoredRecord } from './records.ts'
@@ -104,12 +104,13 @@ class ResultReader {
   readonly problems: string[] = []
   readonly #client: Client
   readonly #filter: ResultFilter
-  readonly #controlSets = new Map<number, readonly SetControl[]>()
+  readonly #controlSets: ControlSets
   readonly #wanted: ReadonlySet<number> | undefined
   #names: ReadonlyMap<number, ControlName>
 
   constructor(client: Client, filter: ResultFilter, names: ReadonlyMap<number, ControlName>) {
     this.#client = client
+    this.#controlSets = new ControlSets(client)
     this.#filter = filter
     this.#names = names
     this.#wanted = filter.controlIds === undefined ? undefined : new Set(filter.controlIds)
@@ -126,7 +127,7 @@ class ResultReader {
     const records = await (runId === undefined
       ? latestRecords(this.#client, ids)
       : runRecords(this.#client, runId, ids))
-    await this.#loadControlSets(records)
+    await this.#controlSets.load(records)
     const bySystem = Map.groupBy(records, ({ systemId }) => systemId)
     const foreign =
       runId === undefined
@@ -146,16 +147,6 @@ class ResultReader {
       this.#names = await listControlNames(this.#client)
     }
     return found.flatMap(({ system, results }) => this.#named(system, results))
-  }
-
-  async #loadControlSets(records: readonly StoredRecord[]): Promise<void> {
-    const missing = new Set(
-      records.map(({ controlSetId }) => controlSetId).filter((id) => !this.#controlSets.has(id)),
-    )
-    if (missing.size === 0) return
-    for (const [id, controls] of await readControlSets(this.#client, [...missing])) {
-      this.#controlSets.set(id, controls)
-    }
   }
 
   /** One result per control: that of the newest record that has it, or a later one of another program. */
@@ -185,7 +176,7 @@ class ResultReader {
 
   #expanded(record: StoredRecord, system: string): RecordedAnswer[] {
     try {
-      return expandRecord(record, this.#controlSets.get(record.controlSetId) ?? [])
+      return expandRecord(record, this.#controlSets.of(record))
     } catch (thrown) {
       if (!(thrown instanceof UnreadableRecord)) throw thrown
       this.problems.push(

@@ -1,7 +1,8 @@
 import type { Client } from 'pg'
 import { bitAt } from '../../record/bits.ts'
 import { readPlanes } from './planes.ts'
-import { readControlSets } from './plans.ts'
+import { compareText } from '../../rules/control-id.ts'
+import { ControlSets } from './plans.ts'
 
 /** The number of a family's controls that pass for one system of a run. */
 export type FamilyCount = {
@@ -15,15 +16,16 @@ export type FamilyCount = {
 /** One row per system and family of a run, ordered by both names. */
 export async function runBreakdown(client: Client, runId: number): Promise<FamilyCount[]> {
   const systems = await readPlanes(client, runId)
-  const sets = await readControlSets(client, [...new Set(systems.map(({ controlSetId }) => controlSetId))])
+  const sets = new ControlSets(client)
+  await sets.load(systems)
   const names = await systemNames(
     client,
     systems.map(({ systemId }) => systemId),
   )
-  const counts = systems.flatMap(({ systemId, controlSetId, pass }) => {
-    const system = names.get(systemId)
+  const counts = systems.flatMap(({ pass, ...record }) => {
+    const system = names.get(record.systemId)
     if (system === undefined) return []
-    const controls = (sets.get(controlSetId) ?? []).map(({ family }, index) => ({ family, index }))
+    const controls = sets.of(record).map(({ family }, index) => ({ family, index }))
     return [...Map.groupBy(controls, ({ family }) => family)].map(([family, members]) => ({
       system,
       family,
@@ -31,10 +33,8 @@ export async function runBreakdown(client: Client, runId: number): Promise<Famil
       total: members.length,
     }))
   })
-  return counts.toSorted((a, b) => compare(a.system, b.system) || compare(a.family, b.family))
+  return counts.toSorted((a, b) => compareText(a.system, b.system) || compareText(a.family, b.family))
 }
-
-const compare = (a: string, b: string): number => Number(a > b) - Number(a < b)
 
 async function systemNames(client: Client, ids: readonly number[]): Promise<Map<number, string>> {
   const { rows } = await client.query<{ id: number; name: string }>(

@@ -4,7 +4,7 @@ import { answersDigest } from '../../record/answers.ts'
 import { metricOf } from '../runs/job-runs.ts'
 import type { JobRun } from '../runs/job-runs.ts'
 import { UnreadableRecord, expandRecord } from './expand.ts'
-import { readControlSets, runPlanDigest } from './plans.ts'
+import { ControlSets, runPlanDigest } from './plans.ts'
 import type { SetControl } from './plans.ts'
 import type { StoredRecord } from './records.ts'
 import { recordPages } from './run-pages.ts'
@@ -40,12 +40,12 @@ export type VerifiedRun = {
 export async function verifyRun(client: Client, run: JobRun): Promise<VerifiedRun> {
   const problems: string[] = []
   const hasRecord = (await runPlanDigest(client, run.id)) !== null
-  const sets = new Map<number, readonly SetControl[]>()
+  const sets = new ControlSets(client)
   let checked = 0
   let withoutDetails = 0
   for await (const { systems, records } of recordPages(client, run.id, undefined)) {
     const derived = await derivedColumns(client, run.id, [...records.keys()])
-    await loadControlSets(client, sets, records.values())
+    await sets.load(records.values())
     for (const { systemId, name, error } of systems) {
       const record = records.get(systemId)
       const system = name === null ? `the deleted system ${systemId}` : `system ${JSON.stringify(name)}`
@@ -54,7 +54,7 @@ export async function verifyRun(client: Client, run: JobRun): Promise<VerifiedRu
       if (record === undefined) continue
       checked += 1
       if (record.decisions === null || record.manifest === null) withoutDetails += 1
-      const found = recordProblems(record, derived.get(systemId)!, sets.get(record.controlSetId) ?? [])
+      const found = recordProblems(record, derived.get(systemId)!, sets.of(record))
       problems.push(...found.map((problem) => `${system}: ${problem}`))
     }
   }
@@ -65,18 +65,6 @@ export async function verifyRun(client: Client, run: JobRun): Promise<VerifiedRu
     withoutDetails,
     problems: [...problems, ...(await totalProblems(client, run))],
   }
-}
-
-async function loadControlSets(
-  client: Client,
-  sets: Map<number, readonly SetControl[]>,
-  records: Iterable<StoredRecord>,
-): Promise<void> {
-  const missing = [...new Set(Array.from(records, ({ controlSetId }) => controlSetId))].filter(
-    (id) => !sets.has(id),
-  )
-  if (missing.length === 0) return
-  for (const [id, controls] of await readControlSets(client, missing)) sets.set(id, controls)
 }
 
 async function derivedColumns(
